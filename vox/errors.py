@@ -1,0 +1,207 @@
+"""The one tree of errors that vox raises, and how each appears to a user.
+
+Every error says what happened (`message`) and what to do next (`hint`), and carries the exit
+code of the command line and the status of the HTTP API. It can cross a process as a dict. This
+module knows nothing of who raises or prints.
+
+    VoxError
+     +- BadInput                     EmptyText  TextTooLong  BadOption  BadConfig  BadOutput
+     |                               UnknownJob  AmbiguousId  JobNotLive  NoAudioKept  UnknownLanguage
+     +- DaemonError                  DaemonUnavailable  QueueFull
+     +- NotAvailable                 UnknownBackend  UnknownVoice  BackendNotInstalled
+     +- JobFailed                    HostError (HostCrashed  HostTimeout  LoadFailed  OutOfMemory
+     |                               SynthesisFailed)  StorageError
+     +- JobCancelled   JobExpired   WaitTimeout   NoAudioOutput
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class VoxError(Exception):
+    """Base of all errors of vox. `exit_code`: see DESIGN; `http_status`: what the API answers."""
+
+    exit_code: ClassVar[int] = 1
+    http_status: ClassVar[int] = 500
+    default_hint: ClassVar[str] = ""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint or self.default_hint
+
+    @property
+    def code(self) -> str:
+        """The error's stable name in JSON, for example `unknown-voice`."""
+        name = type(self).__name__
+        return "".join("-" + c.lower() if c.isupper() else c for c in name).lstrip("-")
+
+    @property
+    def line(self) -> str:
+        """What happened and what to do next, on one line."""
+        text = f"{self.message}; {self.hint}" if self.hint else self.message
+        return " ".join(text.split())
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"code": self.code, "message": self.message, "hint": self.hint}
+
+
+class BadInput(VoxError):
+    exit_code = 2
+    http_status = 422
+
+
+class EmptyText(BadInput):
+    """There is nothing in the text that could be spoken."""
+
+
+class TextTooLong(BadInput):
+    http_status = 413
+
+
+class BadOption(BadInput):
+    """An option has a value it cannot have. `field` names the option, as in the API's JSON."""
+
+    def __init__(self, message: str, hint: str = "", field: str = "") -> None:
+        super().__init__(message, hint)
+        self.field = field
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**super().to_dict(), "field": self.field}
+
+
+class UnknownLanguage(BadInput):
+    default_hint = "see: vox voices"
+
+
+class BadConfig(BadInput):
+    default_hint = "see: vox config show"
+
+
+class BadOutput(BadInput):
+    """The output file cannot be written or its format is unknown."""
+
+
+class UnknownJob(BadInput):
+    http_status = 404
+    default_hint = "see: vox history"
+
+
+class AmbiguousId(BadInput):
+    http_status = 409
+    default_hint = "type more of it"
+
+
+class JobNotLive(BadInput):
+    """The job has already ended."""
+
+    http_status = 409
+
+
+class NoAudioKept(BadInput):
+    """The job's audio is not (or no longer, or not yet) in the spool."""
+
+    http_status = 404
+    default_hint = "speak it again: vox replay ID"
+
+
+class DaemonError(VoxError):
+    exit_code = 3
+    http_status = 503
+
+
+class DaemonUnavailable(DaemonError):
+    default_hint = "see: vox daemon logs"
+
+
+class QueueFull(DaemonError):
+    default_hint = "try again later, or raise it: vox config set max_queue N"
+
+
+class NotAvailable(VoxError):
+    exit_code = 4
+    http_status = 422
+
+
+class UnknownBackend(NotAvailable):
+    default_hint = "see: vox backends"
+
+
+class UnknownVoice(NotAvailable):
+    default_hint = "see: vox voices"
+
+
+class BackendNotInstalled(NotAvailable):
+    http_status = 503
+
+
+class JobFailed(VoxError):
+    """The job was accepted and could not be spoken."""
+
+
+class HostError(JobFailed):
+    """A backend's subprocess did not do its work."""
+
+
+class HostCrashed(HostError):
+    default_hint = "see: vox daemon logs"
+
+
+class HostTimeout(HostError):
+    """A host took longer than its limit to load, to give the first chunk or the next one."""
+
+
+class LoadFailed(HostError):
+    default_hint = "see: vox daemon logs"
+
+
+class OutOfMemory(HostError):
+    """The model does not fit, even after all others were unloaded."""
+
+
+class SynthesisFailed(HostError):
+    """The backend raised while it synthesized; the host lives on."""
+
+
+class StorageError(JobFailed):
+    """The disk is full, read-only or damaged."""
+
+    http_status = 507
+
+
+class JobCancelled(VoxError):
+    exit_code = 5
+    http_status = 409
+
+
+class JobExpired(VoxError):
+    exit_code = 6
+    http_status = 409
+
+
+class WaitTimeout(VoxError):
+    """The caller stopped waiting; the job goes on."""
+
+    exit_code = 7
+    http_status = 504
+
+
+class NoAudioOutput(VoxError):
+    exit_code = 8
+    http_status = 503
+    default_hint = "write a file instead (-o FILE), or check: vox doctor"
+
+
+def _tree(root: type[VoxError]) -> dict[str, type[VoxError]]:
+    found = {root.__name__: root}
+    for child in root.__subclasses__():
+        found.update(_tree(child))
+    return found
+
+
+def from_dict(data: dict[str, Any]) -> VoxError:
+    """Rebuild an error that crossed a process or was stored with a job (see `VoxError.to_dict`)."""
+    name = "".join(part.capitalize() for part in str(data.get("code", "")).split("-"))
+    cls = _tree(VoxError).get(name, JobFailed)
+    return cls(str(data.get("message", "unknown error")), str(data.get("hint", "")))
