@@ -1,0 +1,184 @@
+"""What a backend is: the contract between vox and an adapter to one text-to-speech system.
+
+An adapter's module is imported in three places: in vox's own process, where only the class
+methods are called (so the module imports nothing heavy at its top); in the host, under the
+interpreter of the backend's own environment, where an instance loads the model and synthesizes;
+and in the tests. Besides the standard library and `numpy` it may import only `vox.errors` and
+its siblings in `vox.backends`, for the host's environment has nothing else of vox.
+"""
+
+from __future__ import annotations
+
+import abc
+import importlib.util
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Samples = npt.NDArray[np.float32]
+
+Gender = Literal["female", "male"]
+Progress = Callable[[str, float | None], None]
+"""Called with what is being done ("downloading model.onnx: 12 of 88 MB, 20 s to go") and the
+fraction done, 0 to 1, or None where that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A voice that a user picks by name."""
+
+    name: str
+    backend: str
+    lang: str | None = None
+    """BCP 47 ("en-US", "de"); None: any that the backend speaks."""
+    gender: Gender | None = None
+    description: str = ""
+    installed: bool = True
+    """False: known, but its files must be fetched first (`vox backends install`)."""
+    is_clone: bool = False
+    is_default: bool = False
+    """The backend's own choice for its language."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clone:
+    """Reference audio from which a voice is cloned (`vox clone add`)."""
+
+    name: str
+    audio_path: str
+    """A mono WAV file, 1 to 30 s."""
+    transcript: str | None = None
+    """The words that are said in it; some backends clone better with them."""
+    lang: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What a backend can do: fixed, known without importing its package."""
+
+    name: str
+    summary: str
+    """One line for `vox backends`."""
+    package: str
+    """The import name of the package that does the work, "" if none is needed."""
+    heavy: bool
+    """Needs a daemon to be of use; light ones never start one."""
+    languages: tuple[str, ...] = ()
+    """Primary language subtags ("en", "de"); empty: whatever its voices speak (see `voices`)."""
+    streaming: Literal["frame", "sentence"] = "sentence"
+    """How soon the first chunk comes: after some frames, or after the whole utterance."""
+    clone: bool = False
+    speed: tuple[float, float] | None = None
+    """The range of speeds that it follows; None: it has no such setting."""
+    style: bool = False
+    """Follows `--style "..."`, a description of how to speak."""
+    gender: bool = False
+    """Can choose a voice by `--gender`."""
+    max_chars: int = 400
+    """Longest utterance, in characters, that it speaks well in one call."""
+    models: tuple[str, ...] = ()
+    """Names that `-m` takes, the default first; paths and repository ids may do as well."""
+    requirements: tuple[str, ...] = ()
+    """Pinned pip requirements of its own environment; empty: nothing to install."""
+    license: str = ""
+    uses_gpu: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an adapter is told about the machine and the user's wishes."""
+
+    voices_dir: str
+    """Where clones are kept."""
+    env_dir: str
+    """The backend's folder: `venv/` and `weights/` in it are made by `vox backends install`."""
+    model: str | None = None
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:N or mps."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """The backend's own table in config.toml (`[backends.NAME]`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a host says once its model is loaded."""
+
+    device: str
+    dtype: str | None = None
+    model: str | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """The piece of text of one synthesis call, and how to say it."""
+
+    text: str
+    voice: str | None = None
+    lang: str | None = None
+    speed: float = 1.0
+    style: str | None = None
+    gender: str | None = None
+    clone: Clone | None = None
+
+
+class Chunk(NamedTuple):
+    """A block of PCM audio: float32, mono, 1-D, in [-1, 1]; `sample_rate` in Hz."""
+
+    samples: Samples
+    sample_rate: int
+
+
+class Backend(abc.ABC):
+    """An adapter. One instance serves one model, one synthesis at a time, in its host."""
+
+    info: ClassVar[Info]
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    # -- in vox's own process: quick, and without the backend's package ----------------------
+
+    @classmethod
+    @abc.abstractmethod
+    def voices(cls, settings: Settings) -> list[Voice]:
+        """The voices at hand, without clones, the default of each language marked."""
+
+    @classmethod
+    def missing(cls, settings: Settings) -> str | None:
+        """What beyond its package is missing so that it could speak (weights, a program), or None."""
+        return None
+
+    @classmethod
+    def importable(cls) -> bool:
+        """True if vox's own environment has the package."""
+        return not cls.info.package or importlib.util.find_spec(cls.info.package) is not None
+
+    # -- in the host -------------------------------------------------------------------------
+
+    @abc.abstractmethod
+    def load(self, progress: Progress) -> Loaded:
+        """Load the model and warm it up, so that the first utterance is as quick as the others.
+
+        Raises LoadFailed, OutOfMemory, BackendNotInstalled.
+        """
+
+    @abc.abstractmethod
+    def synthesize(self, utterance: Utterance) -> Iterator[Chunk]:
+        """Yield the utterance's audio as it is made, all chunks with one sample rate.
+
+        The generator is closed when the job is cancelled: it must then stop within a frame or,
+        where `info.streaming` is "sentence", as soon as the package lets it. Silence at either
+        end is trimmed by the caller. Raises UnknownVoice, SynthesisFailed, OutOfMemory.
+        """
+
+    def vram_mb(self) -> float | None:
+        """Megabytes of GPU memory that the host holds, None where there is no GPU."""
+        return None
+
+    def close(self) -> None:
+        """Called when the host leaves in order; what is not freed here the system takes back."""

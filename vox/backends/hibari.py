@@ -1,0 +1,109 @@
+"""hibari: the embedded default, a tiny English neural voice (PyPI `hibari-tts`, Apache-2.0).
+
+The voice `heart` is inside the wheel; the others are fetched by `vox backends install hibari`
+and then lie in hibari's own cache. Speed follows the model's range, 0.5 to 2.0.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ..errors import LoadFailed, SynthesisFailed, UnknownVoice
+from .base import Backend, Chunk, Gender, Info, Loaded, Progress, Settings, Utterance, Voice
+
+if TYPE_CHECKING:
+    from hibari import Hibari as Model
+
+_VOICES: dict[str, tuple[str, Gender]] = {
+    "heart": ("en-US", "female"),
+    "kore": ("en-US", "female"),
+    "fenrir": ("en-US", "male"),
+    "emma": ("en-GB", "female"),
+    "fable": ("en-GB", "male"),
+}
+_BUILT_IN_VOICE = "heart"
+
+
+def _cache_dir() -> str:
+    """hibari's own cache on Unix (see `hibari.voices`), told here without importing it."""
+    explicit = os.environ.get("HIBARI_HOME")
+    if explicit:
+        return explicit
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return os.path.join(base, "hibari")
+
+
+class Hibari(Backend):
+    info: ClassVar[Info] = Info(
+        name="hibari",
+        summary="tiny neural English voice, embedded, the default",
+        package="hibari",
+        heavy=False,
+        languages=("en",),
+        streaming="sentence",
+        speed=(0.5, 2.0),
+        gender=True,
+        max_chars=350,
+        license="Apache-2.0",
+    )
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._models: dict[str, Model] = {}
+
+    @classmethod
+    def voices(cls, settings: Settings) -> list[Voice]:
+        fetched = _cache_dir()
+        return [
+            Voice(
+                name=name,
+                backend="hibari",
+                lang=lang,
+                gender=gender,
+                installed=name == _BUILT_IN_VOICE or _is_fetched(fetched, name),
+                is_default=name == _BUILT_IN_VOICE,
+            )
+            for name, (lang, gender) in _VOICES.items()
+        ]
+
+    def load(self, progress: Progress) -> Loaded:
+        progress("loading hibari", None)
+        try:
+            model = self._model(_BUILT_IN_VOICE)
+            # The first call builds the lexicon and the pronunciation rules: 0.7 s.
+            model("Warm up, the year 2024.", seed=0)
+        except Exception as exc:
+            raise LoadFailed(f"hibari could not be loaded: {exc}") from exc
+        return Loaded(device="cpu", dtype="int8", model=_BUILT_IN_VOICE)
+
+    def _model(self, voice: str) -> Model:
+        if voice not in self._models:
+            import hibari
+
+            self._models[voice] = hibari.Hibari(voice=voice)
+        return self._models[voice]
+
+    def synthesize(self, utterance: Utterance) -> Iterator[Chunk]:
+        voice = utterance.voice or _BUILT_IN_VOICE
+        if voice not in _VOICES:
+            raise UnknownVoice(f"hibari has no voice called {voice!r}")
+        low, high = self.info.speed or (1.0, 1.0)
+        speed = min(high, max(low, utterance.speed))
+        try:
+            model = self._model(voice)
+            stream: Iterator[Any] = model.stream(utterance.text, speed=speed)
+            for samples in stream:
+                yield Chunk(samples, model.sample_rate)
+        except GeneratorExit:
+            raise
+        except Exception as exc:
+            raise SynthesisFailed(f"hibari: {exc}") from exc
+
+
+def _is_fetched(cache_dir: str, voice: str) -> bool:
+    try:
+        return any(voice in entry and entry.endswith(".onnx") for entry in os.listdir(cache_dir))
+    except OSError:
+        return False

@@ -1,0 +1,77 @@
+"""From a backend's name to its adapter, without importing any backend's package.
+
+Built-in adapters are import strings; third parties add theirs under the entry point group
+`vox.backends` (name = "package.module:Class"). A built-in name cannot be taken over.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.metadata
+import platform
+import sys
+
+from ..errors import UnknownBackend, VoxError
+from .base import Backend
+
+GROUP = "vox.backends"
+
+BUILT_IN = {
+    "hibari": "vox.backends.hibari:Hibari",
+    "say": "vox.backends.say:Say",
+    "kokoro": "vox.backends.kokoro:Kokoro",
+    "piper": "vox.backends.piper:Piper",
+    "qwen": "vox.backends.qwen:Qwen",
+    "qwen-native": "vox.backends.qwen_native:QwenNative",
+    "voxtream": "vox.backends.voxtream:Voxtream",
+}
+
+LIGHT = ("say", "kokoro")
+"""Backends that need no daemon: known here so that the command line asks no adapter."""
+
+
+def on_apple_silicon() -> bool:
+    return sys.platform == "darwin" and platform.machine() == "arm64"
+
+
+@functools.cache
+def import_strings() -> dict[str, str]:
+    """Every known backend's name and the import string of its adapter."""
+    found = {entry.name: entry.value for entry in importlib.metadata.entry_points(group=GROUP)}
+    return {**found, **BUILT_IN}
+
+
+def names() -> list[str]:
+    """Built-in backends first, then third parties' by name."""
+    known = import_strings()
+    return [*BUILT_IN, *sorted(set(known) - set(BUILT_IN))]
+
+
+def import_string(name: str) -> str:
+    """Raises UnknownBackend."""
+    try:
+        return import_strings()[name]
+    except KeyError:
+        known = ", ".join(names())
+        raise UnknownBackend(f"no backend is called {name!r}", f"there are: {known}") from None
+
+
+def load_class(spec: str) -> type[Backend]:
+    """Import "module:Class". Raises UnknownBackend if that is no backend."""
+    module_name, _, class_name = spec.partition(":")
+    try:
+        found = getattr(importlib.import_module(module_name), class_name)
+    except VoxError:
+        raise
+    except Exception as exc:
+        raise UnknownBackend(f"the backend {spec} cannot be imported: {exc}") from exc
+    if not (isinstance(found, type) and issubclass(found, Backend)):
+        raise UnknownBackend(f"{spec} is not a vox backend")
+    return found
+
+
+@functools.cache
+def get(name: str) -> type[Backend]:
+    """The adapter of that name. Raises UnknownBackend."""
+    return load_class(import_string(name))

@@ -1,0 +1,154 @@
+"""Where vox keeps its files.
+
+`platformdirs` decides; `VOX_HOME` puts everything under one folder instead (tests, several
+instances). Paths are plain strings: the command line is on the way to the first sound, and
+nothing here needs more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .errors import StorageError
+
+# sun_path holds 108 bytes on Linux and 104 on macOS, with the closing NUL.
+SOCKET_PATH_MAX = 103 if sys.platform == "darwin" else 107
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """The folders; every file's place follows from them."""
+
+    config_dir: str
+    data_dir: str
+    cache_dir: str
+    runtime_dir: str
+    log_dir: str
+
+    @property
+    def config_path(self) -> str:
+        return os.path.join(self.config_dir, "config.toml")
+
+    @property
+    def token_path(self) -> str:
+        return os.path.join(self.config_dir, "token")
+
+    @property
+    def db_path(self) -> str:
+        return os.path.join(self.data_dir, "vox.db")
+
+    @property
+    def consumer_lock_path(self) -> str:
+        """Held by whoever drains the queue: beside the queue, so that it is one per queue."""
+        return os.path.join(self.data_dir, "consumer.lock")
+
+    @property
+    def voices_dir(self) -> str:
+        return os.path.join(self.data_dir, "voices")
+
+    @property
+    def backends_dir(self) -> str:
+        return os.path.join(self.data_dir, "backends")
+
+    @property
+    def inbox_dir(self) -> str:
+        return os.path.join(self.data_dir, "inbox")
+
+    @property
+    def spool_dir(self) -> str:
+        return os.path.join(self.cache_dir, "spool")
+
+    @property
+    def memory_path(self) -> str:
+        """What each model needed when it was last loaded (see `hosts.pool`)."""
+        return os.path.join(self.cache_dir, "memory.json")
+
+    @property
+    def lock_path(self) -> str:
+        return os.path.join(self.runtime_dir, "daemon.lock")
+
+    @property
+    def pid_path(self) -> str:
+        return os.path.join(self.runtime_dir, "daemon.pid")
+
+    @property
+    def log_path(self) -> str:
+        return os.path.join(self.log_dir, "daemon.log")
+
+    @property
+    def socket_path(self) -> str:
+        """The control socket; in a short private folder when the usual path is too long for one."""
+        path = os.path.join(self.runtime_dir, "vox.sock")
+        if len(os.fsencode(path)) <= SOCKET_PATH_MAX:
+            return path
+        digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
+        return f"/tmp/vox-{os.getuid()}-{digest}/vox.sock"
+
+
+def get_paths(environ: Mapping[str, str] = os.environ) -> Paths:
+    home = environ.get("VOX_HOME")
+    if home:
+        home = os.path.abspath(os.path.expanduser(home))
+        join = os.path.join
+        return Paths(
+            config_dir=home,
+            data_dir=home,
+            cache_dir=join(home, "cache"),
+            runtime_dir=join(home, "run"),
+            log_dir=join(home, "log"),
+        )
+    import platformdirs
+
+    dirs = platformdirs.PlatformDirs("vox", appauthor=False)
+    runtime_dir = dirs.user_runtime_dir
+    if not os.path.isdir(os.path.dirname(runtime_dir)):
+        runtime_dir = os.path.join(tempfile.gettempdir(), f"vox-{os.getuid()}")
+    return Paths(
+        config_dir=dirs.user_config_dir,
+        data_dir=dirs.user_data_dir,
+        cache_dir=dirs.user_cache_dir,
+        runtime_dir=runtime_dir,
+        log_dir=dirs.user_log_dir,
+    )
+
+
+def make_private_dir(path: str) -> str:
+    """Make a folder (and its parents) for this user alone, or check that it is such a one.
+
+    Raises StorageError if it cannot be made, is a link, or belongs to somebody else.
+    """
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+        info = os.lstat(path)
+        if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.getuid():
+            raise StorageError(
+                f"{path} is not a folder of yours", "move it away, or set VOX_HOME to another place"
+            )
+        if stat.S_IMODE(info.st_mode) & 0o077:
+            os.chmod(path, 0o700)
+    except OSError as exc:
+        raise cannot_write(path, exc) from exc
+    return path
+
+
+def make_dir(path: str) -> str:
+    """Make a folder and its parents if it is not there. Raises StorageError."""
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+    except OSError as exc:
+        raise cannot_write(path, exc) from exc
+    return path
+
+
+def cannot_write(path: str, exc: OSError) -> StorageError:
+    """The error for a file or folder that the system does not let us write."""
+    reason = exc.strerror or str(exc)
+    return StorageError(
+        f"cannot write {path}: {reason}", "make room or mend the permissions, or set VOX_HOME to another place"
+    )
