@@ -1,0 +1,36 @@
+"""Running a module of vox under an interpreter whose environment has no vox.
+
+A backend's environment holds that backend's packages alone. Putting vox's own site-packages on its
+path would mix the two, so this registers the `vox` package by its folder and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+
+_CODE = """\
+import sys
+sys.path[:] = [entry for entry in sys.path if entry]  # not the folder somebody stands in
+import importlib, importlib.util, os
+folder = {folder!r}
+spec = importlib.util.spec_from_file_location(
+    "vox", os.path.join(folder, "__init__.py"), submodule_search_locations=[folder])
+sys.modules["vox"] = package = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(package)
+sys.exit(importlib.import_module({module!r}).main())
+"""
+
+
+def vox_dir() -> str:
+    """The folder of the `vox` package that is running."""
+    return os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def bootstrap_args(module: str) -> list[str]:
+    """What to put after an interpreter's name so that it runs `main()` of a module of vox.
+
+    The module's `main()` finds further arguments in `sys.argv[1:]`; what it returns is the exit
+    status. Nothing but the standard library and the environment's own packages is importable there
+    besides `vox` itself.
+    """
+    return ["-c", _CODE.format(folder=vox_dir(), module=module)]
