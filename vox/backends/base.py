@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     Samples = npt.NDArray[np.float32]
 
 Gender = Literal["female", "male"]
+Accelerator = Literal["cpu", "cuda", "mps"]
+"""What an environment is built for."""
 Progress = Callable[[str, float | None], None]
 """Called with what is being done ("downloading model.onnx: 12 of 88 MB, 20 s to go") and the
 fraction done, 0 to 1, or None where that is not known."""
@@ -157,6 +159,29 @@ class Backend(abc.ABC):
     def importable(cls) -> bool:
         """True if vox's own environment has the package."""
         return not cls.info.package or importlib.util.find_spec(cls.info.package) is not None
+
+    @classmethod
+    def requirements(cls, accelerator: Accelerator) -> tuple[str, ...]:
+        """The lines of the requirements file for its own environment on such a machine.
+
+        A line may be an option of pip's requirements format. An `--extra-index-url` only picks
+        a smaller build of what is pinned, so the installer leaves it out where it is unreachable.
+        """
+        return cls.info.requirements
+
+    @classmethod
+    def after_install(cls, site_packages: str) -> None:
+        """Mend the environment right after pip filled it; `site_packages` is its folder."""
+
+    # -- in the backend's own environment, at install time -----------------------------------
+
+    @classmethod
+    def fetch(cls, settings: Settings, progress: Progress) -> None:
+        """Fetch the weights that the default voice needs (those of `settings.model`, if set).
+
+        Nothing is fetched that is there already, and what was half fetched goes on. Afterwards
+        `missing` says None. Raises LoadFailed, at once where there is no network.
+        """
 
     # -- in the host -------------------------------------------------------------------------
 
