@@ -1,0 +1,309 @@
+"""The daemon's side of one host: start it, talk to it, watch its time limits, kill it.
+
+A handle knows one subprocess and nothing of jobs, queues or other hosts. A thread of its own
+reads the host's frames, another keeps what the host prints: it goes to the log, and its last
+line tells why a host died.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import json
+import logging
+import os
+import queue
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import IO, Any, Literal
+
+from ..backends.base import Chunk, Settings, Utterance
+from ..errors import HostCrashed, HostError, HostTimeout, OutOfMemory, from_dict
+from . import protocol
+
+log = logging.getLogger(__name__)
+
+HandleState = Literal["starting", "loading", "idle", "busy", "dead"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a host may take before it counts as hung, in seconds."""
+
+    load_s: float = 1800.0
+    """From the start to the loaded model: qwen-native on a CPU takes 11 minutes."""
+    first_chunk_s: float = 300.0
+    stall_s: float = 120.0
+    """Between two chunks."""
+    exit_s: float = 3.0
+    cancel_s: float = 2.0
+    """From a cancel to its confirmation; a backend that takes longer is killed."""
+
+
+class Handle:
+    """One host. Not for use by several threads at once, but for `cancel` and `kill`."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        spec: str,
+        settings: Settings,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        on_progress: Callable[[str, float | None], None] = lambda _text, _fraction: None,
+    ) -> None:
+        self.name = name
+        self.settings = settings
+        self.limits = limits
+        self.on_progress = on_progress
+        self.state: HandleState = "starting"
+        self.device: str | None = None
+        self.dtype: str | None = None
+        self.model: str | None = settings.model
+        self.load_s: float | None = None
+        self.rss_mb: float | None = None
+        self.vram_mb: float | None = None
+        self.jobs = 0
+        self.last_used = time.monotonic()
+        self._next_id = 0
+        self._current_id: int | None = None
+        self._last_lines: collections.deque[str] = collections.deque(maxlen=20)
+        self._frames: queue.SimpleQueue[protocol.Frame | None] = queue.SimpleQueue()
+        self._write_lock = threading.Lock()
+        payload = json.dumps({**asdict(settings), "options": dict(settings.options)})
+        self._process = subprocess.Popen(
+            [*command, spec, payload],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        assert self._process.stdin and self._process.stdout and self._process.stderr
+        self._commands: IO[bytes] = self._process.stdin
+        self._readers = [
+            threading.Thread(target=self._read_frames, args=(self._process.stdout,), daemon=True),
+            threading.Thread(target=self._read_log, args=(self._process.stderr,), daemon=True),
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    # -- life --------------------------------------------------------------------------------
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        return self.state != "dead" and self._process.poll() is None
+
+    @property
+    def idle_s(self) -> float:
+        return 0.0 if self.state in ("busy", "loading") else time.monotonic() - self.last_used
+
+    def load(self) -> None:
+        """Load the model. Raises LoadFailed, OutOfMemory, HostCrashed or HostTimeout."""
+        self.state = "loading"
+        self._command({"op": "load"})
+        deadline = time.monotonic() + self.limits.load_s
+        while True:
+            header = self._next(deadline, f"did not load within {self.limits.load_s:g} s").header
+            if header["event"] == "progress":
+                self.on_progress(header["text"], header["fraction"])
+            elif header["event"] == "ready":
+                self.device, self.dtype = header["device"], header["dtype"]
+                self.model = header["model"] or self.model
+                self.load_s = header["load_s"]
+                self._note_memory(header)
+                self.state = "idle"
+                self.last_used = time.monotonic()
+                return
+            elif header["event"] == "error":
+                error = from_dict(header["error"])
+                self.kill()
+                raise error
+
+    def kill(self) -> None:
+        """End the host now, whatever it does; its memory is back when this returns."""
+        self.state = "dead"
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._reap()
+
+    def close(self) -> None:
+        """Ask the host to leave; kill it if it does not within `exit_s`."""
+        if self._process.poll() is None and self.state == "idle":
+            with contextlib.suppress(HostError):
+                self._command({"op": "exit"})
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(self.limits.exit_s)
+        self.kill()
+
+    def _reap(self) -> None:
+        self._process.wait()
+        with contextlib.suppress(OSError):
+            self._commands.close()
+        for reader in self._readers:
+            if reader is not threading.current_thread():
+                reader.join(timeout=1.0)
+
+    # -- synthesis ---------------------------------------------------------------------------
+
+    def synthesize(self, utterance: Utterance) -> Iterator[Chunk]:
+        """Yield the utterance's chunks as the host makes them.
+
+        Closing the generator, or `cancel` from another thread, stops the host's work; the host
+        stays warm if it confirms in time and is killed if not. Raises SynthesisFailed (the host
+        lives on), HostCrashed, HostTimeout or OutOfMemory (the host is dead).
+        """
+        self._next_id += 1
+        request_id = self._next_id
+        self.state = "busy"
+        self._current_id = request_id
+        self._command({"op": "synthesize", "id": request_id, "utterance": asdict(utterance)})
+        ended = False
+        try:
+            for chunk in self._chunks(request_id):
+                yield chunk
+            ended = True
+        except GeneratorExit:
+            ended = self._drain_cancelled(request_id)
+            raise
+        except OutOfMemory:
+            # What the library holds after it is not to be relied on.
+            raise
+        except HostError:
+            ended = self.is_alive
+            raise
+        finally:
+            self._current_id = None
+            self.last_used = time.monotonic()
+            if ended and self.state != "dead":
+                self.state = "idle"
+            else:
+                self.kill()
+
+    def _chunks(self, request_id: int) -> Iterator[Chunk]:
+        import numpy as np
+
+        limit_s, what = self.limits.first_chunk_s, "gave no sound"
+        while True:
+            frame = self._next(time.monotonic() + limit_s, f"{what} for {limit_s:g} s")
+            header = frame.header
+            if header.get("id") != request_id:
+                continue
+            if header["event"] == "chunk":
+                limit_s, what = self.limits.stall_s, "stalled"
+                samples = np.frombuffer(frame.pcm, "<f4").astype(np.float32, copy=False)
+                yield Chunk(samples, header["sample_rate"])
+            elif header["event"] == "end":
+                self._note_memory(header)
+                return
+            elif header["event"] == "error":
+                raise from_dict(header["error"])
+
+    def _drain_cancelled(self, request_id: int) -> bool:
+        """Cancel and wait for the confirmation; True if the host is ready for the next request."""
+        try:
+            self._command({"op": "cancel", "id": request_id})
+            deadline = time.monotonic() + self.limits.cancel_s
+            while True:
+                header = self._next(deadline, "did not stop").header
+                if header.get("id") == request_id and header["event"] in ("end", "error"):
+                    return True
+        except HostError as exc:
+            log.warning("%s: cancelled, then %s", self.name, exc.message)
+            return False
+
+    def cancel(self) -> None:
+        """From any thread: the current synthesis ends within `cancel_s`, if need be with its host."""
+        request_id = self._current_id
+        if request_id is None:
+            return
+        with contextlib.suppress(HostError):
+            self._command({"op": "cancel", "id": request_id})
+        timer = threading.Timer(self.limits.cancel_s, self._kill_if_still, args=(request_id,))
+        timer.daemon = True
+        timer.start()
+
+    def _kill_if_still(self, request_id: int) -> None:
+        if self._current_id == request_id:
+            log.warning("%s did not stop when cancelled: killed", self.name)
+            self.kill()
+
+    # -- pipes -------------------------------------------------------------------------------
+
+    def _command(self, header: dict[str, Any]) -> None:
+        try:
+            with self._write_lock:
+                protocol.write(self._commands, header)  # type: ignore[arg-type]
+        except (OSError, ValueError) as exc:
+            raise self._crashed() from exc
+
+    def _next(self, deadline: float, what: str) -> protocol.Frame:
+        try:
+            frame = self._frames.get(timeout=max(0.0, deadline - time.monotonic()))
+        except queue.Empty:
+            self.kill()
+            raise HostTimeout(f"{self.name} {what}{self._last_words()}") from None
+        if frame is None:
+            raise self._crashed()
+        if frame.header["event"] == "stats":
+            self._note_memory(frame.header)
+            return self._next(deadline, what)
+        return frame
+
+    def _crashed(self) -> HostCrashed:
+        self.kill()
+        status = self._process.returncode
+        if status < 0:
+            try:
+                how = f"was killed by {signal.Signals(-status).name}"
+            except ValueError:
+                how = f"was killed by signal {-status}"
+        else:
+            how = f"ended with status {status}"
+        return HostCrashed(f"the {self.name} host {how}{self._last_words()}")
+
+    def _last_words(self) -> str:
+        lines = [line for line in self._last_lines if line.strip()]
+        return f": {lines[-1].strip()[:300]}" if lines else ""
+
+    def _note_memory(self, header: dict[str, Any]) -> None:
+        self.rss_mb = header.get("rss_mb") or self.rss_mb
+        self.vram_mb = header.get("vram_mb", self.vram_mb)
+
+    def _read_frames(self, stream: IO[bytes]) -> None:
+        try:
+            while (frame := protocol.read(stream)) is not None:  # type: ignore[arg-type]
+                self._frames.put(frame)
+        except (protocol.ProtocolError, OSError, ValueError) as exc:
+            self._last_lines.append(f"protocol error: {exc}")
+        self._frames.put(None)
+
+    def _read_log(self, stream: IO[bytes]) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            for raw in stream:
+                line = raw.decode(errors="replace").rstrip()
+                self._last_lines.append(line)
+                log.info("[%s] %s", self.name, line)
+
+    def describe(self) -> dict[str, Any]:
+        """What `vox daemon status` and `/health` say of a model."""
+        return {
+            "backend": self.name,
+            "model": self.model,
+            "device": self.device,
+            "dtype": self.dtype,
+            "state": self.state,
+            "pid": self.pid,
+            "load_s": None if self.load_s is None else round(self.load_s, 3),
+            "idle_s": round(self.idle_s, 1),
+            "jobs": self.jobs,
+            "memory_mb": self.rss_mb,
+            "vram_mb": self.vram_mb,
+        }

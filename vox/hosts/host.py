@@ -1,0 +1,170 @@
+"""The host: a subprocess in which one backend and its model live, warm.
+
+It runs under the interpreter of the backend's own environment, so besides the standard library
+and numpy it may import only `vox.errors`, `vox.backends` and its own protocol. The main thread
+loads and synthesizes (some libraries insist on it); a reader thread takes commands, so that a
+cancel is seen in the middle of a synthesis and the daemon's death ends the host at once: no
+orphan holds VRAM.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from typing import Any, BinaryIO
+
+from vox.backends.base import Backend, Clone, Settings, Utterance
+from vox.backends.registry import load_class
+from vox.errors import LoadFailed, SynthesisFailed, VoxError
+
+from . import protocol
+
+
+class Host:
+    """Serves one backend's synthesis requests until told to leave or the pipe closes."""
+
+    def __init__(self, backend: Backend, commands: BinaryIO, answers: BinaryIO) -> None:
+        self._backend = backend
+        self._commands = commands
+        self._answers = answers
+        self._write_lock = threading.Lock()
+        self._todo: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._cancelled: set[int] = set()
+
+    def serve(self) -> None:
+        threading.Thread(target=self._read_commands, name="commands", daemon=True).start()
+        while True:
+            command = self._todo.get()
+            if command["op"] == "exit":
+                self._backend.close()
+                return
+            if command["op"] == "load":
+                if not self._load():
+                    return
+            elif command["op"] == "synthesize":
+                self._synthesize(command["id"], _utterance(command["utterance"]))
+
+    def _read_commands(self) -> None:
+        try:
+            while (frame := protocol.read(self._commands)) is not None:
+                command = frame.header
+                if command["op"] == "cancel":
+                    self._cancelled.add(command["id"])
+                elif command["op"] == "stats":
+                    self._send({"event": "stats", **self._memory()})
+                else:
+                    self._todo.put(command)
+        except protocol.ProtocolError as exc:
+            print(f"host: {exc}", file=sys.stderr)
+        # The daemon is gone. The main thread may be deep in a library: do not ask it to leave.
+        os._exit(0)
+
+    def _send(self, header: dict[str, Any], pcm: bytes = b"") -> None:
+        try:
+            with self._write_lock:
+                protocol.write(self._answers, header, pcm)
+        except OSError:
+            os._exit(0)
+
+    def _memory(self) -> dict[str, float | None]:
+        return {"rss_mb": _rss_mb(), "vram_mb": self._backend.vram_mb()}
+
+    def _load(self) -> bool:
+        began = time.monotonic()
+        try:
+            loaded = self._backend.load(
+                lambda text, fraction: self._send(
+                    {"event": "progress", "text": text, "fraction": fraction}
+                )
+            )
+        except Exception as exc:
+            self._send_error(None, exc, LoadFailed)
+            return False
+        self._send(
+            {
+                "event": "ready",
+                "device": loaded.device,
+                "dtype": loaded.dtype,
+                "model": loaded.model,
+                "load_s": time.monotonic() - began,
+                **self._memory(),
+            }
+        )
+        return True
+
+    def _synthesize(self, request_id: int, utterance: Utterance) -> None:
+        chunks = self._backend.synthesize(utterance)
+        try:
+            for samples, sample_rate in chunks:
+                if request_id in self._cancelled:
+                    break
+                pcm = samples.astype("<f4", copy=False).tobytes()
+                if pcm:
+                    header = {"event": "chunk", "id": request_id, "sample_rate": sample_rate}
+                    self._send(header, pcm)
+        except Exception as exc:
+            self._send_error(request_id, exc, SynthesisFailed)
+            return
+        finally:
+            close = getattr(chunks, "close", None)
+            if close is not None:
+                close()
+        cancelled = request_id in self._cancelled
+        self._cancelled.discard(request_id)
+        self._send({"event": "end", "id": request_id, "cancelled": cancelled, **self._memory()})
+
+    def _send_error(self, request_id: int | None, exc: Exception, kind: type[VoxError]) -> None:
+        if not isinstance(exc, VoxError):
+            import traceback
+
+            traceback.print_exc()
+            exc = kind(f"{self._backend.info.name}: {type(exc).__name__}: {exc}")
+        self._send({"event": "error", "id": request_id, "error": exc.to_dict()})
+
+
+def _utterance(data: dict[str, Any]) -> Utterance:
+    clone = data.pop("clone", None)
+    return Utterance(**data, clone=Clone(**clone) if clone else None)
+
+
+def _rss_mb() -> float | None:
+    """Resident memory of this process in megabytes (current on Linux, the peak elsewhere)."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as statm:
+            pages = int(statm.read().split()[1])
+        return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
+    except OSError:
+        import resource
+
+        return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 1)
+
+
+def _claim_stdout() -> BinaryIO:
+    """Keep stdout for the protocol; whatever libraries print goes to stderr, that is, the log."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return answers
+
+
+def main() -> None:
+    """Run as `python -m vox.hosts.host IMPORT_STRING SETTINGS_JSON`, stdin and stdout piped."""
+    # Ctrl-C in a terminal reaches the whole process group; the daemon decides when hosts leave.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    answers = _claim_stdout()
+    spec, settings = sys.argv[-2], Settings(**json.loads(sys.argv[-1]))
+    try:
+        backend = load_class(spec)(settings)
+    except VoxError as exc:
+        protocol.write(answers, {"event": "error", "id": None, "error": exc.to_dict()})
+        return
+    Host(backend, sys.stdin.buffer, answers).serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""What the machine has left, and what each model needed when it was last loaded.
+
+Knows nothing of hosts; `pool` asks it before it loads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+
+from ..paths import make_dir
+
+
+def free_ram_mb() -> float | None:
+    """Memory that a new process can have without swapping, in megabytes; None if unknown."""
+    if sys.platform.startswith("linux"):
+        return _free_linux_mb()
+    with contextlib.suppress(OSError, ValueError, subprocess.SubprocessError):
+        return _free_darwin_mb()
+    return None
+
+
+def _free_linux_mb() -> float | None:
+    with contextlib.suppress(OSError, ValueError), open("/proc/meminfo", encoding="ascii") as info:
+        for line in info:
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024 / 1e6
+    return None
+
+
+def _free_darwin_mb() -> float:
+    out = subprocess.run(["vm_stat"], capture_output=True, text=True, timeout=5, check=True).stdout
+    page = os.sysconf("SC_PAGE_SIZE")
+    pages = {
+        name.strip(): int(value.strip(" ."))
+        for name, _, value in (line.partition(":") for line in out.splitlines()[1:])
+        if value.strip(" .").isdigit()
+    }
+    usable = ("Pages free", "Pages inactive", "Pages speculative", "Pages purgeable")
+    return sum(pages.get(name, 0) for name in usable) * page / 1e6
+
+
+def free_vram_mb(device: str) -> float | None:
+    """Free memory of an NVIDIA GPU by nvidia-ml, in megabytes; None if that cannot be asked.
+
+    `device`: "cuda" or "cuda:N".
+    """
+    try:
+        import pynvml  # type: ignore[import-not-found,unused-ignore]
+    except ImportError:
+        return None
+    try:
+        pynvml.nvmlInit()
+        index = int(device.partition(":")[2] or 0)
+        info = pynvml.nvmlDeviceGetMemoryInfo(pynvml.nvmlDeviceGetHandleByIndex(index))
+        return float(info.free) / 1e6
+    except (pynvml.NVMLError, ValueError):
+        return None
+
+
+class Needs:
+    """Remembers, across daemons, how much RAM and VRAM a model took: a small JSON file.
+
+    Losing it costs a prediction, so a damaged or unwritable file is no error.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._known: dict[str, dict[str, float]] = {}
+        with contextlib.suppress(OSError, ValueError), open(path, encoding="utf-8") as file:
+            known = json.load(file)
+            if isinstance(known, dict):
+                self._known = known
+
+    def get(self, key: str) -> tuple[float, float]:
+        """(RAM, VRAM) in megabytes that the model took; zeros if it was never loaded here."""
+        need = self._known.get(key, {})
+        return float(need.get("ram_mb", 0.0)), float(need.get("vram_mb", 0.0))
+
+    def put(self, key: str, ram_mb: float | None, vram_mb: float | None) -> None:
+        need = {"ram_mb": ram_mb or 0.0, "vram_mb": vram_mb or 0.0}
+        if self._known.get(key) == need:
+            return
+        self._known[key] = need
+        with contextlib.suppress(Exception):
+            make_dir(os.path.dirname(self._path))
+            temporary = f"{self._path}.{os.getpid()}"
+            with open(temporary, "w", encoding="utf-8") as file:
+                json.dump(self._known, file, indent=1)
+            os.replace(temporary, self._path)

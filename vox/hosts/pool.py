@@ -1,0 +1,177 @@
+"""The warm pool: which hosts are up, which to unload, and when.
+
+Only this module knows whether a host is a subprocess or, one day, far away. It knows models and
+memory, not jobs. One synthesis runs at a time, so at most one host is busy.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Collection
+from typing import Any, Protocol
+
+from ..backends.base import Settings
+from ..errors import HostError, OutOfMemory
+from . import memory
+from .handle import Handle
+
+log = logging.getLogger(__name__)
+
+HEADROOM_MB = 500.0
+"""Kept free beside a model's predicted need: its working memory grows in use."""
+
+ProgressSink = Callable[[str, float | None], None]
+
+
+class Launcher(Protocol):
+    """Starts a host for a backend (see `launch.start_host`)."""
+
+    def __call__(self, name: str, settings: Settings, on_progress: ProgressSink) -> Handle: ...
+
+
+class FreeMemory(Protocol):
+    """Free (RAM, VRAM) in megabytes for a device, None where unknown."""
+
+    def __call__(self, device: str) -> tuple[float | None, float | None]: ...
+
+
+def measure_free(device: str) -> tuple[float | None, float | None]:
+    vram = memory.free_vram_mb(device if device.startswith("cuda") else "cuda")
+    return memory.free_ram_mb(), vram
+
+
+def model_key(name: str, settings: Settings) -> str:
+    return f"{name}/{settings.model or 'default'}/{settings.device}"
+
+
+class Pool:
+    """Warm hosts by backend, model and device. `acquire` and `release` frame a job's synthesis."""
+
+    def __init__(
+        self,
+        launch: Launcher,
+        needs: memory.Needs,
+        keep: Collection[str] = (),
+        free_memory: FreeMemory = measure_free,
+    ) -> None:
+        self.keep = keep
+        self._launch = launch
+        self._needs = needs
+        self._free_memory = free_memory
+        self._hosts: dict[str, Handle] = {}
+        self._busy: str | None = None
+        self._lock = threading.RLock()
+
+    def acquire(self, name: str, settings: Settings, on_progress: ProgressSink) -> Handle:
+        """A loaded host for this model, warm if there is one.
+
+        Out of memory while loading: all others are unloaded and it is tried once more. Raises
+        BackendNotInstalled, LoadFailed, HostCrashed, HostTimeout, OutOfMemory.
+        """
+        key = model_key(name, settings)
+        with self._lock:
+            host = self._hosts.get(key)
+            if host is not None and host.is_alive and host.settings == settings:
+                self._busy = key
+                return host
+            if host is not None:
+                self._drop(key)
+            self._make_room(name, settings)
+            self._busy = key
+        try:
+            host = self._load(key, name, settings, on_progress)
+        except OutOfMemory:
+            if not self.unload(everything=True):
+                raise
+            log.info("%s: out of memory, all other models unloaded: once more", key)
+            host = self._load(key, name, settings, on_progress)
+        return host
+
+    def _load(self, key: str, name: str, settings: Settings, on_progress: ProgressSink) -> Handle:
+        host = self._launch(name, settings, on_progress)
+        with self._lock:
+            self._hosts[key] = host
+        try:
+            host.load()
+        except HostError:
+            self._drop(key)
+            raise
+        log.info("%s loaded in %.1f s on %s", key, host.load_s or 0.0, host.device)
+        return host
+
+    def release(self, host: Handle) -> None:
+        """The job's synthesis is over; the host stays warm if it is still alive."""
+        with self._lock:
+            self._busy = None
+            for key, known in list(self._hosts.items()):
+                if known is host:
+                    host.jobs += 1
+                    self._needs.put(key, host.rss_mb, host.vram_mb)
+                    if not host.is_alive:
+                        self._drop(key)
+
+    def abort(self) -> None:
+        """Stop waiting for whatever the busy host does by killing it (its job fails or is redone)."""
+        with self._lock:
+            host = self._hosts.get(self._busy) if self._busy else None
+        if host is not None:
+            host.kill()
+
+    def _make_room(self, name: str, settings: Settings) -> None:
+        """Unload idle models, least recently used first, until the predicted need fits."""
+        ram_need, vram_need = self._needs.get(model_key(name, settings))
+        if not ram_need and not vram_need:
+            return
+        for key in self._idle_keys():
+            ram_free, vram_free = self._free_memory(settings.device)
+            ram_fits = ram_free is None or ram_free >= ram_need + HEADROOM_MB
+            vram_fits = vram_free is None or vram_free >= vram_need + HEADROOM_MB
+            if ram_fits and vram_fits:
+                return
+            log.info("unloading %s to make room for %s", key, name)
+            self._drop(key)
+
+    def _idle_keys(self) -> list[str]:
+        """Keys of hosts that may be unloaded, least recently used first."""
+        with self._lock:
+            idle = [
+                (host.last_used, key)
+                for key, host in self._hosts.items()
+                if key != self._busy and host.name not in self.keep
+            ]
+        return [key for _, key in sorted(idle)]
+
+    def unload(self, idle_for_s: float = 0.0, everything: bool = False) -> list[str]:
+        """Unload hosts that have been idle so long (pinned ones only if `everything`).
+
+        Never a busy one. Their memory is back when this returns. Returns the names unloaded.
+        """
+        unloaded = []
+        with self._lock:
+            for key, host in list(self._hosts.items()):
+                if key == self._busy:
+                    continue
+                due = host.idle_s >= idle_for_s and host.name not in self.keep
+                if everything or due or not host.is_alive:
+                    self._drop(key)
+                    unloaded.append(host.name)
+        return unloaded
+
+    def _drop(self, key: str) -> None:
+        with self._lock:
+            host = self._hosts.pop(key, None)
+        if host is not None:
+            host.close()
+
+    def close(self) -> None:
+        """Kill every host, busy or not."""
+        with self._lock:
+            hosts, self._hosts = list(self._hosts.values()), {}
+        for host in hosts:
+            host.kill()
+
+    def describe(self) -> list[dict[str, Any]]:
+        """One dict for every host that is up (see `Handle.describe`)."""
+        # No lock: /health must answer while a host is being killed or loaded.
+        return [host.describe() for host in list(self._hosts.values())]

@@ -1,0 +1,67 @@
+"""The framed protocol between the daemon and a host, over the host's stdin and stdout.
+
+A frame is a 4-byte big-endian length, a JSON header of that length, and, if the header has
+`"pcm": N`, N bytes of little-endian float32 mono PCM behind it. Headers are small; audio is
+never JSON. Both sides use this module, so it imports nothing but the standard library.
+
+To the host                                   From the host
+    load                                          progress {text, fraction}
+    synthesize {id, utterance}                    ready {device, dtype, model, load_s, rss_mb, vram_mb}
+    cancel {id}                                   chunk {id, sample_rate, pcm}
+    stats                                         end {id, cancelled, rss_mb, vram_mb}
+    exit                                          error {id, error}      (id null: loading failed)
+                                                  stats {rss_mb, vram_mb}
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import Any, BinaryIO, NamedTuple
+
+_LENGTH = struct.Struct(">I")
+MAX_HEADER = 16 * 1024 * 1024
+
+
+class Frame(NamedTuple):
+    header: dict[str, Any]
+    pcm: bytes
+
+
+class ProtocolError(Exception):
+    """What came is no frame: something else writes to the pipe, or it was cut off in one."""
+
+
+def write(stream: BinaryIO, header: dict[str, Any], pcm: bytes = b"") -> None:
+    """Write one frame and flush. Raises OSError (BrokenPipeError) if the other side is gone."""
+    if pcm:
+        header = {**header, "pcm": len(pcm)}
+    data = json.dumps(header, ensure_ascii=False).encode()
+    stream.write(_LENGTH.pack(len(data)) + data + pcm)
+    stream.flush()
+
+
+def read(stream: BinaryIO) -> Frame | None:
+    """The next frame, or None at the end of the stream. Raises ProtocolError."""
+    prefix = stream.read(_LENGTH.size)
+    if not prefix:
+        return None
+    if len(prefix) < _LENGTH.size:
+        raise ProtocolError("cut off in a frame's length")
+    (length,) = _LENGTH.unpack(prefix)
+    if length > MAX_HEADER:
+        raise ProtocolError(f"a header of {length} bytes")
+    data = stream.read(length)
+    if len(data) < length:
+        raise ProtocolError("cut off in a header")
+    try:
+        header = json.loads(data)
+    except ValueError as exc:
+        raise ProtocolError(f"not JSON: {data[:60]!r}") from exc
+    if not isinstance(header, dict):
+        raise ProtocolError(f"not an object: {data[:60]!r}")
+    size = header.get("pcm", 0)
+    pcm = stream.read(size) if size else b""
+    if len(pcm) < size:
+        raise ProtocolError("cut off in audio")
+    return Frame(header, pcm)
