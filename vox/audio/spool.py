@@ -1,0 +1,388 @@
+"""The spool: each job's audio on disk while it is made, and afterwards for replay.
+
+A job has two files: `ID.pcm`, 16-bit mono, and `ID.idx`, JSON lines that say what of it counts. A
+line is written after the audio that it speaks of, so whatever a crash leaves behind is cut back to
+the last complete utterance when the spool is opened again. Nothing is fsynced: the spool is a
+cache, and a killed process loses nothing that it had written. Knows nothing of voices or devices.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Container
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import StorageError
+from ..paths import cannot_write, make_dir
+from .pcm import BYTES_PER_FRAME, EMPTY, Resampler, Samples, from_pcm16, mono, to_pcm16
+
+_PCM = ".pcm"
+_INDEX = ".idx"
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One complete utterance: which, of which characters of the text, in which frames."""
+
+    index: int
+    start_char: int
+    end_char: int
+    start_frame: int
+    end_frame: int
+
+
+@dataclass(slots=True)
+class _Index:
+    """What an index file says, as far as it can be trusted."""
+
+    sample_rate: int | None
+    segments: list[Segment]
+    is_complete: bool
+    good_bytes: int
+
+
+def _read_index(path: str, frames_on_disk: int) -> _Index:
+    """Read up to the first line that is torn, contradicts its predecessor, or lacks its audio."""
+    found = _Index(None, [], False, 0)
+    try:
+        with open(path, "rb") as file:
+            lines = file.read().split(b"\n")[:-1]  # what follows the last newline is torn
+    except FileNotFoundError:
+        return found
+    for line in lines:
+        try:
+            accepted = _accept(found, json.loads(line), frames_on_disk)
+        except (ValueError, TypeError, KeyError):
+            break
+        if not accepted:
+            break
+        found.good_bytes += len(line) + 1
+    return found
+
+
+def _accept(found: _Index, entry: dict[str, Any], frames_on_disk: int) -> bool:
+    if found.sample_rate is None:
+        found.sample_rate = int(entry["sample_rate"])
+        return found.sample_rate > 0
+    if found.is_complete:
+        return False
+    if entry.get("complete"):
+        found.is_complete = True
+        return True
+    segment = Segment(int(entry["index"]), *map(int, (*entry["chars"], *entry["frames"])))
+    begins = found.segments[-1].end_frame if found.segments else 0
+    if segment.start_frame != begins or not begins <= segment.end_frame <= frames_on_disk:
+        return False
+    found.segments.append(segment)
+    return True
+
+
+class Spool:
+    """One job's audio on disk: one writer thread, any number of reader threads.
+
+    `frames` counts what is on disk, the utterance that is still growing included; `segments` are
+    the complete ones. Made by `SpoolDir.open`. Writing raises StorageError.
+    """
+
+    def __init__(self, path: str, job_id: str) -> None:
+        """`path`: without an extension."""
+        self.job_id = job_id
+        self._pcm_path = path + _PCM
+        self._changed = threading.Condition()
+        self._wakers: list[Callable[[], None]] = []
+        self._floors: list[int] = []
+        self._begun: tuple[int, int, int, int] | None = None
+        self._resampler: Resampler | None = None
+        self._resampler_rate = 0
+        self._users = 0
+        self.is_abandoned = False
+        self._open(path)
+
+    def _open(self, path: str) -> None:
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            self._pcm = os.open(path + _PCM, flags, 0o600)
+        except OSError as exc:
+            raise cannot_write(path + _PCM, exc) from exc
+        try:
+            index = _read_index(path + _INDEX, os.fstat(self._pcm).st_size // BYTES_PER_FRAME)
+            self.frames = index.segments[-1].end_frame if index.segments else 0
+            self._index = os.open(path + _INDEX, flags | os.O_APPEND, 0o600)
+            os.ftruncate(self._index, index.good_bytes)
+            os.ftruncate(self._pcm, self.frames * BYTES_PER_FRAME)
+        except OSError as exc:
+            os.close(self._pcm)
+            raise cannot_write(path, exc) from exc
+        self.sample_rate = index.sample_rate
+        self.segments = index.segments
+        self.is_complete = index.is_complete
+
+    # -- writing -----------------------------------------------------------------------------
+
+    def begin_utterance(self, index: int, start_char: int, end_char: int) -> None:
+        """What is appended from here on is the utterance of these characters of the text."""
+        with self._changed:
+            self._begun = (index, start_char, end_char, self.frames)
+            self._resampler = None
+            self._wake()
+
+    def append(self, samples: Samples, sample_rate: int) -> None:
+        """Add samples to the utterance begun. The job has the sample rate of the first ones."""
+        if self.sample_rate is None:
+            self._write_line({"sample_rate": sample_rate})
+            self.sample_rate = sample_rate
+        self._write_samples(self._at_own_rate(mono(samples), sample_rate))
+
+    def _at_own_rate(self, samples: Samples, sample_rate: int) -> Samples:
+        assert self.sample_rate is not None
+        if sample_rate == self.sample_rate:
+            return samples
+        if self._resampler is None or self._resampler_rate != sample_rate:
+            self._resampler = Resampler(sample_rate, self.sample_rate)
+            self._resampler_rate = sample_rate
+        return self._resampler.feed(samples)
+
+    def _write_samples(self, samples: Samples) -> None:
+        if not len(samples):
+            return
+        data = memoryview(to_pcm16(samples))
+        at = self.frames * BYTES_PER_FRAME
+        try:
+            while data:
+                written = os.pwrite(self._pcm, data, at)
+                data, at = data[written:], at + written
+        except OSError as exc:
+            raise cannot_write(self._pcm_path, exc) from exc
+        with self._changed:
+            self.frames += len(samples)
+            self._wake()
+
+    def end_utterance(self) -> Segment:
+        """The utterance begun is all there; from now on it survives a crash."""
+        if self._begun is None:
+            raise RuntimeError("end_utterance without begin_utterance")
+        if self._resampler is not None:
+            self._write_samples(self._resampler.finish())
+        index, start_char, end_char, start_frame = self._begun
+        segment = Segment(index, start_char, end_char, start_frame, self.frames)
+        if self.sample_rate is not None:
+            self._write_line(
+                {
+                    "index": index,
+                    "chars": [start_char, end_char],
+                    "frames": [start_frame, segment.end_frame],
+                }
+            )
+        with self._changed:
+            self.segments.append(segment)
+            self._begun = None
+            self._wake()
+        return segment
+
+    def rollback(self) -> None:
+        """Drop what the utterance that was begun but not ended has written (its host died)."""
+        with self._changed:
+            if self._begun is None:
+                return
+            self.frames = self._begun[3]
+            self._floors.append(self.frames)
+            self._begun = None
+            self._resampler = None
+            self._wake()
+
+    def finish(self) -> None:
+        """All utterances are there: the job's audio is complete, and kept for replay."""
+        if self.is_complete:
+            return
+        if self.sample_rate is not None:
+            self._write_line({"complete": True})
+        with self._changed:
+            self.is_complete = True
+            self._wake()
+
+    def abandon(self) -> None:
+        """The job failed or was cancelled: there will be no more. Readers wake up and see it."""
+        with self._changed:
+            self.is_abandoned = True
+            self._wake()
+
+    def _write_line(self, entry: dict[str, Any]) -> None:
+        line = json.dumps(entry, separators=(",", ":")).encode() + b"\n"
+        try:
+            if os.write(self._index, line) != len(line):
+                raise StorageError(
+                    f"cannot write {self._pcm_path}: No space left on device", "make room on the disk"
+                )
+        except OSError as exc:
+            raise cannot_write(self._pcm_path, exc) from exc
+
+    # -- reading -----------------------------------------------------------------------------
+
+    @property
+    def is_growing(self) -> bool:
+        """More audio may come."""
+        return not (self.is_complete or self.is_abandoned)
+
+    @property
+    def is_mid_utterance(self) -> bool:
+        return self._begun is not None
+
+    def read(self, start_frame: int, count: int) -> Samples:
+        """Up to `count` frames from `start_frame`: as many as there are, maybe none."""
+        count = min(count, self.frames - start_frame)
+        if count <= 0:
+            return EMPTY
+        data = os.pread(self._pcm, count * BYTES_PER_FRAME, start_frame * BYTES_PER_FRAME)
+        return from_pcm16(data[: len(data) // BYTES_PER_FRAME * BYTES_PER_FRAME])
+
+    def wait(self, frame: int, timeout: float | None) -> bool:
+        """Block until there are more than `frame` frames (True), or there will be no more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.frames > frame or not self.is_growing, timeout)
+            return self.frames > frame
+
+    def clamp(self, frame: int, rollbacks_seen: int) -> tuple[int, int]:
+        """A reader's position after the rollbacks that it had not seen yet, and their count now."""
+        with self._changed:
+            return min([frame, *self._floors[rollbacks_seen:]]), len(self._floors)
+
+    def start_of(self, index: int) -> int | None:
+        """Where the utterance `index` (or the first one after it) starts; None if not yet there."""
+        with self._changed:
+            for segment in self.segments:
+                if segment.index >= index:
+                    return segment.start_frame
+            if self._begun is not None and self._begun[0] >= index:
+                return self._begun[3]
+            return None if self.is_growing else self.frames
+
+    def utterances_before(self, frame: int) -> int:
+        """How many utterances, counted from the text's start, end at or before `frame`."""
+        with self._changed:
+            ended = [s.index + 1 for s in self.segments if s.end_frame <= frame]
+            return max(ended, default=0)
+
+    def add_waker(self, waker: Callable[[], None]) -> None:
+        """`waker` is called, by the writer and briefly, whenever there is more to read or to know."""
+        with self._changed:
+            self._wakers.append(waker)
+
+    def remove_waker(self, waker: Callable[[], None]) -> None:
+        with self._changed:
+            if waker in self._wakers:
+                self._wakers.remove(waker)
+
+    def _wake(self) -> None:
+        self._changed.notify_all()
+        for waker in self._wakers:
+            waker()
+
+    def hold(self) -> Spool:
+        """One more user: each calls `close`, and the last one's closes the files."""
+        with self._changed:
+            self._users += 1
+        return self
+
+    def close(self) -> None:
+        """The last user's close closes the files."""
+        with self._changed:
+            self._users -= 1
+            if self._users != 0:
+                return
+            os.close(self._pcm)
+            os.close(self._index)
+
+    @property
+    def is_closed(self) -> bool:
+        return self._users <= 0
+
+
+class SpoolDir:
+    """The folder of the spools, bounded in bytes: the oldest go first."""
+
+    def __init__(self, path: str, limit_bytes: int) -> None:
+        self.path = make_dir(path)
+        self.limit_bytes = limit_bytes
+        self._lock = threading.Lock()
+        self._open: dict[str, Spool] = {}
+
+    def _base(self, job_id: str) -> str:
+        if not job_id.isalnum():
+            raise ValueError(f"not a job id: {job_id!r}")
+        return os.path.join(self.path, job_id)
+
+    def open(self, job_id: str) -> Spool:
+        """The job's spool: a new one, or continued after its last complete utterance.
+
+        Opening one that is open shares it; every opener closes it. Raises StorageError.
+        """
+        base = self._base(job_id)
+        with self._lock:
+            live = self._open.get(job_id)
+            if live is not None and not live.is_closed and not live.is_abandoned:
+                return live.hold()
+            spool = Spool(base, job_id)
+            self._open[job_id] = spool
+            self._forget_closed()
+            return spool.hold()
+
+    def _forget_closed(self) -> None:
+        self._open = {key: spool for key, spool in self._open.items() if not spool.is_closed}
+
+    def has(self, job_id: str) -> bool:
+        """True if the job's complete audio is at hand."""
+        base = self._base(job_id)
+        try:
+            frames = os.stat(base + _PCM).st_size // BYTES_PER_FRAME
+        except OSError:
+            return False
+        return _read_index(base + _INDEX, frames).is_complete
+
+    def remove(self, job_id: str) -> None:
+        """Forget the job's audio. Whoever reads it now reads on undisturbed."""
+        base = self._base(job_id)
+        with self._lock:
+            self._open.pop(job_id, None)
+            for extension in (_PCM, _INDEX):
+                try:
+                    os.unlink(base + extension)
+                except FileNotFoundError:
+                    pass
+                except OSError as exc:
+                    raise cannot_write(base + extension, exc) from exc
+
+    def _sizes(self) -> dict[str, tuple[float, int]]:
+        """Of every job on disk: when it was last written, and its bytes."""
+        sizes: dict[str, tuple[float, int]] = {}
+        with os.scandir(self.path) as entries:
+            for entry in entries:
+                job_id, extension = os.path.splitext(entry.name)
+                if extension not in (_PCM, _INDEX) or not job_id.isalnum():
+                    continue
+                try:
+                    info = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue
+                at, size = sizes.get(job_id, (0.0, 0))
+                sizes[job_id] = (max(at, info.st_mtime), size + info.st_size)
+        return sizes
+
+    def usage_bytes(self) -> int:
+        return sum(size for _, size in self._sizes().values())
+
+    def evict(self, keep: Container[str]) -> list[str]:
+        """Remove the oldest, except those in `keep`, until the folder is within its limit."""
+        sizes = self._sizes()
+        total = sum(size for _, size in sizes.values())
+        gone = []
+        for job_id, (_, size) in sorted(sizes.items(), key=lambda item: item[1]):
+            if total <= self.limit_bytes:
+                break
+            if job_id not in keep:
+                self.remove(job_id)
+                total -= size
+                gone.append(job_id)
+        return gone
