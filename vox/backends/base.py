@@ -170,6 +170,11 @@ class Backend(abc.ABC):
         return cls.info.requirements
 
     @classmethod
+    def disk_mb(cls, accelerator: Accelerator) -> int:
+        """Megabytes that its environment and weights take on such a machine; 0: not known."""
+        return 0
+
+    @classmethod
     def after_install(cls, site_packages: str) -> None:
         """Mend the environment right after pip filled it; `site_packages` is its folder."""
 

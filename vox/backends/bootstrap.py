@@ -7,6 +7,7 @@ path would mix the two, so this registers the `vox` package by its folder and no
 from __future__ import annotations
 
 import os
+import sys
 
 _CODE = """\
 import sys
@@ -34,3 +35,16 @@ def bootstrap_args(module: str) -> list[str]:
     besides `vox` itself.
     """
     return ["-c", _CODE.format(folder=vox_dir(), module=module)]
+
+
+def environ_for(interpreter: str) -> dict[str, str]:
+    """The environment variables to start an interpreter with.
+
+    Those that add folders to Python's path are left out for a foreign one: pip would take what it
+    finds there for installed, and a host would import it.
+    """
+    environ = dict(os.environ)
+    if interpreter != sys.executable:
+        for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__"):
+            environ.pop(name, None)
+    return environ

@@ -1,0 +1,246 @@
+"""Filling a backend's environment: venv, pip, its progress, and what its failures mean.
+
+Knows pip and nothing of backends: what to install comes as lines of a requirements file, what is
+being installed as a name for the messages. pip's own configuration (index, mirror, proxy,
+certificates) is respected, for every look at an index is pip's.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+from ..errors import BackendNotInstalled, StorageError
+from .base import Progress
+from .bootstrap import environ_for
+from .runner import stopped_at_exit
+
+# From this version on pip reports bytes to programs (`--progress-bar raw`).
+_PIP_NEEDED = (24, 1)
+_PROBE_TIMEOUT_S = 5
+_RAW_PROGRESS = re.compile(r"Progress (\d+) of (\d+)")
+_DOWNLOADING = re.compile(r"\s*Downloading (?:\S*/)?([^\s/]+)")
+_NO_SPACE = re.compile(r"No space left on device|Errno 28|Disk quota exceeded")
+_OFFLINE = re.compile(
+    r"Could not fetch URL|NewConnectionError|Failed to establish|ConnectTimeout|ReadTimeout"
+    r"|connection error|NameResolution|Temporary failure in name|ProxyError|Read timed out"
+)
+
+
+def mend(name: str) -> str:
+    """The hint with the one command that installs a backend or goes on installing it."""
+    return f"run: vox backends install {name}"
+
+
+def python_in(venv_dir: str) -> str:
+    return os.path.join(venv_dir, "bin", "python")
+
+
+def site_packages_in(venv_dir: str) -> str | None:
+    """The folder that holds the environment's packages, None if there is none."""
+    found = glob.glob(os.path.join(glob.escape(venv_dir), "lib", "python3*", "site-packages"))
+    return found[0] if found else None
+
+
+class Pip:
+    """The pip of one environment, on behalf of one backend."""
+
+    def __init__(self, name: str, venv_dir: str, temp_dir: str, progress: Progress) -> None:
+        self.name = name
+        self.venv_dir = venv_dir
+        self.temp_dir = temp_dir
+        self.progress = progress
+
+    def make_venv(self) -> None:
+        """Make the environment unless a working one is there. Raises BackendNotInstalled."""
+        if self._works():
+            return
+        self.progress("making the environment", None)
+        status, lines = self._run([sys.executable, "-m", "venv", "--clear", self.venv_dir])
+        if status == 0:
+            return
+        self._raise_if_full(lines)
+        if any("ensurepip" in line for line in lines):
+            package = f"python3.{sys.version_info.minor}-venv"
+            raise BackendNotInstalled(
+                f"{self.name} cannot be installed: this Python cannot make environments",
+                f"run: sudo apt-get install {package} && vox backends install {self.name}",
+            )
+        raise BackendNotInstalled(
+            f"{self.name} cannot be installed: python -m venv: {_last(lines)}", mend(self.name)
+        )
+
+    def _works(self) -> bool:
+        try:
+            status, _ = self._run([python_in(self.venv_dir), "-m", "pip", "--version"])
+        except OSError:
+            return False
+        return status == 0
+
+    def probe(self, requirement: str) -> None:
+        """Ask pip's index for one package, briefly. Raises BackendNotInstalled if it is not found.
+
+        pip itself retries for minutes where there is no network; this says so within seconds.
+        """
+        project = re.split(r"[\s\[<>=!~;@]", requirement, maxsplit=1)[0]
+        # Without -v pip keeps connection errors to itself and says "no matching distribution".
+        quick = ["-v", "--retries", "0", "--timeout", str(_PROBE_TIMEOUT_S)]
+        status, lines = self._pip([*quick, "index", "versions", project])
+        if status == 0:
+            return
+        offline = any(_OFFLINE.search(line) for line in lines)
+        index = self.index_url()
+        what = f"no connection to {index}" if offline else f"{index} does not have {project}"
+        hint = "connect, then run" if offline else "check pip's index, then run"
+        raise BackendNotInstalled(
+            f"{self.name} was not installed: {what}", f"{hint}: vox backends install {self.name}"
+        )
+
+    def index_url(self) -> str:
+        """The index that pip is configured to use."""
+        explicit = os.environ.get("PIP_INDEX_URL")
+        if explicit:
+            return _without_password(explicit)
+        for key in ("install.index-url", "global.index-url"):
+            status, lines = self._pip(["config", "get", key])
+            if status == 0 and lines:
+                return _without_password(lines[-1].strip())
+        return "https://pypi.org/simple"
+
+    def install(self, lines: Sequence[str]) -> None:
+        """Install the lines of a requirements file, going on where an earlier run stopped.
+
+        Raises BackendNotInstalled, StorageError.
+        """
+        if self._version() < _PIP_NEEDED:
+            self.progress("updating pip", None)
+            self._checked(["install", "--quiet", "--upgrade", "pip"])
+        path = os.path.join(self.venv_dir, "requirements.txt")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("\n".join(_without_unreachable_indexes(lines)) + "\n")
+        self.progress("resolving packages", None)
+        self._checked(["install", "--progress-bar", "raw", "--retries", "3", "-r", path])
+
+    def _version(self) -> tuple[int, ...]:
+        _, lines = self._pip(["--version"])
+        found = re.search(r"pip (\d+)\.(\d+)", " ".join(lines))
+        return tuple(int(part) for part in found.groups()) if found else (0,)
+
+    def _checked(self, args: list[str]) -> None:
+        status, lines = self._pip(args, self._follow())
+        if status == 0:
+            return
+        self._raise_if_full(lines)
+        raise BackendNotInstalled(
+            f"{self.name} was not installed: {_last(lines)}", f"to go on, {mend(self.name)}"
+        )
+
+    def _raise_if_full(self, lines: list[str]) -> None:
+        if any(_NO_SPACE.search(line) for line in lines):
+            raise StorageError(
+                f"the disk is full: {self.name} was not installed",
+                f"make room, then {mend(self.name)} (it goes on where it stopped)",
+            )
+
+    def _follow(self) -> _Follower:
+        return _Follower(self.progress)
+
+    def _pip(self, args: list[str], follow: _Follower | None = None) -> tuple[int, list[str]]:
+        command = [python_in(self.venv_dir), "-m", "pip", "--disable-pip-version-check"]
+        return self._run([*command, "--no-input", *args], follow)
+
+    def _run(self, command: list[str], follow: _Follower | None = None) -> tuple[int, list[str]]:
+        environ = environ_for(python_in(self.venv_dir))
+        for unwanted in ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_REQUIRE_VIRTUALENV"):
+            environ.pop(unwanted, None)
+        # Large wheels are unpacked on the disk whose room was checked, not on a small /tmp.
+        environ["TMPDIR"] = self.temp_dir
+        process = subprocess.Popen(
+            command,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        assert process.stdout is not None
+        lines: list[str] = []
+        with process, stopped_at_exit(process):
+            for line in process.stdout:
+                if follow is None or not follow.take(line):
+                    lines.append(line.rstrip())
+        return process.returncode, lines
+
+
+class _Follower:
+    """Turns pip's output into progress: what is downloaded, how much of it, how long to go."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._file = ""
+        self._began_at = 0.0
+        self._shown_at = 0.0
+
+    def take(self, line: str) -> bool:
+        """True if the line was nothing but progress."""
+        bytes_line = _RAW_PROGRESS.match(line)
+        if bytes_line:
+            self._show(int(bytes_line[1]), int(bytes_line[2]))
+            return True
+        downloading = _DOWNLOADING.match(line)
+        if downloading:
+            self._file = downloading[1]
+            self._began_at = time.monotonic()
+        elif line.startswith("Installing collected packages:"):
+            self._progress(f"installing {line.count(',') + 1} packages", None)
+        return False
+
+    def _show(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if not total or (done < total and now - self._shown_at < 0.2):
+            return
+        self._shown_at = now
+        self._progress(*transfer(self._file, done, total, now - self._began_at))
+
+
+def transfer(what: str, done: int, total: int, elapsed_s: float) -> tuple[str, float]:
+    """The progress of a download: its line ("x: 12 of 88 MB, 20 s to go") and the fraction."""
+    text = f"downloading {what}: {done / 1e6:.0f} of {total / 1e6:.0f} MB"
+    if 0 < done < total and elapsed_s > 1.0:
+        text += f", {elapsed_s * (total - done) / done:.0f} s to go"
+    return text, done / total
+
+
+def _last(lines: list[str]) -> str:
+    errors = [line for line in lines if line.startswith(("ERROR", "error"))]
+    found = (errors or [line for line in lines if line.strip()] or ["pip said nothing"])[-1]
+    return found.removeprefix("ERROR: ")
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"//[^/@]*@", "//", url)
+
+
+def _without_unreachable_indexes(lines: Sequence[str]) -> list[str]:
+    """Leave out extra indexes that do not answer: they only pick a smaller build of a pin."""
+    return [line for line in lines if not line.startswith("--extra-index-url") or _answers(line)]
+
+
+def _answers(line: str) -> bool:
+    import urllib.error
+    import urllib.request
+
+    url = line.removeprefix("--extra-index-url").strip(" =")
+    try:
+        with urllib.request.urlopen(url, timeout=_PROBE_TIMEOUT_S):
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except (OSError, ValueError):
+        return False
