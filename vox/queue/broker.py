@@ -1,0 +1,166 @@
+"""Huey, and the only module that knows which storage it runs on.
+
+A task names a job and nothing else; it says that there is work. Payloads are JSON: whoever can
+write the queue must not be able to run code. The worker is woken by an event instead of polling.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import huey
+import huey.consumer
+import huey.registry
+import huey.serializer
+import huey.storage
+
+log = logging.getLogger(__name__)
+
+QUEUE = "vox"
+SAFETY_NET_S = 5.0
+"""How often the worker looks although nobody woke it: another process may have written."""
+
+Gate = Callable[[str], bool]
+"""Asked with the next job's id whether the worker may take it now."""
+
+
+class JsonSerializer(huey.serializer.Serializer):  # type: ignore[misc]
+    """Messages as a JSON list; they carry an id, a name and arguments, all plain."""
+
+    def _serialize(self, data: Any) -> bytes:
+        return json.dumps(list(data)).encode()
+
+    def _deserialize(self, data: Any) -> Any:
+        fields = json.loads(bytes(data))
+        return huey.registry.Message(*fields)
+
+
+class WakingStorage(huey.storage.SqliteStorage):  # type: ignore[misc]
+    """Huey's SQLite storage, but `dequeue` waits to be woken, and asks the gate first."""
+
+    blocking = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.wake = threading.Event()
+        self.gate: Gate = lambda _job_id: True
+        super().__init__(*args, **kwargs)
+
+    def dequeue(self) -> Any:
+        self.wake.clear()
+        first = self.sql(
+            "select data from task where queue = ? order by priority desc, id limit 1",
+            (self.name,),
+            results=True,
+        )
+        if first and self._may_take(first[0][0]):
+            return super().dequeue()
+        self.wake.wait(SAFETY_NET_S)
+        return None
+
+    def _may_take(self, data: Any) -> bool:
+        try:
+            return self.gate(_job_id(data))
+        except (ValueError, TypeError, LookupError):
+            return True  # Not ours: Huey takes it out, says so in the log, and goes on.
+
+    def enqueue_many(self, items: Iterable[tuple[bytes, int]]) -> None:
+        with self.db(commit=True) as cursor:
+            cursor.executemany(
+                "insert into task (queue, data, priority) values (?, ?, ?)",
+                [(self.name, self.to_blob(data), priority) for data, priority in items],
+            )
+
+    def replace_all(self, items: Iterable[tuple[bytes, int]]) -> None:
+        rows = [(self.name, self.to_blob(data), priority) for data, priority in items]
+        with self.db(commit=True) as cursor:
+            cursor.execute("delete from task where queue = ?", (self.name,))
+            cursor.executemany("insert into task (queue, data, priority) values (?, ?, ?)", rows)
+
+
+class _Consumer(huey.consumer.Consumer):  # type: ignore[misc]
+    def _set_signal_handlers(self) -> None:
+        """The daemon owns the signals."""
+
+
+class Broker:
+    """The queue of tasks. `start` begins to run them, one at a time, with `run`."""
+
+    def __init__(self, db_path: str, run: Callable[[str], None] | None = None) -> None:
+        self._huey = huey.Huey(
+            QUEUE,
+            results=False,
+            serializer=JsonSerializer(),
+            storage_class=WakingStorage,
+            filename=db_path,
+            strict_fifo=True,
+            timeout=30,
+        )
+        self._storage: WakingStorage = self._huey.storage
+        self._consumer: _Consumer | None = None
+
+        def speak(job_id: str) -> None:
+            if run is not None:
+                run(job_id)
+
+        # Huey names a task after its module: moving this function must not strand queued rows.
+        speak.__module__ = "vox"
+        self._task = self._huey.task(name="speak")(speak)
+
+    def _pack(self, job_id: str, priority: int) -> tuple[bytes, int]:
+        return self._huey.serialize_task(self._task.s(job_id, priority=priority)), priority
+
+    def send(self, jobs: Iterable[tuple[str, int]]) -> None:
+        """Send a task for each (job id, priority), in order, and wake the worker."""
+        self._storage.enqueue_many([self._pack(*job) for job in jobs])
+        self.wake()
+
+    def replace_all(self, jobs: Iterable[tuple[str, int]]) -> None:
+        """Make the queue hold just these tasks, in this order."""
+        self._storage.replace_all([self._pack(*job) for job in jobs])
+        self.wake()
+
+    def pending(self) -> list[str]:
+        """Ids of the jobs that tasks wait for, in queue order."""
+        return [_job_id(data) for data in self._storage.enqueued_items()]
+
+    def wake(self) -> None:
+        self._storage.wake.set()
+
+    def start(self, gate: Gate) -> None:
+        self._storage.gate = gate
+        self._consumer = _Consumer(
+            self._huey,
+            workers=1,
+            worker_type="thread",
+            periodic=False,
+            scheduler_interval=60,
+            check_worker_health=True,
+        )
+        self._consumer.start()
+
+    def is_alive(self) -> bool:
+        """True if the worker's thread runs (it never ends by itself)."""
+        consumer = self._consumer
+        return consumer is not None and all(p.is_alive() for _, p in consumer.worker_threads)
+
+    def stop(self, timeout_s: float) -> bool:
+        """Take no further task and wait for the running one; False if it still runs."""
+        if self._consumer is None:
+            return True
+        self._consumer.stop_flag.set()
+        self.wake()
+        for _, worker in self._consumer.worker_threads:
+            worker.join(timeout_s)
+        return not self.is_alive()
+
+    def close(self) -> None:
+        self._storage.close()
+
+
+def _job_id(data: Any) -> str:
+    message = JsonSerializer().deserialize(data)
+    return str(message.args[0])

@@ -1,0 +1,243 @@
+"""The engine: the queue, its one worker, the warm pool and the loudspeaker, wired together.
+
+The daemon runs one all its life; a light backend's command line runs one for as long as its own
+job takes. Whoever runs it holds the consumer lock, so that there is one per queue. It knows
+nothing of sockets, the inbox, or why it is started and stopped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ..audio.player import Player
+from ..audio.spool import SpoolDir
+from ..backends.catalog import Catalog
+from ..config import Config
+from ..errors import JobNotLive, NoAudioKept, VoxError
+from ..hosts.handle import Handle, Limits
+from ..hosts.launch import start_host
+from ..hosts.memory import Needs
+from ..hosts.pool import Pool, ProgressSink
+from ..jobs import Job, Request
+from ..paths import Paths, cannot_write, make_dir
+from . import recovery
+from .broker import Broker
+from .events import Bus
+from .store import Store
+from .submit import Submitter
+from .worker import Worker
+
+log = logging.getLogger(__name__)
+
+TICK_S = 1.0
+STRANDED_EVERY_S = 10.0
+
+
+@contextlib.contextmanager
+def consumer_lock(paths: Paths, blocking: bool = True) -> Iterator[bool]:
+    """Hold the lock of whoever drains the queue; yields False if `blocking` is not and it is taken."""
+    make_dir(paths.data_dir)
+    try:
+        fd = os.open(paths.consumer_lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as exc:
+        raise cannot_write(paths.consumer_lock_path, exc) from exc
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | (0 if blocking else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+    finally:
+        os.close(fd)
+
+
+class Engine:
+    """Drains the queue. `start` begins, `close` ends; between them jobs come and go."""
+
+    def __init__(
+        self,
+        paths: Paths,
+        config: Callable[[], Config],
+        bus: Bus | None = None,
+        clock: Callable[[], float] = time.time,
+        on_idle_change: Callable[[], None] = lambda: None,
+    ) -> None:
+        settings = config()
+        self.paths = paths
+        self.config = config
+        self.bus = bus or Bus()
+        self._clock = clock
+        self._on_idle_change = on_idle_change
+        self.store = Store(paths.db_path, self.bus, clock)
+        self.catalog = Catalog(paths, config)
+        self.spools = SpoolDir(paths.spool_dir, int(settings["spool_limit_mb"] * 1_000_000))
+        self.player = Player(self, device=_device(settings["audio_device"]))
+        self.pool = Pool(self._launch, Needs(paths.memory_path), keep=settings["keep"])
+        self.worker = Worker(
+            self.store, self.pool, self.player, self.spools, self.catalog, config, clock
+        )
+        self.broker = Broker(paths.db_path, self.worker.run)
+        self.submitter = Submitter(
+            self.store, self.broker, self.catalog, config, self.cancel, clock
+        )
+        self.last_active = time.monotonic()
+        self.is_started = False
+        self._closing = threading.Event()
+        self._ticker = threading.Thread(target=self._tick_until_closed, name="ticker", daemon=True)
+        self._next_stranded = time.monotonic() + STRANDED_EVERY_S
+
+    def _launch(self, name: str, settings: Any, on_progress: ProgressSink) -> Handle:
+        config = self.config()
+        limits = Limits(
+            load_s=config["load_timeout_s"],
+            first_chunk_s=config["first_chunk_timeout_s"],
+            stall_s=config["stall_timeout_s"],
+        )
+        return start_host(name, settings, self.paths.backends_dir, limits, on_progress)
+
+    # -- life --------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Take up what a dead daemon left, and begin. The caller holds the consumer lock."""
+        recovery.recover(self.store, self.broker)
+        self.player.on_change = self.broker.wake
+        self.player.start()
+        self.broker.start(self.worker.may_take)
+        self._ticker.start()
+        self.is_started = True
+
+    def close(self, now: bool = False) -> None:
+        """Leave. Unless `now`, what is being spoken is finished; what waits stays queued."""
+        self._closing.set()
+        if self.is_started:
+            if not now:
+                self.broker.stop(timeout_s=0.0)
+                self._finish_speaking()
+            self.worker.stop()
+            self.broker.stop(timeout_s=10.0)
+            self.player.stop(now=True)
+            for job in self.store.live():
+                if job.state != "queued":
+                    recovery.give_back(self.store, job.id)
+        self.pool.close()
+        self.broker.close()
+        self.store.close()
+
+    def _finish_speaking(self) -> None:
+        """Wait until what is heard now, or written to a file now, has been so to its end."""
+        speaking = self.player.current
+        writing = self.worker.current_id
+        for job_id in (speaking, writing):
+            while job_id is not None:
+                job = self.store.get(job_id)
+                is_done = not job.is_live or (job.sink == "play" and job_id != speaking)
+                if is_done:
+                    break
+                self.player.wait_change(timeout_s=0.2)
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is queued, prepared or spoken. The job table decides, not Huey."""
+        return self.store.count_live() == 0
+
+    def _tick_until_closed(self) -> None:
+        while not self._closing.wait(TICK_S):
+            try:
+                self._tick()
+            except Exception:
+                log.exception("housekeeping")
+
+    def _tick(self) -> None:
+        config = self.config()
+        self.pool.keep = config["keep"]
+        for job in self.store.expire():
+            self.worker.cancel(job.id)
+            self.player.cancel(job.id)
+        if time.monotonic() >= self._next_stranded:
+            self._next_stranded = time.monotonic() + STRANDED_EVERY_S
+            recovery.resend_stranded(self.store, self.broker)
+            self.spools.evict(keep=self.store.live_ids())
+        idle_timeout_s = config.idle_timeout_s
+        if idle_timeout_s >= 0:
+            self.pool.unload(idle_for_s=max(idle_timeout_s, TICK_S))
+
+    # -- what may be asked of it, from any thread ----------------------------------------------
+
+    def submit(self, request: Request) -> Job:
+        """See `Submitter.submit`."""
+        return self.submitter.submit(request)
+
+    def cancel(self, job_id: str, reason: str = "cancelled") -> Job:
+        """Cancel a live job wherever it is. Raises UnknownJob, AmbiguousId, JobNotLive."""
+        job = self.store.cancel(self.store.get(job_id).id, reason)
+        self.worker.cancel(job.id)
+        self.player.cancel(job.id)
+        self.broker.wake()
+        return job
+
+    def cancel_all(self) -> list[Job]:
+        cancelled = []
+        for job in reversed(self.store.live()):
+            with contextlib.suppress(JobNotLive):
+                cancelled.append(self.cancel(job.id))
+        return cancelled[::-1]
+
+    def skip(self) -> Job | None:
+        """Cut off what is being spoken; None if nothing is."""
+        current = self.player.current
+        if current is None:
+            return None
+        with contextlib.suppress(JobNotLive):
+            return self.cancel(current, "skipped")
+        return None
+
+    def pause(self) -> None:
+        self.player.pause()
+
+    def resume(self) -> None:
+        self.player.resume()
+
+    def replay(self, job_id: str) -> Job:
+        """A new job that speaks the old one again, from its kept audio if there is any."""
+        old = self.store.get(job_id)
+        if old.is_live:
+            raise JobNotLive(f"job {old.id} is still {old.state}", "wait for it: vox wait " + old.id)
+        return self.submitter.resubmit(old)
+
+    def audio_of(self, job_id: str) -> Job:
+        """The job, if its complete audio is kept. Raises UnknownJob, NoAudioKept."""
+        job = self.store.get(job_id)
+        if not self.spools.has(job.id):
+            raise NoAudioKept(f"the audio of job {job.id} is not kept")
+        return job
+
+    # -- the player's listener -----------------------------------------------------------------
+
+    def started(self, job_id: str) -> None:
+        job = self.store.get(job_id)
+        first = job.first_audio_at or self._clock()
+        self.store.change(job_id, ("preparing",), "speaking", first_audio_at=first)
+
+    def heard(self, job_id: str, utterances: int) -> None:
+        self.store.note(job_id, heard=utterances)
+
+    def finished(self, job_id: str) -> None:
+        self.store.change(job_id, ("preparing", "speaking"), "done")
+        self._on_idle_change()
+
+    def failed(self, job_id: str, error: VoxError) -> None:
+        self.worker.cancel(job_id)
+        self.worker.fail(job_id, error)
+        self._on_idle_change()
+
+
+def _device(value: str | None) -> str | int | None:
+    return int(value) if value is not None and value.isdigit() else value

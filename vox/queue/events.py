@@ -1,0 +1,76 @@
+"""What happens to jobs, told to whoever listens: the API's event streams and, through them, the CLI.
+
+Events have rising ids, so that a listener who reconnects misses nothing that is still in the
+ring; a listener that is too far behind gets the jobs' present state instead (see `Bus.since`).
+Publishing never blocks and never fails: the job table is the truth, events only tell of it.
+"""
+
+from __future__ import annotations
+
+import collections
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+RING = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    id: str
+    """"EPOCH-N": the daemon's start and a number that rises by one."""
+    number: int
+    name: str
+    """`state` (it changed), `progress` (how far, what for) or `note`."""
+    job_id: str
+    data: dict[str, Any]
+
+
+Listener = Callable[[Event], None]
+
+
+class Bus:
+    """Keeps the last events and hands each to every listener, in order.
+
+    Listeners are called from the publishing thread and must not block.
+    """
+
+    def __init__(self, epoch: str | None = None, ring: int = RING) -> None:
+        self.epoch = epoch or f"{time.time_ns() // 1_000_000:x}"
+        self._ring: collections.deque[Event] = collections.deque(maxlen=ring)
+        self._number = 0
+        self._listeners: list[Listener] = []
+        self._lock = threading.Lock()
+
+    def publish(self, name: str, job_id: str, data: dict[str, Any]) -> None:
+        with self._lock:
+            self._number += 1
+            event = Event(f"{self.epoch}-{self._number}", self._number, name, job_id, data)
+            self._ring.append(event)
+            for listener in self._listeners:
+                listener(event)
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Hear every event from now on; returns what ends it."""
+        with self._lock:
+            self._listeners.append(listener)
+
+        def unsubscribe() -> None:
+            with self._lock:
+                if listener in self._listeners:
+                    self._listeners.remove(listener)
+
+        return unsubscribe
+
+    def since(self, last_id: str) -> list[Event] | None:
+        """The events after that id, or None if they are not all at hand any more."""
+        epoch, _, number = last_id.rpartition("-")
+        if epoch != self.epoch or not number.isdigit():
+            return None
+        last = int(number)
+        with self._lock:
+            if last > self._number or (self._ring and self._ring[0].number > last + 1):
+                return None
+            return [event for event in self._ring if event.number > last]

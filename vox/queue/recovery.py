@@ -1,0 +1,73 @@
+"""What is done at start about the jobs of a daemon that died.
+
+Runs before the consumer does, under the consumer lock, so nobody else moves jobs meanwhile.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from ..jobs import Job
+from .broker import Broker
+from .store import Store
+
+log = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 3
+
+
+def recover(store: Store, broker: Broker) -> list[Job]:
+    """Put interrupted jobs back in the queue and make Huey hold every queued job, in order.
+
+    Huey drops its row before it runs the task, so the job table alone knows what ran. Returns
+    the jobs that were put back.
+    """
+    back = [job for old in store.live() if old.state != "queued" and (job := _take_back(store, old))]
+    jobs = [job for job in store.live() if job.state == "queued"]
+    if [job.id for job in jobs] != broker.pending():
+        broker.replace_all((job.id, job.priority) for job in jobs)
+    return back
+
+
+def _take_back(store: Store, job: Job) -> Job | None:
+    attempts = 1 if job.heard > job.heard_at_attempt else job.attempts + 1
+    if attempts >= MAX_ATTEMPTS:
+        log.error("job %s: %d attempts without progress", job.id, attempts)
+        store.change(
+            job.id,
+            ("preparing", "speaking"),
+            "failed",
+            attempts=attempts,
+            error=f"the daemon died {attempts} times while it spoke this; see: vox daemon logs",
+            error_code="job-failed",
+            error_exit=1,
+        )
+        return None
+    log.warning("job %s was interrupted after %d utterances: queued again", job.id, job.heard)
+    return store.change(
+        job.id,
+        ("preparing", "speaking"),
+        "queued",
+        attempts=attempts,
+        heard_at_attempt=job.heard,
+    )
+
+
+def give_back(store: Store, job_id: str) -> Job | None:
+    """A daemon that leaves in order puts the job it was at back, as no failed attempt."""
+    return store.change(job_id, ("preparing", "speaking"), "queued")
+
+
+def resend_stranded(store: Store, broker: Broker) -> int:
+    """Send tasks for queued jobs that Huey does not hold: their client died in between.
+
+    Returns how many there were. A job sent twice is spoken once: its state says so.
+    """
+    queued = store.queued_ids()
+    if not queued:
+        return 0
+    held = set(broker.pending())
+    stranded = [job_id for job_id in queued if job_id not in held]
+    if stranded:
+        broker.send((job_id, store.get(job_id).priority) for job_id in stranded)
+    return len(stranded)

@@ -1,0 +1,377 @@
+"""The job table: the truth about every job, its state and its history.
+
+States change by compare-and-set in SQL, never by read-then-write. Every change is published on
+the bus, if there is one. Knows nothing of Huey, hosts or sound.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import fields
+from typing import Any
+
+from ..errors import AmbiguousId, JobNotLive, StorageError, UnknownJob
+from ..jobs import ENDED, ID_ALPHABET, LIVE, Job, State, new_id
+from ..paths import cannot_write, make_dir
+from .events import Bus
+from .schema import migrate
+
+BUSY_TIMEOUT_S = 30.0
+_COLUMNS = tuple(f.name for f in fields(Job))
+_LIVE_SQL = "('queued', 'preparing', 'speaking')"
+
+
+class Store:
+    """Jobs in `vox.db`. One connection behind a lock: several threads may share it."""
+
+    def __init__(
+        self, path: str, bus: Bus | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.path = path
+        self.bus = bus
+        self.clock = clock
+        self.moved_aside: str | None = None
+        """Where a damaged database was moved to when this one was opened."""
+        self._lock = threading.RLock()
+        make_dir(os.path.dirname(path))
+        try:
+            self._conn = self._open()
+        except sqlite3.DatabaseError as exc:
+            if not _is_damage(exc):
+                raise _storage_error(path, exc) from exc
+            self._conn = self._repair()
+
+    def _open(self) -> sqlite3.Connection:
+        if not os.path.exists(self.path):
+            # For this user alone from the first moment: texts are private.
+            with contextlib.suppress(FileExistsError):
+                try:
+                    os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+                except FileExistsError:
+                    raise
+                except OSError as exc:
+                    raise cannot_write(self.path, exc) from exc
+        conn = sqlite3.connect(
+            self.path, timeout=BUSY_TIMEOUT_S, check_same_thread=False, isolation_level=None
+        )
+        try:
+            conn.row_factory = sqlite3.Row
+            _use_wal(conn)
+            # A job that was accepted survives a power cut.
+            conn.execute("pragma synchronous = full")
+            migrate(conn)
+        except BaseException:
+            conn.close()
+            raise
+        return conn
+
+    def _repair(self) -> sqlite3.Connection:
+        """Move a damaged file aside and begin a new one; of several processes, one does it."""
+        fd = os.open(self.path + ".repair", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            try:
+                return self._open()
+            except sqlite3.DatabaseError as exc:
+                if not _is_damage(exc):
+                    raise _storage_error(self.path, exc) from exc
+                self.moved_aside = move_aside(self.path)
+                return self._open()
+        finally:
+            os.close(fd)
+
+    def close(self) -> None:
+        with self._lock:
+            self._conn.close()
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                self._conn.execute("begin immediate")
+                try:
+                    yield self._conn
+                except BaseException:
+                    self._conn.execute("rollback")
+                    raise
+                self._conn.execute("commit")
+            except sqlite3.Error as exc:
+                with contextlib.suppress(sqlite3.Error):
+                    if self._conn.in_transaction:
+                        self._conn.execute("rollback")
+                raise _storage_error(self.path, exc) from exc
+
+    def _query(self, sql: str, params: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        with self._lock:
+            try:
+                return self._conn.execute(sql, params).fetchall()
+            except sqlite3.Error as exc:
+                raise _storage_error(self.path, exc) from exc
+
+    # -- write -------------------------------------------------------------------------------
+
+    def add(self, jobs: Iterable[Job]) -> list[Job]:
+        """Make the jobs durable, in order; gives each its id (if it has none), seq and time.
+
+        Raises StorageError, and then none of them is there.
+        """
+        jobs = list(jobs)
+        columns = [c for c in _COLUMNS if c != "seq"]
+        sql = (
+            f"insert into job ({', '.join(columns)}) "
+            f"values ({', '.join(':' + c for c in columns)})"
+        )
+        with self._transaction() as conn:
+            for job in jobs:
+                job.created_at = job.created_at or self.clock()
+                self._insert(conn, sql, job)
+        for job in jobs:
+            self._publish("state", job)
+        return jobs
+
+    @staticmethod
+    def _insert(conn: sqlite3.Connection, sql: str, job: Job) -> None:
+        chosen = job.id
+        while True:
+            job.id = chosen or new_id()
+            try:
+                job.seq = conn.execute(sql, _row(job)).lastrowid or 0
+                return
+            except sqlite3.IntegrityError:
+                if chosen:
+                    raise
+
+    def change(
+        self, job_id: str, sources: Sequence[State], target: State, **columns: Any
+    ) -> Job | None:
+        """Compare-and-set: move the job to `target` if it is in one of `sources`.
+
+        `columns` are set in the same statement. Returns the changed job, or None if it was in
+        another state.
+        """
+        if target in ENDED:
+            columns.setdefault("finished_at", self.clock())
+        assignments = "".join(f", {name} = ?" for name in columns)
+        marks = ", ".join("?" * len(sources))
+        with self._transaction() as conn:
+            row = conn.execute(
+                f"update job set state = ?{assignments} where id = ? and state in ({marks}) returning *",
+                (target, *columns.values(), job_id, *sources),
+            ).fetchone()
+        if row is None:
+            return None
+        job = _job(row)
+        self._publish("state", job)
+        return job
+
+    def note(self, job_id: str, event: str = "progress", /, **columns: Any) -> Job | None:
+        """Set columns of a live job without changing its state, and tell of it."""
+        assignments = ", ".join(f"{name} = ?" for name in columns)
+        with self._transaction() as conn:
+            row = conn.execute(
+                f"update job set {assignments} where id = ? and state in {_LIVE_SQL} returning *",
+                (*columns.values(), job_id),
+            ).fetchone()
+        if row is None:
+            return None
+        job = _job(row)
+        self._publish(event, job)
+        return job
+
+    def cancel(self, job_id: str, reason: str = "cancelled") -> Job:
+        """Cancel a live job. Raises UnknownJob, JobNotLive."""
+        job = self.change(job_id, LIVE, "cancelled", error=reason, error_code="job-cancelled")
+        if job is not None:
+            return job
+        job = self.get(job_id)
+        raise JobNotLive(f"job {job.id} is already {job.state}")
+
+    def expire(self) -> list[Job]:
+        """Move jobs whose time passed before they were spoken to `expired`."""
+        now = self.clock()
+        due = self._query(
+            "select id from job where expires_at < ? and state in ('queued', 'preparing')", (now,)
+        )
+        message = "it was not spoken in time; give it longer: --expires S"
+        return [
+            job
+            for row in due
+            if (
+                job := self.change(
+                    row["id"],
+                    ("queued", "preparing"),
+                    "expired",
+                    error=message,
+                    error_code="job-expired",
+                )
+            )
+        ]
+
+    def clear(self, older_than_s: float | None = None) -> list[str]:
+        """Forget ended jobs (that ended longer ago than so many seconds). Returns their ids."""
+        before = self.clock() - older_than_s if older_than_s is not None else None
+        with self._transaction() as conn:
+            rows = conn.execute(
+                f"delete from job where state not in {_LIVE_SQL} "
+                "and (? is null or coalesce(finished_at, created_at) < ?) returning id",
+                (before, before),
+            ).fetchall()
+        return [row["id"] for row in rows]
+
+    def _publish(self, name: str, job: Job) -> None:
+        if self.bus is not None:
+            self.bus.publish(name, job.id, job.to_dict())
+
+    # -- read --------------------------------------------------------------------------------
+
+    def get(self, job_id: str) -> Job:
+        """The job whose id is, or unambiguously begins with, `job_id`.
+
+        Raises UnknownJob, AmbiguousId.
+        """
+        wanted = job_id.strip().lower()
+        rows = self._query("select * from job where id = ?", (wanted,))
+        if not rows and wanted and all(c in ID_ALPHABET for c in wanted):
+            rows = self._query(
+                "select * from job where id >= ? and id < ? limit 4", (wanted, wanted + "~")
+            )
+        if not rows:
+            raise UnknownJob(f"there is no job {job_id!r}")
+        if len(rows) > 1:
+            some = ", ".join(row["id"] for row in rows[:3])
+            raise AmbiguousId(f"{job_id!r} could be several jobs ({some}, ...)")
+        return _job(rows[0])
+
+    def latest(self) -> Job | None:
+        rows = self._query("select * from job order by seq desc limit 1")
+        return _job(rows[0]) if rows else None
+
+    def history(
+        self,
+        limit: int | None = None,
+        search: str | None = None,
+        states: Sequence[State] = (),
+        source: str | None = None,
+    ) -> list[Job]:
+        """Jobs, newest first; `search` is found anywhere in the text, whatever its case."""
+        where, params = ["1"], list[Any]()
+        if search:
+            where.append("text like ? escape '\\'")
+            escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+            params.append(f"%{escaped}%")
+        if states:
+            where.append(f"state in ({', '.join('?' * len(states))})")
+            params.extend(states)
+        if source:
+            where.append("source = ?")
+            params.append(source)
+        params.append(-1 if limit is None else limit)
+        sql = f"select * from job where {' and '.join(where)} order by seq desc limit ?"
+        return [_job(row) for row in self._query(sql, params)]
+
+    def live(self) -> list[Job]:
+        """Live jobs in queue order: what is being spoken or prepared first."""
+        rank = "case state when 'speaking' then 0 when 'preparing' then 1 else 2 end"
+        rows = self._query(
+            f"select * from job where state in {_LIVE_SQL} order by {rank}, priority desc, seq"
+        )
+        return [_job(row) for row in rows]
+
+    def live_ids(self) -> set[str]:
+        return {row["id"] for row in self._query(f"select id from job where state in {_LIVE_SQL}")}
+
+    def queued_ids(self) -> list[str]:
+        """Ids of the queued jobs in queue order."""
+        sql = "select id from job where state = 'queued' order by priority desc, seq"
+        return [row["id"] for row in self._query(sql)]
+
+    def live_with_key(self, replace_key: str) -> list[Job]:
+        sql = f"select * from job where replace_key = ? and state in {_LIVE_SQL}"
+        return [_job(row) for row in self._query(sql, (replace_key,))]
+
+    def position(self, job: Job) -> int | None:
+        """See `Job.to_dict`."""
+        if not job.is_live:
+            return None
+        if job.state != "queued":
+            return 0
+        sql = (
+            "select count(*) from job where state = 'queued' "
+            "and (priority > ? or (priority = ? and seq <= ?))"
+        )
+        return int(self._query(sql, (job.priority, job.priority, job.seq))[0][0])
+
+    def count_live(self) -> int:
+        return int(self._query(f"select count(*) from job where state in {_LIVE_SQL}")[0][0])
+
+    def counts(self) -> dict[str, int]:
+        """How many jobs there are in each state."""
+        rows = self._query("select state, count(*) as n from job group by state")
+        return {row["state"]: row["n"] for row in rows}
+
+
+def _row(job: Job) -> dict[str, Any]:
+    row = {name: getattr(job, name) for name in _COLUMNS}
+    row["notes"] = json.dumps(job.notes, ensure_ascii=False)
+    return row
+
+
+def _job(row: sqlite3.Row) -> Job:
+    values = dict(zip(row.keys(), tuple(row), strict=True))
+    values["notes"] = json.loads(values["notes"])
+    return Job(**values)
+
+
+def _use_wal(conn: sqlite3.Connection) -> None:
+    """Switch to WAL; a new database opened by two processes at once needs more than one try."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            conn.execute("pragma journal_mode = wal")
+            return
+        except sqlite3.OperationalError as exc:
+            if "locked" not in str(exc) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+def _is_damage(exc: sqlite3.DatabaseError) -> bool:
+    """True if the file is no (whole) database, as opposed to locked, full or read-only."""
+    return getattr(exc, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def move_aside(path: str) -> str:
+    """Rename a damaged database (never delete it) and say where it is now."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    aside = f"{path}.damaged-{stamp}"
+    number = 1
+    while os.path.exists(aside):
+        number += 1
+        aside = f"{path}.damaged-{stamp}-{number}"
+    try:
+        for suffix in ("-wal", "-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(path + suffix, aside + suffix)
+        os.rename(path, aside)
+    except OSError as exc:
+        raise cannot_write(path, exc) from exc
+    return aside
+
+
+def _storage_error(path: str, exc: sqlite3.Error) -> StorageError:
+    code = getattr(exc, "sqlite_errorcode", 0) & 0xFF
+    hint = "see: vox doctor"
+    if code == sqlite3.SQLITE_FULL:
+        hint = "the disk is full: make room, or see: vox history clear"
+    elif code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        hint = "mend the permissions, or set VOX_HOME to another place"
+    elif code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        hint = "it is damaged: the next start of the daemon moves it aside"
+    return StorageError(f"{path}: {exc}", hint)

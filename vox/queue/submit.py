@@ -1,0 +1,166 @@
+"""From a request to a durable job: check it, complete it with the defaults, keep it, send it.
+
+The API, the inbox and a client without a daemon all go this way, so that bad input gets the same
+line everywhere and nothing is accepted that could not be spoken.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .. import text as texts
+from ..audio import files
+from ..backends.catalog import Catalog
+from ..config import KEYS, Config
+from ..errors import BadOption, QueueFull, VoxError
+from ..jobs import PRIORITIES, Job, Request
+from .broker import Broker
+from .store import Store
+
+Cancel = Callable[[str], Any]
+
+
+def check_option(field: str, value: Any) -> Any:
+    """A value of `speed` or `volume`, checked as its setting is. Raises BadOption."""
+    try:
+        return float(KEYS[field].check(value))
+    except ValueError as exc:
+        raise BadOption(f"{field} {value!r} {exc}", field=field) from exc
+
+
+def check_priority(value: str | int | None) -> int:
+    """Raises BadOption."""
+    if value is None:
+        return PRIORITIES["normal"]
+    if isinstance(value, int) and not isinstance(value, bool) and value in PRIORITIES.values():
+        return value
+    if str(value).lower() in PRIORITIES:
+        return PRIORITIES[str(value).lower()]
+    raise BadOption(f"priority {value!r} must be high, normal or low", field="priority")
+
+
+class Submitter:
+    """Takes requests in. `cancel` is told of jobs that a newer one replaces."""
+
+    def __init__(
+        self,
+        store: Store,
+        broker: Broker,
+        catalog: Catalog,
+        config: Callable[[], Config],
+        cancel: Cancel | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.store = store
+        self._broker = broker
+        self._catalog = catalog
+        self._config = config
+        self._cancel = cancel or store.cancel
+        self._clock = clock
+
+    def submit(self, request: Request) -> Job:
+        """One request; see `submit_many`."""
+        return self.submit_many([request])[0]
+
+    def submit_many(self, requests: Sequence[Request]) -> list[Job]:
+        """Make jobs of all requests, in order, or of none. They are durable when this returns.
+
+        Raises BadInput and its kind, NotAvailable, QueueFull, StorageError.
+        """
+        config = self._config()
+        self._check_room(len(requests), config)
+        jobs = [self.check(request) for request in requests]
+        for job in jobs:
+            self._replace(job)
+        self.store.add(jobs)
+        self._broker.send([(job.id, job.priority) for job in jobs])
+        return jobs
+
+    def resubmit(self, old: Job) -> Job:
+        """A new job that says what an old one said, in the same way, aloud. Raises as `submit_many`."""
+        self._check_room(1, self._config())
+        self._catalog.check_ready(old.backend)
+        job = Job(
+            id="",
+            text=old.text,
+            backend=old.backend,
+            voice=old.voice,
+            lang=old.lang,
+            model=old.model,
+            style=old.style,
+            gender=old.gender,
+            speed=old.speed,
+            volume=old.volume,
+            source="replay",
+            source_name=old.id,
+        )
+        self.store.add([job])
+        self._broker.send([(job.id, job.priority)])
+        return job
+
+    def _check_room(self, count: int, config: Config) -> None:
+        waiting = self.store.count_live()
+        if waiting + count > config["max_queue"]:
+            raise QueueFull(f"the queue is full: {waiting} jobs wait (max_queue is {config['max_queue']})")
+
+    def _replace(self, job: Job) -> None:
+        if job.replace_key:
+            for old in self.store.live_with_key(job.replace_key):
+                try:
+                    self._cancel(old.id)
+                except VoxError:
+                    continue  # It ended in the meantime.
+
+    def check(self, request: Request) -> Job:
+        """The job that the request asks for, not kept anywhere yet. Raises as `submit_many`."""
+        config = self._config()
+        text = texts.clean(request.text, limit=config["max_text"])
+        speed = check_option("speed", config["speed"] if request.speed is None else request.speed)
+        volume = check_option("volume", config["volume"] if request.volume is None else request.volume)
+        priority = check_priority(request.priority)
+        expires_at = self._expires_at(request.expires_s)
+        output = os.path.abspath(request.output) if request.output else None
+        if output:
+            files.check_output(output)
+        resolved = self._catalog.resolve(
+            backend=request.backend,
+            voice=request.voice,
+            lang=request.lang,
+            gender=request.gender,
+            style=request.style,
+            speed=speed,
+            default_backend=config["backend"],
+            default_voice=config["voice"],
+            default_lang=config["lang"],
+        )
+        self._catalog.check_ready(resolved.backend)
+        return Job(
+            id="",
+            text=text,
+            backend=resolved.backend,
+            voice=resolved.voice,
+            lang=resolved.lang,
+            model=request.model,
+            style=request.style,
+            gender=request.gender,
+            speed=speed,
+            volume=volume,
+            priority=priority,
+            source=request.source,
+            source_name=request.source_name,
+            sink=request.sink or ("file" if output else "play"),
+            output=output,
+            replace_key=request.replace or None,
+            expires_at=expires_at,
+            notes=list(resolved.notes),
+        )
+
+    def _expires_at(self, expires_s: float | None) -> float | None:
+        if expires_s is None:
+            return None
+        if isinstance(expires_s, bool) or not 0 < expires_s < 10 * 365 * 86400:
+            raise BadOption(f"expires {expires_s!r} must be a number of seconds above 0", field="expires")
+        return self._clock() + expires_s
