@@ -178,6 +178,14 @@ class Backend(abc.ABC):
     def after_install(cls, site_packages: str) -> None:
         """Mend the environment right after pip filled it; `site_packages` is its folder."""
 
+    @classmethod
+    def prepare(cls, settings: Settings) -> None:
+        """Make what the backend needs from vox's own environment (a prompt, say).
+
+        Called at install and before every start of the host: quick when it is done already, and
+        atomic, for several processes may do it at once. Raises LoadFailed, StorageError.
+        """
+
     # -- in the backend's own environment, at install time -----------------------------------
 
     @classmethod
