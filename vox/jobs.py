@@ -72,6 +72,8 @@ class Request:
     """`cli`, `api`, `openai`, `inbox` or `replay`."""
     source_name: str | None = None
     """The inbox file's name, or the id of the job that is replayed."""
+    id: str | None = None
+    """Chosen by the caller so that asking twice makes one job; None: a new one."""
 
 
 REQUEST_FIELDS = tuple(f.name for f in fields(Request))

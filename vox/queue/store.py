@@ -249,6 +249,11 @@ class Store:
             raise AmbiguousId(f"{job_id!r} could be several jobs ({some}, ...)")
         return _job(rows[0])
 
+    def find(self, job_id: str) -> Job | None:
+        """The job of exactly that id."""
+        rows = self._query("select * from job where id = ?", (job_id,))
+        return _job(rows[0]) if rows else None
+
     def latest(self) -> Job | None:
         rows = self._query("select * from job order by seq desc limit 1")
         return _job(rows[0]) if rows else None
@@ -324,7 +329,8 @@ def _row(job: Job) -> dict[str, Any]:
 
 
 def _job(row: sqlite3.Row) -> Job:
-    values = dict(zip(row.keys(), tuple(row), strict=True))
+    # A newer vox may have added columns while this daemon still finishes its queue.
+    values = {name: row[name] for name in _COLUMNS}
     values["notes"] = json.loads(values["notes"])
     return Job(**values)
 

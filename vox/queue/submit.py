@@ -16,7 +16,7 @@ from ..audio import files
 from ..backends.catalog import Catalog
 from ..config import KEYS, Config
 from ..errors import BadOption, QueueFull, VoxError
-from ..jobs import PRIORITIES, Job, Request
+from ..jobs import ID_ALPHABET, ID_LENGTH, PRIORITIES, Job, Request
 from .broker import Broker
 from .store import Store
 
@@ -42,6 +42,15 @@ def check_priority(value: str | int | None) -> int:
     raise BadOption(f"priority {value!r} must be high, normal or low", field="priority")
 
 
+def check_id(value: str | None) -> str:
+    """An id that the caller chose; "" if it leaves that to us. Raises BadOption."""
+    if value is None:
+        return ""
+    if len(value) != ID_LENGTH or not set(value) <= set(ID_ALPHABET):
+        raise BadOption(f"id {value!r} must be {ID_LENGTH} of {ID_ALPHABET}", field="id")
+    return value
+
+
 class Submitter:
     """Takes requests in. `cancel` is told of jobs that a newer one replaces."""
 
@@ -62,7 +71,9 @@ class Submitter:
         self._clock = clock
 
     def submit(self, request: Request) -> Job:
-        """One request; see `submit_many`."""
+        """One request; see `submit_many`. Asked again with the same id, it is the same job."""
+        if request.id and (known := self.store.find(check_id(request.id))):
+            return known
         return self.submit_many([request])[0]
 
     def submit_many(self, requests: Sequence[Request]) -> list[Job]:
@@ -138,7 +149,7 @@ class Submitter:
         )
         self._catalog.check_ready(resolved.backend)
         return Job(
-            id="",
+            id=check_id(request.id),
             text=text,
             backend=resolved.backend,
             voice=resolved.voice,

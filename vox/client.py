@@ -1,0 +1,228 @@
+"""The command line's only road to a running daemon: submit, follow, start it.
+
+When a daemon is up, everything goes over its control socket and neither huey nor sqlite3 nor
+numpy is imported. When none is up, the job is written to the queue here, so that nothing is lost
+whatever happens next, and then a daemon is started. Prints nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+from . import __version__, http1
+from .errors import DaemonUnavailable, VoxError, WaitTimeout, from_dict
+from .jobs import Request, new_id
+from .paths import Paths
+
+ANSWER_TIMEOUT_S = 60.0
+"""A daemon that is up but does not answer a plain request for so long counts as hung."""
+
+OnEvent = Callable[[str, dict[str, Any]], None]
+"""Called with an event's name and data; see `Bus` for the names, plus `starting` while a daemon
+is being started."""
+
+
+class NoDaemon(Exception):
+    """No daemon is up (never shown to a user)."""
+
+
+class Client:
+    """Talks to the daemon of these paths."""
+
+    def __init__(self, paths: Paths) -> None:
+        self.paths = paths
+
+    # -- plain requests ----------------------------------------------------------------------
+
+    def call(
+        self,
+        method: str,
+        target: str,
+        body: dict[str, Any] | None = None,
+        timeout_s: float | None = ANSWER_TIMEOUT_S,
+    ) -> Any:
+        """One request; returns the answer's JSON.
+
+        Raises NoDaemon if none is up, DaemonUnavailable if it does not answer, or the error that
+        the daemon answered with.
+        """
+        with self._open(method, target, body, timeout_s) as answer:
+            return self._json(answer)
+
+    def _open(
+        self,
+        method: str,
+        target: str,
+        body: dict[str, Any] | None,
+        timeout_s: float | None,
+        headers: dict[str, str] | None = None,
+    ) -> http1.Answer:
+        try:
+            return http1.request(self.paths.socket_path, method, target, body, timeout_s, headers)
+        except (http1.Refused, http1.Dropped) as exc:
+            raise NoDaemon from exc
+        except TimeoutError as exc:
+            raise DaemonUnavailable(
+                "the daemon does not answer", "try: vox daemon restart, or see: vox daemon logs"
+            ) from exc
+
+    @staticmethod
+    def _json(answer: http1.Answer) -> Any:
+        try:
+            data = answer.json()
+        except http1.Dropped as exc:
+            raise NoDaemon from exc
+        if answer.status >= 400:
+            raise _error(data)
+        return data
+
+    def is_up(self) -> bool:
+        try:
+            http1.request(self.paths.socket_path, "GET", "/ping", timeout_s=5.0).close()
+        except (http1.Refused, http1.Dropped):
+            return False
+        except TimeoutError:
+            return True
+        return True
+
+    # -- jobs --------------------------------------------------------------------------------
+
+    def submit(self, request: Request, may_start: bool = True) -> dict[str, Any]:
+        """Make a durable job; returns it as JSON. It is accepted once when this returns.
+
+        Without a daemon the job goes into the queue here, and a daemon is started (not waited
+        for) if `may_start`. Raises what the daemon answers or `queue.submit` raises.
+        """
+        from dataclasses import asdict
+
+        # Chosen here, so that a request whose answer was lost can be made again.
+        body = {**asdict(request), "id": request.id or new_id(), "async": True}
+        self._retire_older()
+        try:
+            job: dict[str, Any] = self.call("POST", "/speak", body)
+        except NoDaemon:
+            from .queue import offline
+
+            request.id = body["id"]
+            job = offline.submit(self.paths, request)
+            if may_start:
+                self.start_daemon(wait=False)
+        return job
+
+    def follow(
+        self,
+        job_id: str,
+        on_event: OnEvent = lambda _name, _data: None,
+        timeout_s: float | None = None,
+        bind: bool = False,
+    ) -> dict[str, Any]:
+        """Wait until the job has ended; returns it as JSON. Starts a daemon if none is up.
+
+        `bind`: should this process die, the daemon cancels the job. Raises WaitTimeout,
+        DaemonUnavailable (also when the daemon was told to leave), UnknownJob.
+        """
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        deaths = 0
+        while True:
+            try:
+                return self._follow_once(job_id, on_event, deadline, bind)
+            except (NoDaemon, http1.Dropped) as exc:
+                deaths += 1
+                if deaths > 5:
+                    raise DaemonUnavailable("the daemon dies again and again") from exc
+                on_event("starting", {"id": job_id})
+                self.start_daemon(wait=True, deadline=deadline)
+
+    def _follow_once(
+        self, job_id: str, on_event: OnEvent, deadline: float | None, bind: bool
+    ) -> dict[str, Any]:
+        target = f"/jobs/{quote(job_id)}/events" + ("?bind=true" if bind else "")
+        try:
+            answer = http1.request(
+                self.paths.socket_path, "GET", target, timeout_s=_left(deadline, job_id)
+            )
+        except http1.Refused as exc:
+            raise NoDaemon from exc
+        except TimeoutError:
+            raise WaitTimeout(f"job {job_id} goes on") from None
+        with answer:
+            if answer.status >= 400:
+                raise _error(answer.json())
+            try:
+                for event in answer.events():
+                    on_event(event.name, event.data)
+                    if event.name == "bye":
+                        raise _stopped(job_id)
+                    if event.name == "state" and event.data.get("exit_code") is not None:
+                        return event.data
+            except TimeoutError:
+                pass
+        if deadline is not None and time.monotonic() >= deadline:
+            raise WaitTimeout(f"job {job_id} goes on", f"wait for it again: vox wait {job_id}")
+        raise http1.Dropped
+
+    # -- the daemon --------------------------------------------------------------------------
+
+    def daemon_version(self) -> str | None:
+        """The version in the PID file, None if there is none. Says nothing about being alive."""
+        try:
+            with open(self.paths.pid_path, encoding="utf-8") as file:
+                lines = file.read().split()
+        except OSError:
+            return None
+        return lines[1] if len(lines) > 1 else None
+
+    def _retire_older(self) -> None:
+        """An older daemon finishes its queue and leaves; the next one is of our version."""
+        version = self.daemon_version()
+        if version is None or version == __version__ or not _is_older(version, __version__):
+            return
+        with contextlib.suppress(NoDaemon, VoxError):
+            self.call("POST", "/stop", {"when": "drained"})
+
+    def start_daemon(self, wait: bool = True, deadline: float | None = None) -> None:
+        """Start a daemon unless one is up; racing starters are sorted out by its lock.
+
+        `wait`: until it listens. Raises DaemonUnavailable, WaitTimeout.
+        """
+        from .spawn import spawn_daemon
+
+        try:
+            spawn_daemon(self.paths, wait=wait, deadline=deadline)
+        except TimeoutError:
+            raise WaitTimeout("the daemon is still starting; the job goes on") from None
+
+
+def _left(deadline: float | None, job_id: str) -> float | None:
+    """Seconds to the deadline. Raises WaitTimeout if it has passed."""
+    if deadline is None:
+        return None
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise WaitTimeout(f"job {job_id} goes on", f"wait for it again: vox wait {job_id}")
+    return left
+
+
+def _stopped(job_id: str) -> VoxError:
+    return DaemonUnavailable(
+        f"the daemon was stopped; job {job_id} stays in the queue",
+        f"it is spoken once one runs again: vox wait {job_id}",
+    )
+
+
+def _is_older(version: str, than: str) -> bool:
+    def parts(text: str) -> list[int]:
+        return [int(part) for part in text.split(".") if part.isdigit()]
+
+    return parts(version) < parts(than)
+
+
+def _error(data: Any) -> VoxError:
+    """The error in a problem document (RFC 9457) of the API."""
+    if isinstance(data, dict) and "code" in data:
+        return from_dict({**data, "message": data.get("detail") or data.get("title")})
+    return DaemonUnavailable(f"the daemon answered: {str(data)[:200]}")
