@@ -311,11 +311,12 @@ def _locked(name: str, env_dir: str) -> Iterator[None]:
     except OSError as exc:
         raise cannot_write(path, exc) from exc
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BackendNotInstalled(
+                f"{name} is being installed or removed by another vox", "wait for it to end"
+            ) from None
         yield
-    except BlockingIOError:
-        raise BackendNotInstalled(
-            f"{name} is being installed or removed by another vox", "wait for it to end"
-        ) from None
     finally:
         os.close(lock)

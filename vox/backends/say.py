@@ -1,0 +1,270 @@
+"""say: the system's own synthesizer, `espeak-ng` on Linux and `say` on macOS.
+
+Owns the two programs' command lines and what they print. The text goes through their standard
+input, never through a shell and never among the arguments.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from typing import IO, TYPE_CHECKING, ClassVar
+
+from ..errors import LoadFailed, SynthesisFailed, UnknownVoice
+from .base import Backend, Chunk, Gender, Info, Loaded, Progress, Settings, Utterance, Voice
+from .languages import closeness, normalize, primary
+
+if TYPE_CHECKING:
+    from .base import Samples
+
+# espeak-ng's default rate and its lowest (espeak_ng.h); macOS speaks at about the same.
+_WORDS_PER_MINUTE = 175
+_DEFAULTS = {"en": "en-us", "fr": "fr-fr", "zh": "cmn", "no": "nb"}
+_MAC_DEFAULTS = {"en": "Samantha", "de": "Anna", "fr": "Thomas", "es": "Mónica", "it": "Alice"}
+_MAC_GENDERS: dict[str, Gender] = {
+    **dict.fromkeys(("Alex", "Albert", "Daniel", "Fred", "Jorge", "Luca", "Ralph"), "male"),
+    **dict.fromkeys(("Rishi", "Thomas", "Xander", "Yuri"), "male"),
+    **dict.fromkeys(("Alice", "Amelie", "Anna", "Karen", "Kathy", "Kyoko", "Milena"), "female"),
+    **dict.fromkeys(("Moira", "Mónica", "Paulina", "Samantha", "Tessa", "Yuna"), "female"),
+}
+# Voice variants that espeak-ng lays over any language.
+_VARIANTS = {"female": "+f3", "male": "+m3"}
+_ESPEAK_LINE = re.compile(r"\s*\d+\s+(\S+)\s+\S+\s+(\S+)\s+\S+")
+_MAC_LINE = re.compile(r"(.+?)\s+([a-z]{2,3}[_-]\w+)\s+#\s*(.*)")
+_LIST_TIMEOUT_S = 10.0
+
+
+class Say(Backend):
+    info: ClassVar[Info] = Info(
+        name="say",
+        summary="the system's own voice: quick, many languages, plain",
+        package="",
+        heavy=False,
+        languages=(),
+        streaming="frame",
+        speed=(0.5, 4.0),
+        gender=True,
+        max_chars=1000,
+        license="GPL-3.0 (espeak-ng), macOS licence (say)",
+    )
+
+    @classmethod
+    def voices(cls, settings: Settings) -> list[Voice]:
+        program = _program()
+        if program is None:
+            return []
+        return _mac_voices(program) if _is_mac_say(program) else _espeak_voices(program)
+
+    @classmethod
+    def missing(cls, settings: Settings) -> str | None:
+        if _program() is not None:
+            return None
+        if sys.platform == "darwin":
+            return "the program say is not found; run: brew install espeak-ng"
+        return "the program espeak-ng is not found; run: sudo apt-get install espeak-ng"
+
+    def load(self, progress: Progress) -> Loaded:
+        program = _program()
+        if program is None:
+            raise LoadFailed(f"say: {self.missing(self.settings)}")
+        self._program = program
+        self._voices = {voice.name: voice for voice in self.voices(self.settings)}
+        if not self._voices:
+            raise LoadFailed(f"say: {os.path.basename(program)} lists no voices")
+        for _ in self.synthesize(Utterance("ok")):
+            pass
+        return Loaded(device="cpu", model=os.path.basename(program))
+
+    def synthesize(self, utterance: Utterance) -> Iterator[Chunk]:
+        voice = self._voice_for(utterance)
+        low, high = self.info.speed or (1.0, 1.0)
+        rate = str(round(_WORDS_PER_MINUTE * min(high, max(low, utterance.speed))))
+        # Both programs take what stands between double brackets for commands to themselves.
+        text = utterance.text.replace("[[", "[ [").replace("\0", " ")
+        if _is_mac_say(self._program):
+            yield from self._speak_on_mac(text, voice, rate)
+        else:
+            variant = _VARIANTS.get(utterance.gender or "", "")
+            command = [self._program, "--stdin", "--stdout", "-b", "1", "-s", rate]
+            yield from _stream([*command, "-v", voice + variant], text)
+
+    def _voice_for(self, utterance: Utterance) -> str:
+        if utterance.voice is not None:
+            if utterance.voice not in self._voices:
+                raise UnknownVoice(f"say has no voice called {utterance.voice!r}")
+            return utterance.voice
+        wanted = utterance.lang or "en"
+        fit = [
+            (closeness(voice.lang, wanted), voice.is_default, voice.name)
+            for voice in self._voices.values()
+            if voice.lang is not None
+        ]
+        best = max(fit, key=lambda item: item[:2])
+        if not best[0]:
+            raise UnknownVoice(f"say has no voice for {wanted!r}")
+        return best[2]
+
+    def _speak_on_mac(self, text: str, voice: str, rate: str) -> Iterator[Chunk]:
+        with tempfile.TemporaryDirectory(prefix="vox-say-") as folder:
+            path = os.path.join(folder, "speech.wav")
+            form = ["--file-format=WAVE", "--data-format=LEI16@22050"]
+            command = [self._program, "-v", voice, "-r", rate, "-o", path, *form, "-f", "-"]
+            for _ in _stream(command, text, path):
+                pass
+            with open(path, "rb") as wav:
+                yield from _pcm(wav)
+
+
+def _program() -> str | None:
+    if sys.platform == "darwin" and os.path.exists("/usr/bin/say"):
+        return "/usr/bin/say"
+    return shutil.which("espeak-ng") or shutil.which("espeak")
+
+
+def _is_mac_say(program: str) -> bool:
+    return os.path.basename(program) == "say"
+
+
+def _listing(*command: str) -> list[str]:
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_LIST_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return done.stdout.decode(errors="replace").splitlines()
+
+
+def _espeak_voices(program: str) -> list[Voice]:
+    """Voices by language code, which is what espeak-ng's `-v` takes and people type."""
+    found: dict[str, str] = {}
+    for line in _listing(program, "--voices"):
+        match = _ESPEAK_LINE.match(line)
+        if match:
+            found.setdefault(match[1], match[2].replace("_", " "))
+    defaults: dict[str, str] = {}
+    for name in found:
+        defaults.setdefault(primary(name), name)
+        if name in (primary(name), _DEFAULTS.get(primary(name))):
+            defaults[primary(name)] = name
+    defaults.update({lang: name for lang, name in _DEFAULTS.items() if name in found})
+    return [
+        Voice(
+            name=name,
+            backend="say",
+            lang=normalize(name),
+            description=description,
+            is_default=defaults[primary(name)] == name,
+        )
+        for name, description in found.items()
+    ]
+
+
+def _mac_voices(program: str) -> list[Voice]:
+    matches = [_MAC_LINE.match(line) for line in _listing(program, "-v", "?")]
+    rows = [(m[1].strip(), normalize(m[2]), m[3]) for m in matches if m]
+    names = {name for name, _, _ in rows}
+    defaults = {lang: name for lang, name in _MAC_DEFAULTS.items() if name in names}
+    for name, lang, _ in rows:
+        defaults.setdefault(primary(lang), name)
+    return [
+        Voice(
+            name=name,
+            backend="say",
+            lang=lang,
+            gender=_MAC_GENDERS.get(name),
+            description=sample,
+            is_default=defaults[primary(lang)] == name,
+        )
+        for name, lang, sample in rows
+    ]
+
+
+def _stream(command: list[str], text: str, written: str | None = None) -> Iterator[Chunk]:
+    """Run the program with the text on its standard input; yield the WAV of its output.
+
+    With `written` the program writes that file and its output is nothing. The program is killed
+    when the generator is closed.
+    """
+    name = os.path.basename(command[0])
+    with tempfile.TemporaryFile() as text_file, tempfile.TemporaryFile() as log:
+        # A file, not a pipe: the program may write sound before it has read all the text.
+        text_file.write(text.encode("utf-8", "replace"))
+        text_file.seek(0)
+        try:
+            process = subprocess.Popen(
+                command, stdin=text_file, stdout=subprocess.PIPE, stderr=log, bufsize=0
+            )
+        except OSError as exc:
+            raise SynthesisFailed(f"{name} cannot be started: {exc.strerror}") from exc
+        assert process.stdout is not None
+        try:
+            if written is None:
+                yield from _pcm(process.stdout)
+            status = process.wait()
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+        log.seek(0)
+        said = log.read().decode(errors="replace").strip().splitlines()
+        if status != 0 or (written is not None and not os.path.exists(written)):
+            raise SynthesisFailed(f"{name} failed: {said[-1] if said else f'status {status}'}")
+
+
+def _pcm(stream: IO[bytes]) -> Iterator[Chunk]:
+    """16-bit mono WAV as it arrives. espeak-ng cannot know its length: data goes to the end."""
+    sample_rate = _read_header(stream)
+    if sample_rate is None:
+        return
+    block = sample_rate // 10 * 2
+    rest = b""
+    while data := stream.read(block):
+        data = rest + data
+        whole = len(data) & ~1
+        rest = data[whole:]
+        if whole:
+            yield Chunk(_samples(data[:whole]), sample_rate)
+
+
+def _read_header(stream: IO[bytes]) -> int | None:
+    """Read up to the first sample. The sample rate in Hz, None if nothing was said at all."""
+    head = _exactly(stream, 12)
+    if not head:
+        return None
+    sample_rate = 0
+    with contextlib.suppress(struct.error):
+        while head[:4] == b"RIFF":
+            kind, size = struct.unpack("<4sI", _exactly(stream, 8))
+            if kind == b"data" and sample_rate:
+                return sample_rate
+            body = _exactly(stream, size + (size & 1))
+            if kind == b"fmt ":
+                form, channels, sample_rate, _, _, bits = struct.unpack("<HHIIHH", body[:16])
+                if (channels, bits) != (1, 16) or form not in (1, 0xFFFE):
+                    break
+    raise SynthesisFailed("the system's synthesizer gave no 16-bit mono WAV")
+
+
+def _exactly(stream: IO[bytes], count: int) -> bytes:
+    data = b""
+    while len(data) < count and (more := stream.read(count - len(data))):
+        data += more
+    return data
+
+
+def _samples(data: bytes) -> Samples:
+    import numpy as np
+
+    return np.frombuffer(data, "<i2").astype(np.float32) / np.float32(32768.0)
