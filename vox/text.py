@@ -1,0 +1,218 @@
+"""Text on its way to a voice: decoded, cleaned, and cut into utterances.
+
+Owns what counts as speakable and where one utterance ends and the next begins. Knows nothing of
+backends, queues or files. Sentences are found by `sentencex`, imported when it is needed.
+"""
+
+from __future__ import annotations
+
+import bisect
+import codecs
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from .errors import BadInput, EmptyText, TextTooLong
+
+LIMIT_CHARS = 1_000_000
+MAX_CHARS = 400
+FIRST_MAX_CHARS = 90
+
+_SHORT_CHARS = 16
+"""Anything shorter is joined to its neighbour: voices stumble over fragments such as "Yes."."""
+_WINDOW_CHARS = 1_000
+"""sentencex 1.0 takes time that grows with the square of a paragraph that is not ASCII."""
+
+_SPEAKABLE = re.compile(r"[^\W_]")
+_CONTROL = re.compile("[\x01-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")
+_NEWLINE = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_SPACES = re.compile(r"\s+")
+
+_BLOCK_END = re.compile(
+    r"\n[^\S\n]*(?=\n)"  # a blank line
+    r"|\n(?=[^\S\n]*(?:[-*+•‣◦>]|\d{1,3}[.)]|\#{1,6})[^\S\n])"  # a list's item, a quote, a heading
+    r"|(?<=[-=_*~]{3})\n"  # a ruled line
+)
+_HEADING = re.compile(r"[^\S\n]*#{1,6}[^\S\n][^\n]*\n")
+_MARKER = re.compile(r"\s*(?:(?:[-*+•‣◦>]|\#{1,6})[^\S\n]+)*")
+
+_CLAUSE_END = re.compile(
+    "[,;:!?.…][\"'”’»)\\]]*(?=\\s)|[—–](?=\\s)|[，；：、。！？؛،।][”’」』）]*|\\s(?=[-–—(]\\s?)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One utterance's text, on one line, and where it was: `start` to `end` in characters."""
+
+    index: int
+    text: str
+    start: int
+    end: int
+
+
+def decode(data: bytes) -> str:
+    """Bytes of a file or of standard input as text: UTF-8, or UTF-8 or UTF-16 with a BOM.
+
+    Raises BadInput, which names the byte that does not fit.
+    """
+    encoding = "utf-8"
+    if data.startswith(codecs.BOM_UTF8):
+        encoding = "utf-8-sig"
+    elif data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as exc:
+        raise BadInput(
+            f"the text is not valid {exc.encoding.upper()}: byte {exc.start + 1} is 0x{data[exc.start]:02x}",
+            "convert it: iconv -f LATIN1 -t UTF-8 FILE",
+        ) from exc
+
+
+def clean(text: str, limit: int = LIMIT_CHARS) -> str:
+    """The text with plain newlines, without control characters and without space around it.
+
+    Raises TextTooLong, BadInput (binary, or bytes that were no UTF-8), EmptyText.
+    """
+    if len(text) > limit:
+        raise TextTooLong(
+            f"the text has {len(text):,} characters; {limit:,} are the limit", "split it into several"
+        )
+    if "\0" in text:
+        raise BadInput("the text has NUL bytes: it looks like binary", "give plain text")
+    if _SURROGATE.search(text):
+        raise BadInput("the text is not valid UTF-8", "convert it: iconv -f LATIN1 -t UTF-8 FILE")
+    text = _CONTROL.sub("", _NEWLINE.sub("\n", text)).strip()
+    if not is_speakable(text):
+        raise EmptyText("there is nothing to speak in it", "give some words")
+    return text
+
+
+def is_speakable(text: str) -> bool:
+    """True if it has a letter or a digit, of whatever script."""
+    return _SPEAKABLE.search(text) is not None
+
+
+def split(
+    text: str,
+    lang: str | None = None,
+    max_chars: int = MAX_CHARS,
+    first_max: int = FIRST_MAX_CHARS,
+) -> list[Piece]:
+    """Cut a text into utterances: sentences, none longer than `max_chars`.
+
+    The first is cut short, after a clause, where the first sentence is longer than `first_max`, so
+    that the first sound comes early. `lang` is a BCP 47 tag. Every speakable character is in exactly
+    one piece, in order; the same arguments give the same pieces.
+    """
+    spans: list[tuple[int, int]] = []
+    for start, end in _blocks(text):
+        sentences = _sentences(text, start, end, lang)
+        spans.extend(_joined(_cut_long(text, sentences, max_chars), max_chars))
+    spans = [span for span in spans if _SPEAKABLE.search(text, *span)]
+    if spans and spans[0][1] - spans[0][0] > first_max:
+        spans[:1] = _cut_first(text, spans[0], first_max)
+    return [
+        Piece(index, _SPACES.sub(" ", text[start:end]), start, end)
+        for index, (start, end) in enumerate(spans)
+    ]
+
+
+def _blocks(text: str) -> Iterator[tuple[int, int]]:
+    """Paragraphs, list items and headings: no sentence goes across their borders."""
+    ends = {match.end() for match in _BLOCK_END.finditer(text)}
+    ends |= {m.end() for m in _HEADING.finditer(text) if m.start() == 0 or text[m.start() - 1] == "\n"}
+    start = 0
+    for end in sorted(ends | {len(text)}):
+        body = _MARKER.match(text, start, end)
+        assert body is not None
+        if _SPEAKABLE.search(text, body.end(), end):
+            yield body.end(), end
+        start = end
+
+
+def _sentences(text: str, start: int, end: int, lang: str | None) -> Iterator[tuple[int, int]]:
+    """The block's sentences, trimmed. It is looked at through a window, see `_WINDOW_CHARS`."""
+    import sentencex
+
+    language = (lang or "en").replace("_", "-").split("-")[0].lower()
+    while start < end:
+        window_end = min(end, start + _WINDOW_CHARS)
+        # Line breaks within a paragraph are only where somebody's editor wrapped it.
+        window = text[start:window_end].replace("\n", " ")
+        ends = [start]
+        for sentence in sentencex.segment(language, window):
+            ends.append(ends[-1] + len(sentence))
+        if ends[-1] != window_end:
+            ends = [start, window_end]
+        if window_end < end and len(ends) > 2:
+            ends.pop()  # the window may have cut it off
+        for sentence_start, sentence_end in zip(ends, ends[1:], strict=False):
+            yield from _trimmed(text, sentence_start, sentence_end)
+        start = ends[-1]
+
+
+def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    body = text[start:end]
+    length = len(body.rstrip())
+    if length:
+        yield start + len(body) - len(body.lstrip()), start + length
+
+
+def _cut_long(
+    text: str, spans: Iterable[tuple[int, int]], max_chars: int
+) -> Iterator[tuple[int, int]]:
+    for start, end in spans:
+        while end - start > max_chars:
+            cut = _cut_at(text, start, start + max_chars)
+            yield from _trimmed(text, start, cut)
+            start = cut
+        yield from _trimmed(text, start, end)
+
+
+def _cut_at(text: str, start: int, limit: int) -> int:
+    """The best place to cut in the second half of `start` to `limit`: clause, space, anywhere."""
+    half = (start + limit) // 2
+    clauses = [match.end() for match in _CLAUSE_END.finditer(text, half, limit + 1)]
+    if clauses and clauses[-1] <= limit:
+        return clauses[-1]
+    if len(clauses) > 1:
+        return clauses[-2]
+    for at in range(limit, half, -1):
+        if text[at].isspace():
+            return at
+    for at in range(limit, half, -1):
+        if not (unicodedata.combining(text[at]) or text[at] in "\u200d\ufe0f" or text[at - 1] == "\u200d"):
+            return at
+    return limit
+
+
+def _joined(spans: Iterable[tuple[int, int]], max_chars: int) -> list[tuple[int, int]]:
+    """Fragments joined to what follows them or, at the block's end, to what precedes them."""
+    result: list[tuple[int, int]] = []
+    for start, end in spans:
+        if result:
+            before_start, before_end = result[-1]
+            is_short = before_end - before_start < _SHORT_CHARS or end - start < _SHORT_CHARS // 2
+            if is_short and end - before_start <= max_chars:
+                result[-1] = (before_start, end)
+                continue
+        result.append((start, end))
+    return result
+
+
+def _cut_first(text: str, span: tuple[int, int], first_max: int) -> list[tuple[int, int]]:
+    """A long first sentence in two, after its first clause that is neither short nor long."""
+    start, end = span
+    clauses = [match.end() for match in _CLAUSE_END.finditer(text, start, end)]
+    low = bisect.bisect_left(clauses, start + _SHORT_CHARS)
+    for cut in clauses[low:]:
+        if cut > start + first_max or end - cut < _SHORT_CHARS:
+            break
+        head, tail = list(_trimmed(text, start, cut)), list(_trimmed(text, cut, end))
+        if _SPEAKABLE.search(text, start, cut) and _SPEAKABLE.search(text, cut, end):
+            return [*head, *tail]
+    return [span]
