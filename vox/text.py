@@ -19,7 +19,7 @@ LIMIT_CHARS = 1_000_000
 MAX_CHARS = 400
 FIRST_MAX_CHARS = 90
 
-_SHORT_CHARS = 16
+_SHORT_BYTES = 14
 """Anything shorter is joined to its neighbour: voices stumble over fragments such as "Yes."."""
 _WINDOW_CHARS = 1_000
 """sentencex 1.0 takes time that grows with the square of a paragraph that is not ASCII."""
@@ -30,13 +30,11 @@ _NEWLINE = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SPACES = re.compile(r"\s+")
 
-_BLOCK_END = re.compile(
-    r"\n[^\S\n]*(?=\n)"  # a blank line
-    r"|\n(?=[^\S\n]*(?:[-*+•‣◦>]|\d{1,3}[.)]|\#{1,6})[^\S\n])"  # a list's item, a quote, a heading
-    r"|(?<=[-=_*~]{3})\n"  # a ruled line
-)
-_HEADING = re.compile(r"[^\S\n]*#{1,6}[^\S\n][^\n]*\n")
-_MARKER = re.compile(r"\s*(?:(?:[-*+•‣◦>]|\#{1,6})[^\S\n]+)*")
+_LINE = re.compile(r"[^\n]*\n?")
+_MARKER = re.compile(r"(?:(?:[-*+•‣◦>]|#{1,6})[^\S\n]+)+")
+_NUMBER = re.compile(r"\d{1,3}[.)]\s")
+_RULE = re.compile(r"[-=_*~]{3,}\s*\Z")
+_ONE_SENTENCE = re.compile(r"[A-Za-z0-9 ,'\n-]*[.!?]?\s*")
 
 _CLAUSE_END = re.compile(
     "[,;:!?.…][\"'”’»)\\]]*(?=\\s)|[—–](?=\\s)|[，；：、。！？؛،।][”’」』）]*|\\s(?=[-–—(]\\s?)"
@@ -110,8 +108,10 @@ def split(
     """
     spans: list[tuple[int, int]] = []
     for start, end in _blocks(text):
+        if not _SPEAKABLE.search(text, start, end):
+            continue
         sentences = _sentences(text, start, end, lang)
-        spans.extend(_joined(_cut_long(text, sentences, max_chars), max_chars))
+        spans.extend(_joined(text, _cut_long(text, sentences, max_chars), max_chars))
     spans = [span for span in spans if _SPEAKABLE.search(text, *span)]
     if spans and spans[0][1] - spans[0][0] > first_max:
         spans[:1] = _cut_first(text, spans[0], first_max)
@@ -122,22 +122,29 @@ def split(
 
 
 def _blocks(text: str) -> Iterator[tuple[int, int]]:
-    """Paragraphs, list items and headings: no sentence goes across their borders."""
-    ends = {match.end() for match in _BLOCK_END.finditer(text)}
-    ends |= {m.end() for m in _HEADING.finditer(text) if m.start() == 0 or text[m.start() - 1] == "\n"}
+    """Paragraphs, list items and headings, without their markers: no sentence crosses a border."""
     start = 0
-    for end in sorted(ends | {len(text)}):
-        body = _MARKER.match(text, start, end)
-        assert body is not None
-        if _SPEAKABLE.search(text, body.end(), end):
-            yield body.end(), end
-        start = end
+    for line in _LINE.finditer(text):
+        content = line.group().strip()
+        if content[:1].isalpha():  # nothing but plain text begins like this
+            continue
+        marker = _MARKER.match(content)
+        if marker or _NUMBER.match(content):
+            yield start, line.start()
+            start = line.start() + line.group().index(content) + (marker.end() if marker else 0)
+        if not content or content.startswith("#") or _RULE.match(content):
+            yield start, line.end()
+            start = line.end()
+    yield start, len(text)
 
 
 def _sentences(text: str, start: int, end: int, lang: str | None) -> Iterator[tuple[int, int]]:
     """The block's sentences, trimmed. It is looked at through a window, see `_WINDOW_CHARS`."""
-    import sentencex
+    import sentencex  # type: ignore[import-untyped]  # it has no stubs
 
+    if end - start <= _WINDOW_CHARS and _ONE_SENTENCE.fullmatch(text, start, end):
+        yield from _trimmed(text, start, end)
+        return
     language = (lang or "en").replace("_", "-").split("-")[0].lower()
     while start < end:
         window_end = min(end, start + _WINDOW_CHARS)
@@ -190,27 +197,31 @@ def _cut_at(text: str, start: int, limit: int) -> int:
     return limit
 
 
-def _joined(spans: Iterable[tuple[int, int]], max_chars: int) -> list[tuple[int, int]]:
+def _joined(text: str, spans: Iterable[tuple[int, int]], max_chars: int) -> list[tuple[int, int]]:
     """Fragments joined to what follows them or, at the block's end, to what precedes them."""
     result: list[tuple[int, int]] = []
     for start, end in spans:
-        if result:
-            before_start, before_end = result[-1]
-            is_short = before_end - before_start < _SHORT_CHARS or end - start < _SHORT_CHARS // 2
-            if is_short and end - before_start <= max_chars:
-                result[-1] = (before_start, end)
-                continue
+        if result and _is_short(text, *result[-1]) and end - result[-1][0] <= max_chars:
+            start = result.pop()[0]
         result.append((start, end))
+    if len(result) > 1 and _is_short(text, *result[-1]) and result[-1][1] - result[-2][0] <= max_chars:
+        end = result.pop()[1]
+        result[-1] = (result[-1][0], end)
     return result
+
+
+def _is_short(text: str, start: int, end: int) -> bool:
+    # In bytes: a character of Chinese says as much as some three of English.
+    return end - start < _SHORT_BYTES and len(text[start:end].encode()) < _SHORT_BYTES
 
 
 def _cut_first(text: str, span: tuple[int, int], first_max: int) -> list[tuple[int, int]]:
     """A long first sentence in two, after its first clause that is neither short nor long."""
     start, end = span
     clauses = [match.end() for match in _CLAUSE_END.finditer(text, start, end)]
-    low = bisect.bisect_left(clauses, start + _SHORT_CHARS)
+    low = bisect.bisect_left(clauses, start + _SHORT_BYTES)
     for cut in clauses[low:]:
-        if cut > start + first_max or end - cut < _SHORT_CHARS:
+        if cut > start + first_max or end - cut < _SHORT_BYTES:
             break
         head, tail = list(_trimmed(text, start, cut)), list(_trimmed(text, cut, end))
         if _SPEAKABLE.search(text, start, cut) and _SPEAKABLE.search(text, cut, end):
