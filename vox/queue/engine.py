@@ -11,11 +11,13 @@ import contextlib
 import fcntl
 import logging
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ..audio import files
 from ..audio.player import Player
 from ..audio.spool import SpoolDir
 from ..backends.catalog import Catalog
@@ -91,6 +93,7 @@ class Engine:
         self.last_active = time.monotonic()
         self.is_started = False
         self._closing = threading.Event()
+        self._hurry = threading.Event()
         self._ticker = threading.Thread(target=self._tick_until_closed, name="ticker", daemon=True)
         self._next_stranded = time.monotonic() + STRANDED_EVERY_S
 
@@ -136,12 +139,21 @@ class Engine:
         speaking = self.player.current
         writing = self.worker.current_id
         for job_id in (speaking, writing):
-            while job_id is not None:
+            while job_id is not None and not self._hurry.is_set():
                 job = self.store.get(job_id)
                 is_done = not job.is_live or (job.sink == "play" and job_id != speaking)
                 if is_done:
                     break
                 self.player.wait_change(timeout_s=0.2)
+
+    def hurry(self) -> None:
+        """While `close` finishes what is being said: finish it no more."""
+        self._hurry.set()
+
+    @property
+    def is_healthy(self) -> bool:
+        """False if the worker or the player died, which they never should."""
+        return not self.is_started or (self.broker.is_alive() and self.player.is_alive())
 
     @property
     def is_idle(self) -> bool:
@@ -212,12 +224,31 @@ class Engine:
             raise JobNotLive(f"job {old.id} is still {old.state}", "wait for it: vox wait " + old.id)
         return self.submitter.resubmit(old)
 
-    def audio_of(self, job_id: str) -> Job:
-        """The job, if its complete audio is kept. Raises UnknownJob, NoAudioKept."""
+    def export_audio(self, job_id: str) -> str:
+        """Write the job's kept audio to a temporary WAV file and return its path.
+
+        Raises UnknownJob, NoAudioKept, StorageError.
+        """
         job = self.store.get(job_id)
         if not self.spools.has(job.id):
             raise NoAudioKept(f"the audio of job {job.id} is not kept")
-        return job
+        with contextlib.closing(self.spools.open(job.id)) as spool:
+            fd, path = tempfile.mkstemp(suffix=".wav", prefix="export-", dir=self.spools.path)
+            os.close(fd)
+            files.write(spool, path, job.volume)
+        return path
+
+    def clear(self, older_than_s: float | None = None) -> list[str]:
+        """Forget ended jobs and their audio; returns their ids."""
+        gone = self.store.clear(older_than_s)
+        for job_id in gone:
+            self.spools.remove(job_id)
+        return gone
+
+    def look_again(self) -> None:
+        """Another process may have written to the queue: find out now."""
+        recovery.resend_stranded(self.store, self.broker)
+        self.broker.wake()
 
     # -- the player's listener -----------------------------------------------------------------
 

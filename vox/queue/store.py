@@ -29,7 +29,7 @@ _LIVE_SQL = "('queued', 'preparing', 'speaking')"
 
 
 class Store:
-    """Jobs in `vox.db`. One connection behind a lock: several threads may share it."""
+    """Jobs in `vox.db`. One connection to write and one to read: several threads may share it."""
 
     def __init__(
         self, path: str, bus: Bus | None = None, clock: Callable[[], float] = time.time
@@ -40,6 +40,7 @@ class Store:
         self.moved_aside: str | None = None
         """Where a damaged database was moved to when this one was opened."""
         self._lock = threading.RLock()
+        self._read_lock = threading.Lock()
         make_dir(os.path.dirname(path))
         try:
             self._conn = self._open()
@@ -47,6 +48,8 @@ class Store:
             if not _is_damage(exc):
                 raise _storage_error(path, exc) from exc
             self._conn = self._repair()
+        # Readers of a WAL never wait for a writer: /health answers while thousands are taken in.
+        self._reader = self._open()
 
     def _open(self) -> sqlite3.Connection:
         if not os.path.exists(self.path):
@@ -88,8 +91,9 @@ class Store:
             os.close(fd)
 
     def close(self) -> None:
-        with self._lock:
+        with self._lock, self._read_lock:
             self._conn.close()
+            self._reader.close()
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -109,9 +113,9 @@ class Store:
                 raise _storage_error(self.path, exc) from exc
 
     def _query(self, sql: str, params: Sequence[Any] = ()) -> list[sqlite3.Row]:
-        with self._lock:
+        with self._read_lock:
             try:
-                return self._conn.execute(sql, params).fetchall()
+                return self._reader.execute(sql, params).fetchall()
             except sqlite3.Error as exc:
                 raise _storage_error(self.path, exc) from exc
 
@@ -315,6 +319,11 @@ class Store:
 
     def count_live(self) -> int:
         return int(self._query(f"select count(*) from job where state in {_LIVE_SQL}")[0][0])
+
+    def live_counts(self) -> dict[str, int]:
+        """How many jobs are queued, preparing and speaking; quick however long the history is."""
+        sql = f"select state, count(*) as n from job where state in {_LIVE_SQL} group by state"
+        return {state: 0 for state in LIVE} | {row["state"]: row["n"] for row in self._query(sql)}
 
     def counts(self) -> dict[str, int]:
         """How many jobs there are in each state."""

@@ -1,0 +1,227 @@
+"""The composition root: engine, inbox and API in one process, and when that process leaves.
+
+Leaving is race-free: the sockets are closed first, then the queue is looked at once more; a
+client that was refused writes its job to the queue and starts a successor, which waits for our
+lock. Should a job have come in between, we start the successor ourselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Literal
+
+import uvicorn
+
+from .. import __version__
+from ..config import LiveConfig
+from ..errors import JobFailed, StorageError, VoxError
+from ..inbox.watcher import Watcher
+from ..jobs import ENDED
+from ..paths import Paths
+from ..queue.engine import Engine, consumer_lock
+from ..queue.events import Bus, Event
+from ..spawn import spawn_daemon
+from .api import make_app
+from .hub import Hub
+from .tcp import open_tcp
+
+log = logging.getLogger(__name__)
+
+IDLE_CHECK_S = 0.2
+SHUTDOWN_S = 3
+
+Reason = Literal["idle", "stop", "signal", "failed"]
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: the daemon owns the signals."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        yield
+
+
+class Daemon:
+    """Everything that lives in the daemon's process. `run` returns when it has left."""
+
+    def __init__(
+        self,
+        paths: Paths,
+        config: LiveConfig,
+        listener: socket.socket,
+        on_ready: Callable[[VoxError | None], None],
+        idle_timeout_s: float | None = None,
+    ) -> None:
+        self.paths = paths
+        self.config = config
+        self.started_at = time.time()
+        self.last_active = time.monotonic()
+        self._idle_timeout_s = idle_timeout_s
+        self._listener = listener
+        self._on_ready = on_ready
+        self._leave = asyncio.Event()
+        self._reason: Reason = "idle"
+        self._now = False
+        self.is_leaving = False
+        self.leaves_when_drained = False
+        self.bus = Bus()
+        self.engine = Engine(paths, config, self.bus, on_idle_change=self.touch)
+        self.inbox = Watcher(
+            paths, config, self.engine.submitter, self.engine.store, self.bus, self.touch
+        )
+        self.bus.subscribe(self._on_event)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.hub: Hub | None = None
+
+    # -- asked by the API ----------------------------------------------------------------------
+
+    @property
+    def uptime_s(self) -> float:
+        return time.time() - self.started_at
+
+    @property
+    def idle_timeout_s(self) -> float:
+        """Seconds of idleness after which it leaves; -1: never."""
+        if self.leaves_when_drained:
+            return 0.0
+        if self._idle_timeout_s is not None:
+            return self._idle_timeout_s
+        config = self.config()
+        if config["inbox.stay"] and config["inbox.enabled"]:
+            return -1.0
+        return config.idle_timeout_s
+
+    def touch(self) -> None:
+        """Something happened that keeps an idle daemon alive for another while."""
+        self.last_active = time.monotonic()
+
+    def stop(self, now: bool = False, reason: Reason = "stop") -> None:
+        """Leave: finish what is being said, or not. From any thread."""
+
+        def leave() -> None:
+            self._reason = reason
+            self._now = self._now or now
+            if self._now and self.is_leaving:
+                self.engine.hurry()
+            self._leave.set()
+
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(leave)
+
+    def _on_event(self, event: Event) -> None:
+        if event.name == "state" and event.data.get("state") in ENDED:
+            self.touch()
+
+    # -- life ------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        asyncio.run(self._main())
+
+    async def _main(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(signum, self.stop, True, "signal")
+        # The terminal that started us may go; that is none of our business.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        if self.engine.store.moved_aside:
+            log.error("vox.db was damaged: kept as %s", self.engine.store.moved_aside)
+        threading.Thread(target=self._start_engine, name="start", daemon=True).start()
+        self.hub = Hub(self.engine.store, self.bus, self._loop)
+        server = self._make_server()
+        sockets = [self._listener, *open_tcp(self.paths, self.config())]
+        serving = asyncio.create_task(server.serve(sockets=sockets))
+        self._on_ready(None)
+        watching = asyncio.create_task(self._watch_idleness())
+        await asyncio.wait([serving, asyncio.create_task(self._leave.wait())], return_when="FIRST_COMPLETED")
+        watching.cancel()
+        await self._go(server, serving)
+
+    def _make_server(self) -> _Server:
+        return _Server(
+            uvicorn.Config(
+                make_app(self),
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                ws="none",
+                timeout_graceful_shutdown=SHUTDOWN_S,
+                server_header=False,
+            )
+        )
+
+    def _start_engine(self) -> None:
+        """In a thread: a light command line may hold the consumer lock while it speaks."""
+        try:
+            lock = contextlib.ExitStack()
+            lock.enter_context(consumer_lock(self.paths))
+            self._consumer_lock = lock
+            if self.is_leaving:
+                return
+            self.engine.start()
+            self.inbox.start()
+        except Exception:
+            log.exception("the queue cannot be started")
+            self.stop(now=True, reason="failed")
+
+    async def _watch_idleness(self) -> None:
+        while True:
+            await asyncio.sleep(IDLE_CHECK_S)
+            timeout_s = self.idle_timeout_s
+            if timeout_s < 0 or time.monotonic() - self.last_active < timeout_s:
+                continue
+            try:
+                if self.engine.is_started and self.engine.is_idle and not self.inbox.is_busy:
+                    self._leave.set()
+                    return
+            except StorageError as exc:
+                log.error("%s", exc.line)
+
+    async def _go(self, server: _Server, serving: asyncio.Task[None]) -> None:
+        """Close the sockets, finish (or not) what is being said, say goodbye, stop serving."""
+        log.info("leaving (%s%s)", self._reason, ", now" if self._now else "")
+        self.is_leaving = True
+        for listening in server.servers:
+            listening.close()
+        with contextlib.suppress(OSError):
+            os.unlink(self.paths.socket_path)
+        assert self.hub is not None
+        self.hub.say_bye(self._reason, everybody=self._now)
+        await asyncio.to_thread(self.inbox.stop)
+        has_successor = self._reason == "idle" and not self.engine.is_idle
+        await asyncio.to_thread(self.engine.close, self._now)
+        self.hub.say_bye(self._reason, everybody=True)
+        server.should_exit = True
+        with contextlib.suppress(asyncio.CancelledError, Exception):
+            await asyncio.wait_for(serving, SHUTDOWN_S + 2)
+        if has_successor:
+            log.info("a job came while leaving: starting a successor")
+            spawn_daemon(self.paths, wait=False)
+        if self._reason == "failed":
+            raise JobFailed("the queue cannot be started", "see: vox daemon logs")
+
+    def describe(self) -> dict[str, Any]:
+        """What `/health` says. Quick, and without the job table's lock."""
+        models = self.engine.pool.describe()
+        vram = [model["vram_mb"] for model in models if model["vram_mb"] is not None]
+        rss = [model["memory_mb"] for model in models if model["memory_mb"] is not None]
+        return {
+            "status": "stopping" if self.is_leaving else "ok" if self.engine.is_healthy else "degraded",
+            "version": __version__,
+            "pid": os.getpid(),
+            "uptime": round(self.uptime_s, 3),
+            "idle_timeout_s": self.idle_timeout_s,
+            "loaded_models": models,
+            "vram_usage": {"total_mb": round(sum(vram), 1) if vram else None},
+            "memory_mb": round(sum(rss), 1),
+            "queue": {**self.engine.store.live_counts(), "paused": self.engine.player.is_paused},
+            "audio": self.engine.player.describe(),
+            "inbox": self.inbox.describe(),
+        }

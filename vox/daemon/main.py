@@ -1,0 +1,187 @@
+"""The daemon's entry point: who may be the daemon, its log, and what becomes of failures.
+
+Started detached by `vox.spawn`, or in the foreground by a service manager (`python -m vox.daemon`).
+Binds the control socket before the heavy imports, so that a client that waits connects at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import json
+import logging
+import logging.handlers
+import os
+import socket
+import sys
+import time
+
+from .. import __version__, http1
+from ..config import LiveConfig
+from ..errors import DaemonUnavailable, VoxError
+from ..paths import Paths, cannot_write, get_paths, make_dir, make_private_dir
+
+log = logging.getLogger(__name__)
+
+LOG_BYTES = 5_000_000
+LOG_FILES = 3
+BACKLOG = 2048
+
+
+class Ready:
+    """Tells the process that started us, once, that we listen or why we cannot."""
+
+    def __init__(self, fd: int | None) -> None:
+        self._fd = fd
+
+    def tell(self, error: VoxError | None = None) -> None:
+        if self._fd is None:
+            return
+        answer = {"ready": True} if error is None else {"error": error.to_dict()}
+        with contextlib.suppress(OSError):
+            os.write(self._fd, json.dumps(answer).encode() + b"\n")
+        with contextlib.suppress(OSError):
+            os.close(self._fd)
+        self._fd = None
+
+
+def main() -> int:
+    """Be the daemon until idle or told to leave. Returns the exit status (see DESIGN)."""
+    parser = argparse.ArgumentParser(prog="vox-daemon")
+    parser.add_argument("--ready-fd", type=int)
+    parser.add_argument("--idle-timeout", type=float, help="seconds, instead of the setting")
+    args = parser.parse_args()
+    ready = Ready(args.ready_fd)
+    try:
+        return _be_daemon(get_paths(), ready, args.idle_timeout)
+    except VoxError as exc:
+        ready.tell(exc)
+        print(f"vox daemon: {exc.line}", file=sys.stderr)
+        return exc.exit_code
+    except Exception as exc:
+        log.exception("the daemon failed")
+        ready.tell(DaemonUnavailable(f"the daemon failed: {type(exc).__name__}: {exc}"))
+        return 1
+
+
+def _be_daemon(paths: Paths, ready: Ready, idle_timeout_s: float | None) -> int:
+    make_private_dir(paths.runtime_dir)
+    lock = acquire_lock(paths)
+    if lock is None:
+        ready.tell()
+        return 0
+    config = LiveConfig(paths.config_path)
+    set_up_log(paths, str(config()["log_level"]))
+    write_pid(paths)
+    listener = bind(paths)
+    log.info("vox %s starts, PID %d", __version__, os.getpid())
+    # Heavy, so only now: a client can already connect.
+    from .daemon import Daemon
+
+    try:
+        Daemon(paths, config, listener, ready.tell, idle_timeout_s).run()
+    finally:
+        remove_own_files(paths)
+    log.info("vox %s left", __version__)
+    logging.shutdown()
+    # A hung sound server must not keep us: PortAudio would wait for it at exit.
+    os._exit(0)
+
+
+def acquire_lock(paths: Paths) -> int | None:
+    """The daemon lock's file descriptor, or None if another daemon is up and listens.
+
+    Waits for one that is leaving: whoever was refused by it started us. Raises DaemonUnavailable
+    for one that neither listens nor leaves.
+    """
+    try:
+        fd = os.open(paths.lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as exc:
+        raise cannot_write(paths.lock_path, exc) from exc
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return fd
+        except BlockingIOError:
+            if _poke(paths):
+                os.close(fd)
+                return None
+        # Finishing a long text may take it an hour; there is nothing better to do than wait.
+        time.sleep(0.05)
+
+
+def _poke(paths: Paths) -> bool:
+    """Make the daemon that is up look at its queue; False if none listens."""
+    try:
+        http1.request(paths.socket_path, "POST", "/wake", body={}, timeout_s=10.0).close()
+    except (http1.Refused, http1.Dropped):
+        return False
+    except TimeoutError:
+        raise DaemonUnavailable(
+            "a daemon is up but does not answer", "try: vox daemon restart, or see: vox daemon logs"
+        ) from None
+    return True
+
+
+def bind(paths: Paths) -> socket.socket:
+    """The listening control socket: 0600 in a 0700 folder of ours. The caller holds the lock.
+
+    Raises StorageError.
+    """
+    path = paths.socket_path
+    make_private_dir(os.path.dirname(path))
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        old_mask = os.umask(0o177)
+        try:
+            listener.bind(path)
+        finally:
+            os.umask(old_mask)
+        listener.listen(BACKLOG)
+    except OSError as exc:
+        listener.close()
+        raise cannot_write(path, exc) from exc
+    listener.setblocking(False)
+    return listener
+
+
+def write_pid(paths: Paths) -> None:
+    """The PID file: our PID, and on the second line our version."""
+    temporary = f"{paths.pid_path}.{os.getpid()}"
+    try:
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.write(f"{os.getpid()}\n{__version__}\n")
+        os.replace(temporary, paths.pid_path)
+    except OSError as exc:
+        raise cannot_write(paths.pid_path, exc) from exc
+
+
+def remove_own_files(paths: Paths) -> None:
+    for path in (paths.socket_path, paths.pid_path):
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+
+
+def set_up_log(paths: Paths, level: str) -> None:
+    make_dir(paths.log_dir)
+    try:
+        handler = logging.handlers.RotatingFileHandler(
+            paths.log_path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8"
+        )
+    except OSError as exc:
+        raise cannot_write(paths.log_path, exc) from exc
+    os.chmod(paths.log_path, 0o600)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(getattr(logging, level.upper(), logging.INFO))
+    # A line for every task and every poll says nothing that the job table does not.
+    for noisy in ("huey", "uvicorn", "watchdog", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
