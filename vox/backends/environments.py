@@ -126,6 +126,7 @@ def install(
         if interpreter is None:
             raise BackendNotInstalled(f"{name} was not installed", mend(name))
         run_fetch(interpreter, registry.import_string(name), settings, progress)
+        adapter.prepare(settings)
     missing = adapter.missing(settings)
     if missing:
         raise BackendNotInstalled(f"{name} cannot speak yet: {missing}")

@@ -1,17 +1,20 @@
 """hibari: the embedded default, a tiny English neural voice (PyPI `hibari-tts`, Apache-2.0).
 
 The voice `heart` is inside the wheel; the others are fetched by `vox backends install hibari`
-and then lie in hibari's own cache. Speed follows the model's range, 0.5 to 2.0.
+into hibari's own cache and nowhere else: never while speaking. Speed follows the model's range,
+0.5 to 2.0.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..errors import LoadFailed, SynthesisFailed, UnknownVoice
 from .base import Backend, Chunk, Gender, Info, Loaded, Progress, Settings, Utterance, Voice
+from .weights import download
 
 if TYPE_CHECKING:
     from hibari import Hibari as Model
@@ -31,7 +34,10 @@ def _cache_dir() -> str:
     explicit = os.environ.get("HIBARI_HOME")
     if explicit:
         return explicit
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    if sys.platform == "darwin":
+        base = os.path.expanduser("~/Library/Caches")
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     return os.path.join(base, "hibari")
 
 
@@ -68,6 +74,20 @@ class Hibari(Backend):
             for name, (lang, gender) in _VOICES.items()
         ]
 
+    @classmethod
+    def fetch(cls, settings: Settings, progress: Progress) -> None:
+        """Fetch the voices of `options["voices"]`, all of them if it names none."""
+        from hibari.voices import BASE_URL, VOICES, cache_dir
+
+        wanted = [str(name) for name in settings.options.get("voices", ())] or list(_VOICES)
+        for name in wanted:
+            if name not in VOICES:
+                raise UnknownVoice(f"hibari has no voice called {name!r}")
+            voice = VOICES[name]
+            if not voice.get("bundled"):
+                path = os.path.join(cache_dir(), voice["file"])
+                download(BASE_URL + voice["file"], path, progress, voice["sha256"])
+
     def load(self, progress: Progress) -> Loaded:
         progress("loading hibari", None)
         try:
@@ -81,8 +101,16 @@ class Hibari(Backend):
     def _model(self, voice: str) -> Model:
         if voice not in self._models:
             import hibari
+            from hibari.voices import voice_path
 
-            self._models[voice] = hibari.Hibari(voice=voice)
+            try:
+                path = voice_path(voice, download_missing=False)
+            except FileNotFoundError as exc:
+                raise UnknownVoice(
+                    f"the voice {voice} of hibari is not fetched yet",
+                    f"run: vox backends install hibari --voice {voice}",
+                ) from exc
+            self._models[voice] = hibari.Hibari(voice=voice, model=path)
         return self._models[voice]
 
     def synthesize(self, utterance: Utterance) -> Iterator[Chunk]:
@@ -96,7 +124,7 @@ class Hibari(Backend):
             stream: Iterator[Any] = model.stream(utterance.text, speed=speed)
             for samples in stream:
                 yield Chunk(samples, model.sample_rate)
-        except GeneratorExit:
+        except UnknownVoice:
             raise
         except Exception as exc:
             raise SynthesisFailed(f"hibari: {exc}") from exc

@@ -195,7 +195,8 @@ class _Follower:
             return True
         downloading = _DOWNLOADING.match(line)
         if downloading:
-            self._file = downloading[1]
+            # The project alone: a wheel name is longer than a terminal.
+            self._file = downloading[1].split("-", 1)[0]
             self._began_at = time.monotonic()
         elif line.startswith("Installing collected packages:"):
             self._progress(f"installing {line.count(',') + 1} packages", None)
