@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bisect
 import codecs
+import itertools
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -157,7 +158,7 @@ def _sentences(text: str, start: int, end: int, lang: str | None) -> Iterator[tu
             ends = [start, window_end]
         if window_end < end and len(ends) > 2:
             ends.pop()  # the window may have cut it off
-        for sentence_start, sentence_end in zip(ends, ends[1:], strict=False):
+        for sentence_start, sentence_end in itertools.pairwise(ends):
             yield from _trimmed(text, sentence_start, sentence_end)
         start = ends[-1]
 

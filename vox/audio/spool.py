@@ -8,6 +8,7 @@ cache, and a killed process loses nothing that it had written. Knows nothing of 
 
 from __future__ import annotations
 
+import bisect
 import json
 import os
 import threading
@@ -262,8 +263,8 @@ class Spool:
     def utterances_before(self, frame: int) -> int:
         """How many utterances, counted from the text's start, end at or before `frame`."""
         with self._changed:
-            ended = [s.index + 1 for s in self.segments if s.end_frame <= frame]
-            return max(ended, default=0)
+            count = bisect.bisect_right(self.segments, frame, key=lambda s: s.end_frame)
+            return self.segments[count - 1].index + 1 if count else 0
 
     def add_waker(self, waker: Callable[[], None]) -> None:
         """`waker` is called, by the writer and briefly, whenever there is more to read or to know."""

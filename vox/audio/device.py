@@ -1,0 +1,208 @@
+"""The loudspeaker: one PortAudio output stream, opened, fed and closed so that nobody can hang on it.
+
+A sound server that hangs blocks PortAudio's calls for ever, so each is made in a thread that can
+be left behind. Owns everything that touches `sounddevice` (imported late: 0.3 s); knows nothing of
+jobs. One thread opens, writes and closes; any thread may probe.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ..errors import NoAudioOutput
+from .pcm import Samples
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+BUFFER_S = 0.04
+"""What the device holds: the time that a cancel takes to be silent, and that we may be late.
+
+Measured on PulseAudio: 10 ms run dry when the machine is busy, 40 do not; a sound is heard 10 to
+25 ms after it was written to an open stream.
+"""
+STALL_S = 5.0
+"""A device that takes nothing for so long hangs."""
+_PROBE_GOOD_S = 2.0
+
+
+class DeviceLost(NoAudioOutput):
+    """The device went away or hangs; opening it again may help."""
+
+
+class _Caller:
+    """A thread that makes calls which may never return."""
+
+    def __init__(self) -> None:
+        self._calls: queue.SimpleQueue[tuple[Callable[[], Any], _Result] | None] = queue.SimpleQueue()
+        threading.Thread(target=self._run, name="vox-loudspeaker", daemon=True).start()
+
+    def _run(self) -> None:
+        while (call := self._calls.get()) is not None:
+            function, result = call
+            try:
+                result.value = function()
+            except Exception as exc:  # it is raised again in the thread that asked
+                result.error = exc
+            result.done.set()
+
+    def call(self, function: Callable[[], T], timeout_s: float) -> T:
+        """Raises TimeoutError if it does not return in time, and what it raises."""
+        result = _Result()
+        self._calls.put((function, result))
+        if not result.done.wait(timeout_s):
+            raise TimeoutError
+        if result.error is not None:
+            raise result.error
+        value: T = result.value
+        return value
+
+    def leave(self, last: Callable[[], Any] | None = None) -> None:
+        """End the thread, should its present call ever return, after one more call."""
+        if last is not None:
+            self._calls.put((last, _Result()))
+        self._calls.put(None)
+
+
+class _Result:
+    __slots__ = ("done", "error", "value")
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+        self.value: Any = None
+        self.error: BaseException | None = None
+
+
+class Loudspeaker:
+    """The output stream. Every method raises NoAudioOutput (DeviceLost: worth another try)."""
+
+    def __init__(self, device: str | int | None = None, stall_s: float = STALL_S) -> None:
+        """`device`: PortAudio's name (or a part of it) or number; None: the system's default."""
+        self._device = device
+        self._stall_s = stall_s
+        self._caller = _Caller()
+        self._lock = threading.Lock()  # of opening and closing
+        self._stream: Any = None
+        self._has_stuck = False
+        self._probed_at = -_PROBE_GOOD_S
+        self.name = ""
+        self.sample_rate: int | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self._stream is not None
+
+    def open(self, sample_rate: int) -> None:
+        with self._lock:
+            if self._stream is None:
+                self._stream = self._call(lambda: self._make_stream(sample_rate))
+                self.sample_rate = sample_rate
+
+    def probe(self) -> None:
+        """Check that it is open, or could be opened now."""
+        if self._stream is not None or time.monotonic() - self._probed_at < _PROBE_GOOD_S:
+            return
+        with self._lock:
+            if self._stream is None:
+                self._call(lambda: self._make_stream(24_000).close())
+            self._probed_at = time.monotonic()
+
+    def write(self, samples: Samples) -> None:
+        """Blocks until the device has room for them, at most `stall_s`."""
+        stream = self._stream
+        underflowed = self._call(lambda: stream.write(samples.reshape(-1, 1)))
+        if underflowed:
+            log.debug("the loudspeaker had run dry")
+
+    def buffered_s(self) -> float:
+        """Seconds of sound that were written and not yet played."""
+        if self._stream is None:
+            return 0.0
+        stream, rate = self._stream, self.sample_rate or 1
+        free: int = self._call(lambda: stream.write_available)
+        return max(0.0, BUFFER_S - free / rate)
+
+    def close(self, drain: bool = True) -> None:
+        """`drain`: what was written is played first."""
+        with self._lock:
+            stream, self._stream, self.sample_rate = self._stream, None, None
+            if stream is not None:
+                self._call(lambda: _close(stream, drain))
+
+    def leave(self) -> None:
+        """No more calls: let the thread end."""
+        self._caller.leave()
+
+    def _call(self, function: Callable[[], T]) -> T:
+        try:
+            return self._caller.call(function, self._stall_s)
+        except TimeoutError:
+            self._give_up_caller()
+            raise DeviceLost(
+                f"the sound server takes no sound (for {self._stall_s:g} s)", "restart it"
+            ) from None
+        except NoAudioOutput:
+            raise
+        except Exception as exc:  # PortAudioError, which cannot be named before the import
+            stream, self._stream, self.sample_rate = self._stream, None, None
+            if stream is not None:
+                self._caller.leave(lambda: _close(stream, False))
+                self._caller = _Caller()
+            raise DeviceLost(f"the sound device is gone: {_reason(exc)}") from exc
+
+    def _give_up_caller(self) -> None:
+        stream, self._stream, self.sample_rate = self._stream, None, None
+        self._has_stuck = True
+        self._caller.leave(None if stream is None else lambda: _close(stream, False))
+        self._caller = _Caller()
+
+    def _make_stream(self, sample_rate: int) -> Any:
+        sd = _sounddevice()
+        try:
+            return self._start(sd, sample_rate)
+        except (sd.PortAudioError, ValueError) as first:
+            if not self._has_stuck:  # else PortAudio would wait for the call that never returns
+                # It looks for devices only once, when it is initialized.
+                sd._terminate()
+                sd._initialize()
+                try:
+                    return self._start(sd, sample_rate)
+                except (sd.PortAudioError, ValueError) as exc:
+                    raise NoAudioOutput(f"no sound device can be opened: {_reason(exc)}") from exc
+            raise NoAudioOutput(f"no sound device can be opened: {_reason(first)}") from first
+
+    def _start(self, sd: Any, sample_rate: int) -> Any:
+        stream = sd.OutputStream(
+            samplerate=sample_rate, channels=1, dtype="float32", device=self._device, latency=BUFFER_S
+        )
+        self.name = str(sd.query_devices(stream.device)["name"])
+        stream.start()
+        return stream
+
+
+def _close(stream: Any, drain: bool) -> None:
+    if drain:
+        stream.stop()
+    else:
+        stream.abort()
+    stream.close()
+
+
+def _sounddevice() -> Any:
+    """Import sounddevice; without the PortAudio library that raises OSError."""
+    try:
+        import sounddevice  # type: ignore[import-untyped]  # it has no stubs
+    except OSError as exc:
+        command = "brew install portaudio" if sys.platform == "darwin" else "sudo apt-get install libportaudio2"
+        raise NoAudioOutput("the PortAudio library is not installed", f"install it: {command}") from exc
+    return sounddevice
+
+
+def _reason(exc: BaseException) -> str:
+    return " ".join(str(exc.args[0] if exc.args else exc).split())
