@@ -88,6 +88,9 @@ class Player:
     def start(self) -> None:
         self._thread.start()
 
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
     def warm_up(self) -> None:
         """Do ahead what the first sound would wait for. For a thread of its own; never raises."""
         try:

@@ -9,6 +9,7 @@ cache, and a killed process loses nothing that it had written. Knows nothing of 
 from __future__ import annotations
 
 import bisect
+import contextlib
 import json
 import os
 import threading
@@ -341,6 +342,22 @@ class SpoolDir:
         except OSError:
             return False
         return _read_index(base + _INDEX, frames).is_complete
+
+    def share(self, job_id: str, new_id: str) -> bool:
+        """Let another job have the same complete audio, without a copy; False if it is not there."""
+        if not self.has(job_id):
+            return False
+        try:
+            # The index last: it is what makes the audio count.
+            for extension in (_PCM, _INDEX):
+                os.link(self._base(job_id) + extension, self._base(new_id) + extension)
+        except OSError:
+            # Evicted just now, or no links here: it is synthesized anew. Half of a pair would
+            # have the shared audio cut off when it is opened.
+            with contextlib.suppress(OSError):
+                os.unlink(self._base(new_id) + _PCM)
+            return False
+        return True
 
     def remove(self, job_id: str) -> None:
         """Forget the job's audio. Whoever reads it now reads on undisturbed."""

@@ -73,7 +73,7 @@ class Daemon:
         self.is_leaving = False
         self.leaves_when_drained = False
         self.bus = Bus()
-        self.engine = Engine(paths, config, self.bus, on_idle_change=self.touch)
+        self.engine = Engine(paths, config, self.bus)
         self.inbox = Watcher(
             paths, config, self.engine.submitter, self.engine.store, self.bus, self.touch
         )

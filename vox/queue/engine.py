@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import queue
 import tempfile
 import threading
 import time
@@ -27,7 +28,7 @@ from ..hosts.handle import Handle, Limits
 from ..hosts.launch import start_host
 from ..hosts.memory import Needs
 from ..hosts.pool import Pool, ProgressSink
-from ..jobs import Job, Request
+from ..jobs import Job, Request, State
 from ..paths import Paths, cannot_write, make_dir
 from . import recovery
 from .broker import Broker
@@ -70,14 +71,12 @@ class Engine:
         config: Callable[[], Config],
         bus: Bus | None = None,
         clock: Callable[[], float] = time.time,
-        on_idle_change: Callable[[], None] = lambda: None,
     ) -> None:
         settings = config()
         self.paths = paths
         self.config = config
         self.bus = bus or Bus()
         self._clock = clock
-        self._on_idle_change = on_idle_change
         self.store = Store(paths.db_path, self.bus, clock)
         self.catalog = Catalog(paths, config)
         self.spools = SpoolDir(paths.spool_dir, int(settings["spool_limit_mb"] * 1_000_000))
@@ -90,10 +89,11 @@ class Engine:
         self.submitter = Submitter(
             self.store, self.broker, self.catalog, config, self.cancel, clock
         )
-        self.last_active = time.monotonic()
         self.is_started = False
         self._closing = threading.Event()
         self._hurry = threading.Event()
+        self._writes: queue.SimpleQueue[Callable[[], Any] | None] = queue.SimpleQueue()
+        self._writer = threading.Thread(target=self._write_until_closed, name="heard", daemon=True)
         self._ticker = threading.Thread(target=self._tick_until_closed, name="ticker", daemon=True)
         self._next_stranded = time.monotonic() + STRANDED_EVERY_S
 
@@ -114,7 +114,9 @@ class Engine:
         self.player.on_change = self.broker.wake
         self.player.start()
         self.broker.start(self.worker.may_take)
+        self._writer.start()
         self._ticker.start()
+        threading.Thread(target=self.player.warm_up, name="warm-up", daemon=True).start()
         self.is_started = True
 
     def close(self, now: bool = False) -> None:
@@ -127,6 +129,8 @@ class Engine:
             self.worker.stop()
             self.broker.stop(timeout_s=10.0)
             self.player.stop(now=True)
+            self._writes.put(None)
+            self._writer.join(timeout=5.0)
             for job in self.store.live():
                 if job.state != "queued":
                     recovery.give_back(self.store, job.id)
@@ -250,24 +254,37 @@ class Engine:
         recovery.resend_stranded(self.store, self.broker)
         self.broker.wake()
 
-    # -- the player's listener -----------------------------------------------------------------
+    # -- the player's listener: from its thread, which must never wait for a disk ---------------
 
     def started(self, job_id: str) -> None:
-        job = self.store.get(job_id)
-        first = job.first_audio_at or self._clock()
-        self.store.change(job_id, ("preparing",), "speaking", first_audio_at=first)
+        now = self._clock()
+        self._later(lambda: self._note_started(job_id, now))
 
     def heard(self, job_id: str, utterances: int) -> None:
-        self.store.note(job_id, heard=utterances)
+        self._later(lambda: self.store.note(job_id, heard=utterances))
 
     def finished(self, job_id: str) -> None:
-        self.store.change(job_id, ("preparing", "speaking"), "done")
-        self._on_idle_change()
+        now = self._clock()
+        states: tuple[State, ...] = ("preparing", "speaking")
+        self._later(lambda: self.store.change(job_id, states, "done", finished_at=now))
 
     def failed(self, job_id: str, error: VoxError) -> None:
         self.worker.cancel(job_id)
-        self.worker.fail(job_id, error)
-        self._on_idle_change()
+        self._later(lambda: self.worker.fail(job_id, error))
+
+    def _note_started(self, job_id: str, at: float) -> None:
+        first = self.store.get(job_id).first_audio_at or at
+        self.store.change(job_id, ("preparing",), "speaking", first_audio_at=first)
+
+    def _later(self, write: Callable[[], Any]) -> None:
+        self._writes.put(write)
+
+    def _write_until_closed(self) -> None:
+        while (write := self._writes.get()) is not None:
+            try:
+                write()
+            except Exception:
+                log.exception("what was heard cannot be written down")
 
 
 def _device(value: str | None) -> str | int | None:

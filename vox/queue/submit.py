@@ -146,8 +146,9 @@ class Submitter:
             default_backend=config["backend"],
             default_voice=config["voice"],
             default_lang=config["lang"],
+            model=request.model,
         )
-        self._catalog.check_ready(resolved.backend)
+        self._catalog.check_ready(resolved.backend, request.model)
         return Job(
             id=check_id(request.id),
             text=text,
