@@ -48,7 +48,7 @@ class _Caller:
             function, result = call
             try:
                 result.value = function()
-            except Exception as exc:  # it is raised again in the thread that asked
+            except Exception as exc:  # noqa: BLE001 - raised again in the thread that asked
                 result.error = exc
             result.done.set()
 

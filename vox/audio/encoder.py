@@ -1,0 +1,215 @@
+"""Audio as bytes in the format that somebody asked for, encoded while it is made.
+
+Owns what each format is called, its media type and the sample rates it knows. Knows nothing of jobs,
+files or HTTP. `soundfile` (libsndfile) and `av` (AAC only, an extra) are imported when needed.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import BadOption
+from .pcm import EMPTY, Resampler, Samples, to_pcm16
+
+PCM_RATE = 24_000
+"""OpenAI's `pcm` is headerless, 16-bit and 24 kHz: its clients take that for granted."""
+_MPEG_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+_OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)
+_AAC_BIT_RATE = 96_000
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format by name; `container` and `subtype` are libsndfile's words."""
+
+    media_type: str
+    container: str = ""
+    subtype: str = ""
+    rates: tuple[int, ...] = ()
+    """The sample rates that it knows; empty: any."""
+
+    def rate_for(self, sample_rate: int) -> int:
+        """The rate to encode at: the voice's own, else the next higher one."""
+        if not self.rates or sample_rate in self.rates:
+            return sample_rate
+        return min((rate for rate in self.rates if rate > sample_rate), default=self.rates[-1])
+
+
+FORMATS = {
+    "wav": Format("audio/wav", "WAV", "PCM_16"),
+    "flac": Format("audio/flac", "FLAC", "PCM_16"),
+    "ogg": Format("audio/ogg", "OGG", "VORBIS"),
+    "opus": Format("audio/ogg", "OGG", "OPUS", _OPUS_RATES),
+    "mp3": Format("audio/mpeg", "MP3", "MPEG_LAYER_III", _MPEG_RATES),
+    "aac": Format("audio/aac", rates=_MPEG_RATES),
+    "pcm": Format("audio/pcm", rates=(PCM_RATE,)),
+}
+
+
+def media_type(name: str) -> str:
+    """The format's media type for HTTP. Raises BadOption for a format that there is not."""
+    return _format(name).media_type
+
+
+def _format(name: str) -> Format:
+    try:
+        return FORMATS[name]
+    except KeyError:
+        raise BadOption(
+            f"the format {name!r} is unknown", f"there are: {', '.join(FORMATS)}", "response_format"
+        ) from None
+
+
+class Encoder:
+    """One stream of audio: `feed` samples, send the bytes, `finish`."""
+
+    def __init__(self, name: str, sample_rate: int) -> None:
+        """Raises BadOption if the format is unknown or cannot be made here."""
+        self._format = _format(name)
+        self.sample_rate = self._format.rate_for(sample_rate)
+        self._resampler: Resampler | None = None
+        if self.sample_rate != sample_rate:
+            self._resampler = Resampler(sample_rate, self.sample_rate)
+        self._codec: _Raw | _Sndfile | _Aac
+        if name in ("wav", "pcm"):
+            self._codec = _Raw(wav_header(self.sample_rate) if name == "wav" else b"")
+        elif name == "aac":
+            self._codec = _Aac(self.sample_rate)
+        else:
+            self._codec = _Sndfile(self._format, self.sample_rate)
+
+    def feed(self, samples: Samples) -> bytes:
+        if self._resampler is not None:
+            samples = self._resampler.feed(samples)
+        return self._codec.feed(samples)
+
+    def finish(self) -> bytes:
+        """The rest. The encoder is of no more use."""
+        tail = self._resampler.finish() if self._resampler is not None else EMPTY
+        return self._codec.feed(tail) + self._codec.finish()
+
+
+def wav_header(sample_rate: int) -> bytes:
+    """Of a stream whose length is not known: both sizes are the largest there is."""
+    unknown = 0xFFFFFFFF
+    form = struct.pack("<4sI4s", b"RIFF", unknown, b"WAVE")
+    fmt = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, sample_rate, sample_rate * 2, 2, 16)
+    return form + fmt + struct.pack("<4sI", b"data", unknown)
+
+
+class _Raw:
+    """16-bit samples behind a header, if any."""
+
+    def __init__(self, header: bytes) -> None:
+        self._header = header
+
+    def feed(self, samples: Samples) -> bytes:
+        header, self._header = self._header, b""
+        return header + to_pcm16(samples)
+
+    def finish(self) -> bytes:
+        return b""
+
+
+class _Outlet(io.RawIOBase):
+    """A file whose bytes leave as they are written; what an encoder mends later is lost.
+
+    That is harmless: libsndfile goes back only to note the length, which streams do without.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._left = 0
+        self._buffer = bytearray()
+        self._at = 0
+
+    def write(self, data: Any, /) -> int:
+        block = bytes(data)
+        lost = max(0, self._left - self._at)
+        begin = max(0, self._at - self._left)
+        self._buffer[begin : begin + len(block) - lost] = block[lost:]
+        self._at += len(block)
+        return len(block)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        end = self._left + len(self._buffer)
+        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: end}[whence]
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: Any, /) -> int:
+        return 0
+
+    def take(self) -> bytes:
+        """What has been written since the last time."""
+        data = bytes(self._buffer)
+        self._left += len(data)
+        self._buffer.clear()
+        return data
+
+
+class _Sndfile:
+    def __init__(self, fmt: Format, sample_rate: int) -> None:
+        import soundfile  # type: ignore[import-untyped]  # it has no stubs
+
+        self._outlet = _Outlet()
+        try:
+            self._file = soundfile.SoundFile(
+                self._outlet, "w", sample_rate, 1, subtype=fmt.subtype, format=fmt.container
+            )
+        except soundfile.LibsndfileError as exc:
+            raise BadOption(
+                f"libsndfile cannot write {fmt.subtype.lower()} here: {exc}", "choose wav", "response_format"
+            ) from exc
+
+    def feed(self, samples: Samples) -> bytes:
+        if len(samples):
+            self._file.write(np.clip(samples, -1.0, 1.0))
+        return self._outlet.take()
+
+    def finish(self) -> bytes:
+        self._file.close()
+        return self._outlet.take()
+
+
+class _Aac:
+    """AAC in ADTS frames, by ffmpeg's libraries (PyAV)."""
+
+    def __init__(self, sample_rate: int) -> None:
+        try:
+            import av
+        except ImportError as exc:
+            raise BadOption(
+                "aac needs the package av",
+                "install it: pip install 'voxqueue[aac]', or choose mp3 or opus",
+                "response_format",
+            ) from exc
+        self._av: Any = av
+        self._outlet = _Outlet()
+        self._container = self._av.open(self._outlet, "w", format="adts")
+        self._stream = self._container.add_stream("aac", rate=sample_rate, layout="mono")
+        self._stream.bit_rate = _AAC_BIT_RATE
+        self._sample_rate = sample_rate
+        self._frames = 0
+
+    def feed(self, samples: Samples) -> bytes:
+        if len(samples):
+            clipped = np.clip(samples, -1.0, 1.0).reshape(1, -1)
+            frame = self._av.AudioFrame.from_ndarray(clipped, format="fltp", layout="mono")
+            frame.sample_rate = self._sample_rate
+            frame.pts = self._frames
+            self._frames += len(samples)
+            self._container.mux(self._stream.encode(frame))
+        return self._outlet.take()
+
+    def finish(self) -> bytes:
+        self._container.mux(self._stream.encode(None))
+        self._container.close()
+        return self._outlet.take()

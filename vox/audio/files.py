@@ -1,0 +1,132 @@
+"""Audio files: whether one could be written at a path, and writing a job's spool into it.
+
+A file appears complete or not at all. Knows the extensions; formats and codecs are `encoder`'s.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from typing import Any, BinaryIO
+
+from ..errors import BadOutput, StorageError
+from .encoder import FORMATS as ENCODINGS
+from .encoder import Encoder, Format, media_type
+from .pcm import Samples, amplified, resampled
+from .spool import Spool
+
+__all__ = ["FORMATS", "Encoder", "check_output", "media_type", "write"]
+
+FORMATS = {f".{name}": ENCODINGS[name] for name in ("wav", "flac", "ogg", "opus", "mp3")}
+"""By extension, in lower case."""
+
+_BLOCK_S = 10.0
+_EMPTY_RATE = 24_000  # a spool without any sound has none
+
+
+def check_output(path: str) -> None:
+    """Raises BadOutput if no audio file could be written there. For before the synthesis."""
+    _format_of(path)
+    folder = os.path.dirname(os.path.abspath(path))
+    if os.path.isdir(path):
+        raise BadOutput(f"{path} is a folder", "name a file in it")
+    if not os.path.isdir(folder):
+        raise BadOutput(f"cannot write {path}: there is no folder {folder}", f"make it: mkdir -p {folder}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise BadOutput(f"cannot write {path}: no permission in {folder}", "choose another folder")
+    if os.path.exists(path):
+        if not os.path.isfile(path):
+            raise BadOutput(f"{path} is not a regular file", "choose another name")
+        if not os.access(path, os.W_OK):
+            raise BadOutput(f"cannot write {path}: it is write-protected", "choose another name")
+
+
+def _format_of(path: str) -> Format:
+    extension = os.path.splitext(path)[1].lower()
+    try:
+        return FORMATS[extension]
+    except KeyError:
+        known = " ".join(FORMATS)
+        what = f"the extension {extension}" if extension else "a name without extension"
+        raise BadOutput(f"cannot write {path}: {what} says no format", f"use one of: {known}") from None
+
+
+def write(spool: Spool, path: str, volume: float = 1.0) -> None:
+    """Write a complete spool to an audio file; one that is there is replaced in one step.
+
+    Raises BadOutput, StorageError; then nothing is left behind.
+    """
+    fmt = _format_of(path)
+    target = os.path.realpath(path)  # a link stays a link
+    folder, name = os.path.split(target)
+    part_path = os.path.join(folder, f".{name[:100]}.{secrets.token_hex(4)}.part")
+    try:
+        try:
+            fd = os.open(part_path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+            with os.fdopen(fd, "w+b") as file:
+                _encode(spool, file, fmt, volume)
+            os.replace(part_path, target)
+        except BaseException:
+            _remove(part_path)
+            raise
+    except OSError as exc:
+        raise StorageError(
+            f"cannot write {path}: {exc.strerror or exc}", "make room or choose another place"
+        ) from exc
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
+class _Sink:
+    """The file that libsndfile writes to. It cannot pass a Python error on, so that is kept here."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        try:
+            return self._file.write(data)
+        except OSError as exc:
+            self.error = exc
+            return 0
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def read(self, size: int = -1) -> bytes:
+        return self._file.read(size)
+
+
+def _encode(spool: Spool, file: BinaryIO, fmt: Format, volume: float) -> None:
+    import soundfile  # type: ignore[import-untyped]  # it has no stubs
+
+    source_rate = spool.sample_rate or _EMPTY_RATE
+    rate = fmt.rate_for(source_rate)
+    sink = _Sink(file)
+    try:
+        with soundfile.SoundFile(sink, "w", rate, 1, subtype=fmt.subtype, format=fmt.container) as out:
+            position = 0
+            while len(samples := spool.read(position, round(_BLOCK_S * source_rate))):
+                position += len(samples)
+                out.write(_ready(samples, volume, source_rate, rate))
+                if sink.error is not None:
+                    break
+        file.flush()
+    except (soundfile.LibsndfileError, AssertionError) as exc:  # a short write
+        raise sink.error or OSError(errno.EIO, f"libsndfile: {exc}") from exc
+    if sink.error is not None:
+        raise sink.error
+
+
+def _ready(samples: Samples, volume: float, source_rate: int, rate: int) -> Samples:
+    return resampled(amplified(samples, volume), source_rate, rate).clip(-1.0, 1.0)
