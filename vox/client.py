@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from . import __version__, http1
 from .errors import DaemonUnavailable, VoxError, WaitTimeout, from_dict
-from .jobs import Request, new_id
+from .jobs import REQUEST_FIELDS, Request, new_id
 from .paths import Paths
 
 ANSWER_TIMEOUT_S = 60.0
@@ -97,20 +97,26 @@ class Client:
         Without a daemon the job goes into the queue here, and a daemon is started (not waited
         for) if `may_start`. Raises what the daemon answers or `queue.submit` raises.
         """
-        from dataclasses import asdict
-
         # Chosen here, so that a request whose answer was lost can be made again.
-        body = {**asdict(request), "id": request.id or new_id(), "async": True}
-        self._retire_older()
+        request.id = request.id or new_id()
         try:
-            job: dict[str, Any] = self.call("POST", "/speak", body)
+            job = self.post(request)
         except NoDaemon:
             from .queue import offline
 
-            request.id = body["id"]
             job = offline.submit(self.paths, request)
             if may_start:
                 self.start_daemon(wait=False)
+        return job
+
+    def post(self, request: Request) -> dict[str, Any]:
+        """Make a durable job through the daemon that is up; returns it as JSON.
+
+        Raises NoDaemon, or what the daemon answers.
+        """
+        body = {name: getattr(request, name) for name in REQUEST_FIELDS}
+        self._retire_older()
+        job: dict[str, Any] = self.call("POST", "/speak", {**body, "async": True})
         return job
 
     def follow(

@@ -1,0 +1,49 @@
+"""The command line: `main` runs one command and turns whatever happens into an exit code.
+
+Nothing here or in `root` and `speaking` may import numpy, huey, sqlite3 or a backend: they are on
+the way to the first sound. Commands are modules of their own, see `commands`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+
+def main() -> NoReturn:
+    """The entry point `vox`."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(args: Sequence[str]) -> int:
+    """Run one command line; returns its exit code (see DESIGN). Prints one line on errors."""
+    import click
+
+    from ..errors import VoxError
+    from .root import root
+
+    if "_VOX_COMPLETE" in os.environ:
+        root.main(args=list(args), prog_name="vox", complete_var="_VOX_COMPLETE")
+    try:
+        try:
+            with root.make_context("vox", list(args)) as ctx:
+                return int(root.invoke(ctx) or 0)
+        except SystemExit:
+            raise
+        except click.exceptions.Exit as exc:
+            return exc.exit_code
+        except (KeyboardInterrupt, click.exceptions.Abort):
+            return 130
+        except VoxError as exc:
+            from .output import complain
+
+            complain(exc.line)
+            return exc.exit_code
+        except Exception as exc:
+            from .failures import report
+
+            return report(exc)
+    except KeyboardInterrupt:
+        return 130

@@ -1,0 +1,5 @@
+"""`python -m vox` is `vox`."""
+
+from .cli import main
+
+main()

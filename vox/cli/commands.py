@@ -1,0 +1,34 @@
+"""The table of commands: name, where it is, and its line in `vox --help`.
+
+A command's module is imported only when that command runs: a bare `vox "text"` imports none.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Entry(NamedTuple):
+    target: str
+    """"module:attribute" of the click command, the module below `vox.cli`."""
+    help: str
+
+
+COMMANDS: dict[str, Entry] = {
+    "history": Entry("history:history", "List what was spoken; show or clear it."),
+    "queue": Entry("queue:queue", "List what is spoken and what waits."),
+    "cancel": Entry("queue:cancel", "Cancel jobs."),
+    "skip": Entry("queue:skip", "Cut off what is being spoken."),
+    "pause": Entry("queue:pause", "Hold the speech."),
+    "resume": Entry("queue:resume", "Go on with it."),
+    "replay": Entry("replay:replay", "Speak a job again."),
+    "wait": Entry("replay:wait", "Wait until jobs have ended."),
+    "daemon": Entry("daemon:daemon", "Start, stop and watch the daemon."),
+    "config": Entry("config:config", "Show and change the settings."),
+    "inbox": Entry("inbox:inbox", "The folder that speaks what is dropped into it."),
+    "backends": Entry("backends:backends", "List, install, remove and test backends."),
+    "voices": Entry("voices:voices", "List the voices."),
+    "clone": Entry("clone:clone", "Voices made from reference audio."),
+    "doctor": Entry("doctor:doctor", "Check that everything vox needs is there."),
+    "completion": Entry("completion:completion", "Print the completion script of a shell."),
+}

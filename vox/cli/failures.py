@@ -1,0 +1,57 @@
+"""What a user sees of an error that is not one of ours: one line, and where to read more."""
+
+from __future__ import annotations
+
+import errno
+import time
+import traceback
+
+import click
+
+from ..paths import get_paths, make_dir
+from .output import complain
+
+
+def report(exc: Exception) -> int:
+    """Print the error's one line; returns the exit code."""
+    if isinstance(exc, click.UsageError):
+        complain(usage_line(exc))
+        return exc.exit_code
+    if isinstance(exc, click.ClickException):
+        complain(exc.format_message())
+        return exc.exit_code
+    if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT):
+        complain(f"{exc.filename or 'the output'}: {exc.strerror}; make room and try again")
+        return 1
+    summary = " ".join(f"{type(exc).__name__}: {exc}".split())[:300]
+    log_path = keep_traceback(exc)
+    where = f"the details are in {log_path}" if log_path else "run `vox doctor`"
+    complain(f"unexpected error: {summary}; {where}")
+    return 1
+
+
+def usage_line(exc: click.UsageError) -> str:
+    """A usage error of click's on one line, in our manner."""
+    message = " ".join(exc.format_message().split()).rstrip(".")
+    if len(message) > 1 and message[1].islower():
+        message = message[0].lower() + message[1:]
+    command = exc.ctx.command_path if exc.ctx else "vox"
+    if "no such option" in message and command == "vox":
+        return f"{message}; see: vox --help (text that begins with a dash: vox -- -text)"
+    if "unexpected extra argument" in message and command != "vox":
+        return f"{message}; see: {command} --help (to speak it: vox -- {command[4:]} ...)"
+    return f"{message}; see: {command} --help"
+
+
+def keep_traceback(exc: Exception) -> str | None:
+    """Append the traceback to the log; returns the log's path, None if that cannot be written."""
+    try:
+        paths = get_paths()
+        make_dir(paths.log_dir)
+        with open(paths.log_path, "a", encoding="utf-8", errors="backslashreplace") as log:
+            stamp = time.strftime("%Y-%m-%d %H:%M:%S")
+            log.write(f"{stamp} command line: unexpected error\n")
+            log.writelines(traceback.format_exception(exc))
+    except Exception:
+        return None
+    return paths.log_path

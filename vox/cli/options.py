@@ -1,0 +1,72 @@
+"""Options and types that several commands share."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Number(click.ParamType):
+    """A finite number in a range whose ends belong to it (the low one not, if `above`)."""
+
+    name = "number"
+
+    def __init__(self, low: float, high: float = math.inf, above: bool = False) -> None:
+        self.low, self.high, self.above = low, high, above
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        good = math.isfinite(number) and self.low <= number <= self.high
+        if not good or (self.above and number == self.low):
+            self.fail(f"{value!r} is not {self._range()}", param, ctx)
+        return number
+
+    def _range(self) -> str:
+        if self.high != math.inf:
+            return f"a number from {self.low:g} to {self.high:g}"
+        return f"a number above {self.low:g}" if self.above else f"a number of {self.low:g} or more"
+
+
+class Duration(click.ParamType):
+    """A time span such as 90s, 15m, 12h, 30d or 2w, as seconds."""
+
+    name = "duration"
+    _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        if isinstance(value, float):
+            return value
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhdw])", str(value).strip().lower())
+        if match is None:
+            self.fail(f"{value!r} is not a time span such as 90s, 15m, 12h, 30d or 2w", param, ctx)
+        return float(match[1]) * self._UNITS[match[2]]
+
+
+SECONDS = Number(0, above=True)
+
+
+def json_option(command: F) -> F:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
+def timeout_option(command: F) -> F:
+    text = "Wait no longer; the job goes on (exit code 7)."
+    return click.option("--timeout", "timeout_s", type=SECONDS, metavar="S", help=text)(command)
+
+
+def quiet_option(command: F) -> F:
+    text = "Nothing on standard error but errors."
+    return click.option("-q", "--quiet", is_flag=True, help=text)(command)

@@ -1,0 +1,105 @@
+"""One line on a terminal that tells what a blocking call waits for, erased at the end."""
+
+from __future__ import annotations
+
+import os
+import threading
+from types import TracebackType
+from typing import Any, TextIO
+
+from .output import shortened, terminal_width
+
+DELAY_S = 0.5
+"""What takes no longer than this shows nothing."""
+
+_ERASE = "\r\x1b[K"
+
+
+class Progress:
+    """Shows the events of one job. A thread paints, so that events never wait for a terminal."""
+
+    def __init__(self, stream: TextIO, delay_s: float = DELAY_S) -> None:
+        self._stream = stream
+        self._delay_s = delay_s
+        self._view = View()
+        self._text = ""
+        self._changed = threading.Condition()
+        self._is_over = os.environ.get("TERM") == "dumb"
+        self._thread = threading.Thread(target=self._paint, name="progress", daemon=True)
+
+    def __enter__(self) -> Progress:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _exc: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        with self._changed:
+            self._is_over = True
+            self._changed.notify()
+        self._thread.join(timeout=1.0)
+
+    def on_event(self, name: str, data: dict[str, Any]) -> None:
+        with self._changed:
+            self._text = self._view.after(name, data)
+            self._changed.notify()
+
+    def _paint(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_over, self._delay_s)
+            shown = ""
+            while not self._is_over:
+                if self._text != shown:
+                    shown = self._text
+                    self._write(_ERASE + shortened(shown, terminal_width() - 1))
+                self._changed.wait()
+            if shown:
+                self._write(_ERASE)
+
+    def _write(self, text: str) -> None:
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except (OSError, ValueError):
+            self._is_over = True
+
+
+class View:
+    """What the events of a job so far come to, in a few words."""
+
+    def __init__(self) -> None:
+        self._job: dict[str, Any] = {}
+        self._loading: str | None = None
+        self._place = ""
+
+    def after(self, name: str, data: dict[str, Any]) -> str:
+        """Take in one event; returns the line."""
+        if name == "starting":
+            return "starting the daemon"
+        if "state" in data:
+            self._job = data
+            if data["state"] not in ("queued", "preparing"):
+                self._loading = None
+        elif "loading" in data:
+            self._loading = data["loading"]
+        elif "position" in data:
+            self._place = f"position {data['position']} of {data['queue_length']}"
+        return self._loading or self._doing()
+
+    def _doing(self) -> str:
+        state = self._job.get("state")
+        if state == "queued":
+            position = self._job.get("position")
+            return self._place or (f"position {position}" if position else "queued")
+        count = self._job.get("utterances")
+        what = "speaking"
+        if self._job.get("output"):
+            what = f"writing {os.path.basename(self._job['output'])}:"
+        elif state == "preparing":
+            return "preparing"
+        if not count:
+            return what.rstrip(":")
+        return f"{what} {min(self._job['heard'] + 1, count)} of {count}"

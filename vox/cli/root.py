@@ -1,0 +1,158 @@
+"""The command `vox` itself: text to speak, or the name of a command.
+
+`vox history` is a command, `vox -- history` speaks the word. Options may stand before or after the
+text. Commands are imported only when they run.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from .commands import COMMANDS
+from .options import SECONDS, Number, json_option, quiet_option, timeout_option
+
+EPILOG = """\b
+Examples:
+  vox "The build is finished."
+  make 2>&1 | tail -1 | vox
+  vox -o notes.mp3 -f notes.txt
+  vox --async "Tell me later."       prints the job's id
+  vox -- history                     speaks the word
+"""
+
+
+class Root(click.Group):
+    """A group that speaks its arguments unless the first of them names a command."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        module_name, _, attribute = entry.target.partition(":")
+        command: click.Command = getattr(importlib.import_module(f"{__package__}.{module_name}"), attribute)
+        return command
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write_usage(ctx.command_path, "[OPTIONS] [TEXT...]")
+        formatter.write_usage(ctx.command_path, "COMMAND [ARGS]...", prefix="       ")
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        # The lines of the table, so that `vox --help` imports no command either.
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if self._names_command(ctx, args):
+            rest = super().parse_args(ctx, args)
+            self._refuse_options(ctx, args)
+            return rest
+        ctx.allow_interspersed_args = True
+        return click.Command.parse_args(self, ctx, args)
+
+    def _names_command(self, ctx: click.Context, args: list[str]) -> bool:
+        if not any(arg in COMMANDS for arg in args):
+            return False
+        _, rest, _ = self.make_parser(ctx).parse_args(list(args))
+        before = len(args) - len(rest)
+        is_escaped = before > 0 and args[before - 1] == "--"
+        return bool(rest) and rest[0] in COMMANDS and not is_escaped
+
+    def _refuse_options(self, ctx: click.Context, args: list[str]) -> None:
+        """`vox --json history` would leave out the option in silence."""
+        if ctx.resilient_parsing:
+            return
+        given = [
+            param
+            for param in self.params
+            if ctx.get_parameter_source(param.name or "") is click.core.ParameterSource.COMMANDLINE
+        ]
+        if given:
+            name = next(arg for arg in args if arg in COMMANDS)
+            raise click.UsageError(
+                f"{max(given[0].opts, key=len)} goes after the command: vox {name} ..."
+                f" (to speak the word: vox -- {name})",
+                ctx,
+            )
+
+
+def _complete_backend(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    from ..backends import registry
+
+    return [name for name in registry.names() if name.startswith(incomplete)]
+
+
+def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        from .. import __version__
+        from .output import say
+
+        say(f"vox {__version__}")
+        ctx.exit()
+
+
+@click.command(
+    cls=Root,
+    invoke_without_command=True,
+    subcommand_metavar="",
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.option("-f", "--file", "file", metavar="FILE", help="Read the text from FILE (- is standard input).")
+@click.option(
+    "-b", "--backend", envvar="VOX_BACKEND", metavar="NAME", shell_complete=_complete_backend,
+    help="Speak with this backend (see: vox backends).",
+)
+@click.option("-v", "--voice", envvar="VOX_VOICE", metavar="NAME", help="Voice or clone (see: vox voices).")
+@click.option("-l", "--lang", envvar="VOX_LANG", metavar="LANG", help="Language, e.g. en or de-AT.")
+@click.option("-m", "--model", envvar="VOX_MODEL", metavar="MODEL", help="Model of the backend: a name, path or repository.")
+@click.option("--speed", envvar="VOX_SPEED", type=Number(0.25, 4.0), metavar="X", help="Speaking rate, 0.25 to 4.")
+@click.option("--volume", envvar="VOX_VOLUME", type=Number(0.0, 5.0), metavar="X", help="Loudness, 0 to 5.")
+@click.option("--style", metavar="TEXT", help="How to speak, in words, for backends that can.")
+@click.option("--gender", type=click.Choice(["female", "male"]), help="Choose a voice by gender.")
+@click.option("-o", "--output", metavar="FILE", help="Write .wav, .flac, .ogg or .mp3 instead of playing.")
+@click.option("--async", "is_async", is_flag=True, help="Print the job's id and return at once.")
+@timeout_option
+@click.option("--priority", type=click.Choice(["high", "normal", "low"]), help="Place in the queue.")
+@click.option("--expires", "expires_s", type=SECONDS, metavar="S", help="Drop it if it still waits after S seconds.")
+@click.option("--replace", metavar="KEY", help="Take the place of what waits or speaks under the same key.")
+@json_option
+@quiet_option
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version.")
+@click.pass_context
+def root(ctx: click.Context, **options: Any) -> int:
+    """Speak TEXT, or the text of a file or of standard input."""
+    if ctx.invoked_subcommand is not None:
+        return 0
+    return _speak(ctx, **options)
+
+
+def _speak(
+    ctx: click.Context,
+    file: str | None,
+    is_async: bool,
+    timeout_s: float | None,
+    as_json: bool,
+    quiet: bool,
+    output: str | None,
+    **wishes: Any,
+) -> int:
+    from ..jobs import Request
+    from .speaking import Manner, speak
+    from .text_input import checked, output_path, read_text
+
+    if is_async and timeout_s is not None:
+        raise click.UsageError("--timeout goes with waiting, not with --async", ctx)
+    text = read_text(ctx, file, ctx.args)
+    if text is None:
+        click.echo(ctx.get_help(), file=sys.stderr)
+        return 2
+    wishes = {name: checked(name, value) for name, value in wishes.items()}
+    request = Request(text=text, output=output_path(output), **wishes)
+    return speak(request, Manner(is_async, timeout_s, as_json, quiet))

@@ -1,0 +1,203 @@
+"""Submit a job, wait for its end, and say what became of it: `vox TEXT`, `replay` and `wait`.
+
+On the way to the first sound: with a daemon up nothing heavy is imported. Without one the job is
+written to the queue here first, so that nothing is lost whatever happens next.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any, NamedTuple
+
+from ..client import Client, NoDaemon, OnEvent
+from ..errors import VoxError, WaitTimeout
+from ..jobs import Request, new_id
+from ..paths import get_paths
+from .output import complain, is_terminal, say, say_json, tell
+
+CANCEL_TIMEOUT_S = 5.0
+
+Job = dict[str, Any]
+
+
+class Manner(NamedTuple):
+    """How a command that makes a job behaves, whatever the job is."""
+
+    is_async: bool = False
+    timeout_s: float | None = None
+    as_json: bool = False
+    quiet: bool = False
+
+
+class Terminated(BaseException):
+    """SIGTERM or SIGHUP came."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signum)
+        self.exit_code = 128 + signum
+
+
+@contextlib.contextmanager
+def signals() -> Iterator[None]:
+    """Raise Terminated on SIGTERM and SIGHUP, unless they are ignored (nohup)."""
+
+    def stop(signum: int, _frame: FrameType | None) -> None:
+        raise Terminated(signum)
+
+    before = {}
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(signum) is not signal.SIG_IGN:
+            before[signum] = signal.signal(signum, stop)
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+
+
+def speak(request: Request, manner: Manner) -> int:
+    """`vox TEXT`: returns the exit code."""
+    client = Client(get_paths())
+    # Chosen here: an interrupt cancels the job even when the answer that names it is under way.
+    request.id = new_id()
+    return make_and_watch(client, request.id, lambda: _submit(client, request, manner), manner)
+
+
+def make_and_watch(
+    client: Client, job_id: str | None, make: Callable[[], Job | Ended], manner: Manner
+) -> int:
+    """Make a job with `make` and, unless async, wait for it; an interrupt cancels it."""
+    try:
+        with signals():
+            try:
+                job = make()
+                if isinstance(job, Ended):
+                    return conclude(job.job, manner)
+                job_id = job["id"]
+                if manner.is_async:
+                    _tell_notes(job, manner)
+                    say_json(job) if manner.as_json else say(job["id"])
+                    return 0
+                return watch(client, job, manner)
+            except (KeyboardInterrupt, Terminated) as exc:
+                job = cancel(client, job_id) if job_id else None
+                if manner.as_json and job:
+                    say_json(job)
+                return exc.exit_code if isinstance(exc, Terminated) else 130
+    except Terminated as exc:
+        return exc.exit_code
+
+
+class Ended(NamedTuple):
+    """A job that was spoken by this very process."""
+
+    job: Job
+
+
+def _submit(client: Client, request: Request, manner: Manner) -> Job | Ended:
+    try:
+        return client.post(request)
+    except NoDaemon:
+        pass
+    from ..backends.registry import LIGHT
+    from ..queue import offline
+
+    job = offline.submit(client.paths, request)
+    if job["backend"] not in LIGHT:
+        if manner.is_async:
+            client.start_daemon(wait=False)
+        return job
+    if manner.is_async:
+        from ..spawn import spawn_daemon
+
+        # It speaks what is queued and leaves: a light backend is no reason to stay.
+        spawn_daemon(client.paths, wait=False, extra_args=("--idle-timeout=0",))
+        return job
+    from ..queue import foreground
+
+    with watcher(manner) as on_event:
+        try:
+            return Ended(foreground.speak(client.paths, request, on_event, manner.timeout_s))
+        except WaitTimeout as exc:
+            raise _timed_out(job["id"]) from exc
+
+
+def watch(client: Client, job: Job, manner: Manner, bind: bool = True) -> int:
+    """Wait until the job has ended; returns the exit code.
+
+    `bind`: the job dies with this process, unless a `--timeout` says that it goes on.
+    """
+    job_id = job["id"]
+    _tell_notes(job, manner)
+    bind = bind and manner.timeout_s is None
+    try:
+        with watcher(manner) as on_event:
+            ended = client.follow(job_id, on_event, manner.timeout_s, bind)
+    except WaitTimeout as exc:
+        if manner.as_json:
+            with contextlib.suppress(NoDaemon, VoxError):
+                say_json(client.call("GET", f"/jobs/{job_id}", timeout_s=CANCEL_TIMEOUT_S))
+        raise _timed_out(job_id) from exc
+    new_notes = [note for note in ended["notes"] if note not in job["notes"]]
+    return conclude({**ended, "notes": new_notes}, manner, ended)
+
+
+def _timed_out(job_id: str) -> WaitTimeout:
+    return WaitTimeout(f"job {job_id} goes on", f"wait for it: vox wait {job_id}")
+
+
+@contextlib.contextmanager
+def watcher(manner: Manner) -> Iterator[OnEvent]:
+    """What to call with the job's events: it shows them on a terminal, else it does nothing."""
+    if manner.quiet or not is_terminal(sys.stderr):
+        yield lambda _name, _data: None
+        return
+    from .progress import Progress
+
+    with Progress(sys.stderr) as progress:
+        yield progress.on_event
+
+
+def conclude(job: Job, manner: Manner, whole: Job | None = None) -> int:
+    """Say what became of an ended job; returns the exit code. `whole`: the job for `--json`."""
+    _tell_notes(job, manner)
+    if manner.as_json:
+        say_json(whole or job)
+    if job["exit_code"]:
+        complain(what_became_of(job))
+    return int(job["exit_code"] or 0)
+
+
+def what_became_of(job: Job) -> str:
+    """One line about a job that was not spoken."""
+    name, state, error = f"job {job['id']}", job["state"], job["error"]
+    if state == "failed":
+        return error or f"{name} failed; see: vox history show {job['id']}"
+    if state == "cancelled":
+        return f"{name} was {error}" if error in ("cancelled", "skipped") else f"{name} was cancelled: {error}"
+    return f"{name} {state}: {error}"
+
+
+def _tell_notes(job: Job, manner: Manner) -> None:
+    if not manner.quiet:
+        for note in job["notes"]:
+            tell(f"vox: {note}")
+
+
+def cancel(client: Client, job_id: str) -> Job | None:
+    """Cancel the job wherever it is; None if it has ended or was never made."""
+    try:
+        try:
+            job: Job = client.call("DELETE", f"/jobs/{job_id}", timeout_s=CANCEL_TIMEOUT_S)
+        except NoDaemon:
+            from ..queue import offline
+
+            with offline.open_store(client.paths) as store:
+                job = store.cancel(job_id).to_dict()
+    except VoxError:
+        return None
+    return job
