@@ -6,7 +6,10 @@ imported inside the functions, for vox's own process imports the adapters too.
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import re
+from collections.abc import Iterator
 
 from ..errors import LoadFailed, OutOfMemory, VoxError
 
@@ -65,3 +68,22 @@ def translate_oom(exc: BaseException) -> VoxError | None:
             return OutOfMemory(f"the model does not fit into memory: {first_line}")
         seen = seen.__cause__ or seen.__context__
     return None
+
+
+@contextlib.contextmanager
+def no_initial_values() -> Iterator[None]:
+    """Build modules without filling their weights with random numbers.
+
+    Only for modules whose every parameter is loaded from a file afterwards: until then they hold
+    whatever the memory held.
+    """
+    init = importlib.import_module("torch.nn.init")
+    names = ("normal_", "uniform_", "trunc_normal_", "kaiming_uniform_", "xavier_uniform_")
+    originals = {name: getattr(init, name) for name in names}
+    for name in names:
+        setattr(init, name, lambda tensor, *_args, **_kwargs: tensor)
+    try:
+        yield
+    finally:
+        for name, original in originals.items():
+            setattr(init, name, original)
