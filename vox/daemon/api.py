@@ -197,11 +197,10 @@ def _daemon(daemon: Daemon) -> APIRouter:
     @router.post("/stop", status_code=202)
     async def stop(body: Stop | None = None) -> dict[str, bool]:
         """Finish what is being said (or not: `now`), then leave; what waits stays queued."""
-        body = body or Stop()
-        if body.when == "drained":
+        if body is not None and body.when == "drained":
             daemon.leaves_when_drained = True
         else:
-            daemon.stop(body.now)
+            daemon.stop(now=body is not None and body.now)
         return {"stopping": True}
 
     @router.get("/voices")

@@ -29,7 +29,7 @@ class Hub:
         self._loop = loop
         self._streams: dict[asyncio.Queue[Item], str | None] = {}
         self._positions_due = False
-        bus.subscribe(lambda event: loop.call_soon_threadsafe(self._dispatch, event))
+        bus.subscribe(self._from_any_thread)
 
     @contextlib.contextmanager
     def stream(self, job_id: str | None = None) -> Iterator[asyncio.Queue[Item]]:
@@ -42,6 +42,11 @@ class Hub:
             yield queue
         finally:
             self._streams.pop(queue, None)
+
+    def _from_any_thread(self, event: Event) -> None:
+        # The loop is closed at the very end of leaving, when nobody listens any more.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._dispatch, event)
 
     def _dispatch(self, event: Event) -> None:
         for queue, job_id in list(self._streams.items()):

@@ -17,7 +17,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import IO, Any, Literal
 
@@ -153,7 +153,7 @@ class Handle:
 
     # -- synthesis ---------------------------------------------------------------------------
 
-    def synthesize(self, utterance: Utterance) -> Iterator[Chunk]:
+    def synthesize(self, utterance: Utterance) -> Generator[Chunk, None, None]:
         """Yield the utterance's chunks as the host makes them.
 
         Closing the generator, or `cancel` from another thread, stops the host's work; the host
@@ -182,7 +182,7 @@ class Handle:
         finally:
             self._current_id = None
             self.last_used = time.monotonic()
-            if ended and self.state != "dead":
+            if ended and self.is_alive:
                 self.state = "idle"
             else:
                 self.kill()
