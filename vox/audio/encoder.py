@@ -184,7 +184,7 @@ class _Aac:
 
     def __init__(self, sample_rate: int) -> None:
         try:
-            import av
+            import av  # type: ignore[import-not-found,unused-ignore]  # an extra
         except ImportError as exc:
             raise BadOption(
                 "aac needs the package av",

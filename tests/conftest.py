@@ -1,0 +1,56 @@
+"""Fixtures for every test: a home of its own, and a sound server that can be recorded."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.sound import Recorder, SoundServer
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A fresh VOX_HOME, short enough for sockets; no other VOX_ variable reaches the test."""
+    for name in [name for name in os.environ if name.startswith("VOX_")]:
+        monkeypatch.delenv(name)
+    path = tempfile.mkdtemp(prefix="vox-", dir="/tmp")
+    monkeypatch.setenv("VOX_HOME", path)
+    yield Path(path)
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def sound_server() -> Iterator[SoundServer]:
+    """One private PulseAudio for the whole run; this process and its children play into it."""
+    try:
+        server = SoundServer()
+        server.start()
+    except RuntimeError as exc:
+        pytest.fail(str(exc))
+    before = {name: os.environ.get(name) for name in server.environ}
+    os.environ.update(server.environ)
+    yield server
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+    server.stop()
+
+
+@pytest.fixture
+def sound(sound_server: SoundServer) -> SoundServer:
+    """For tests that make sound: what they play can be recorded with `recorder`."""
+    return sound_server
+
+
+@pytest.fixture
+def recorder(sound: SoundServer) -> Iterator[Recorder]:
+    """Records everything that is heard during the test."""
+    with Recorder() as recorder:
+        yield recorder
