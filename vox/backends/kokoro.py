@@ -56,6 +56,8 @@ _LANGUAGES = {
     "p": ("pt-BR", "pt-br"),
 }
 _ACCENTS = {"j": "Japanese accent", "z": "Chinese accent"}
+# Of the Japanese voices the one whose English a recogniser takes down word for word.
+_CLEAREST = "jm_kumo"
 _DEFAULTS = ("af_heart", "bf_emma", "ef_dora", "ff_siwis", "hf_alpha", "if_sara", "pf_dora")
 _KNOWN = (
     *(f"af_{n}" for n in ("heart", "alloy", "aoede", "bella", "jessica", "kore", "nicole")),
@@ -226,7 +228,7 @@ def _names_in(path: str) -> list[str]:
 
 def _ordered(names: list[str]) -> list[str]:
     """The default of each language first, English before the others."""
-    return sorted(names, key=lambda name: (name not in _DEFAULTS, name))
+    return sorted(names, key=lambda name: (name not in _DEFAULTS, name != _CLEAREST, name))
 
 
 def _voice(name: str, installed: bool) -> Voice:

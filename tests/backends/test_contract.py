@@ -1,0 +1,149 @@
+"""Every backend is held to the one contract (see `contract`), in its own interpreter."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from contract import CHECKS
+
+from vox.backends import registry
+from vox.backends.base import Settings
+from vox.backends.bootstrap import environ_for, vox_dir
+from vox.backends.languages import normalize, primary
+
+ROOT = Path(vox_dir()).parent
+SENTENCE = "The build is finished, and all the tests pass."
+
+
+@dataclass(frozen=True)
+class Case:
+    """A backend to be run. A random checkpoint babbles: it gets a short text."""
+
+    name: str
+    text: str = SENTENCE
+    timeout_s: float = 600.0
+
+
+CASES = [
+    Case("hibari"),
+    Case("say"),
+    Case("kokoro"),
+    Case("piper"),
+    Case("qwen", text="Good morning."),
+    Case("qwen-native", text="Good morning."),
+    Case("voxtream", text="Good morning."),
+]
+
+Environment = Callable[[str], tuple[str, Settings]]
+
+
+@pytest.fixture(scope="session")
+def answers(
+    environment: Environment, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Case], dict[str, str]]:
+    """The answer of a backend's run; each is run once, for a model may take long to load."""
+    known: dict[str, dict[str, str]] = {}
+
+    def answer(case: Case) -> dict[str, str]:
+        if case.name not in known:
+            known[case.name] = run(case, environment, tmp_path_factory.mktemp("contract"))
+        return known[case.name]
+
+    return answer
+
+
+def run(case: Case, environment: Environment, folder: Path) -> dict[str, str]:
+    interpreter, settings = environment(case.name)
+    missing = registry.get(case.name).missing(settings)
+    if missing:
+        pytest.skip(f"{case.name}: {missing}")
+    order = {
+        "spec": registry.import_string(case.name),
+        "settings": dataclasses.asdict(settings),
+        "text": case.text,
+    }
+    answer_path = folder / "answer.json"
+    script = Path(__file__).with_name("contract.py")
+    done = subprocess.run(
+        [interpreter, str(script), json.dumps(order), str(answer_path)],
+        env={**environ_for(interpreter), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=case.timeout_s,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    answer: dict[str, str] = json.loads(answer_path.read_text())
+    return answer
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_backend(case: Case, check: str, answers: Callable[[Case], dict[str, str]]) -> None:
+    wrong = answers(case)[check]
+    assert not wrong, wrong
+
+
+def test_every_built_in_backend_has_a_case() -> None:
+    assert {case.name for case in CASES} == set(registry.BUILT_IN)
+
+
+@pytest.mark.parametrize("name", registry.BUILT_IN)
+def test_info_is_coherent(name: str) -> None:
+    info = registry.get(name).info
+    assert info.name == name
+    assert info.summary and "\n" not in info.summary
+    assert info.license
+    assert info.max_chars >= 50
+    assert all(re.fullmatch("[a-z]{2,3}", lang) for lang in info.languages)
+    if info.speed is not None:
+        low, high = info.speed
+        assert 0.25 <= low <= 1.0 <= high <= 4.0
+    assert info.heavy == (name not in registry.LIGHT and name != "hibari")
+
+
+@pytest.mark.parametrize("name", registry.BUILT_IN)
+def test_voices_are_told_apart(name: str, tmp_path: Path) -> None:
+    adapter = registry.get(name)
+    voices = adapter.voices(Settings(str(tmp_path / "voices"), str(tmp_path / name)))
+    names = [voice.name for voice in voices]
+    assert len(names) == len(set(names))
+    for voice in voices:
+        assert voice.backend == name
+        assert not voice.is_clone
+        assert voice.lang is None or voice.lang == normalize(voice.lang)
+        if voice.lang and adapter.info.languages:
+            assert primary(voice.lang) in adapter.info.languages
+    defaults = [voice.lang for voice in voices if voice.is_default]
+    assert len(defaults) == len(set(defaults))
+
+
+@pytest.mark.parametrize("name", registry.BUILT_IN)
+def test_requirements_are_pinned(name: str) -> None:
+    adapter = registry.get(name)
+    for accelerator in ("cpu", "cuda", "mps"):
+        lines = adapter.requirements(accelerator)
+        packages = [line for line in lines if not line.startswith("-")]
+        assert all(re.search(r"==|~=|@", line) for line in packages), packages
+        assert not packages or adapter.disk_mb(accelerator) > 0
+
+
+@pytest.mark.parametrize("name", registry.BUILT_IN)
+def test_importing_the_adapter_is_light(name: str) -> None:
+    module = registry.import_string(name).partition(":")[0]
+    heavy = "numpy torch onnxruntime transformers mlx soundfile hibari piper kokoro_onnx tomlkit"
+    code = (
+        f"import sys, {module}; print([name for name in {heavy.split()!r} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
