@@ -5,14 +5,19 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    FloatType = click.ParamType[float]
+else:
+    FloatType = click.ParamType  # no generic in click 8.1
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Number(click.ParamType):
+class Number(FloatType):
     """A finite number in a range whose ends belong to it (the low one not, if `above`)."""
 
     name = "number"
@@ -38,11 +43,11 @@ class Number(click.ParamType):
         return f"a number above {self.low:g}" if self.above else f"a number of {self.low:g} or more"
 
 
-class Duration(click.ParamType):
+class Duration(FloatType):
     """A time span such as 90s, 15m, 12h, 30d or 2w, as seconds."""
 
     name = "duration"
-    _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+    _UNITS: ClassVar = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None

@@ -113,7 +113,9 @@ def shortened(text: str, width: int) -> str:
     return "".join(kept).rstrip() + "…"
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()) -> None:
+def table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()
+) -> None:
     """A table for people on a terminal, tab-separated lines without a header for programs.
 
     On a terminal the last column is shortened to what room there is. `numbers`: the columns to
@@ -147,7 +149,7 @@ def fields(pairs: Sequence[tuple[str, str]]) -> None:
 
 
 def duration(seconds: float | None) -> str:
-    """"45 s", "3 min", "2 h 05 min", "3 d"; "-" if it is not known."""
+    """ "45 s", "3 min", "2 h 05 min", "3 d"; "-" if it is not known."""
     if seconds is None:
         return "-"
     if seconds < 90:

@@ -36,7 +36,9 @@ class Root(click.Group):
         if entry is None:
             return None
         module_name, _, attribute = entry.target.partition(":")
-        command: click.Command = getattr(importlib.import_module(f"{__package__}.{module_name}"), attribute)
+        command: click.Command = getattr(
+            importlib.import_module(f"{__package__}.{module_name}"), attribute
+        )
         return command
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -104,29 +106,70 @@ def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.option("-f", "--file", "file", metavar="FILE", help="Read the text from FILE (- is standard input).")
 @click.option(
-    "-b", "--backend", envvar="VOX_BACKEND", metavar="NAME", shell_complete=_complete_backend,
+    "-f", "--file", "file", metavar="FILE", help="Read the text from FILE (- is standard input)."
+)
+@click.option(
+    "-b",
+    "--backend",
+    envvar="VOX_BACKEND",
+    metavar="NAME",
+    shell_complete=_complete_backend,
     help="Speak with this backend (see: vox backends).",
 )
-@click.option("-v", "--voice", envvar="VOX_VOICE", metavar="NAME", help="Voice or clone (see: vox voices).")
+@click.option(
+    "-v", "--voice", envvar="VOX_VOICE", metavar="NAME", help="Voice or clone (see: vox voices)."
+)
 @click.option("-l", "--lang", envvar="VOX_LANG", metavar="LANG", help="Language, e.g. en or de-AT.")
-@click.option("-m", "--model", envvar="VOX_MODEL", metavar="MODEL", help="Model of the backend: a name, path or repository.")
-@click.option("--speed", envvar="VOX_SPEED", type=Number(0.25, 4.0), metavar="X", help="Speaking rate, 0.25 to 4.")
-@click.option("--volume", envvar="VOX_VOLUME", type=Number(0.0, 5.0), metavar="X", help="Loudness, 0 to 5.")
+@click.option(
+    "-m",
+    "--model",
+    envvar="VOX_MODEL",
+    metavar="MODEL",
+    help="Model of the backend: a name, path or repository.",
+)
+@click.option(
+    "--speed",
+    envvar="VOX_SPEED",
+    type=Number(0.25, 4.0),
+    metavar="X",
+    help="Speaking rate, 0.25 to 4.",
+)
+@click.option(
+    "--volume", envvar="VOX_VOLUME", type=Number(0.0, 5.0), metavar="X", help="Loudness, 0 to 5."
+)
 @click.option("--style", metavar="TEXT", help="How to speak, in words, for backends that can.")
 @click.option("--gender", type=click.Choice(["female", "male"]), help="Choose a voice by gender.")
-@click.option("-o", "--output", metavar="FILE", help="Write .wav, .flac, .ogg or .mp3 instead of playing.")
+@click.option(
+    "-o", "--output", metavar="FILE", help="Write .wav, .flac, .ogg or .mp3 instead of playing."
+)
 @click.option("--async", "is_async", is_flag=True, help="Print the job's id and return at once.")
 @timeout_option
-@click.option("--priority", type=click.Choice(["high", "normal", "low"]), help="Place in the queue.")
-@click.option("--expires", "expires_s", type=SECONDS, metavar="S", help="Drop it if it still waits after S seconds.")
-@click.option("--replace", metavar="KEY", help="Take the place of what waits or speaks under the same key.")
+@click.option(
+    "--priority", type=click.Choice(["high", "normal", "low"]), help="Place in the queue."
+)
+@click.option(
+    "--expires",
+    "expires_s",
+    type=SECONDS,
+    metavar="S",
+    help="Drop it if it still waits after S seconds.",
+)
+@click.option(
+    "--replace", metavar="KEY", help="Take the place of what waits or speaks under the same key."
+)
 @json_option
 @quiet_option
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version.")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Print the version.",
+)
 @click.pass_context
-def root(ctx: click.Context, **options: Any) -> int:
+def root(ctx: click.Context, /, **options: Any) -> int:
     """Speak TEXT, or the text of a file or of standard input."""
     if ctx.invoked_subcommand is not None:
         return 0

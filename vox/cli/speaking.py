@@ -84,9 +84,9 @@ def make_and_watch(
                     return 0
                 return watch(client, job, manner)
             except (KeyboardInterrupt, Terminated) as exc:
-                job = cancel(client, job_id) if job_id else None
-                if manner.as_json and job:
-                    say_json(job)
+                cancelled = cancel(client, job_id) if job_id else None
+                if manner.as_json and cancelled:
+                    say_json(cancelled)
                 return exc.exit_code if isinstance(exc, Terminated) else 130
     except Terminated as exc:
         return exc.exit_code
@@ -112,18 +112,36 @@ def _submit(client: Client, request: Request, manner: Manner) -> Job | Ended:
             client.start_daemon(wait=False)
         return job
     if manner.is_async:
-        from ..spawn import spawn_daemon
-
-        # It speaks what is queued and leaves: a light backend is no reason to stay.
-        spawn_daemon(client.paths, wait=False, extra_args=("--idle-timeout=0",))
+        _start_passing_daemon(client)
         return job
-    from ..queue import foreground
+    return Ended(_in_foreground(client, request, manner))
 
-    with watcher(manner) as on_event:
-        try:
-            return Ended(foreground.speak(client.paths, request, on_event, manner.timeout_s))
-        except WaitTimeout as exc:
-            raise _timed_out(job["id"]) from exc
+
+def _in_foreground(client: Client, request: Request, manner: Manner) -> Job:
+    """Speak the job in this process; what else waits is left to a daemon."""
+    from ..queue.foreground import Foreground
+
+    foreground = Foreground(client.paths)
+    try:
+        # It has this id already: the same job, not another one.
+        job_id = foreground.submit(request)["id"]
+        with watcher(manner) as on_event:
+            return foreground.speak(on_event, manner.timeout_s)
+    except WaitTimeout as exc:
+        raise _timed_out(job_id) from exc
+    except (KeyboardInterrupt, Terminated):
+        foreground.cancel()
+        raise
+    finally:
+        if foreground.close():
+            _start_passing_daemon(client)
+
+
+def _start_passing_daemon(client: Client) -> None:
+    """It speaks what is queued and leaves: a light backend is no reason to stay."""
+    from ..spawn import spawn_daemon
+
+    spawn_daemon(client.paths, wait=False, extra_args=("--idle-timeout=0",))
 
 
 def watch(client: Client, job: Job, manner: Manner, bind: bool = True) -> int:
@@ -178,7 +196,11 @@ def what_became_of(job: Job) -> str:
     if state == "failed":
         return error or f"{name} failed; see: vox history show {job['id']}"
     if state == "cancelled":
-        return f"{name} was {error}" if error in ("cancelled", "skipped") else f"{name} was cancelled: {error}"
+        return (
+            f"{name} was {error}"
+            if error in ("cancelled", "skipped")
+            else f"{name} was cancelled: {error}"
+        )
     return f"{name} {state}: {error}"
 
 

@@ -23,7 +23,7 @@ def read_text(ctx: click.Context, file: str | None, words: list[str]) -> str | N
         if words:
             import click
 
-            raise click.UsageError(f"text comes from -f {file} or from arguments, not from both", ctx)
+            raise click.UsageError(f"text comes from -f {file} or from arguments, not both", ctx)
         return _from_file(file)
     if words:
         text = " ".join(words)
@@ -52,7 +52,8 @@ def _read(stream: BinaryIO) -> bytes:
     except OSError as exc:
         raise BadInput(f"cannot read the text: {exc.strerror}") from exc
     if len(data) > MOST_BYTES:
-        raise TextTooLong(f"the text has more than {MOST_BYTES // 1_000_000} MB", "split it into several")
+        megabytes = MOST_BYTES // 1_000_000
+        raise TextTooLong(f"the text has more than {megabytes} MB", "split it into several")
     return data
 
 

@@ -1,0 +1,154 @@
+"""`vox config`: show and change the settings."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from .. import config as settings
+from ..client import Client
+from ..errors import BadConfig
+from ..paths import Paths, get_paths
+from .options import json_option
+from .output import is_terminal, say, say_json, table, tell
+
+NEED_RESTART = ("http", "http_allow_remote", "audio_device", "log_level", "spool_limit_mb")
+"""What a running daemon reads only when it starts."""
+
+
+def _complete_key(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    return [name for name in settings.KEYS if name.startswith(incomplete)]
+
+
+@click.group()
+def config() -> None:
+    """Show and change the settings.
+
+    Flags beat VOX_* variables, which beat the file, which beats the defaults.
+    """
+
+
+@config.command()
+@click.argument("key", required=False, shell_complete=_complete_key)
+@json_option
+def show(key: str | None, as_json: bool) -> None:
+    """Show all settings, or the value of one."""
+    loaded = settings.load(get_paths().config_path)
+    rows = _rows(loaded)
+    if key is not None:
+        _show_one(key, rows, as_json)
+    elif as_json:
+        say_json(rows)
+    else:
+        told = [(each["key"], _text(each["value"]), each["origin"], each["help"]) for each in rows]
+        table(("setting", "value", "from", "meaning"), told)
+
+
+def _rows(loaded: settings.Config) -> list[dict[str, Any]]:
+    rows = [
+        {
+            "key": name,
+            "value": loaded[name],
+            "default": key.default,
+            "origin": loaded.origins.get(name, "default"),
+            "help": key.help,
+        }
+        for name, key in settings.KEYS.items()
+    ]
+    for backend, options in loaded.backends.items():
+        for option, value in options.items():
+            name = f"backends.{backend}.{option}"
+            key = settings.find_key(name)
+            rows.append(
+                {
+                    "key": name,
+                    "value": value,
+                    "default": key.default,
+                    "origin": "config.toml",
+                    "help": key.help,
+                }
+            )
+    return rows
+
+
+def _show_one(key: str, rows: list[dict[str, Any]], as_json: bool) -> None:
+    known = settings.find_key(key)
+    row = next((each for each in rows if each["key"] == key), None)
+    row = row or {
+        "key": key,
+        "value": known.default,
+        "default": known.default,
+        "origin": "default",
+        "help": known.help,
+    }
+    if as_json:
+        say_json(row)
+    else:
+        say(_text(row["value"], none=""))
+
+
+def _text(value: Any, none: str = "-") -> str:
+    """A value as `vox config set` would take it."""
+    if value is None:
+        return none
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value)) or none
+    if isinstance(value, dict):
+        return ", ".join(f"{name} = {item}" for name, item in value.items()) or none
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+@config.command("set", context_settings={"ignore_unknown_options": True})  # `set idle_timeout -1`
+@click.argument("key", shell_complete=_complete_key)
+@click.argument("value", nargs=-1, required=True, type=click.UNPROCESSED)
+def set_(key: str, value: tuple[str, ...]) -> None:
+    """Set one, e.g.: vox config set idle_timeout 600"""
+    paths = get_paths()
+    value_set = settings.set_value(paths.config_path, key, " ".join(value))
+    say(f"{key} = {_text(value_set, none='(not set)')}")
+    if key == "http" and value_set:
+        from ..tokens import ensure_token
+
+        ensure_token(paths)
+        say("its bearer token: vox daemon token")
+    _after_change(paths, key)
+
+
+@config.command()
+@click.argument("key", shell_complete=_complete_key)
+def unset(key: str) -> None:
+    """Go back to the default of one."""
+    paths = get_paths()
+    if not settings.unset_value(paths.config_path, key):
+        say(f"{key} was not set")
+        return
+    say(f"{key} = {_text(settings.find_key(key).default, none='(not set)')} (default)")
+    _after_change(paths, key)
+
+
+def _after_change(paths: Paths, key: str) -> None:
+    try:
+        loaded = settings.load(paths.config_path)
+    except BadConfig as exc:
+        tell(f"vox: {exc.line}")
+        return
+    origin = loaded.origins.get(key, "")
+    if origin.startswith("VOX_"):
+        tell(f"vox: {origin} is set in this shell and beats it here")
+    if key in NEED_RESTART and Client(paths).is_up():
+        tell("vox: the running daemon needs it told: vox daemon restart")
+
+
+@config.command()
+def path() -> None:
+    """Print where the file is."""
+    say(get_paths().config_path)
+    if is_terminal(sys.stdout) and is_terminal(sys.stderr):
+        from os.path import exists
+
+        if not exists(get_paths().config_path):
+            tell("(not there yet: vox config set makes it)")

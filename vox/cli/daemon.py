@@ -1,0 +1,180 @@
+"""`vox daemon`: start, stop, restart, status, logs and the token of its HTTP API."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from ..client import Client, NoDaemon
+from ..errors import StorageError
+from ..paths import Paths, get_paths
+from . import stopping
+from .options import json_option
+from .output import duration, fields, is_terminal, megabytes, say, say_json, table, tell
+
+NOT_RUNNING = 3
+
+STATUS_KEYS = ("running", "pid", "version", "uptime_s", "idle_timeout_s", "queue", "loaded_models")
+
+
+@click.group()
+def daemon() -> None:
+    """Start, stop and watch the daemon.
+
+    It starts by itself when something is to be spoken and leaves when idle (vox config set
+    idle_timeout SECONDS).
+    """
+
+
+@daemon.command()
+def start() -> None:
+    """Start it, unless it is running; print its PID."""
+    client = Client(get_paths())
+    _start(client)
+
+
+def _start(client: Client) -> None:
+    client.start_daemon(wait=True)
+    say(f"running, PID {client.call('GET', '/health')['pid']}")
+
+
+@daemon.command()
+@click.option("--now", is_flag=True, help="Cut off what is being spoken.")
+def stop(now: bool) -> None:
+    """Stop it. What is being spoken is finished; what waits stays queued."""
+    say("stopped" if stopping.stop(Client(get_paths()), now, tell) else "not running")
+
+
+@daemon.command()
+@click.option("--now", is_flag=True, help="Cut off what is being spoken.")
+def restart(now: bool) -> None:
+    """Stop it and start it again."""
+    client = Client(get_paths())
+    stopping.stop(client, now, tell)
+    _start(client)
+
+
+@daemon.command()
+@json_option
+def status(as_json: bool) -> int:
+    """Tell how it is. The exit code is 0 if it is running, 3 if not."""
+    try:
+        health = Client(get_paths()).call("GET", "/health")
+    except NoDaemon:
+        if as_json:
+            say_json({**dict.fromkeys(STATUS_KEYS), "running": False})
+        else:
+            say("not running")
+        return NOT_RUNNING
+    told = {"running": True, **health, "uptime_s": health["uptime"]}
+    del told["uptime"]
+    if as_json:
+        say_json({name: told[name] for name in dict.fromkeys((*STATUS_KEYS, *told))})
+    else:
+        _print_status(told)
+    return 0
+
+
+def _print_status(told: dict[str, Any]) -> None:
+    fields(
+        [
+            ("daemon", f"{told['status']}, PID {told['pid']}, vox {told['version']}"),
+            ("uptime", duration(told["uptime_s"])),
+            ("idle timeout", _idle_timeout(told["idle_timeout_s"])),
+            ("queue", _queue(told["queue"])),
+            ("audio", _brief(told.get("audio"))),
+            ("inbox", _brief(told.get("inbox"))),
+        ]
+    )
+    models = told["loaded_models"]
+    if not models:
+        say("no model is loaded")
+        return
+    say()
+    header = ("backend", "model", "device", "state", "idle", "memory", "VRAM", "load", "jobs")
+    table(header, [_model(each) for each in models])
+
+
+def _model(each: dict[str, Any]) -> list[str]:
+    device = each["device"] or "-"
+    return [
+        each["backend"],
+        str(each["model"] or "-"),
+        f"{device} {each['dtype']}" if each["dtype"] else device,
+        each["state"],
+        duration(each["idle_s"]),
+        megabytes(each["memory_mb"]),
+        megabytes(each["vram_mb"]),
+        "-" if each["load_s"] is None else f"{each['load_s']:.1f} s",
+        str(each["jobs"]),
+    ]
+
+
+def _idle_timeout(seconds: float) -> str:
+    if seconds < 0:
+        return "never leaves"
+    return duration(seconds) if seconds else "leaves as soon as the queue is empty"
+
+
+def _queue(counts: dict[str, Any]) -> str:
+    told = [f"{count} {state}" for state, count in counts.items() if state != "paused" and count]
+    return ", ".join(told or ["empty"]) + (" (paused)" if counts.get("paused") else "")
+
+
+def _brief(value: Any) -> str:
+    """A small JSON object in a line, without what is not known."""
+    if not isinstance(value, dict):
+        return "-" if value is None else str(value)
+    told = [f"{name} {item}" for name, item in value.items() if item not in (None, [], {}, "")]
+    return ", ".join(told) or "-"
+
+
+@daemon.command()
+@click.option(
+    "-n",
+    "--lines",
+    type=click.IntRange(min=0),
+    default=40,
+    show_default=True,
+    metavar="N",
+    help="The last N lines.",
+)
+@click.option("-f", "--follow", is_flag=True, help="Print new lines as they come.")
+def logs(lines: int, follow: bool) -> None:
+    """Print the daemon's log."""
+    from .log_tail import last_lines, new_text
+
+    path = get_paths().log_path
+    try:
+        text, offset = last_lines(path, lines)
+    except FileNotFoundError:
+        text, offset = "", 0
+        if not follow:
+            tell(f"there is no log yet: {path}")
+    except OSError as exc:
+        raise StorageError(f"cannot read {path}: {exc.strerror}") from exc
+    _print(text)
+    if follow:
+        for text in new_text(path, offset):
+            _print(text)
+
+
+def _print(text: str) -> None:
+    from .output import write
+
+    if text:
+        write(sys.stdout, text)
+
+
+@daemon.command()
+@click.option("--new", is_flag=True, help="Make a new one; the old one is no longer good.")
+def token(new: bool) -> None:
+    """Print the bearer token of the HTTP API on TCP."""
+    from ..tokens import ensure_token, renew_token
+
+    paths: Paths = get_paths()
+    say(renew_token(paths) if new else ensure_token(paths))
+    if new and is_terminal(sys.stderr) and Client(paths).is_up():
+        tell("the running daemon takes it after: vox daemon restart")

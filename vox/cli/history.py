@@ -1,0 +1,143 @@
+"""`vox history`: list, show and clear."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from typing import Any
+
+import click
+
+from ..client import Client
+from ..jobs import ENDED, LIVE
+from ..paths import get_paths
+from . import reach
+from .options import Duration, json_option
+from .output import fields, is_terminal, say, say_json, table
+
+SHOWN_ON_A_TERMINAL = 20
+
+HEADER = ("id", "when", "state", "voice", "source", "s", "text")
+
+
+@click.group(invoke_without_command=True)
+@click.option(
+    "-n",
+    "--limit",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Not more than N (20 on a terminal; 0: all).",
+)
+@click.option("--search", metavar="T", help="Only with T in the text.")
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice([*LIVE, *ENDED]),
+    help="Only in this state (repeatable).",
+)
+@json_option
+@click.pass_context
+def history(
+    ctx: click.Context,
+    limit: int | None,
+    search: str | None,
+    states: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """List what was spoken, newest first; show or clear it.
+
+    Piped, the lines are tab-separated: id, time, state, backend/voice, source, seconds, text.
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    if limit is None and is_terminal(sys.stdout) and not as_json:
+        limit = SHOWN_ON_A_TERMINAL
+    jobs = reach.history(Client(get_paths()), limit or None, search, states)
+    if as_json:
+        say_json(jobs)
+    elif jobs or not is_terminal(sys.stdout):
+        table(HEADER, [_row(job) for job in jobs], numbers=(5,))
+    else:
+        say("nothing found" if search or states else "nothing was spoken yet")
+
+
+def _row(job: dict[str, Any]) -> list[str]:
+    source = job["source"]
+    if job["source_name"] and source != "cli":
+        source += f" {job['source_name']}"
+    return [
+        job["id"],
+        when(job["created_at"]),
+        job["state"],
+        voice_of(job),
+        source[:28],
+        "" if job["audio_s"] is None else f"{job['audio_s']:.1f}",
+        job["text"],
+    ]
+
+
+def voice_of(job: dict[str, Any]) -> str:
+    return f"{job['backend']}/{job['voice']}" if job["voice"] else str(job["backend"])
+
+
+def when(iso: str) -> str:
+    """The time for people (today without the date) on a terminal, as it is for programs."""
+    if not is_terminal(sys.stdout):
+        return iso
+    at = datetime.datetime.fromisoformat(iso).astimezone()
+    now = datetime.datetime.now().astimezone()
+    if at.date() == now.date():
+        return at.strftime("%H:%M:%S")
+    return at.strftime("%b %d %H:%M" if at.year == now.year else "%Y-%m-%d")
+
+
+@history.command()
+@click.argument("job_id", metavar="ID")
+@json_option
+def show(job_id: str, as_json: bool) -> None:
+    """Show one job with its whole text."""
+    job = reach.job(Client(get_paths()), job_id)
+    if as_json:
+        say_json(job)
+        return
+    shown = [(name, value) for name, value in job.items() if name != "text" and _is_told(value)]
+    fields([(name, _value(name, value)) for name, value in shown])
+    say()
+    say(job["text"])
+
+
+def _is_told(value: Any) -> bool:
+    return value is not None and value != []
+
+
+def _value(name: str, value: Any) -> str:
+    if name.endswith("_at") and is_terminal(sys.stdout):
+        at = datetime.datetime.fromisoformat(value).astimezone()
+        return at.strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(value, list):
+        return "; ".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+@history.command()
+@click.option(
+    "--older-than",
+    "older_than_s",
+    type=Duration(),
+    metavar="D",
+    help="Only jobs that ended longer ago, e.g. 12h or 30d.",
+)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@json_option
+def clear(older_than_s: float | None, yes: bool, as_json: bool) -> None:
+    """Forget ended jobs and their audio."""
+    if not yes and sys.stdin is not None and is_terminal(sys.stdin):
+        what = "all ended jobs" if older_than_s is None else "these jobs"
+        if not click.confirm(f"Forget {what} and their audio?", err=True):
+            return
+    count = reach.clear(Client(get_paths()), older_than_s)
+    if as_json:
+        say_json({"cleared": count})
+    else:
+        say(f"{count} {'job' if count == 1 else 'jobs'} forgotten")

@@ -1,0 +1,121 @@
+"""`vox queue`, `cancel`, `skip`, `pause` and `resume`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from ..client import Client, NoDaemon
+from ..errors import DaemonUnavailable, VoxError
+from ..paths import get_paths
+from . import reach
+from .history import voice_of, when
+from .options import json_option
+from .output import complain, is_terminal, say, say_json, table
+
+HEADER = ("#", "id", "state", "when", "voice", "source", "text")
+
+
+@click.command()
+@json_option
+def queue(as_json: bool) -> None:
+    """List what is being spoken and what waits, in order."""
+    jobs = reach.queue(Client(get_paths()))
+    if as_json:
+        say_json(jobs)
+    elif jobs or not is_terminal(sys.stdout):
+        table(HEADER, [_row(job) for job in jobs], numbers=(0,))
+    else:
+        say("the queue is empty")
+
+
+def _row(job: dict[str, Any]) -> list[str]:
+    state = job["state"]
+    if state == "speaking" and job["utterances"]:
+        state += f" {min(job['heard'] + 1, job['utterances'])}/{job['utterances']}"
+    place = str(job["position"]) if job["position"] else ""
+    return [
+        place,
+        job["id"],
+        state,
+        when(job["created_at"]),
+        voice_of(job),
+        job["source"],
+        job["text"],
+    ]
+
+
+@click.command()
+@click.argument("job_ids", metavar="ID...", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="All that is spoken or waits.")
+@json_option
+@click.pass_context
+def cancel(ctx: click.Context, job_ids: tuple[str, ...], everything: bool, as_json: bool) -> int:
+    """Cancel jobs, whether they wait or are being spoken. Ids may be abbreviated."""
+    if bool(job_ids) == everything:
+        raise click.UsageError("give the ids of jobs, or --all", ctx)
+    client = Client(get_paths())
+    if everything:
+        cancelled, exit_code = reach.cancel_all(client), 0
+    else:
+        cancelled, exit_code = _cancel_each(client, job_ids)
+    if as_json:
+        say_json(cancelled)
+    elif everything:
+        say(f"{len(cancelled)} {'job' if len(cancelled) == 1 else 'jobs'} cancelled")
+    else:
+        for job in cancelled:
+            say(f"{job['id']} cancelled")
+    return exit_code
+
+
+def _cancel_each(client: Client, job_ids: tuple[str, ...]) -> tuple[list[dict[str, Any]], int]:
+    """What was cancelled, and the exit code of the first that could not be."""
+    cancelled, exit_code = [], 0
+    for job_id in job_ids:
+        try:
+            cancelled.append(reach.cancel(client, job_id))
+        except VoxError as exc:
+            complain(exc.line)
+            exit_code = exit_code or exc.exit_code
+    return cancelled, exit_code
+
+
+def _call(target: str) -> dict[str, Any]:
+    """Ask the daemon. Raises DaemonUnavailable if none is up: it alone has a loudspeaker."""
+    try:
+        answer: dict[str, Any] = Client(get_paths()).call("POST", target)
+    except NoDaemon:
+        raise DaemonUnavailable("no daemon is running", "nothing is being spoken") from None
+    return answer
+
+
+@click.command()
+@json_option
+def skip(as_json: bool) -> None:
+    """Cut off what is being spoken and go on with the next."""
+    answer = _call("/skip")
+    if as_json:
+        say_json(answer)
+    else:
+        say(
+            f"{answer['skipped']['id']} skipped" if answer["skipped"] else "nothing is being spoken"
+        )
+
+
+@click.command()
+@json_option
+def pause(as_json: bool) -> None:
+    """Hold the speech until `vox resume`."""
+    answer = _call("/pause")
+    say_json(answer) if as_json else say("paused; go on with: vox resume")
+
+
+@click.command()
+@json_option
+def resume(as_json: bool) -> None:
+    """Go on speaking after `vox pause`."""
+    answer = _call("/resume")
+    say_json(answer) if as_json else say("speaking goes on")

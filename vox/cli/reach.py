@@ -1,0 +1,140 @@
+"""Jobs, from the daemon that is up or, without one, from the job table itself.
+
+None of these starts a daemon. The one place of the command line that opens the queue's files.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from ..client import Client, NoDaemon
+from ..errors import StorageError
+from ..paths import Paths
+
+Job = dict[str, Any]
+
+
+def history(
+    client: Client, limit: int | None, search: str | None, states: tuple[str, ...]
+) -> list[Job]:
+    """Jobs, newest first."""
+    asked = [("limit", limit), ("search", search), *(("state", state) for state in states)]
+    query = urlencode([pair for pair in asked if pair[1] is not None])
+    try:
+        found: list[Job] = client.call("GET", f"/jobs?{query}")
+    except NoDaemon:
+        from ..queue import offline
+
+        with offline.open_store(client.paths) as store:
+            jobs = store.history(limit, search, states)  # type: ignore[arg-type]  # checked by click
+            return [job.to_dict(store.position(job) if job.is_live else None) for job in jobs]
+    return found
+
+
+def job(client: Client, job_id: str) -> Job:
+    """One job. Raises UnknownJob, AmbiguousId."""
+    try:
+        found: Job = client.call("GET", f"/jobs/{quote(job_id, safe='')}")
+    except NoDaemon:
+        from ..queue import offline
+
+        with offline.open_store(client.paths) as store:
+            kept = store.get(job_id)
+            return kept.to_dict(store.position(kept))
+    return found
+
+
+def queue(client: Client) -> list[Job]:
+    """Live jobs in queue order."""
+    try:
+        found: list[Job] = client.call("GET", "/queue")
+    except NoDaemon:
+        from ..queue import offline
+
+        with offline.open_store(client.paths) as store:
+            return [job.to_dict(store.position(job)) for job in store.live()]
+    return found
+
+
+def cancel(client: Client, job_id: str) -> Job:
+    """Cancel a live job. Raises UnknownJob, AmbiguousId, JobNotLive."""
+    try:
+        cancelled: Job = client.call("DELETE", f"/jobs/{quote(job_id, safe='')}")
+    except NoDaemon:
+        from ..queue import offline
+
+        with offline.open_store(client.paths) as store:
+            return store.cancel(store.get(job_id).id).to_dict()
+    return cancelled
+
+
+def cancel_all(client: Client) -> list[Job]:
+    try:
+        cancelled: list[Job] = client.call("POST", "/cancel")
+    except NoDaemon:
+        from ..queue import offline
+
+        with offline.open_store(client.paths) as store:
+            return [store.cancel(job.id).to_dict() for job in store.live()]
+    return cancelled
+
+
+def clear(client: Client, older_than_s: float | None) -> int:
+    """Forget ended jobs and their audio; returns how many."""
+    query = "" if older_than_s is None else f"?older_than_s={older_than_s}"
+    try:
+        return int(client.call("DELETE", f"/jobs{query}")["cleared"])
+    except NoDaemon:
+        from ..audio.spool import SpoolDir
+        from ..queue import offline
+
+        with offline.open_store(client.paths) as store:
+            gone = store.clear(older_than_s)
+        spools = SpoolDir(client.paths.spool_dir, limit_bytes=0)
+        for job_id in gone:
+            spools.remove(job_id)
+        return len(gone)
+
+
+def replay(client: Client, job_id: str) -> Job:
+    """A new job that speaks an old one again. Raises UnknownJob, AmbiguousId, JobNotLive."""
+    target = f"/jobs/{quote(job_id, safe='')}/replay"
+    try:
+        made: Job = client.call("POST", target)
+    except NoDaemon:
+        job(client, job_id)  # An unknown one is no reason to start a daemon.
+        client.start_daemon(wait=True)
+        made = client.call("POST", target)
+    return made
+
+
+def database_damage(paths: Paths) -> str | None:
+    """What is wrong with `vox.db`, None if nothing is (or it is not there yet)."""
+    import os
+    import sqlite3
+
+    if not os.path.exists(paths.db_path):
+        return None
+    try:
+        connection = sqlite3.connect(f"file:{quote(paths.db_path)}?mode=ro", uri=True, timeout=10.0)
+        try:
+            found = connection.execute("pragma quick_check(1)").fetchone()[0]
+        finally:
+            connection.close()
+    except sqlite3.Error as exc:
+        return str(exc)
+    return None if found == "ok" else str(found)
+
+
+def moved_aside(paths: Paths) -> list[str]:
+    """Damaged databases that were moved aside. Raises StorageError."""
+    import os
+
+    try:
+        names = os.listdir(paths.data_dir)
+    except FileNotFoundError:
+        return []
+    except OSError as exc:
+        raise StorageError(f"cannot read {paths.data_dir}: {exc.strerror}") from exc
+    return sorted(name for name in names if name.startswith("vox.db.damaged-"))

@@ -1,0 +1,99 @@
+"""`vox replay` and `vox wait`: follow jobs that were made before."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import click
+
+from ..client import Client
+from ..errors import VoxError, WaitTimeout
+from ..paths import get_paths
+from . import reach
+from .options import json_option, quiet_option, timeout_option
+from .output import complain, say_json
+from .speaking import (
+    Manner,
+    Terminated,
+    make_and_watch,
+    signals,
+    watcher,
+    what_became_of,
+)
+
+
+@click.command()
+@click.argument("job_id", metavar="ID")
+@click.option(
+    "--async", "is_async", is_flag=True, help="Print the new job's id and return at once."
+)
+@timeout_option
+@json_option
+@quiet_option
+@click.pass_context
+def replay(
+    ctx: click.Context,
+    job_id: str,
+    is_async: bool,
+    timeout_s: float | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Speak a job again: from its kept audio, or synthesized anew."""
+    if is_async and timeout_s is not None:
+        raise click.UsageError("--timeout goes with waiting, not with --async", ctx)
+    client = Client(get_paths())
+    manner = Manner(is_async, timeout_s, as_json, quiet)
+    return make_and_watch(client, None, lambda: reach.replay(client, job_id), manner)
+
+
+@click.command()
+@click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
+@timeout_option
+@json_option
+@quiet_option
+def wait(job_ids: tuple[str, ...], timeout_s: float | None, as_json: bool, quiet: bool) -> int:
+    """Wait until jobs have ended.
+
+    The exit code is that of the first of them that was not spoken. Ctrl-C ends the waiting, not
+    the jobs.
+    """
+    client = Client(get_paths())
+    deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    manner = Manner(as_json=as_json, quiet=quiet)
+    ended, exit_code = [], 0
+    try:
+        with signals():
+            for job_id in job_ids:
+                try:
+                    job = _wait_for(client, job_id, deadline, manner)
+                except VoxError as exc:
+                    complain(exc.line)
+                    exit_code = exit_code or exc.exit_code
+                    continue
+                ended.append(job)
+                if job["exit_code"]:
+                    complain(what_became_of(job))
+                    exit_code = exit_code or job["exit_code"]
+    except Terminated as exc:
+        return exc.exit_code
+    if as_json:
+        say_json(ended if len(job_ids) > 1 else (ended[0] if ended else None))
+    return exit_code
+
+
+def _wait_for(
+    client: Client, job_id: str, deadline: float | None, manner: Manner
+) -> dict[str, Any]:
+    """The job once it has ended. An ended one is no reason to start a daemon."""
+    job = reach.job(client, job_id)
+    if job["exit_code"] is not None:
+        return job
+    left = None if deadline is None else max(0.001, deadline - time.monotonic())
+    try:
+        with watcher(manner) as on_event:
+            return client.follow(job["id"], on_event, left)
+    except WaitTimeout as exc:
+        hint = f"wait for it again: vox wait {job['id']}"
+        raise WaitTimeout(f"job {job['id']} goes on", hint) from exc

@@ -1,0 +1,88 @@
+"""The bearer token of the HTTP API on TCP: made once, for this user's eyes alone."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from .errors import StorageError
+from .paths import Paths, cannot_write, make_dir
+
+TOKEN_BYTES = 32
+
+
+def ensure_token(paths: Paths) -> str:
+    """The token; made first if there is none. Raises StorageError."""
+    token = read_token(paths)
+    if token is not None:
+        return token
+    temporary = _write_new(paths)
+    try:
+        _keep_first(temporary, paths.token_path)
+    except OSError as exc:
+        raise cannot_write(paths.token_path, exc) from exc
+    return _content(paths.token_path)
+
+
+def renew_token(paths: Paths) -> str:
+    """A new token in place of the old one, which is no longer good. Raises StorageError."""
+    temporary = _write_new(paths)
+    try:
+        os.replace(temporary, paths.token_path)
+    except OSError as exc:
+        raise cannot_write(paths.token_path, exc) from exc
+    return _content(paths.token_path)
+
+
+def _write_new(paths: Paths) -> str:
+    """Write a fresh token beside the token's file; returns the path."""
+    import secrets
+
+    make_dir(os.path.dirname(paths.token_path))
+    temporary = f"{paths.token_path}.{os.getpid()}.new"
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(fd, "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(TOKEN_BYTES) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as exc:
+        raise cannot_write(paths.token_path, exc) from exc
+    return temporary
+
+
+def _keep_first(temporary: str, path: str) -> None:
+    """Of two that make a token at once, both use the one that was there first."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        if not _content(path):  # an empty file is left from a full disk
+            os.replace(temporary, path)
+            return
+    os.unlink(temporary)
+
+
+def read_token(paths: Paths) -> str | None:
+    """The token, None if there is none. Raises StorageError also if others may read it."""
+    try:
+        info = os.stat(paths.token_path)
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        raise StorageError(f"cannot read {paths.token_path}: {exc.strerror}") from exc
+    if info.st_mode & 0o077:
+        raise StorageError(
+            f"others may read {paths.token_path}",
+            "it may be known to them: make a new one with: vox daemon token --new",
+        )
+    return _content(paths.token_path) or None
+
+
+def _content(path: str) -> str:
+    try:
+        with open(path, encoding="ascii", errors="replace") as file:
+            return file.read().strip()
+    except OSError as exc:
+        raise StorageError(f"cannot read {path}: {exc.strerror}", "mend its permissions") from exc
