@@ -114,9 +114,8 @@ class Client:
 
         Raises NoDaemon, or what the daemon answers.
         """
-        body = {name: getattr(request, name) for name in REQUEST_FIELDS}
         self._retire_older()
-        job: dict[str, Any] = self.call("POST", "/speak", {**body, "async": True})
+        job: dict[str, Any] = self.call("POST", "/speak", {**_body(request), "async": True})
         return job
 
     def follow(
@@ -201,6 +200,13 @@ class Client:
             spawn_daemon(self.paths, wait=wait, deadline=deadline)
         except TimeoutError:
             raise WaitTimeout("the daemon is still starting; the job goes on") from None
+
+
+def _body(request: Request) -> dict[str, Any]:
+    """The request as `POST /speak` takes it, without what the daemon's defaults are to decide."""
+    body = {name: getattr(request, name) for name in REQUEST_FIELDS}
+    body["expires"] = body.pop("expires_s")
+    return {name: value for name, value in body.items() if value is not None}
 
 
 def _left(deadline: float | None, job_id: str) -> float | None:

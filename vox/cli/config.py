@@ -140,7 +140,7 @@ def _after_change(paths: Paths, key: str) -> None:
     if origin.startswith("VOX_"):
         tell(f"vox: {origin} is set in this shell and beats it here")
     if key in NEED_RESTART and Client(paths).is_up():
-        tell("vox: the running daemon needs it told: vox daemon restart")
+        tell("vox: the running daemon takes it after: vox daemon restart")
 
 
 @config.command()
