@@ -141,7 +141,7 @@ def _blocks(text: str) -> Iterator[tuple[int, int]]:
 
 def _sentences(text: str, start: int, end: int, lang: str | None) -> Iterator[tuple[int, int]]:
     """The block's sentences, trimmed. It is looked at through a window, see `_WINDOW_CHARS`."""
-    import sentencex  # type: ignore[import-untyped]  # it has no stubs
+    import sentencex
 
     if end - start <= _WINDOW_CHARS and _ONE_SENTENCE.fullmatch(text, start, end):
         yield from _trimmed(text, start, end)

@@ -157,7 +157,7 @@ class _Outlet(io.RawIOBase):
 
 class _Sndfile:
     def __init__(self, fmt: Format, sample_rate: int) -> None:
-        import soundfile  # type: ignore[import-untyped]  # it has no stubs
+        import soundfile
 
         self._outlet = _Outlet()
         try:

@@ -108,7 +108,7 @@ class _Sink:
 
 
 def _encode(spool: Spool, file: BinaryIO, fmt: Format, volume: float) -> None:
-    import soundfile  # type: ignore[import-untyped]  # it has no stubs
+    import soundfile
 
     source_rate = spool.sample_rate or _EMPTY_RATE
     rate = fmt.rate_for(source_rate)
