@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from .. import text as texts
 from ..audio import files
 from ..backends.catalog import Catalog
 from ..config import KEYS, Config
-from ..errors import BadOption, QueueFull, VoxError
+from ..errors import BadOption, NotAvailable, QueueFull, VoxError
 from ..jobs import ID_ALPHABET, ID_LENGTH, PRIORITIES, Job, Request
 from .broker import Broker
 from .store import Store
@@ -169,6 +169,14 @@ class Submitter:
             expires_at=expires_at,
             notes=list(resolved.notes),
         )
+
+    def stands_for(self, name: str) -> Literal["backend", "clone"] | None:
+        """What a bare name picks: a backend, or a voice that was cloned; None: neither."""
+        try:
+            self._catalog.info(name)
+        except NotAvailable:
+            return None if self._catalog.clone(name) is None else "clone"
+        return "backend"
 
     def _expires_at(self, expires_s: float | None) -> float | None:
         if expires_s is None:

@@ -1,0 +1,323 @@
+"""The inbox's folders and names, and moving files between them without ever overwriting one.
+
+Owns what lies where: files to be spoken in the folder itself and its subfolders, claimed ones in
+`.work/`, then `done/` or `failed/`, where a subfolder's files keep their subfolder. Knows nothing
+of jobs but their ids.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import json
+import os
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from ..config import Config
+from ..errors import StorageError
+from ..jobs import ID_ALPHABET, ID_LENGTH
+from ..paths import Paths, cannot_write, make_dir
+
+RESERVED = ("done", "failed")
+NOTE_SUFFIX = ".error.txt"
+_SUBMITTED = ".submitted"
+_NAME_MAX = 255
+# A longer "extension" is part of a name that happens to have a dot in it.
+_EXTENSION_MAX = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A file that was taken out of the inbox for the job of that id."""
+
+    id: str
+    path: str
+    """Where it is now, in `.work/`."""
+    name: str
+    """What it was called, whole."""
+    subfolder: str = ""
+    """The subfolder of the inbox that it was in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    root: str
+
+    @property
+    def work(self) -> str:
+        return os.path.join(self.root, ".work")
+
+    @property
+    def done(self) -> str:
+        return os.path.join(self.root, "done")
+
+    @property
+    def failed(self) -> str:
+        return os.path.join(self.root, "failed")
+
+    def make(self, is_default: bool) -> None:
+        """Make what is missing. Raises StorageError.
+
+        A folder that the user chose is not made with its parents: it may be on a disk that is
+        not mounted right now.
+        """
+        if is_default:
+            make_dir(self.root)
+        elif not os.path.isdir(self.root):
+            _make(self.root)
+        for path in (self.work, self.done, self.failed):
+            if not _is_real_dir(path):
+                _make(path)
+
+
+def _make(path: str) -> None:
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        if not _is_real_dir(path):
+            raise StorageError(f"{path} is not a folder", "move it away") from None
+    except OSError as exc:
+        raise cannot_write(path, exc) from exc
+
+
+def _is_real_dir(path: str) -> bool:
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
+def inbox_dir(paths: Paths, config: Config) -> str:
+    """The inbox folder's absolute path."""
+    chosen = config["inbox.path"]
+    return os.path.abspath(os.path.expanduser(chosen)) if chosen else paths.inbox_dir
+
+
+def shown(name: str) -> str:
+    """A file's name as text that can be stored and printed, whatever bytes it is made of."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+# -- names -----------------------------------------------------------------------------------
+
+
+def _cut(name: str, limit: int) -> str:
+    """The name's first `limit` bytes, not cut within a UTF-8 character."""
+    data = os.fsencode(name)
+    if len(data) <= limit:
+        return name
+    end = max(0, limit)
+    while end > 0 and limit - end < 3 and data[end] & 0xC0 == 0x80:
+        end -= 1
+    return os.fsdecode(data[:end])
+
+
+def _with_tag(name: str, tag: str, limit: int = _NAME_MAX) -> str:
+    """The name with a tag before its extension; the stem is cut if all that is too long."""
+    stem, extension = os.path.splitext(name)
+    if len(os.fsencode(extension)) > _EXTENSION_MAX:
+        stem, extension = name, ""
+    return _cut(stem, limit - len(os.fsencode(extension)) - len(tag)) + tag + extension
+
+
+def note_name(name: str) -> str:
+    """What the note is called that says why the file of that name failed."""
+    return _cut(name, _NAME_MAX - len(NOTE_SUFFIX)) + NOTE_SUFFIX
+
+
+def is_note(name: str, names: set[str]) -> bool:
+    """True if it is a note of ours, and no user's file that failed and is only called so."""
+    return name.endswith(NOTE_SUFFIX) and note_name(name) not in names
+
+
+# -- moving ----------------------------------------------------------------------------------
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_AT_FDCWD = -100
+_RENAME_NOREPLACE = 1
+_RENAME_EXCL = 4
+
+
+def rename_new(source: str, target: str) -> None:
+    """Rename; FileExistsError if the target exists. Atomic where the system offers that."""
+    old, new = os.fsencode(source), os.fsencode(target)
+    if sys.platform == "darwin":
+        result = _libc.renamex_np(old, new, _RENAME_EXCL)
+    elif hasattr(_libc, "renameat2"):
+        result = _libc.renameat2(_AT_FDCWD, old, _AT_FDCWD, new, _RENAME_NOREPLACE)
+    else:
+        ctypes.set_errno(errno.ENOSYS)
+        result = -1
+    if result == 0:
+        return
+    code = ctypes.get_errno()
+    if code not in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP):
+        raise OSError(code, os.strerror(code), source, None, target)
+    if os.path.lexists(target):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
+    os.rename(source, target)
+
+
+def _candidates(name: str) -> Iterator[str]:
+    yield name
+    number = 2
+    while True:
+        yield _with_tag(name, f"-{number}")
+        number += 1
+
+
+def move_in(
+    source: str, folder: str, name: str, prepare: Callable[[str], bool] = lambda _name: True
+) -> str:
+    """Move a file into a folder under its name, or with `-2`, `-3`, ... if that is taken.
+
+    `prepare` is called with the name right before the move; False: try the next one. Returns the
+    name. Raises OSError.
+    """
+    for candidate in _candidates(name):
+        target = os.path.join(folder, candidate)
+        if os.path.lexists(target) or not prepare(candidate):
+            continue
+        try:
+            rename_new(source, target)
+        except FileExistsError:
+            continue
+        return candidate
+    raise AssertionError("there are always more names")
+
+
+def free_name(folder: str, name: str, taken: Callable[[str], bool]) -> str:
+    """The first of NAME, NAME-2, ... that neither exists in the folder nor is taken otherwise."""
+    return next(
+        candidate
+        for candidate in _candidates(name)
+        if not os.path.lexists(os.path.join(folder, candidate))
+        and not taken(os.path.join(folder, candidate))
+    )
+
+
+def write_durably(path: str, data: bytes) -> None:
+    """Write a small file so that it is there whole, or not at all, after a crash."""
+    temporary = f"{path}.new"
+    with open(temporary, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+# -- .work -----------------------------------------------------------------------------------
+
+
+def claim(folders: Folders, job_id: str, path: str, subfolder: str) -> Claim:
+    """Take a file out of the inbox by an atomic rename. Raises OSError.
+
+    What the new name cannot hold is kept in a record beside it, written first.
+    """
+    name = os.path.basename(path)
+    held = _with_tag(name, "", _NAME_MAX - ID_LENGTH - 2)
+    target = os.path.join(folders.work, f"{job_id}__{held}")
+    has_record = held != name or bool(subfolder)
+    if has_record:
+        record = json.dumps({"name": name, "subfolder": subfolder})
+        write_durably(_record_path(folders, job_id), record.encode())
+    try:
+        rename_new(path, target)
+    except OSError:
+        if has_record:
+            forget_record(folders, job_id)
+        raise
+    return Claim(job_id, target, name, subfolder)
+
+
+def _record_path(folders: Folders, job_id: str) -> str:
+    return os.path.join(folders.work, f".{job_id}.json")
+
+
+def forget_record(folders: Folders, job_id: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(_record_path(folders, job_id))
+
+
+def claims(folders: Folders) -> list[Claim]:
+    """What lies claimed in `.work/`, in the order in which it was claimed. Raises OSError."""
+    found: list[tuple[int, Claim]] = []
+    with os.scandir(folders.work) as entries:
+        for entry in entries:
+            job_id, separator, name = entry.name.partition("__")
+            if separator and len(job_id) == ID_LENGTH and set(job_id) <= set(ID_ALPHABET):
+                name, subfolder = _recorded(folders, job_id, name)
+                info = entry.stat(follow_symlinks=False)
+                found.append((info.st_ctime_ns, Claim(job_id, entry.path, name, subfolder)))
+    return [claim for _, claim in sorted(found, key=lambda pair: (pair[0], pair[1].name))]
+
+
+def _recorded(folders: Folders, job_id: str, name: str) -> tuple[str, str]:
+    try:
+        with open(_record_path(folders, job_id), "rb") as file:
+            record = json.load(file)
+        return str(record["name"]), str(record["subfolder"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return name, ""
+
+
+def tidy_work(folders: Folders, ids: set[str]) -> None:
+    """Drop what a crash left in `.work/` for ids that have no file there."""
+    for name in os.listdir(folders.work):
+        job_id = name[1 : 1 + ID_LENGTH]
+        is_ours = name == f".{job_id}.json" or name.endswith(".new")
+        if name.startswith(".") and is_ours and job_id not in ids:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(folders.work, name))
+
+
+class Submitted:
+    """Which claims have become jobs: a list on disk, for when the history was cleared since.
+
+    Without it a file in `.work/` whose job is not in the table could be one that never became a
+    job, or one that was spoken, cleared from the history, and not moved yet when we died.
+    """
+
+    def __init__(self, folders: Folders) -> None:
+        self._path = os.path.join(folders.work, _SUBMITTED)
+
+    def ids(self) -> set[str]:
+        try:
+            with open(self._path, encoding="ascii", errors="replace") as file:
+                return {line.strip() for line in file if line.endswith("\n")}
+        except FileNotFoundError:
+            return set()
+
+    def add(self, job_ids: list[str]) -> None:
+        # The newline before ends a line that a crash cut off.
+        with open(self._path, "a", encoding="ascii") as file:
+            file.write("\n" + "".join(f"{job_id}\n" for job_id in job_ids))
+            file.flush()
+            os.fsync(file.fileno())
+
+    def keep(self, job_ids: set[str]) -> None:
+        """Forget all others."""
+        write_durably(self._path, "".join(f"{job_id}\n" for job_id in sorted(job_ids)).encode())
+
+
+# -- done ------------------------------------------------------------------------------------
+
+
+def remove_older(folder: str, days: float, now: float | None = None) -> int:
+    """Remove files that were put into the folder longer than `days` ago. Returns how many."""
+    before = (time.time() if now is None else now) - days * 86400
+    removed = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(parent, name)
+            with contextlib.suppress(OSError):
+                # A file's change time is when it was moved here: its mtime is the user's.
+                if os.lstat(path).st_ctime < before:
+                    os.unlink(path)
+                    removed += 1
+    return removed

@@ -1,0 +1,79 @@
+"""The optional header of an inbox file: lines of `key: value` between two lines of `---`.
+
+Turns a file's text into the fields of a request; which values are good is decided where all
+requests are checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import BadInput, BadOption
+
+FENCE = "---"
+
+
+def _number(key: str) -> Callable[[str], float]:
+    def convert(value: str) -> float:
+        try:
+            return float(value)
+        except ValueError:
+            raise BadOption(f"{key} {value!r} must be a number", field=key) from None
+
+    return convert
+
+
+KEYS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "voice": ("voice", str),
+    "lang": ("lang", str),
+    "backend": ("backend", str),
+    "model": ("model", str),
+    "style": ("style", str),
+    "gender": ("gender", str.lower),
+    "speed": ("speed", _number("speed")),
+    "volume": ("volume", _number("volume")),
+    "priority": ("priority", str.lower),
+    "expires": ("expires_s", _number("expires")),
+    "replace": ("replace", str),
+    "output": ("output", str),
+}
+"""The header's keys: each one's field in `jobs.Request`, and what makes its value of the text."""
+
+
+def parse(text: str) -> tuple[dict[str, Any], str]:
+    """Fields of the request, and the text below the header.
+
+    A text whose first line is not `---`, or that has no second one, has no header. Raises
+    BadInput, BadOption.
+    """
+    lines = text.removeprefix("\ufeff").splitlines(keepends=True)
+    if not lines or lines[0].strip() != FENCE:
+        return {}, text
+    end = next((i for i, line in enumerate(lines[1:], 1) if line.strip() == FENCE), None)
+    if end is None:
+        return {}, text
+    fields: dict[str, Any] = {}
+    for number, line in enumerate(lines[1:end], 2):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        field, value = _field(line, number)
+        if field in fields:
+            raise BadInput(f"line {number} of the header says {line.split(':')[0].strip()} again")
+        fields[field] = value
+    return fields, "".join(lines[end + 1 :])
+
+
+def _field(line: str, number: int) -> tuple[str, Any]:
+    key, colon, value = line.partition(":")
+    key, value = key.strip().lower(), value.strip()
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+        value = value[1:-1]
+    if not colon or key not in KEYS:
+        known = ", ".join(KEYS)
+        what = f"has an unknown key {key!r}" if colon else f"is not KEY: VALUE ({line.strip()[:40]!r})"
+        raise BadInput(f"line {number} of the header {what}", f"there are: {known}")
+    if not value:
+        raise BadOption(f"line {number} of the header: {key} has no value", field=key)
+    field, convert = KEYS[key]
+    return field, convert(value)

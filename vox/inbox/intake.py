@@ -1,0 +1,361 @@
+"""From a claimed file to a durable job, and from the ended job to `done/` or `failed/`.
+
+A claimed file lies in `.work/` under the id of its job. After a crash at any instant that id tells
+what has happened: no such job, then the file is still to be submitted; else it is never submitted
+again. Which files are claimed, and when, is the watcher's business.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import stat
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from .. import text as texts
+from ..config import Config
+from ..errors import (
+    BadInput,
+    BadOutput,
+    JobFailed,
+    NotAvailable,
+    TextTooLong,
+    UnknownBackend,
+    VoxError,
+)
+from ..jobs import Job, Request
+from ..paths import cannot_write
+from ..queue.store import Store
+from ..queue.submit import Submitter
+from . import header
+from .folders import (
+    Claim,
+    Folders,
+    Submitted,
+    claims,
+    forget_record,
+    free_name,
+    move_in,
+    note_name,
+    shown,
+    tidy_work,
+    write_durably,
+)
+from .ready import Signature, signature
+from .status import count_done, failed_files
+
+log = logging.getLogger(__name__)
+
+_COMPACT_AT = 20_000
+
+
+class Changed(Exception):
+    """The claimed file is not what had settled: it must settle again."""
+
+    def __init__(self, info: os.stat_result) -> None:
+        self.info = info
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    claim: Claim
+    request: Request
+
+
+class Intake:
+    """For one inbox folder, and for one thread."""
+
+    def __init__(
+        self,
+        folders: Folders,
+        config: Callable[[], Config],
+        submitter: Submitter,
+        store: Store,
+    ) -> None:
+        self.folders = folders
+        self.error: VoxError | None = None
+        """Why the last `submit` could not make jobs of all that was in order."""
+        self.jobs: dict[str, Claim] = {}
+        """The claims that are jobs, by id; each file is still in `.work/`."""
+        self.done = 0
+        self.failed = 0
+        self._config = config
+        self._submitter = submitter
+        self._store = store
+        self._submitted = Submitted(folders)
+        self._submitted_count = 0
+        self._outputs: dict[str, str] = {}
+
+    def recover(self) -> list[Claim]:
+        """Take up what a dead daemon left in `.work/`. Returns what never became a job.
+
+        Raises OSError, StorageError.
+        """
+        found = claims(self.folders)
+        tidy_work(self.folders, {claim.id for claim in found})
+        known = self._submitted.ids()
+        new = []
+        for claim in found:
+            job = self._store.find(claim.id)
+            if job is None and claim.id not in known:
+                new.append(claim)
+            else:
+                self._adopt(claim, job)
+        self._submitted.keep(set(self.jobs))
+        self._submitted_count = len(self.jobs)
+        self.finish_ended()
+        return new
+
+    def _adopt(self, claim: Claim, job: Job | None) -> None:
+        self.jobs[claim.id] = claim
+        if job is not None and job.output:
+            self._outputs[claim.id] = job.output
+
+    # -- in --------------------------------------------------------------------------------------
+
+    def room(self) -> int:
+        """How many jobs the queue still takes."""
+        return max(0, int(self._config()["max_queue"]) - self._store.count_live())
+
+    def submit(
+        self, batch: Sequence[tuple[Claim, Signature]]
+    ) -> tuple[list[tuple[Claim, os.stat_result]], list[Claim]]:
+        """Make jobs of claimed files, in order; a file at fault goes to `failed/`, alone.
+
+        Returns those that changed since they had settled, and those that cannot be submitted now
+        through no fault of theirs (see `error`).
+        """
+        self.error = None
+        changed: list[tuple[Claim, os.stat_result]] = []
+        ready: list[_Ready] = []
+        later: list[Claim] = []
+        for claim, settled_as in batch:
+            try:
+                request = self._request(claim, settled_as)
+                # A newer one replaces an older one that is a job already, so no batch has both.
+                if request.replace:
+                    later += self._send(ready)
+                    ready = []
+                ready.append(_Ready(claim, request))
+            except Changed as exc:
+                changed.append((claim, exc.info))
+            except FileNotFoundError:
+                forget_record(self.folders, claim.id)  # Somebody took it out of `.work/`.
+            except (BadInput, NotAvailable) as exc:
+                later += self._fail(claim, exc)
+            except VoxError as exc:
+                self.error = exc
+                later.append(claim)
+            except Exception as exc:
+                log.exception("inbox: %s", shown(claim.name))
+                error = JobFailed(f"{type(exc).__name__}: {exc}", "see: vox daemon logs")
+                later += self._fail(claim, error)
+        return changed, later + self._send(ready)
+
+    def _request(self, claim: Claim, settled_as: Signature) -> Request:
+        text = texts.decode(_read(claim.path, settled_as, int(self._config()["inbox.max_bytes"])))
+        fields, body = header.parse(text)
+        output = fields.pop("output", None)
+        request = Request(
+            text=body,
+            source="inbox",
+            source_name=shown(os.path.join(claim.subfolder, claim.name)),
+            id=claim.id,
+            **fields,
+        )
+        if claim.subfolder:
+            self._choose(request, claim.subfolder)
+        if output is not None:
+            request.output = self._output(claim, output)
+        self._submitter.check(request)
+        return request
+
+    def _choose(self, request: Request, subfolder: str) -> None:
+        """What the subfolder's name picks, where the file's header does not say otherwise."""
+        kind = self._submitter.stands_for(subfolder)
+        if kind == "backend":
+            request.backend = request.backend or subfolder
+        elif kind == "clone":
+            request.voice = request.voice or subfolder
+        else:
+            raise UnknownBackend(f"no backend or cloned voice is called {shown(subfolder)!r}")
+
+    def _output(self, claim: Claim, output: str) -> str:
+        """The path in `done/` to write to: one that does not exist and no other job writes to."""
+        done = self.folders.done
+        path = os.path.normpath(os.path.join(done, output))
+        folder, name = os.path.split(path)
+        real_done = os.path.realpath(done)
+        try:
+            inside = path.startswith(done + os.sep) and not output.endswith("/")
+            if inside and f"{os.path.realpath(folder)}{os.sep}".startswith(real_done + os.sep):
+                os.makedirs(folder, mode=0o700, exist_ok=True)
+                path = os.path.join(folder, free_name(folder, name, self._is_taken))
+                self._outputs[claim.id] = path
+                return path
+        except (OSError, ValueError) as exc:
+            raise BadOutput(f"output {output!r} cannot be written: {exc}") from exc
+        raise BadOutput(f"output {output!r} is not inside the inbox's done/", "give a plain file name")
+
+    def _is_taken(self, path: str) -> bool:
+        return path in self._outputs.values()
+
+    def _send(self, ready: Sequence[_Ready]) -> list[Claim]:
+        """Make jobs of all, or say which are to be tried again."""
+        if not ready:
+            return []
+        try:
+            self._submitter.submit_many([each.request for each in ready])
+        except (BadInput, NotAvailable) as exc:
+            # Something has changed since each was checked.
+            if len(ready) == 1:
+                return self._fail(ready[0].claim, exc)
+            return [claim for each in ready for claim in self._send([each])]
+        except VoxError as exc:
+            self.error = exc
+            sent = [each for each in ready if self._is_job(each.claim)]
+        else:
+            sent = list(ready)
+        self._note_submitted([each.claim for each in sent])
+        return [each.claim for each in ready if each.claim.id not in self.jobs]
+
+    def _is_job(self, claim: Claim) -> bool:
+        """True if it became a job although submitting it failed halfway."""
+        with contextlib.suppress(VoxError):
+            return self._store.find(claim.id) is not None
+        return False
+
+    def _note_submitted(self, sent: Sequence[Claim]) -> None:
+        if not sent:
+            return
+        self.jobs.update((claim.id, claim) for claim in sent)
+        self._submitted_count += len(sent)
+        try:
+            self._submitted.add([claim.id for claim in sent])
+        except OSError as exc:
+            log.warning("inbox: cannot note what became a job: %s", exc)
+
+    # -- out -------------------------------------------------------------------------------------
+
+    def finish_ended(self) -> None:
+        """Move out of `.work/` each file whose job has ended. Raises StorageError."""
+        live = self._store.live_ids() if self.jobs else set()
+        for job_id in [job_id for job_id in self.jobs if job_id not in live]:
+            self.finish(job_id)
+        if not self.jobs and self._submitted_count > _COMPACT_AT:
+            self._submitted_count = 0
+            with contextlib.suppress(OSError):
+                self._submitted.keep(set())
+
+    def finish(self, job_id: str) -> None:
+        """Move the file of a job that has ended out of `.work/`; others are left alone."""
+        claim = self.jobs.get(job_id)
+        if claim is None:
+            return
+        job = self._store.find(job_id)
+        if job is not None and job.is_live:
+            return
+        try:
+            # One that is in no table any more was spoken, or its end seen, and then cleared.
+            if job is None or job.state == "done":
+                _move(claim, self.folders.done)
+                self.done += 1
+            else:
+                reason = job.error or job.state
+                if job.state == "cancelled":
+                    reason = "it was " + reason
+                _move_to_failed(self.folders, claim, reason, job_id)
+                self.failed += 1
+        except FileNotFoundError:
+            log.warning("inbox: %s was taken out of .work", shown(claim.name))
+        except OSError as exc:
+            log.error("inbox: cannot move %s: %s", shown(claim.name), exc)
+            return  # The next scan tries again.
+        self._forget(claim)
+
+    def _fail(self, claim: Claim, error: VoxError) -> list[Claim]:
+        """The file cannot become a job: to `failed/`, with the reason. Returns it if that fails."""
+        log.info("inbox: %s failed: %s", shown(claim.name), error.line)
+        try:
+            _move_to_failed(self.folders, claim, error.line)
+        except OSError as exc:
+            self.error = cannot_write(self.folders.failed, exc)
+            return [claim]
+        self.failed += 1
+        self._forget(claim)
+        return []
+
+    def put_back(self, claim: Claim) -> None:
+        """What was claimed turned out to be no regular file: back into the inbox. Raises OSError."""
+        move_in(claim.path, os.path.join(self.folders.root, claim.subfolder), claim.name)
+        self._forget(claim)
+
+    def recount(self) -> None:
+        """Count anew what is in `done/` and `failed/`, for users move files. Raises StorageError."""
+        self.done, self.failed = count_done(self.folders), len(failed_files(self.folders))
+
+    def _forget(self, claim: Claim) -> None:
+        self.jobs.pop(claim.id, None)
+        self._outputs.pop(claim.id, None)
+        forget_record(self.folders, claim.id)
+
+
+def _read(path: str, settled_as: Signature, max_bytes: int) -> bytes:
+    """The whole file, if it is what had settled. Raises Changed, BadInput, FileNotFoundError."""
+    before = os.lstat(path)
+    if not stat.S_ISREG(before.st_mode) or signature(before) != settled_as:
+        raise Changed(before)
+    if before.st_size > max_bytes:
+        raise TextTooLong(
+            f"the file has {before.st_size:,} bytes; {max_bytes:,} are the limit",
+            "split it into several, or raise it: vox config set inbox.max_bytes N",
+        )
+    try:
+        # Neither a link nor a pipe that came in its place is followed or waited for.
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(fd, "rb") as file:
+            data = file.read(max_bytes + 1)
+            after = os.fstat(fd)
+    except FileNotFoundError:
+        raise
+    except OSError as exc:
+        raise BadInput(f"the file cannot be read: {exc.strerror}", "mend its permissions") from exc
+    if signature(after) != settled_as or len(data) != settled_as[2]:
+        raise Changed(after)
+    return data
+
+
+def _move(claim: Claim, folder: str) -> None:
+    folder = os.path.join(folder, claim.subfolder)
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    move_in(claim.path, folder, claim.name)
+
+
+def _move_to_failed(folders: Folders, claim: Claim, reason: str, job_id: str | None = None) -> None:
+    """The note goes first: a crash in between leaves the file where it is found again."""
+    folder = os.path.join(folders.failed, claim.subfolder)
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    os.lstat(claim.path)
+    note = _note(claim, reason, job_id)
+
+    def write_note(name: str) -> bool:
+        note_path = os.path.join(folder, note_name(name))
+        if os.path.lexists(os.path.join(folder, note_name(note_name(name)))):
+            return False  # A user's own file of that name, with a note of its own.
+        write_durably(note_path, note)
+        return True
+
+    move_in(claim.path, folder, claim.name, write_note)
+
+
+def _note(claim: Claim, reason: str, job_id: str | None) -> bytes:
+    what, _, hint = reason.partition("; ")
+    lines = [f"{shown(claim.name)} was not spoken.", "", f"Why: {what}"]
+    if hint:
+        lines.append(f"What to do: {hint}")
+    if job_id:
+        lines.append(f"More: vox history show {job_id}")
+    lines += ["", "Then move the file back into the inbox, or run: vox inbox retry", ""]
+    return "\n".join(lines).encode()

@@ -1,0 +1,113 @@
+"""What can be told of the inbox, and done to it, by looking at the folder alone: no daemon needed.
+
+Imports nothing of the queue, so that a command line may use it; the watcher uses it too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from typing import Any
+
+from ..config import Config
+from ..errors import StorageError
+from ..paths import Paths, cannot_write
+from .folders import RESERVED, Folders, inbox_dir, is_note, move_in, note_name, shown
+from .ready import is_wanted
+
+__all__ = ["inbox_dir", "retry", "status"]
+
+
+def status(paths: Paths, config: Config) -> dict[str, Any]:
+    """The inbox as its folder shows it; `Watcher.describe` gives the same keys, live.
+
+    `pending` counts what waits in the folder and in its subfolders, whether or not one of these
+    picks a backend or a clone.
+    """
+    folders = Folders(inbox_dir(paths, config))
+    error = None if os.path.isdir(folders.root) else f"there is no folder {folders.root}"
+    return {
+        "folder": folders.root,
+        "enabled": config["inbox.enabled"],
+        "stay": config["inbox.stay"],
+        "watching": "off",
+        "note": None,
+        "pending": count_pending(folders, config["inbox.patterns"]),
+        "working": sum("__" in name for _, name in _files(folders.work)),
+        "done": count_done(folders),
+        "failed": len(failed_files(folders)),
+        "last_scan_at": None,
+        "error": error,
+    }
+
+
+def retry(paths: Paths, config: Config) -> list[str]:
+    """Move all files in `failed/` back into the inbox, each into the subfolder it came from.
+
+    The notes that say why they failed go. Returns the files' names (a path, in a subfolder).
+    Raises StorageError.
+    """
+    folders = Folders(inbox_dir(paths, config))
+    moved = []
+    for subfolder, name in failed_files(folders):
+        source = os.path.join(folders.failed, subfolder, name)
+        target_dir = os.path.join(folders.root, subfolder)
+        try:
+            os.makedirs(target_dir, mode=0o700, exist_ok=True)
+            new_name = move_in(source, target_dir, name)
+        except FileNotFoundError:
+            continue  # Somebody else moved it in the meantime.
+        except OSError as exc:
+            raise cannot_write(target_dir, exc) from exc
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(folders.failed, subfolder, note_name(name)))
+        moved.append(shown(os.path.join(subfolder, new_name)))
+    return moved
+
+
+def count_pending(folders: Folders, patterns: tuple[str, ...]) -> int:
+    """Files that wait in the inbox and its subfolders."""
+    hidden = (".", *RESERVED)
+    return sum(
+        is_wanted(name, patterns)
+        for subfolder, name in _files(folders.root)
+        if not subfolder.startswith(hidden[0]) and subfolder not in RESERVED
+    )
+
+
+def count_done(folders: Folders) -> int:
+    return sum(1 for _ in _files(folders.done))
+
+
+def failed_files(folders: Folders) -> list[tuple[str, str]]:
+    """(subfolder or "", name) of each file in `failed/`, without the notes, by name."""
+    found = sorted(_files(folders.failed))
+    by_subfolder: dict[str, set[str]] = {}
+    for subfolder, name in found:
+        by_subfolder.setdefault(subfolder, set()).add(name)
+    return [(sub, name) for sub, name in found if not is_note(name, by_subfolder[sub])]
+
+
+def _files(folder: str) -> Iterator[tuple[str, str]]:
+    """(subfolder or "", name) of the regular files in a folder and, one level down, below it."""
+    for subfolder, name, mode in _entries(folder, ""):
+        if stat.S_ISDIR(mode):
+            for below in _entries(os.path.join(folder, name), name):
+                if stat.S_ISREG(below[2]):
+                    yield below[:2]
+        elif stat.S_ISREG(mode):
+            yield subfolder, name
+
+
+def _entries(folder: str, subfolder: str) -> Iterator[tuple[str, str, int]]:
+    try:
+        names = os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as exc:
+        raise StorageError(f"cannot read {folder}: {exc.strerror}", "mend its permissions") from exc
+    for name in names:
+        with contextlib.suppress(OSError):
+            yield subfolder, name, os.lstat(os.path.join(folder, name)).st_mode

@@ -1,0 +1,393 @@
+"""The inbox's thread: scans the folder, waits until files have settled, hands them to the intake.
+
+Events are hints, a scan is the truth: at start, after any event, and every `inbox.scan_s` seconds.
+Whatever goes wrong is shown by `describe` and tried again; nothing here ends the thread.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..config import Config
+from ..errors import StorageError, VoxError
+from ..jobs import ENDED, iso, new_id
+from ..paths import Paths
+from ..queue.events import Bus, Event
+from ..queue.store import Store
+from ..queue.submit import Submitter
+from . import status
+from .folders import Claim, Folders, claim, inbox_dir, remove_older, shown
+from .intake import Intake
+from .ready import Seen, Signature, Tracker, is_regular, is_wanted
+from .scan import Scan, scan
+from .watch import Watch
+
+log = logging.getLogger(__name__)
+
+BATCH = 200
+POLL_S = 1.0
+"""Time between two scans where there are no events, and between two looks for a lost folder."""
+HEALTH_S = 5.0
+"""How often the watch itself is looked at; that costs a `stat` per folder."""
+RETRY_S = 5.0
+"""When to try again what failed through no fault of the file."""
+GAP_S = 0.02
+LONGEST_GAP_S = 0.5
+RETENTION_S = 3600.0
+
+
+class Watcher:
+    """`on_activity` is called whenever something new is found in the inbox."""
+
+    def __init__(
+        self,
+        paths: Paths,
+        config: Callable[[], Config],
+        submitter: Submitter,
+        store: Store,
+        bus: Bus,
+        on_activity: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._paths = paths
+        self._config = config
+        self._submitter = submitter
+        self._store = store
+        self._bus = bus
+        self._on_activity = on_activity
+        self._tracker = Tracker()
+        self._claimed: dict[str, Claim] = {}
+        """Claims that are no jobs yet, by path in `.work/`; the tracker has them too."""
+        self._intakes: dict[str, Intake] = {}
+        """One for each folder that was the inbox while we ran."""
+        self._watch = Watch(self._on_hint)
+        self._hints: collections.deque[tuple[str | None, bool]] = collections.deque()
+        self._ended: collections.deque[str] = collections.deque()
+        self._wake = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="inbox", daemon=True)
+        self._unsubscribe: Callable[[], None] = lambda: None
+        self._stopping = False
+        self._scan_now = False
+        self._has_scanned = False
+        self._waits_for_room = False
+        self._missing_since: float | None = None
+        self._next_scan = self._next_retention = self._rearm_at = 0.0
+        self._next_due: float | None = None
+        self._last_scan_at: float | None = None
+        self._error: str | None = None
+        self._note: str | None = None
+        self._failures: list[str] = []
+
+    # -- from any thread -----------------------------------------------------------------------
+
+    def start(self) -> None:
+        self._unsubscribe = self._bus.subscribe(self._on_event)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Take nothing more in. What is claimed and no job yet is taken up by the next daemon."""
+        self._stopping = True
+        self._unsubscribe()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def scan_soon(self) -> None:
+        self._scan_now = True
+        self._wake.set()
+
+    def retry(self) -> list[str]:
+        """Move what failed back into the inbox (see `status.retry`). Raises StorageError."""
+        moved = status.retry(self._paths, self._config())
+        self.scan_soon()
+        return moved
+
+    @property
+    def is_busy(self) -> bool:
+        """Files are there that will soon be jobs: no time to leave.
+
+        Not while an error keeps them from being taken: the next daemon will find them.
+        """
+        if not self._thread.is_alive() or not self._config()["inbox.enabled"]:
+            return False
+        is_about_to_look = not self._has_scanned or bool(self._hints) or self._scan_now
+        return is_about_to_look or (len(self._tracker) > 0 and self._error is None)
+
+    def describe(self) -> dict[str, Any]:
+        """The same keys as `status.status`, live; without a look at the disk or the job table."""
+        config = self._config()
+        is_on = bool(config["inbox.enabled"]) and self._thread.is_alive()
+        intakes = list(self._intakes.values())
+        return {
+            "folder": inbox_dir(self._paths, config),
+            "enabled": config["inbox.enabled"],
+            "stay": config["inbox.stay"],
+            "watching": ("events" if self._watch.is_on else "polling") if is_on else "off",
+            "note": self._note,
+            "pending": len(self._tracker),
+            "working": sum(len(intake.jobs) for intake in intakes),
+            "done": sum(intake.done for intake in intakes),
+            "failed": sum(intake.failed for intake in intakes),
+            "last_scan_at": iso(self._last_scan_at),
+            "error": self._error,
+        }
+
+    def _on_hint(self, path: str | None, is_closed: bool) -> None:
+        if path is None or is_wanted(os.path.basename(path), self._config()["inbox.patterns"]):
+            self._hints.append((path, is_closed))
+            self._wake.set()
+
+    def _on_event(self, event: Event) -> None:
+        if event.name != "state" or event.data.get("state") not in ENDED:
+            return
+        if event.data.get("source") == "inbox":
+            self._ended.append(event.job_id)
+            self._wake.set()
+        elif self._waits_for_room:
+            self._wake.set()
+
+    # -- the thread ------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        wait_s = 0.0
+        while not self._stopping:
+            self._wake.wait(wait_s)
+            self._wake.clear()
+            began = time.monotonic()
+            self._failures = []
+            try:
+                next_at = self._turn(began)
+            except (OSError, VoxError) as exc:
+                self._failures.append(_line(exc))
+                next_at = began + (POLL_S if self._missing_since is not None else RETRY_S)
+            except Exception as exc:
+                log.exception("inbox")
+                self._failures.append(f"{type(exc).__name__}: {exc}; see: vox daemon logs")
+                next_at = began + RETRY_S
+            self._tell_failures()
+            if not self._stopping:
+                # Many events in a row make few scans, however long one takes.
+                time.sleep(min(LONGEST_GAP_S, max(GAP_S, time.monotonic() - began)))
+            wait_s = max(0.0, next_at - time.monotonic())
+        self._watch.close()
+
+    def _tell_failures(self) -> None:
+        error = self._failures[0] if self._failures else None
+        if len(self._failures) > 1:
+            error = f"{error} (and {len(self._failures) - 1} more)"
+        if error != self._error:
+            log.log(*(logging.ERROR, "inbox: %s", error) if error else (logging.INFO, "inbox: mended"))
+        self._error = error
+
+    def _turn(self, now: float) -> float:
+        """Do what there is to do. Returns when (monotonic) to look again, if nothing wakes us."""
+        while self._ended:
+            job_id = self._ended.popleft()
+            for intake in self._intakes.values():
+                intake.finish(job_id)
+        config = self._config()
+        if not config["inbox.enabled"]:
+            self._watch.close()
+            self._hints.clear()
+            self._tracker, self._note, self._has_scanned = Tracker(), None, True
+            return now + POLL_S
+        if self._is_look_due(now):
+            self._look(config, now)
+        times = [self._next_scan, now + HEALTH_S]
+        if self._next_due is not None and not self._waits_for_room:
+            times.append(self._next_due)
+        return min(times)
+
+    def _is_look_due(self, now: float) -> bool:
+        return (
+            bool(self._hints)
+            or self._scan_now
+            or self._waits_for_room
+            or now >= self._next_scan
+            or (self._next_due is not None and now >= self._next_due)
+            or (self._watch.is_on and not self._watch.is_intact())
+        )
+
+    def _look(self, config: Config, now: float) -> None:
+        """Scan, and take what is due."""
+        self._scan_now = False
+        is_regular_scan = now >= self._next_scan
+        intake = self._intake(config, now)
+        if is_regular_scan:
+            intake.finish_ended()
+            intake.recount()
+            self._retain(intake, config, now)
+        found = self._scan(intake, config, now)
+        self._has_scanned = True
+        due, self._next_due = self._tracker.due(config["inbox.settle_s"], now, time.time())
+        self._take(intake, due, found, now)
+        took_s = time.monotonic() - now
+        every_s = config["inbox.scan_s"] if self._watch.is_on else max(POLL_S, 20 * took_s)
+        if is_regular_scan or not self._watch.is_on:
+            self._next_scan = now + every_s
+
+    def _intake(self, config: Config, now: float) -> Intake:
+        """The intake of the present folder, which is made if it is not there.
+
+        A folder that vanishes is given time to come back: whoever makes it anew must not find
+        one of ours in the way. Raises StorageError, OSError.
+        """
+        root = os.path.realpath(inbox_dir(self._paths, config))
+        known = self._intakes.get(root)
+        if known is not None and not os.path.isdir(root):
+            self._missing_since = now if self._missing_since is None else self._missing_since
+            if now - self._missing_since < config["inbox.scan_s"]:
+                raise StorageError(f"there is no folder {root}", "it will be made again soon")
+        folders = known.folders if known else Folders(root)
+        folders.make(is_default=config["inbox.path"] is None)
+        self._missing_since = None
+        if known is not None:
+            return known
+        intake = Intake(folders, self._config, self._submitter, self._store)
+        for each in intake.recover():
+            self._claimed[each.path] = each
+        intake.recount()
+        self._intakes[root] = intake
+        return intake
+
+    def _scan(self, intake: Intake, config: Config, now: float) -> Scan:
+        """See what is there, with a watch on it, and let the tracker know."""
+        closed = self._take_hints()
+        root, patterns = intake.folders.root, config["inbox.patterns"]
+        found = scan(root, patterns, self._means)
+        if self._arm(found, config, now):
+            # What came before the watch was armed gave no event.
+            found = scan(root, patterns, self._means)
+        self._last_scan_at = time.time()
+        for path, each in list(self._claimed.items()):
+            try:
+                found.files[path] = os.lstat(path)
+            except FileNotFoundError:
+                del self._claimed[path]
+                continue
+            if path not in self._tracker:
+                self._tracker.look(path, found.files[path], now, each.name)
+        if self._tracker.update(found.files, closed, now):
+            self._on_activity()
+        return found
+
+    def _take_hints(self) -> set[str]:
+        closed = set()
+        with contextlib.suppress(IndexError):
+            while True:
+                path, is_closed = self._hints.popleft()
+                if path is not None and is_closed:
+                    closed.add(path)
+        return closed
+
+    def _means(self, subfolder: str) -> bool:
+        return self._submitter.stands_for(subfolder) is not None
+
+    def _arm(self, found: Scan, config: Config, now: float) -> bool:
+        """Watch what was scanned; True if anything was watched anew."""
+        if config["inbox.polling"]:
+            self._watch.close()
+            self._note = None
+            return False
+        if now < self._rearm_at:
+            return False
+        try:
+            changed = self._watch.keep(found.watched)
+        except OSError as exc:
+            self._rearm_at = now + config["inbox.scan_s"]
+            note = f"no file system events ({exc.strerror or exc}): looking every {POLL_S:g} s"
+            if note != self._note:
+                log.warning("inbox: %s", note)
+            self._note = note
+            return False
+        self._note = None
+        return changed
+
+    def _take(self, intake: Intake, due: Sequence[Seen], found: Scan, now: float) -> None:
+        """Make jobs of what is due, as far as the queue has room, in batches."""
+        self._waits_for_room = False
+        rest = list(due)
+        while rest and not self._stopping:
+            # An event of a job that ends in between wakes us again.
+            self._waits_for_room = True
+            room = intake.room()
+            if room == 0:
+                return
+            self._waits_for_room = False
+            batch, rest = rest[: min(BATCH, room)], rest[min(BATCH, room) :]
+            claims = [pair for seen in batch if (pair := self._claim(intake, seen, found, now))]
+            changed, later = intake.submit(claims)
+            self._keep_changed(intake, changed, now)
+            submitted = {each.path for each, _ in claims} - {each.path for each, _ in changed}
+            for path in submitted - {each.path for each in later}:
+                self._claimed.pop(path, None)
+                self._tracker.drop(path)
+            self._on_activity()
+            if later and intake.error is not None:
+                self._failures.append(intake.error.line)
+                for each in later:
+                    self._track(each, os.lstat(each.path), now)
+                    self._tracker.postpone(each.path, now + RETRY_S)
+                self._next_due = now + RETRY_S
+                return
+            time.sleep(0)
+
+    def _claim(
+        self, intake: Intake, seen: Seen, found: Scan, now: float
+    ) -> tuple[Claim, Signature] | None:
+        known = self._claimed.get(seen.path)
+        if known is not None:
+            return known, seen.signature
+        try:
+            subfolder = found.subfolders.get(seen.path, "")
+            taken = claim(intake.folders, new_id(), seen.path, subfolder)
+        except FileNotFoundError:
+            self._tracker.drop(seen.path)
+            return None
+        except OSError as exc:
+            name = shown(os.path.basename(seen.path))
+            self._failures.append(f"cannot take {name}: {exc.strerror or exc}")
+            self._tracker.postpone(seen.path, now + RETRY_S)
+            self._next_due = min(self._next_due or now + RETRY_S, now + RETRY_S)
+            return None
+        self._tracker.drop(seen.path)
+        self._claimed[taken.path] = taken
+        return taken, seen.signature
+
+    def _keep_changed(
+        self, intake: Intake, changed: Sequence[tuple[Claim, os.stat_result]], now: float
+    ) -> None:
+        """What is not as it had settled settles anew, in `.work/`; what is no file goes back."""
+        for each, info in changed:
+            if is_regular(info):
+                self._track(each, info, now)
+                self._scan_now = True
+                self._wake.set()
+            else:
+                self._claimed.pop(each.path, None)
+                intake.put_back(each)
+
+    def _track(self, each: Claim, info: os.stat_result, now: float) -> None:
+        self._claimed[each.path] = each
+        self._tracker.look(each.path, info, now, each.name)
+
+    def _retain(self, intake: Intake, config: Config, now: float) -> None:
+        days = config["inbox.keep_done_days"]
+        if days and now >= self._next_retention:
+            self._next_retention = now + RETENTION_S
+            removed = remove_older(intake.folders.done, days)
+            if removed:
+                log.info("inbox: %d files older than %g days removed from done/", removed, days)
+
+
+def _line(exc: OSError | VoxError) -> str:
+    if isinstance(exc, VoxError):
+        return exc.line
+    reason = exc.strerror or str(exc)
+    return f"{shown(os.fsdecode(exc.filename))}: {reason}" if exc.filename else reason
