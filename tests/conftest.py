@@ -15,9 +15,10 @@ from tests.sound import Recorder, SoundServer
 
 @pytest.fixture(autouse=True)
 def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A fresh VOX_HOME, short enough for sockets; no other VOX_ variable reaches the test."""
-    for name in [name for name in os.environ if name.startswith("VOX_")]:
-        monkeypatch.delenv(name)
+    """A fresh VOX_HOME, short enough for sockets; of other VOX_ variables only VOX_TEST_* stay."""
+    for name in list(os.environ):
+        if name.startswith("VOX_") and not name.startswith("VOX_TEST_"):
+            monkeypatch.delenv(name)
     path = tempfile.mkdtemp(prefix="vox-", dir="/tmp")
     monkeypatch.setenv("VOX_HOME", path)
     yield Path(path)
