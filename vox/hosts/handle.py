@@ -279,14 +279,15 @@ class Handle:
 
     def _read_frames(self, stream: IO[bytes]) -> None:
         try:
-            while (frame := protocol.read(stream)) is not None:  # type: ignore[arg-type]
-                self._frames.put(frame)
+            with stream:
+                while (frame := protocol.read(stream)) is not None:  # type: ignore[arg-type]
+                    self._frames.put(frame)
         except (protocol.ProtocolError, OSError, ValueError) as exc:
             self._last_lines.append(f"protocol error: {exc}")
         self._frames.put(None)
 
     def _read_log(self, stream: IO[bytes]) -> None:
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError), stream:
             for raw in stream:
                 line = raw.decode(errors="replace").rstrip()
                 self._last_lines.append(line)

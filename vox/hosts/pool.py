@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
@@ -107,6 +108,7 @@ class Pool:
             for key, known in list(self._hosts.items()):
                 if known is host:
                     host.jobs += 1
+                    host.last_used = time.monotonic()
                     self._needs.put(key, host.rss_mb, host.vram_mb)
                     if not host.is_alive:
                         self._drop(key)

@@ -100,17 +100,14 @@ class Store:
         with self._lock:
             try:
                 self._conn.execute("begin immediate")
-                try:
-                    yield self._conn
-                except BaseException:
-                    self._conn.execute("rollback")
-                    raise
+                yield self._conn
                 self._conn.execute("commit")
             except sqlite3.Error as exc:
-                with contextlib.suppress(sqlite3.Error):
-                    if self._conn.in_transaction:
-                        self._conn.execute("rollback")
                 raise _storage_error(self.path, exc) from exc
+            finally:
+                # A full disk has SQLite roll back by itself.
+                if self._conn.in_transaction:
+                    self._conn.execute("rollback")
 
     def _query(self, sql: str, params: Sequence[Any] = ()) -> list[sqlite3.Row]:
         with self._read_lock:

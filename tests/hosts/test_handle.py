@@ -1,0 +1,193 @@
+"""One host, for real: streaming, cancel, time limits, death, and what libraries print."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from vox.backends.base import Utterance
+from vox.errors import HostCrashed, HostTimeout, LoadFailed, OutOfMemory, SynthesisFailed
+from vox.hosts.handle import Handle
+
+from .conftest import StartHost
+
+
+def say(host: Handle, text: str) -> int:
+    """Synthesize to the end; how many samples came."""
+    return sum(len(chunk.samples) for chunk in host.synthesize(Utterance(text)))
+
+
+def test_a_loaded_host_speaks_again_without_loading(start: StartHost, scripted_dir: Path) -> None:
+    host = start()
+    host.load()
+    assert (host.state, host.device) == ("idle", "cpu")
+    assert say(host, "[say 1s]") == 24_000
+    assert say(host, "[say 0.5s]") == 12_000
+    assert len((scripted_dir / "loads").read_text().splitlines()) == 1
+    assert (host.rss_mb or 0) > 1
+
+
+def test_chunks_are_float32_and_come_while_the_host_still_works(
+    start: StartHost, scripted_dir: Path
+) -> None:
+    host = start()
+    host.load()
+    chunks = host.synthesize(Utterance("[say 0.1s] [until go] [say 0.1s]"))
+    first = next(chunks)
+    assert first.samples.dtype == np.float32 and first.samples.ndim == 1
+    assert first.sample_rate == 24_000
+    (scripted_dir / "go").touch()
+    assert len(list(chunks)) >= 2
+
+
+def test_what_a_library_prints_does_not_corrupt_the_protocol(start: StartHost) -> None:
+    host = start()
+    host.load()
+    assert say(host, "[noise] [say 0.2s] [noise]") == 4_800
+
+
+def test_closing_early_stops_the_host_which_stays_warm(start: StartHost, scripted_dir: Path) -> None:
+    host = start()
+    host.load()
+    chunks = host.synthesize(Utterance("[slow 0.01] [say 600s]"))
+    next(chunks)
+    chunks.close()
+    assert host.state == "idle"
+    assert say(host, "[say 0.1s]") == 2_400
+    assert len((scripted_dir / "loads").read_text().splitlines()) == 1
+
+
+def test_cancel_from_another_thread_ends_the_synthesis(start: StartHost) -> None:
+    host = start()
+    host.load()
+    got = 0
+    for chunk in host.synthesize(Utterance("[slow 0.01] [say 600s]")):
+        got += len(chunk.samples)
+        host.cancel()
+    assert got < 600 * 24_000
+    assert host.is_alive
+
+
+def test_a_host_that_does_not_stop_when_cancelled_is_killed(start: StartHost) -> None:
+    host = start(cancel_s=0.2)
+    host.load()
+    chunks = host.synthesize(Utterance("[say 0.1s] [hang]"))
+    next(chunks)
+    threading.Thread(target=host.cancel).start()
+    with pytest.raises(HostCrashed, match="SIGKILL"):
+        list(chunks)
+    assert not host.is_alive
+
+
+def test_a_hung_synthesis_is_ended_by_the_stall_limit(start: StartHost) -> None:
+    host = start(stall_s=0.3)
+    host.load()
+    with pytest.raises(HostTimeout, match=r"stalled for 0\.3 s"):
+        say(host, "[say 0.1s] [hang]")
+    assert not host.is_alive
+
+
+def test_a_host_that_gives_no_first_chunk_is_ended(start: StartHost) -> None:
+    host = start(first_chunk_s=0.3)
+    host.load()
+    with pytest.raises(HostTimeout, match="gave no sound"):
+        say(host, "[hang]")
+
+
+def test_a_model_that_does_not_load_in_time_is_ended(start: StartHost) -> None:
+    host = start("load-until:never", load_s=0.5)
+    with pytest.raises(HostTimeout, match=r"did not load within 0\.5 s"):
+        host.load()
+    assert not host.is_alive
+
+
+def test_a_crash_is_told_with_the_last_line_that_the_host_printed(start: StartHost) -> None:
+    host = start()
+    host.load()
+    with pytest.raises(HostCrashed, match="status 3: scripted: something terrible happened"):
+        say(host, "[say 0.1s] [crash]")
+
+
+def test_a_host_killed_from_outside_is_told_as_such(start: StartHost) -> None:
+    host = start()
+    host.load()
+    chunks = host.synthesize(Utterance("[slow 0.01] [say 600s]"))
+    next(chunks)
+    os.kill(host.pid, signal.SIGKILL)
+    with pytest.raises(HostCrashed, match="killed by SIGKILL"):
+        list(chunks)
+
+
+def test_a_synthesis_that_fails_leaves_the_host_warm(start: StartHost) -> None:
+    host = start()
+    host.load()
+    with pytest.raises(SynthesisFailed, match="no such phoneme"):
+        say(host, "[fail no such phoneme]")
+    assert say(host, "[say 0.1s]") == 2_400
+
+
+@pytest.mark.parametrize(
+    ("model", "error", "match"),
+    [
+        ("load-fail", LoadFailed, "does not load"),
+        ("load-oom", OutOfMemory, "does not fit"),
+        ("load-crash", HostCrashed, "something terrible"),
+    ],
+)
+def test_failures_to_load_keep_their_kind_and_reason(
+    start: StartHost, model: str, error: type[Exception], match: str
+) -> None:
+    host = start(model)
+    with pytest.raises(error, match=match):
+        host.load()
+    assert not host.is_alive
+
+
+def test_killing_gives_the_memory_back_and_leaves_no_process(start: StartHost) -> None:
+    host = start()
+    host.load()
+    process = psutil.Process(host.pid)
+    host.kill()
+    assert not process.is_running()
+
+
+def test_a_host_ends_by_itself_when_its_daemon_is_killed(scripted_dir: Path) -> None:
+    code = (
+        "import os, sys\n"
+        "from vox.backends.base import Settings, Utterance\n"
+        "from vox.backends.bootstrap import bootstrap_args\n"
+        "from vox.hosts.handle import Handle\n"
+        "host = Handle('scripted', [sys.executable, *bootstrap_args('vox.hosts.host')],\n"
+        "    'scripted_backend:Scripted', Settings('v', 'e'))\n"
+        "host.load()\n"
+        "chunks = host.synthesize(Utterance('[slow 0.01] [say 600s]'))\n"
+        "next(chunks)\n"
+        "print(host.pid, flush=True)\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    daemon = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    host_pid = int(daemon.stdout)
+    deadline = time.monotonic() + 20
+    while psutil.pid_exists(host_pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not psutil.pid_exists(host_pid)
+
+
+def test_idleness_is_counted_from_the_last_use(start: StartHost) -> None:
+    host = start()
+    host.load()
+    chunks = host.synthesize(Utterance("[say 0.1s]"))
+    next(chunks)
+    assert host.idle_s == 0.0
+    list(chunks)
+    before = host.idle_s
+    assert host.idle_s >= before >= 0.0

@@ -1,0 +1,159 @@
+"""The warm pool: what stays, what goes, and that its memory is back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from vox.backends.base import Settings
+from vox.errors import LoadFailed, OutOfMemory
+from vox.hosts.handle import Handle
+from vox.hosts.memory import Needs
+from vox.hosts.pool import HEADROOM_MB, Pool, model_key
+
+from .conftest import StartHost
+
+NO_PROGRESS: Callable[[str, float | None], None] = lambda _text, _fraction: None  # noqa: E731
+
+
+class Machine:
+    """How much memory there is; what is used depends on the hosts that are up."""
+
+    def __init__(self) -> None:
+        self.free_mb: float | None = None
+        self.per_host_mb = 0.0
+        self.pool: Pool | None = None
+
+    def __call__(self, device: str) -> tuple[float | None, float | None]:
+        if self.free_mb is None or self.pool is None:
+            return None, None
+        return self.free_mb - self.per_host_mb * len(self.pool.describe()), None
+
+
+@pytest.fixture
+def machine() -> Machine:
+    return Machine()
+
+
+@pytest.fixture
+def needs(tmp_path: Path) -> Needs:
+    return Needs(str(tmp_path / "cache" / "memory.json"))
+
+
+@pytest.fixture
+def pool(start: StartHost, machine: Machine, needs: Needs) -> Iterator[Pool]:
+    def launch(name: str, settings: Settings, on_progress: object) -> Handle:
+        host = start(settings.model)
+        host.name = name
+        return host
+
+    made = Pool(launch, needs, free_memory=machine)
+    machine.pool = made
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def use(pool: Pool, settings: Settings) -> Callable[..., Handle]:
+    """Acquire and release a host, as a job does."""
+
+    def use(name: str, model: str | None = None) -> Handle:
+        chosen = Settings(settings.voices_dir, settings.env_dir, model=model)
+        host = pool.acquire(name, chosen, NO_PROGRESS)
+        pool.release(host)
+        return host
+
+    return use
+
+
+Use = Callable[..., Handle]
+
+
+def names(pool: Pool) -> list[str]:
+    return [model["backend"] for model in pool.describe()]
+
+
+def test_a_warm_model_is_used_again(pool: Pool, use: Use) -> None:
+    first = use("a")
+    assert use("a") is first
+    assert use("b") is not first
+    assert sorted(names(pool)) == ["a", "b"]
+    assert first.jobs == 2
+
+
+def test_a_dead_host_is_replaced(pool: Pool, use: Use) -> None:
+    first = use("a")
+    first.kill()
+    second = use("a")
+    assert second is not first and second.is_alive
+    assert names(pool) == ["a"]
+
+
+def test_idle_models_are_unloaded_and_their_memory_is_back(pool: Pool, use: Use) -> None:
+    process = psutil.Process(use("a").pid)
+    assert pool.unload(idle_for_s=3600) == []
+    assert process.is_running()
+    assert pool.unload() == ["a"]
+    assert not process.is_running()
+    assert names(pool) == []
+
+
+def test_a_busy_model_and_a_pinned_one_are_not_unloaded(pool: Pool, use: Use, settings: Settings) -> None:
+    use("pinned")
+    pool.keep = ("pinned",)
+    busy = pool.acquire("busy", settings, NO_PROGRESS)
+    assert pool.unload() == []
+    pool.release(busy)
+    assert pool.unload() == ["busy"]
+
+
+def test_room_is_made_by_unloading_the_least_recently_used(
+    pool: Pool, use: Use, machine: Machine, needs: Needs, settings: Settings
+) -> None:
+    for name in ("old", "older", "new"):
+        use(name)
+    use("old")
+    machine.free_mb, machine.per_host_mb = 3000 + HEADROOM_MB, 1000
+    needs.put(model_key("big", settings), ram_mb=1500, vram_mb=None)
+    use("big")
+    assert sorted(names(pool)) == ["big", "old"]
+
+
+def test_a_model_that_fits_evicts_nobody(
+    pool: Pool, use: Use, machine: Machine, needs: Needs, settings: Settings
+) -> None:
+    use("a")
+    machine.free_mb = 100_000
+    needs.put(model_key("big", settings), ram_mb=1500, vram_mb=None)
+    use("big")
+    assert sorted(names(pool)) == ["a", "big"]
+
+
+def test_out_of_memory_unloads_all_others_and_tries_once_more(
+    pool: Pool, use: Use, scripted_dir: Path
+) -> None:
+    use("a")
+    with pytest.raises(OutOfMemory):
+        use("big", model="load-oom")
+    assert names(pool) == []
+    loads = (scripted_dir / "loads").read_text().splitlines()
+    assert [line.split()[1] for line in loads] == ["plain", "load-oom", "load-oom"]
+
+
+def test_a_model_that_does_not_load_leaves_the_others_warm(pool: Pool, use: Use) -> None:
+    use("a")
+    with pytest.raises(LoadFailed):
+        use("broken", model="load-fail")
+    assert names(pool) == ["a"]
+
+
+def test_what_a_model_needed_is_remembered_across_daemons(tmp_path: Path) -> None:
+    path = str(tmp_path / "new" / "memory.json")
+    Needs(path).put("qwen/1.7B/auto", ram_mb=4000.0, vram_mb=None)
+    assert Needs(path).get("qwen/1.7B/auto") == (4000.0, 0.0)
+    assert Needs(path).get("unknown") == (0.0, 0.0)
+    Path(path).write_text("{broken")
+    assert Needs(path).get("qwen/1.7B/auto") == (0.0, 0.0)

@@ -1,0 +1,93 @@
+"""What a start does about the jobs of a daemon that died."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from vox.jobs import Job
+from vox.queue import recovery
+from vox.queue.broker import Broker
+from vox.queue.store import Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store(str(tmp_path / "vox.db"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def broker(store: Store) -> Iterator[Broker]:
+    opened = Broker(store.path)
+    yield opened
+    opened.close()
+
+
+def queued(store: Store, *texts: str) -> list[Job]:
+    return store.add([Job(id="", text=text, backend="x") for text in texts])
+
+
+def die_while_speaking(store: Store, job: Job, heard: int) -> None:
+    store.change(job.id, ("queued",), "speaking")
+    store.note(job.id, heard=heard)
+
+
+def test_an_interrupted_job_is_first_again_and_keeps_how_far_it_was(
+    store: Store, broker: Broker
+) -> None:
+    first, second = queued(store, "first", "second")
+    broker.send([(second.id, 0)])  # Huey dropped the first one's row before it ran it
+    die_while_speaking(store, first, heard=2)
+    (back,) = recovery.recover(store, broker)
+    assert (back.id, back.state, back.heard, back.attempts) == (first.id, "queued", 2, 1)
+    assert broker.pending() == [first.id, second.id]
+
+
+def test_queued_jobs_that_huey_does_not_hold_are_sent_again(store: Store, broker: Broker) -> None:
+    jobs = queued(store, "a", "b", "c")
+    broker.send([(jobs[1].id, 0)])
+    recovery.recover(store, broker)
+    assert broker.pending() == [job.id for job in jobs]
+
+
+def test_three_deaths_without_progress_fail_the_job_with_the_reason(
+    store: Store, broker: Broker
+) -> None:
+    (job,) = queued(store, "deadly")
+    for _ in range(recovery.MAX_ATTEMPTS):
+        die_while_speaking(store, job, heard=0)
+        recovery.recover(store, broker)
+    failed = store.get(job.id)
+    assert (failed.state, failed.exit_code) == ("failed", 1)
+    assert "died 3 times" in (failed.error or "")
+    assert broker.pending() == []
+
+
+def test_progress_starts_the_count_of_attempts_anew(store: Store, broker: Broker) -> None:
+    (job,) = queued(store, "long")
+    for heard in (0, 0, 1, 1, 2, 2):
+        die_while_speaking(store, job, heard=heard)
+        recovery.recover(store, broker)
+    assert store.get(job.id).state == "queued"
+
+
+def test_leaving_in_order_is_no_failed_attempt(store: Store, broker: Broker) -> None:
+    (job,) = queued(store, "long")
+    for _ in range(5):
+        die_while_speaking(store, job, heard=0)
+        back = recovery.give_back(store, job.id)
+        assert back is not None and back.attempts == 0
+
+
+def test_jobs_whose_client_died_between_table_and_huey_are_found(
+    store: Store, broker: Broker
+) -> None:
+    held, stranded = queued(store, "held", "stranded")
+    broker.send([(held.id, 0)])
+    assert recovery.resend_stranded(store, broker) == 1
+    assert broker.pending() == [held.id, stranded.id]
+    assert recovery.resend_stranded(store, broker) == 0

@@ -1,0 +1,240 @@
+"""The job table: durable, compare-and-set, searchable, and never lost to damage."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from vox.errors import AmbiguousId, JobNotLive, StorageError, UnknownJob
+from vox.jobs import Job
+from vox.queue.events import Bus, Event
+from vox.queue.schema import MIGRATIONS, migrate
+from vox.queue.store import Store
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def bus() -> Bus:
+    return Bus()
+
+
+@pytest.fixture
+def store(tmp_path: Path, bus: Bus, clock: Clock) -> Iterator[Store]:
+    opened = Store(str(tmp_path / "vox.db"), bus, clock)
+    yield opened
+    opened.close()
+
+
+def job(text: str = "hello", **fields: object) -> Job:
+    return Job(id="", text=text, backend="hibari", **fields)  # type: ignore[arg-type]
+
+
+def test_a_job_is_found_again_by_another_process_with_every_field(store: Store) -> None:
+    (made,) = store.add([job("Grüße\n☃", voice="heart", speed=1.5, notes=["a", "b"], output="/x.wav")])
+    other = Store(store.path)
+    assert other.get(made.id) == made
+    other.close()
+
+
+def test_ids_are_found_by_their_beginning_unless_ambiguous(store: Store) -> None:
+    store.add([Job(id="abcdef", text="a", backend="x"), Job(id="abcxyz", text="b", backend="x")])
+    assert store.get("abcd").id == "abcdef"
+    assert store.get(" ABCX ").id == "abcxyz"
+    with pytest.raises(AmbiguousId, match="abcdef, abcxyz"):
+        store.get("abc")
+    for unknown in ("zzz", "", "ab%", "a_c"):
+        with pytest.raises(UnknownJob):
+            store.get(unknown)
+
+
+def test_of_many_racing_changes_one_wins(store: Store) -> None:
+    (made,) = store.add([job()])
+    others = [Store(store.path) for _ in range(4)]
+    won: list[str] = []
+    barrier = threading.Barrier(4)
+
+    def race(mine: Store) -> None:
+        barrier.wait()
+        if mine.change(made.id, ("queued",), "preparing") is not None:
+            won.append("me")
+
+    threads = [threading.Thread(target=race, args=(other,)) for other in others]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for other in others:
+        other.close()
+    assert won == ["me"]
+
+
+def test_a_job_that_ended_changes_no_more(store: Store) -> None:
+    (made,) = store.add([job()])
+    assert store.cancel(made.id).state == "cancelled"
+    assert store.change(made.id, ("queued",), "preparing") is None
+    assert store.note(made.id, heard=3) is None
+    with pytest.raises(JobNotLive, match="already cancelled"):
+        store.cancel(made.id)
+
+
+def test_every_change_is_told_once_and_in_order(store: Store, bus: Bus) -> None:
+    heard: list[Event] = []
+    bus.subscribe(heard.append)
+    (made,) = store.add([job()])
+    store.change(made.id, ("queued",), "preparing")
+    store.note(made.id, heard=1)
+    store.change(made.id, ("speaking",), "done")  # it is not speaking: nothing happens
+    store.change(made.id, ("preparing",), "done")
+    assert [(e.name, e.data["state"]) for e in heard] == [
+        ("state", "queued"),
+        ("state", "preparing"),
+        ("progress", "preparing"),
+        ("state", "done"),
+    ]
+
+
+def test_adding_is_all_or_nothing(store: Store) -> None:
+    store.add([Job(id="aaaaaa", text="first", backend="x")])
+    with pytest.raises(StorageError):
+        store.add([job("second"), Job(id="aaaaaa", text="third", backend="x")])
+    assert [found.text for found in store.history()] == ["first"]
+
+
+def test_positions_follow_priority_and_arrival(store: Store) -> None:
+    low, first, second, high = store.add(
+        [job("low", priority=-10), job("1"), job("2"), job("high", priority=10)]
+    )
+    assert [store.position(j) for j in (high, first, second, low)] == [1, 2, 3, 4]
+    assert [j.text for j in store.live()] == ["high", "1", "2", "low"]
+    taken = store.change(high.id, ("queued",), "preparing")
+    assert taken is not None and store.position(taken) == 0
+    assert store.position(first) == 1
+    assert [j.text for j in store.live()] == ["high", "1", "2", "low"]
+
+
+def test_history_is_newest_first_and_searched_literally(store: Store) -> None:
+    store.add([job("100% done"), job("100 apples"), job("Done_and_dusted"), job("ÄPFEL")])
+    assert [j.text for j in store.history(limit=2)] == ["ÄPFEL", "Done_and_dusted"]
+    assert [j.text for j in store.history(search="100%")] == ["100% done"]
+    assert [j.text for j in store.history(search="done_")] == ["Done_and_dusted"]
+    assert store.history(search="nothing of it") == []
+    assert [j.text for j in store.history(states=("queued",), limit=1)] == ["ÄPFEL"]
+
+
+def test_only_ended_jobs_are_cleared_and_only_old_ones(store: Store, clock: Clock) -> None:
+    old, live = store.add([job("old"), job("live")])
+    store.cancel(old.id)
+    clock.now += 100
+    (new,) = store.add([job("new")])
+    store.cancel(new.id)
+    assert store.clear(older_than_s=50) == [old.id]
+    assert store.clear() == [new.id]
+    assert [j.id for j in store.history()] == [live.id]
+
+
+def test_jobs_expire_before_they_are_spoken_but_not_while(store: Store, clock: Clock) -> None:
+    late, spoken, patient = store.add(
+        [job("late", expires_at=clock.now + 5), job("spoken", expires_at=clock.now + 5), job("p")]
+    )
+    store.change(spoken.id, ("queued",), "speaking")
+    assert store.expire() == []
+    clock.now += 10
+    assert [j.id for j in store.expire()] == [late.id]
+    assert store.get(late.id).exit_code == 6
+    assert store.get(patient.id).is_live
+
+
+def test_a_damaged_database_is_moved_aside_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / "vox.db"
+    garbage = b"this is no database" * 500
+    path.write_bytes(garbage)
+    opened = Store(str(path))
+    assert opened.moved_aside is not None
+    assert Path(opened.moved_aside).read_bytes() == garbage
+    opened.add([job()])
+    opened.close()
+
+
+def test_a_damaged_database_is_moved_aside_once_by_many_starters(tmp_path: Path) -> None:
+    path = tmp_path / "vox.db"
+    path.write_bytes(b"no database" * 1000)
+    barrier, stores = threading.Barrier(6), list[Store]()
+
+    def open_it() -> None:
+        barrier.wait()
+        stores.append(Store(str(path)))
+
+    threads = [threading.Thread(target=open_it) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for number, opened in enumerate(stores):
+        opened.add([job(str(number))])
+    assert len(stores[0].history()) == 6
+    assert len(list(tmp_path.glob("vox.db.damaged-*"))) == 1
+    for opened in stores:
+        opened.close()
+
+
+def test_the_database_is_for_this_user_alone(store: Store) -> None:
+    assert Path(store.path).stat().st_mode & 0o777 == 0o600
+
+
+def test_many_processes_may_open_a_new_database_at_once(tmp_path: Path) -> None:
+    barrier, failures = threading.Barrier(8), list[Exception]()
+
+    def open_it() -> None:
+        barrier.wait()
+        try:
+            Store(str(tmp_path / "new" / "vox.db")).close()
+        except Exception as exc:
+            failures.append(exc)
+
+    threads = [threading.Thread(target=open_it) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+def test_an_older_vox_reads_a_table_that_a_newer_one_has_extended(store: Store) -> None:
+    (made,) = store.add([job()])
+    conn = sqlite3.connect(store.path)
+    conn.execute("alter table job add column shade text")
+    conn.commit()
+    conn.close()
+    assert store.get(made.id) == made
+
+
+def test_migrations_are_numbered_and_run_once(tmp_path: Path) -> None:
+    conn = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
+    for _ in range(2):
+        migrate(conn)
+    assert conn.execute("pragma user_version").fetchone() == (len(MIGRATIONS),)
+    conn.close()
+
+
+def test_a_full_disk_is_one_clear_line(store: Store) -> None:
+    store._conn.execute("pragma max_page_count = 40")
+    with pytest.raises(StorageError, match="full") as caught:
+        store.add([job("x" * 1_000_000)])
+    assert "make room" in caught.value.line
+    assert store.history() == []
