@@ -74,6 +74,12 @@ class Catalog:
                 log.info("the voices of %s cannot be listed: %s", name, exc)
         return found
 
+    def describe(self) -> list[dict[str, Any]]:
+        """What every backend can do and how its installation stands (see `listing`)."""
+        from .listing import describe
+
+        return describe(self)
+
     def _voices_of(self, name: str, model: str | None, clones: bool) -> list[Voice]:
         adapter = registry.get(name)
         settings = self.settings_for(name, model)

@@ -9,8 +9,6 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from ..client import Client, NoDaemon
-from ..errors import StorageError
-from ..paths import Paths
 
 Job = dict[str, Any]
 
@@ -107,34 +105,3 @@ def replay(client: Client, job_id: str) -> Job:
         client.start_daemon(wait=True)
         made = client.call("POST", target)
     return made
-
-
-def database_damage(paths: Paths) -> str | None:
-    """What is wrong with `vox.db`, None if nothing is (or it is not there yet)."""
-    import os
-    import sqlite3
-
-    if not os.path.exists(paths.db_path):
-        return None
-    try:
-        connection = sqlite3.connect(f"file:{quote(paths.db_path)}?mode=ro", uri=True, timeout=10.0)
-        try:
-            found = connection.execute("pragma quick_check(1)").fetchone()[0]
-        finally:
-            connection.close()
-    except sqlite3.Error as exc:
-        return str(exc)
-    return None if found == "ok" else str(found)
-
-
-def moved_aside(paths: Paths) -> list[str]:
-    """Damaged databases that were moved aside. Raises StorageError."""
-    import os
-
-    try:
-        names = os.listdir(paths.data_dir)
-    except FileNotFoundError:
-        return []
-    except OSError as exc:
-        raise StorageError(f"cannot read {paths.data_dir}: {exc.strerror}") from exc
-    return sorted(name for name in names if name.startswith("vox.db.damaged-"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -79,10 +79,11 @@ def make_and_watch(
                     return conclude(job.job, manner)
                 job_id = job["id"]
                 if manner.is_async:
-                    _tell_notes(job, manner)
+                    tell_notes(job, manner)
                     say_json(job) if manner.as_json else say(job["id"])
                     return 0
-                return watch(client, job, manner)
+                tell_notes(job, manner)
+                return conclude(watch(client, job, manner), manner, told=job["notes"])
             except (KeyboardInterrupt, Terminated) as exc:
                 cancelled = cancel(client, job_id) if job_id else None
                 if manner.as_json and cancelled:
@@ -90,6 +91,18 @@ def make_and_watch(
                 return exc.exit_code if isinstance(exc, Terminated) else 130
     except Terminated as exc:
         return exc.exit_code
+
+
+def spoken(client: Client, request: Request, manner: Manner) -> Job:
+    """The request's job once it has ended, whatever became of it."""
+    request.id = new_id()
+    try:
+        with signals():
+            job = _submit(client, request, manner)
+            return job.job if isinstance(job, Ended) else watch(client, job, manner)
+    except (KeyboardInterrupt, Terminated):
+        cancel(client, request.id)
+        raise KeyboardInterrupt from None
 
 
 class Ended(NamedTuple):
@@ -144,24 +157,20 @@ def _start_passing_daemon(client: Client) -> None:
     spawn_daemon(client.paths, wait=False, extra_args=("--idle-timeout=0",))
 
 
-def watch(client: Client, job: Job, manner: Manner, bind: bool = True) -> int:
-    """Wait until the job has ended; returns the exit code.
+def watch(client: Client, job: Job, manner: Manner) -> Job:
+    """The job once it has ended. It dies with this process, unless a `--timeout` says otherwise.
 
-    `bind`: the job dies with this process, unless a `--timeout` says that it goes on.
+    Raises WaitTimeout; with `as_json` the job as it is then is printed first.
     """
-    job_id = job["id"]
-    _tell_notes(job, manner)
-    bind = bind and manner.timeout_s is None
+    job_id, bind = job["id"], manner.timeout_s is None
     try:
         with watcher(manner) as on_event:
-            ended = client.follow(job_id, on_event, manner.timeout_s, bind)
+            return client.follow(job_id, on_event, manner.timeout_s, bind)
     except WaitTimeout as exc:
         if manner.as_json:
             with contextlib.suppress(NoDaemon, VoxError):
                 say_json(client.call("GET", f"/jobs/{job_id}", timeout_s=CANCEL_TIMEOUT_S))
         raise _timed_out(job_id) from exc
-    new_notes = [note for note in ended["notes"] if note not in job["notes"]]
-    return conclude({**ended, "notes": new_notes}, manner, ended)
 
 
 def _timed_out(job_id: str) -> WaitTimeout:
@@ -180,11 +189,11 @@ def watcher(manner: Manner) -> Iterator[OnEvent]:
         yield progress.on_event
 
 
-def conclude(job: Job, manner: Manner, whole: Job | None = None) -> int:
-    """Say what became of an ended job; returns the exit code. `whole`: the job for `--json`."""
-    _tell_notes(job, manner)
+def conclude(job: Job, manner: Manner, told: Sequence[str] = ()) -> int:
+    """Say what became of an ended job; returns the exit code. `told`: notes that were told."""
+    tell_notes(job, manner, told)
     if manner.as_json:
-        say_json(whole or job)
+        say_json(job)
     if job["exit_code"]:
         complain(what_became_of(job))
     return int(job["exit_code"] or 0)
@@ -204,10 +213,11 @@ def what_became_of(job: Job) -> str:
     return f"{name} {state}: {error}"
 
 
-def _tell_notes(job: Job, manner: Manner) -> None:
+def tell_notes(job: Job, manner: Manner, told: Sequence[str] = ()) -> None:
     if not manner.quiet:
         for note in job["notes"]:
-            tell(f"vox: {note}")
+            if note not in told:
+                tell(f"vox: {note}")
 
 
 def cancel(client: Client, job_id: str) -> Job | None:

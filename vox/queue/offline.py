@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import sqlite3
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 from ..backends.catalog import Catalog
 from ..config import LiveConfig
@@ -23,6 +26,19 @@ def open_store(paths: Paths) -> Iterator[Store]:
         yield store
     finally:
         store.close()
+
+
+def damage(paths: Paths) -> str | None:
+    """What is wrong with `vox.db`, None if nothing is or it is not there yet. Changes nothing."""
+    if not os.path.exists(paths.db_path):
+        return None
+    try:
+        uri = f"file:{quote(paths.db_path)}?mode=ro"
+        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=10.0)) as connection:
+            found = str(connection.execute("pragma quick_check(1)").fetchone()[0])
+    except sqlite3.Error as exc:
+        return str(exc)
+    return None if found == "ok" else found
 
 
 def submit(paths: Paths, request: Request) -> dict[str, Any]:

@@ -1,0 +1,175 @@
+"""`vox backends`: list, install, remove and test."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from typing import Any
+
+import click
+
+from ..client import Client, NoDaemon
+from ..jobs import Request
+from ..paths import Paths, get_paths, make_dir
+from .install_progress import InstallProgress
+from .options import json_option
+from .output import complain, is_terminal, megabytes, say, say_json, table, tell
+from .speaking import Manner, spoken, what_became_of
+from .voices import open_catalog
+
+TEST_TEXT = "This is a test. If you can hear it, everything works."
+
+HEADER = ("backend", "state", "device", "languages", "voices", "can", "disk", "what it is")
+
+
+def _complete_name(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    from ..backends import registry
+
+    return [name for name in registry.names() if name.startswith(incomplete)]
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def backends(ctx: click.Context) -> None:
+    """List, install, remove and test backends. Alone: list."""
+    if ctx.invoked_subcommand is None:
+        _list(as_json=False)
+
+
+@backends.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """List them: what is installed, what each can do."""
+    _list(as_json)
+
+
+def _list(as_json: bool) -> None:
+    paths = get_paths()
+    told = open_catalog(paths).describe()
+    warm = _warm(paths)
+    for each in told:
+        each["warm"] = [model for model in warm if model["backend"] == each["name"]]
+    if as_json:
+        say_json(told)
+    else:
+        table(HEADER, [_row(each) for each in told], numbers=(4,))
+
+
+def _warm(paths: Paths) -> list[dict[str, Any]]:
+    try:
+        models: list[dict[str, Any]] = Client(paths).call("GET", "/health")["loaded_models"]
+    except NoDaemon:
+        return []
+    return models
+
+
+def _row(each: dict[str, Any]) -> list[str]:
+    if each["error"]:
+        return [each["name"], "broken", "", "", "", "", "", each["error"]]
+    can = [name for name in ("clone", "style", "gender") if each[name]]
+    if each["speed"]:
+        can.append(f"speed {each['speed'][0]:g}-{each['speed'][1]:g}")
+    can.append(f"streams by {each['streaming']}")
+    devices = [model["device"] for model in each["warm"] if model["device"]]
+    languages = each["languages"]
+    shown = " ".join(languages[:6]) + (f" +{len(languages) - 6}" if len(languages) > 6 else "")
+    return [
+        each["name"],
+        _state(each),
+        ", ".join(devices) or each["accelerator"] or each["device"],
+        shown or "any",
+        str(each["voices"] or ""),
+        ", ".join(can),
+        megabytes(each["size_mb"]) if each["size_mb"] else "",
+        each["summary"],
+    ]
+
+
+def _state(each: dict[str, Any]) -> str:
+    if each["broken"]:
+        return "half installed"
+    if not each["installed"]:
+        return (
+            f"not installed ({megabytes(each['disk_mb'])})" if each["disk_mb"] else "not installed"
+        )
+    if each["missing"]:
+        return "incomplete"
+    return "warm" if each["warm"] else "outdated" if each["outdated"] else "ready"
+
+
+@backends.command()
+@click.argument("name", shell_complete=_complete_name)
+@click.option(
+    "-v",
+    "--voice",
+    "voices",
+    multiple=True,
+    metavar="VOICE",
+    help="Fetch this voice too (repeatable).",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["cpu", "cuda", "mps"]),
+    help="Build it for this instead of what the machine has.",
+)
+def install(name: str, voices: tuple[str, ...], device: Any) -> int:
+    """Install backend NAME with its weights, then speak a test sentence into a file.
+
+    What an interrupted installation has done is kept.
+    """
+    from ..backends import environments
+
+    paths = get_paths()
+    settings = open_catalog(paths).settings_for(name)
+    with InstallProgress(sys.stderr) as progress:
+        status = environments.install(
+            name, settings, progress.show, accelerator=device, voices=voices
+        )
+    say(f"{name} is installed" + (f" ({megabytes(status.size_mb)})" if status.own else ""))
+    return _test(paths, name)
+
+
+@backends.command()
+@click.argument("name", shell_complete=_complete_name)
+def test(name: str) -> int:
+    """Speak a test sentence into a file, and say how long that took."""
+    paths = get_paths()
+    open_catalog(paths).check_ready(name)
+    return _test(paths, name)
+
+
+def _test(paths: Paths, name: str) -> int:
+    folder = make_dir(paths.cache_dir)
+    with tempfile.TemporaryDirectory(prefix="test-", dir=folder) as temporary:
+        output = os.path.join(temporary, f"{name}.wav")
+        request = Request(text=TEST_TEXT, backend=name, output=output)
+        job = spoken(Client(paths), request, Manner())
+        if job["exit_code"]:
+            complain(f"the test of {name} failed: {what_became_of(job)}")
+            return int(job["exit_code"])
+        kilobytes = os.path.getsize(output) / 1000
+    speech = f"{job['audio_s']:.1f} s of speech, {kilobytes:.0f} kB"
+    say(f"{name} works: {speech}, after {job['wait_s'] or 0.0:.1f} s")
+    return 0
+
+
+@backends.command()
+@click.argument("name", shell_complete=_complete_name)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+def remove(name: str, yes: bool) -> None:
+    """Remove the environment and weights of backend NAME."""
+    from ..backends import environments
+
+    paths = get_paths()
+    settings = open_catalog(paths).settings_for(name)
+    status = environments.status(name, settings)
+    asks = not yes and is_terminal(sys.stdin) and os.path.isdir(settings.env_dir)
+    if asks and not click.confirm(
+        f"Remove {settings.env_dir} ({megabytes(status.size_mb)})?", err=True
+    ):
+        return
+    if environments.remove(name, paths.backends_dir):
+        say(f"{name} removed ({megabytes(status.size_mb)})")
+    else:
+        tell(f"vox: {name} has no environment of its own here")

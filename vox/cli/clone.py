@@ -1,0 +1,72 @@
+"""`vox clone`: voices made from reference audio."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+
+import click
+
+from ..paths import get_paths
+from .options import Number, json_option
+from .output import is_terminal, say, say_json, table, tell
+from .voices import open_catalog
+
+TEXT_HELP = "The words that are said in it; some backends clone better with them."
+
+
+@click.group()
+def clone() -> None:
+    """Voices made from reference audio, for backends that can clone (see: vox backends)."""
+
+
+@clone.command()
+@click.argument("name")
+@click.argument("file")
+@click.option("--text", metavar="T", help=TEXT_HELP)
+@click.option("-l", "--lang", metavar="LANG", help="The language that is spoken in it.")
+def add(name: str, file: str, text: str | None, lang: str | None) -> None:
+    """Make the clone NAME from a sound FILE of 1 to 30 s (5 to 15 are best)."""
+    made = open_catalog(get_paths()).clones.add(name, file, text, lang)
+    say(f"{made.name} made; try: vox -v {made.name} TEXT")
+
+
+@clone.command()
+@click.argument("name")
+@click.option("--seconds", type=Number(1, 30), default=10.0, show_default="10", metavar="S")
+@click.option("--text", metavar="T", help=TEXT_HELP)
+@click.option("-l", "--lang", metavar="LANG", help="The language that you speak.")
+def record(name: str, seconds: float, text: str | None, lang: str | None) -> None:
+    """Make the clone NAME from what you say into the microphone."""
+    from ..backends import clones
+
+    kept = open_catalog(get_paths()).clones
+    kept.check_name(name)
+    tell(f"recording {seconds:g} s, speak now{': ' + text if text else ''} ...")
+    samples, sample_rate = clones.record(seconds)
+    made = kept.add_samples(name, samples, sample_rate, text, lang)
+    say(f"{made.name} made; try: vox -v {made.name} TEXT")
+
+
+@clone.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """List the clones."""
+    found = open_catalog(get_paths()).clones.list()
+    if as_json:
+        say_json([dataclasses.asdict(each) for each in found])
+    elif found or not is_terminal(sys.stdout):
+        rows = [
+            (each.name, each.lang or "", each.audio_path, each.transcript or "") for each in found
+        ]
+        table(("clone", "language", "audio", "text"), rows)
+    else:
+        say("there are no clones; make one: vox clone add NAME FILE")
+
+
+@clone.command()
+@click.argument("name")
+def remove(name: str) -> None:
+    """Remove a clone."""
+    open_catalog(get_paths()).clones.remove(name)
+    say(f"{name} removed")

@@ -1,0 +1,177 @@
+"""`vox doctor`: what vox needs, checked one by one, and what to do where it is not there."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+import click
+
+from .. import __version__
+from ..client import Client, NoDaemon
+from ..config import Config, load
+from ..errors import VoxError
+from ..paths import Paths, get_paths, make_dir
+from . import reach
+from .options import json_option
+from .output import say, say_json
+from .voices import open_catalog
+
+LEAST_DISK_MB = 200
+LATEST_S = 24 * 3600
+
+
+Level = Literal["ok", "note", "fail"]
+
+
+class Finding(NamedTuple):
+    name: str
+    level: Level
+    text: str
+    hint: str = ""
+
+
+Check = Callable[[Paths, Config], Iterator[Finding]]
+
+
+@click.command()
+@json_option
+def doctor(as_json: bool) -> int:
+    """Check that everything vox needs is there. The exit code is 1 if something is not."""
+    paths = get_paths()
+    findings: list[Finding] = []
+    for finding in _examine(paths):
+        findings.append(finding)
+        if not as_json:
+            say(_line(finding))
+    if as_json:
+        say_json([finding._asdict() for finding in findings])
+    return 1 if any(finding.level == "fail" for finding in findings) else 0
+
+
+def _line(finding: Finding) -> str:
+    text = f"{finding.level.upper():4}  {finding.name}: {finding.text}"
+    return f"{text}; {finding.hint}" if finding.hint else text
+
+
+def _examine(paths: Paths) -> Iterator[Finding]:
+    yield Finding("python", "ok", f"{platform.python_version()}, vox {__version__}")
+    try:
+        config = load(paths.config_path)
+        yield Finding("settings", "ok", paths.config_path)
+    except VoxError as exc:
+        yield Finding("settings", "fail", exc.message, exc.hint)
+        config = load(os.devnull, {})
+    for check in (_folders, _database, _sound, _espeak, _backend, _daemon, _failures):
+        try:
+            yield from check(paths, config)
+        except VoxError as exc:
+            yield Finding(check.__name__.strip("_"), "fail", exc.message, exc.hint)
+
+
+def _folders(paths: Paths, _config: Config) -> Iterator[Finding]:
+    folders = dict.fromkeys(
+        (paths.data_dir, paths.config_dir, paths.cache_dir, paths.runtime_dir, paths.log_dir)
+    )
+    for folder in folders:
+        try:
+            make_dir(folder)
+            with tempfile.TemporaryFile(dir=folder) as file:
+                file.write(b"x")
+        except VoxError as exc:
+            yield Finding("folder", "fail", exc.message, exc.hint)
+            continue
+        except OSError as exc:
+            yield Finding(
+                "folder", "fail", f"cannot write {folder}: {exc.strerror}", "mend its permissions"
+            )
+            continue
+        free_mb = shutil.disk_usage(folder).free / 1e6
+        text = f"{folder}, {free_mb / 1000:.1f} GB free"
+        if free_mb < LEAST_DISK_MB:
+            yield Finding("folder", "fail", text, "make room, or see: vox history clear")
+        else:
+            yield Finding("folder", "ok", text)
+
+
+def _database(paths: Paths, _config: Config) -> Iterator[Finding]:
+    from ..queue import offline
+
+    damage = offline.damage(paths)
+    if damage:
+        hint = "the next start of the daemon moves it aside"
+        yield Finding("queue", "fail", f"{paths.db_path}: {damage}", hint)
+    else:
+        yield Finding("queue", "ok", paths.db_path)
+
+
+def _sound(_paths: Paths, config: Config) -> Iterator[Finding]:
+    from ..audio.device import Loudspeaker
+
+    chosen = config["audio_device"]
+    device = Loudspeaker(int(chosen) if chosen and chosen.isdigit() else chosen)
+    try:
+        device.probe()
+    finally:
+        device.leave()
+    yield Finding("sound", "ok", f"output {chosen or 'of the system'} opens")
+
+
+def _espeak(_paths: Paths, _config: Config) -> Iterator[Finding]:
+    if sys.platform == "darwin" or shutil.which("espeak-ng"):
+        yield Finding("system voice", "ok", "say" if sys.platform == "darwin" else "espeak-ng")
+    else:
+        yield Finding(
+            "system voice",
+            "note",
+            "espeak-ng is not installed: the backend say cannot speak",
+            "run: sudo apt install espeak-ng",
+        )
+
+
+def _backend(paths: Paths, config: Config) -> Iterator[Finding]:
+    catalog = open_catalog(paths)
+    name = catalog.resolve(
+        default_backend=config["backend"],
+        default_voice=config["voice"],
+        default_lang=config["lang"],
+    ).backend
+    catalog.check_ready(name)
+    yield Finding("backend", "ok", f"{name} is installed")
+
+
+def _daemon(paths: Paths, _config: Config) -> Iterator[Finding]:
+    try:
+        health = Client(paths).call("GET", "/health", timeout_s=10.0)
+    except NoDaemon:
+        yield Finding("daemon", "ok", "not running; it starts when something is to be spoken")
+        return
+    if health["version"] != __version__:
+        text = f"PID {health['pid']} is of vox {health['version']}, this is {__version__}"
+        yield Finding("daemon", "fail", text, "run: vox daemon restart")
+    else:
+        yield Finding("daemon", "ok", f"PID {health['pid']}, {health['status']}")
+    inbox = health["inbox"]
+    if inbox.get("error"):
+        yield Finding("inbox", "fail", inbox["error"], "see: vox inbox status")
+
+
+def _failures(paths: Paths, _config: Config) -> Iterator[Finding]:
+    if not os.path.exists(paths.db_path):
+        return
+    failed = reach.history(Client(paths), 1, None, ("failed",))
+    if not failed:
+        return
+    job = failed[0]
+    at = datetime.fromisoformat(job["finished_at"] or job["created_at"])
+    if time.time() - at.timestamp() > LATEST_S:
+        return
+    text = f"job {job['id']} failed at {at.astimezone():%H:%M:%S}: {job['error']}"
+    yield Finding("latest failure", "note", text, f"see: vox history show {job['id']}")

@@ -1,0 +1,65 @@
+"""`vox voices`."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from ..paths import Paths, get_paths
+from .options import json_option
+from .output import is_terminal, say, say_json, table
+
+if TYPE_CHECKING:
+    from ..backends.base import Voice
+    from ..backends.catalog import Catalog
+
+HEADER = ("voice", "backend", "language", "gender", "", "description")
+
+
+def open_catalog(paths: Paths) -> Catalog:
+    """What there is to speak with; files tell, no daemon is needed."""
+    from ..backends.catalog import Catalog
+    from ..config import LiveConfig
+
+    return Catalog(paths, LiveConfig(paths.config_path))
+
+
+@click.command()
+@click.option("-b", "--backend", metavar="NAME", help="Only this backend's.")
+@click.option("-l", "--lang", metavar="LANG", help="Only those that speak it, e.g. en or de-AT.")
+@json_option
+def voices(backend: str | None, lang: str | None, as_json: bool) -> None:
+    """List the voices. With -v a name that is unique needs no -b."""
+    from ..backends.languages import closeness, normalize
+
+    wanted = normalize(lang) if lang else None
+    found = [
+        voice
+        for voice in open_catalog(get_paths()).voices(backend)
+        if wanted is None or voice.lang is None or closeness(voice.lang, wanted)
+    ]
+    if as_json:
+        say_json([dataclasses.asdict(voice) for voice in found])
+    elif found or not is_terminal(sys.stdout):
+        table(HEADER, [_row(voice) for voice in found])
+    else:
+        say("no voice is known for that")
+
+
+def _row(voice: Voice) -> list[str]:
+    marks = [
+        "default" if voice.is_default else "",
+        "clone" if voice.is_clone else "",
+        "" if voice.installed else "not installed",
+    ]
+    return [
+        voice.name,
+        voice.backend,
+        voice.lang or "any",
+        voice.gender or "",
+        ", ".join(filter(None, marks)),
+        voice.description,
+    ]
