@@ -1,4 +1,4 @@
-"""What the backends' tests share: where their environments are, and an ear.
+"""What the backends' tests share: where the backends' own environments are.
 
 A backend that vox's own environment lacks is tested in an environment of its own, if one is named:
 `VOX_TEST_BACKENDS_DIR` is a folder that `vox backends install` filled, `VOX_TEST_ENV_<NAME>` one
@@ -8,44 +8,41 @@ interpreter, and `VOX_TEST_MODEL_<NAME>` a checkpoint to load instead of the usu
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator
 
-import numpy as np
 import pytest
 
-from vox.audio.pcm import resampled, to_pcm16
+from vox.backends import registry
 from vox.backends.base import Settings
+from vox.backends.bootstrap import bootstrap_args
 from vox.backends.environments import interpreter_for
+from vox.hosts.handle import Handle
 
-Hear = Callable[..., list[str]]
+Environment = Callable[[str], tuple[str, Settings]]
+
+# Read before the tests' own home clears the variables.
+_NAMED = {name: value for name, value in os.environ.items() if name.startswith("VOX_TEST_")}
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "heavy: needs a backend's own environment")
 
 
-def variable(kind: str, name: str) -> str | None:
-    return os.environ.get(f"VOX_TEST_{kind}_{name.upper().replace('-', '_')}")
-
-
 @pytest.fixture(scope="session")
-def environment(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Callable[[str], tuple[str, Settings]]:
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     """The interpreter and the settings to test a backend with; skips where there is none."""
+    empty = str(tmp_path_factory.mktemp("backends"))
 
     def find(name: str) -> tuple[str, Settings]:
-        backends_dir = os.environ.get("VOX_TEST_BACKENDS_DIR")
-        backends_dir = backends_dir or str(tmp_path_factory.mktemp("backends"))
-        interpreter = variable("ENV", name) or interpreter_for(name, backends_dir)
+        suffix = name.upper().replace("-", "_")
+        backends_dir = _NAMED.get("VOX_TEST_BACKENDS_DIR", empty)
+        interpreter = _NAMED.get(f"VOX_TEST_ENV_{suffix}") or interpreter_for(name, backends_dir)
         if interpreter is None:
             pytest.skip(f"no environment for {name}")
         settings = Settings(
             voices_dir=str(tmp_path_factory.mktemp("voices")),
             env_dir=os.path.join(backends_dir, name),
-            model=variable("MODEL", name),
+            model=_NAMED.get(f"VOX_TEST_MODEL_{suffix}"),
             device="cpu",
         )
         return interpreter, settings
@@ -54,24 +51,19 @@ def environment(
 
 
 @pytest.fixture(scope="session")
-def hear(tmp_path_factory: pytest.TempPathFactory) -> Hear:
-    """Take speech down as words; with `among`, choose which of these sentences was said."""
-    from pocketsphinx import Decoder
+def host(environment: Environment) -> Iterator[Callable[[str], Handle]]:
+    """A backend's host with its model loaded; each is started once."""
+    started: dict[str, Handle] = {}
 
-    def listen(samples: Any, sample_rate: int, among: list[str] | None = None) -> list[str]:
-        options: dict[str, Any] = {"loglevel": "FATAL"}
-        if among:
-            grammar = Path(tmp_path_factory.mktemp("grammar")) / "sentences.jsgf"
-            sentences = " | ".join(among)
-            grammar.write_text(f"#JSGF V1.0;\ngrammar s;\npublic <s> = {sentences} ;\n")
-            options |= {"jsgf": str(grammar), "lm": None}
-        silence = np.zeros(sample_rate // 3, np.float32)
-        padded = np.concatenate([silence, samples, silence]).astype(np.float32)
-        decoder = Decoder(**options)
-        decoder.start_utt()
-        decoder.process_raw(to_pcm16(resampled(padded, sample_rate, 16_000)), full_utt=True)
-        decoder.end_utt()
-        found = decoder.hyp()
-        return found.hypstr.split() if found else []
+    def start(name: str) -> Handle:
+        if name not in started:
+            interpreter, settings = environment(name)
+            command = [interpreter, *bootstrap_args("vox.hosts.host")]
+            handle = Handle(name, command, registry.import_string(name), settings)
+            handle.load()
+            started[name] = handle
+        return started[name]
 
-    return listen
+    yield start
+    for handle in started.values():
+        handle.close()

@@ -46,7 +46,7 @@ class Hibari(Backend):
         name="hibari",
         summary="tiny neural English voice, embedded, the default",
         package="hibari",
-        heavy=False,
+        heavy=True,
         languages=("en",),
         streaming="sentence",
         speed=(0.5, 2.0),

@@ -27,7 +27,7 @@ _RAW_PROGRESS = re.compile(r"Progress (\d+) of (\d+)")
 _DOWNLOADING = re.compile(r"\s*Downloading (?:\S*/)?([^\s/]+)")
 _NO_SPACE = re.compile(r"No space left on device|Errno 28|Disk quota exceeded")
 _OFFLINE = re.compile(
-    r"Could not fetch URL|NewConnectionError|Failed to establish|ConnectTimeout|ReadTimeout"
+    r"problem confirming the ssl|NewConnectionError|Failed to establish|ConnectTimeout|ReadTimeout"
     r"|connection error|NameResolution|Temporary failure in name|ProxyError|Read timed out"
 )
 
@@ -77,7 +77,7 @@ class Pip:
 
     def _works(self) -> bool:
         try:
-            status, _ = self._run([python_in(self.venv_dir), "-m", "pip", "--version"])
+            status, _ = self._run([python_in(self.venv_dir), "-c", "import pip"])
         except OSError:
             return False
         return status == 0
@@ -88,8 +88,8 @@ class Pip:
         pip itself retries for minutes where there is no network; this says so within seconds.
         """
         project = re.split(r"[\s\[<>=!~;@]", requirement, maxsplit=1)[0]
-        # Without -v pip keeps connection errors to itself and says "no matching distribution".
-        quick = ["-v", "--retries", "0", "--timeout", str(_PROBE_TIMEOUT_S)]
+        # Without -vv pip keeps connection errors to itself and says "no matching distribution".
+        quick = ["-vv", "--retries", "0", "--timeout", str(_PROBE_TIMEOUT_S)]
         status, lines = self._pip([*quick, "index", "versions", project])
         if status == 0:
             return
@@ -119,16 +119,20 @@ class Pip:
         """
         if self._version() < _PIP_NEEDED:
             self.progress("updating pip", None)
-            self._checked(["install", "--quiet", "--upgrade", "pip"])
+            self._pip(["install", "--quiet", "--upgrade", "pip"])
         path = os.path.join(self.venv_dir, "requirements.txt")
         with open(path, "w", encoding="utf-8") as file:
             file.write("\n".join(_without_unreachable_indexes(lines)) + "\n")
         self.progress("resolving packages", None)
-        self._checked(["install", "--progress-bar", "raw", "--retries", "3", "-r", path])
+        bar = "raw" if self._version() >= _PIP_NEEDED else "off"
+        self._checked(["install", "--progress-bar", bar, "--retries", "3", "-r", path])
 
     def _version(self) -> tuple[int, ...]:
-        _, lines = self._pip(["--version"])
-        found = re.search(r"pip (\d+)\.(\d+)", " ".join(lines))
+        """Of the environment's pip, from the name of its metadata: asking it takes a second."""
+        pattern = os.path.join(
+            glob.escape(site_packages_in(self.venv_dir) or ""), "pip-*.dist-info"
+        )
+        found = re.search(r"pip-(\d+)\.(\d+)", " ".join(glob.glob(pattern)))
         return tuple(int(part) for part in found.groups()) if found else (0,)
 
     def _checked(self, args: list[str]) -> None:
