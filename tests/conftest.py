@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.running import Vox
 from tests.sound import Recorder, SoundServer
 
 
@@ -55,3 +56,11 @@ def recorder(sound: SoundServer) -> Iterator[Recorder]:
     """Records everything that is heard during the test."""
     with Recorder() as recorder:
         yield recorder
+
+
+@pytest.fixture
+def vox(home: Path) -> Iterator[Vox]:
+    """The command line, with its own home; its daemon is stopped at the end."""
+    command = Vox(home)
+    yield command
+    command.stop()

@@ -1,0 +1,126 @@
+"""Running vox as a user does: its command line in a process of its own, with a home of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vox.client import Client, NoDaemon
+from vox.paths import get_paths
+
+CHECKOUT = Path(__file__).parent.parent
+SCRIPTED_PLUGIN = Path(__file__).parent / "plugins" / "scripted"
+TIMEOUT_S = 120.0
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command answered."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Vox:
+    """The command line, under the environment's VOX_HOME."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.paths = get_paths({"VOX_HOME": str(home)})
+        self.client = Client(self.paths)
+        # With the scripted backend on the path as an installed third party's.
+        path = [str(CHECKOUT), str(SCRIPTED_PLUGIN), os.environ.get("PYTHONPATH", "")]
+        self.environ = {"PYTHONPATH": os.pathsep.join(filter(None, path)), "SCRIPTED_DIR": str(home)}
+
+    @property
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", "vox"]
+
+    def popen(self, *args: str, **options: Any) -> subprocess.Popen[str]:
+        """Start a command; its output is piped unless `options` say otherwise."""
+        environ = {**os.environ, **self.environ, **options.pop("env", {})}
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+        options.setdefault("stdin", subprocess.DEVNULL)
+        return subprocess.Popen([*self.command, *args], env=environ, text=True, **options)
+
+    def __call__(self, *args: str, stdin: str | bytes | None = None, **options: Any) -> Result:
+        """Run a command to its end."""
+        data = stdin.encode() if isinstance(stdin, str) else stdin
+        timeout_s = options.pop("timeout_s", TIMEOUT_S)
+        environ = {**os.environ, **self.environ, **options.pop("env", {})}
+        feed: dict[str, Any] = {"stdin": subprocess.DEVNULL} if data is None else {"input": data}
+        done = subprocess.run(
+            [*self.command, *args],
+            env=environ, capture_output=True, timeout=timeout_s, check=False, **feed, **options,
+        )  # fmt: skip
+        return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def ok(self, *args: str, **options: Any) -> str:
+        """Run a command that must succeed; what it printed."""
+        result = self(*args, **options)
+        assert result.code == 0, f"vox {' '.join(args)}: {result}\n{self.log()}"
+        return result.out.strip()
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.ok("history", "show", job_id, "--json"))
+        return found
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """The history, oldest first."""
+        found: list[dict[str, Any]] = json.loads(self.ok("history", "-n", "100000", "--json"))
+        return found[::-1]
+
+    def until(self, job_id: str, *states: str, timeout_s: float = 60.0) -> dict[str, Any]:
+        """Follow the job over the socket until it is in one of these states."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            with contextlib.suppress(NoDaemon):
+                job: dict[str, Any] = self.client.call("GET", f"/jobs/{job_id}")
+                if job["state"] in states:
+                    return job
+                assert job["exit_code"] is None, job
+            assert time.monotonic() < deadline, f"{job_id} never came to {states}"
+            time.sleep(0.02)
+
+    @property
+    def pid(self) -> int | None:
+        """The PID in the PID file, if there is one."""
+        with contextlib.suppress(OSError):
+            return int(Path(self.paths.pid_path).read_text().split()[0])
+        return None
+
+    def kill_daemon(self) -> None:
+        """kill -9, and wait until its socket is dead."""
+        pid = self.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        while self.client.is_up():
+            time.sleep(0.01)
+
+    def log(self) -> str:
+        with contextlib.suppress(OSError):
+            return Path(self.paths.log_path).read_text(errors="replace")[-4000:]
+        return ""
+
+    def stop(self) -> None:
+        """Stop the daemon now, whatever it does."""
+        with contextlib.suppress(Exception):
+            self.client.call("POST", "/stop", {"now": True}, timeout_s=5)
+        deadline = time.monotonic() + 10
+        while (pid := self.pid) is not None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        if pid is not None:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
