@@ -211,7 +211,8 @@ class Backend(abc.ABC):
 
         The generator is closed when the job is cancelled: it must then stop within a frame or,
         where `info.streaming` is "sentence", as soon as the package lets it. Silence at either
-        end is trimmed by the caller. Raises UnknownVoice, SynthesisFailed, OutOfMemory.
+        end is trimmed by the caller. An empty chunk says no more than that work goes on, so that
+        the caller can close the generator there. Raises UnknownVoice, SynthesisFailed, OutOfMemory.
         """
 
     def vram_mb(self) -> float | None:

@@ -1,4 +1,4 @@
-"""What both Qwen3-TTS adapters share: which checkpoint speaks an utterance, loaded when first needed.
+"""What both Qwen3-TTS adapters share: which checkpoint speaks an utterance, and when it is loaded.
 
 An instance stands for one choice of `-m`. It loads that checkpoint in `load`; another kind of the
 same size (Base when the first clone comes, VoiceDesign for a style without a voice) is loaded
@@ -135,7 +135,9 @@ class QwenBase(Backend):
 
     def _checkpoint(self, kind: Kind) -> Checkpoint:
         own = chosen(self.settings, self.repo_pattern)
-        return own if own.kind == kind else standard(self.settings, kind, own.size, self.repo_pattern)
+        return (
+            own if own.kind == kind else standard(self.settings, kind, own.size, self.repo_pattern)
+        )
 
     def synthesize(self, utterance: Utterance) -> Iterator[Chunk]:
         own_kind = chosen(self.settings, self.repo_pattern).kind

@@ -195,12 +195,14 @@ def _by_language_and_gender(lang: str, gender: str | None) -> str:
     default = _DEFAULTS.get(lang, "Ryan")
     if gender not in ("female", "male") or SPEAKERS[default][1] == gender:
         return default
-    native = (name for name, (spoken, sex, _) in SPEAKERS.items() if (spoken, sex) == (lang, gender))
+    native = (
+        name for name, (spoken, sex, _) in SPEAKERS.items() if (spoken, sex) == (lang, gender)
+    )
     return next(native, _DEFAULT_BY_GENDER["female" if gender == "female" else "male"])
 
 
 def language_name(tag: str | None) -> str:
-    """The models' name of a BCP 47 language; `Auto`, which listens to the text, if they have none."""
+    """The models' name of a BCP 47 language; `Auto`, which goes by the text, if there is none."""
     return LANGUAGES.get(primary(tag), "Auto") if tag else "Auto"
 
 

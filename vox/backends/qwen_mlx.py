@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import wave
 from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -59,7 +57,9 @@ class QwenMlx(QwenBase):
 
     @classmethod
     def requirements(cls, accelerator: Accelerator) -> tuple[str, ...]:
-        return (*cls.info.requirements, "mlx[cpu]") if accelerator == "cpu" else cls.info.requirements
+        return (
+            (*cls.info.requirements, "mlx[cpu]") if accelerator == "cpu" else cls.info.requirements
+        )
 
     @classmethod
     def disk_mb(cls, accelerator: Accelerator) -> int:
@@ -103,8 +103,8 @@ class QwenMlx(QwenBase):
         # Base has no voice of its own to warm up with.
         if kind != "Base":
             utterance = Utterance(WARM_UP_TEXT, lang="en")
-            for _ in self._speak(model, kind, utterance, WARM_UP_FRAMES):
-                pass
+            with contextlib.closing(self._speak(model, kind, utterance, WARM_UP_FRAMES)) as audio:
+                next(audio)
 
     def _speak(
         self, model: Any, kind: Kind, utterance: Utterance, frames: int
@@ -124,12 +124,11 @@ class QwenMlx(QwenBase):
         with contextlib.closing(results):
             try:
                 for result in results:
-                    samples = np.array(result.audio, dtype=np.float32)
-                    made += len(samples)
-                    yield samples
+                    made += result.token_count
+                    yield np.array(result.audio, dtype=np.float32)
             except RuntimeError as exc:
                 raise _memory_ran_out(exc) or exc from exc
-        if made >= round(frames * FRAME_S * model.sample_rate):
+        if made >= frames:
             log.warning("cut off after %d frames: no end in %r", frames, utterance.text[:60])
 
     def _forget_models(self) -> None:
@@ -167,12 +166,12 @@ def _manner(model: Any, kind: Kind, utterance: Utterance) -> dict[str, Any]:
 
 def _check_recording(name: str, path: str) -> None:
     try:
-        with wave.open(path):
+        with open(path, "rb"):
             pass
-    except (OSError, EOFError, wave.Error) as exc:
-        what = "cannot be read" if isinstance(exc, OSError) else "is no WAV file"
+    except OSError as exc:
         raise UnknownVoice(
-            f"the recording of the clone {name!r} {what}: {exc}", "see: vox clone list"
+            f"the recording of the clone {name!r} cannot be read: {exc.strerror}",
+            "see: vox clone list",
         ) from exc
 
 

@@ -124,7 +124,7 @@ class QwenNative(QwenBase):
     def _warm_up(self, model: Any, kind: Kind) -> None:
         generate: Callable[..., object]
         if kind == "Base":
-            # Also what compiles numba's loops for the first clone, 16 s in a new environment.
+            # The first clone costs a new environment 16 s (librosa compiles): better spent here.
             import numpy as np
 
             noise = np.random.default_rng(0).normal(0, 0.01, SAMPLE_RATE).astype(np.float32)

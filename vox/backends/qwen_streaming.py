@@ -149,7 +149,7 @@ class _Generation:
             self._run(generate)
         except _Cancelled:
             self.out.put(None)
-        except BaseException as exc:  # noqa: BLE001 - `stream` raises it again
+        except BaseException as exc:
             self.out.put(exc)
         else:
             self.out.put(None)
@@ -202,10 +202,11 @@ def stream(
 ) -> Generator[Samples, None, None]:
     """Yield the audio of `generate()` while it runs, float32 mono in [-1, 1].
 
-    `model` is the `Qwen3TTSForConditionalGeneration` that it generates with; `after` is the
-    state behind what the audio follows on, a clone's recording (see `state_after`). An empty array comes
-    after each frame that completes no block, so that the caller can close the generator there:
-    it returns when generation has ended, a frame later at the most. Raises what `generate` raises.
+    `model` is the `Qwen3TTSForConditionalGeneration` that it generates with; `after` is the state
+    behind what the audio follows on, a clone's recording (see `state_after`). An empty array
+    comes after each frame that completes no block, so that the caller can close the generator
+    there: that returns when generation has ended, a frame later at the most. Raises what
+    `generate` raises.
     """
     generation = _Generation(model, after, longest_block)
     thread = threading.Thread(target=generation.run, args=(generate,), name="qwen", daemon=True)
