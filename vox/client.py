@@ -11,7 +11,6 @@ import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote
 
 from . import __version__, http1
 from .errors import DaemonUnavailable, VoxError, WaitTimeout, from_dict
@@ -127,6 +126,7 @@ class Client:
     ) -> dict[str, Any]:
         """Wait until the job has ended; returns it as JSON. Starts a daemon if none is up.
 
+        `job_id`: the whole id, as a job's JSON has it (typed ones may hold anything).
         `bind`: should this process die, the daemon cancels the job. Raises WaitTimeout,
         DaemonUnavailable (also when the daemon was told to leave), UnknownJob.
         """
@@ -145,7 +145,7 @@ class Client:
     def _follow_once(
         self, job_id: str, on_event: OnEvent, deadline: float | None, bind: bool
     ) -> dict[str, Any]:
-        target = f"/jobs/{quote(job_id)}/events" + ("?bind=true" if bind else "")
+        target = f"/jobs/{job_id}/events" + ("?bind=true" if bind else "")
         try:
             answer = http1.request(
                 self.paths.socket_path, "GET", target, timeout_s=_left(deadline, job_id)

@@ -7,11 +7,9 @@ nothing here needs more.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -87,6 +85,8 @@ class Paths:
         path = os.path.join(self.runtime_dir, "vox.sock")
         if len(os.fsencode(path)) <= SOCKET_PATH_MAX:
             return path
+        import hashlib
+
         digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
         return f"/tmp/vox-{os.getuid()}-{digest}/vox.sock"
 
@@ -108,6 +108,8 @@ def get_paths(environ: Mapping[str, str] = os.environ) -> Paths:
     dirs = platformdirs.PlatformDirs("vox", appauthor=False)
     runtime_dir = dirs.user_runtime_dir
     if not os.path.isdir(os.path.dirname(runtime_dir)):
+        import tempfile
+
         runtime_dir = os.path.join(tempfile.gettempdir(), f"vox-{os.getuid()}")
     return Paths(
         config_dir=dirs.user_config_dir,
