@@ -66,13 +66,17 @@ class SoundServer:
         # An idle null sink renders two seconds ahead, and what is played then is heard that late.
         # With somebody listening closely it does not; no sound card has that habit.
         self._keeper = subprocess.Popen(
-            ["parec", *_parec_options()], env={**os.environ, **self.environ}, stdout=subprocess.DEVNULL
+            ["parec", *_parec_options()],
+            env={**os.environ, **self.environ},
+            stdout=subprocess.DEVNULL,
         )
         self._wait(lambda: self.latency_s() < 0.05)
 
     def latency_s(self) -> float:
         """How much of the future the sink has rendered already."""
-        found = re.search(rb"Latency: (\d+) usec, configured (\d+) usec", self._pactl("list", "sinks").stdout)
+        found = re.search(
+            rb"Latency: (\d+) usec, configured (\d+) usec", self._pactl("list", "sinks").stdout
+        )
         return max(int(found[1]), int(found[2])) / 1e6 if found else 99.0
 
     def _pactl(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
@@ -97,7 +101,14 @@ class SoundServer:
 
 
 def _parec_options() -> list[str]:
-    return ["-d", f"{SINK}.monitor", f"--rate={RATE}", "--channels=1", "--format=s16le", "--latency-msec=5"]
+    return [
+        "-d",
+        f"{SINK}.monitor",
+        f"--rate={RATE}",
+        "--channels=1",
+        "--format=s16le",
+        "--latency-msec=5",
+    ]
 
 
 @dataclass(frozen=True)
@@ -115,7 +126,9 @@ class Recording:
     def after(self, at: float) -> Recording:
         """Only what was heard after that `time.monotonic()`."""
         skip = max(0, round((at - self.started_at) * self.sample_rate))
-        return Recording(self.samples[skip:], self.sample_rate, self.started_at + skip / self.sample_rate)
+        return Recording(
+            self.samples[skip:], self.sample_rate, self.started_at + skip / self.sample_rate
+        )
 
 
 class Recorder:
@@ -135,7 +148,10 @@ class Recorder:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._process.terminate()
         self._process.wait()
@@ -167,7 +183,8 @@ class Recorder:
         """What was heard so far."""
         with self._changed:
             samples = np.concatenate([np.zeros(0, np.int16), *self._blocks])
-            return Recording(samples.astype(np.float32) / 32768, RATE, self._started_at)
+            floats = samples.astype(np.float32) / np.float32(32768)
+            return Recording(floats, RATE, self._started_at)
 
     def stop(self) -> Recording:
         """Everything that was heard until now."""
@@ -176,7 +193,7 @@ class Recorder:
         return self.recording()
 
     def wait_for_sound(self, timeout_s: float = 30.0, since: float | None = None) -> float:
-        """Block until something is heard (after `since`, else from now on); its `time.monotonic()`."""
+        """Block until something is heard (after `since`, else now); its `time.monotonic()`."""
         since = time.monotonic() if since is None else since
         with self._changed:
             seen = len(self._blocks)
@@ -214,7 +231,7 @@ class Recorder:
 
 
 def segments_of_sound(recording: Recording, gap_s: float = 0.1) -> list[tuple[float, float]]:
-    """From when to when (seconds from its beginning) sound was heard; silences under `gap_s` count."""
+    """From when to when (seconds from its beginning) it sounds; silences under `gap_s` count."""
     loud = np.flatnonzero(np.abs(recording.samples) > AUDIBLE)
     if not len(loud):
         return []
@@ -222,7 +239,10 @@ def segments_of_sound(recording: Recording, gap_s: float = 0.1) -> list[tuple[fl
     starts = [loud[0], *loud[breaks + 1]]
     ends = [*loud[breaks], loud[-1]]
     rate = recording.sample_rate
-    return [(float(start / rate), float((end + 1) / rate)) for start, end in zip(starts, ends, strict=True)]
+    return [
+        (float(start / rate), float((end + 1) / rate))
+        for start, end in zip(starts, ends, strict=True)
+    ]
 
 
 def first_sound_s(recording: Recording, since: float | None = None) -> float:
@@ -242,7 +262,7 @@ def read_audio(path: str | Path) -> Recording:
 
 def recognise(recording: Recording, gap_s: float = 0.2) -> list[str]:
     """The words that an English recogniser hears, sentence by sentence."""
-    from pocketsphinx import Decoder
+    from pocketsphinx import Decoder  # type: ignore[import-untyped]  # no stubs
 
     decoder = Decoder(samprate=16_000, loglevel="FATAL")
     words: list[str] = []

@@ -20,7 +20,7 @@ LIMIT_CHARS = 1_000_000
 MAX_CHARS = 400
 FIRST_MAX_CHARS = 90
 
-_SHORT_BYTES = 14
+_SHORT_BYTES = 10
 """Anything shorter is joined to its neighbour: voices stumble over fragments such as "Yes."."""
 _WINDOW_CHARS = 1_000
 """sentencex 1.0 takes time that grows with the square of a paragraph that is not ASCII."""
@@ -66,7 +66,8 @@ def decode(data: bytes) -> str:
         return data.decode(encoding)
     except UnicodeDecodeError as exc:
         raise BadInput(
-            f"the text is not valid {exc.encoding.upper()}: byte {exc.start + 1} is 0x{data[exc.start]:02x}",
+            f"the text is not valid {exc.encoding.upper()}: "
+            f"byte {exc.start + 1} is 0x{data[exc.start]:02x}",
             "convert it: iconv -f LATIN1 -t UTF-8 FILE",
         ) from exc
 
@@ -78,7 +79,8 @@ def clean(text: str, limit: int = LIMIT_CHARS) -> str:
     """
     if len(text) > limit:
         raise TextTooLong(
-            f"the text has {len(text):,} characters; {limit:,} are the limit", "split it into several"
+            f"the text has {len(text):,} characters; {limit:,} are the limit",
+            "split it into several",
         )
     if "\0" in text:
         raise BadInput("the text has NUL bytes: it looks like binary", "give plain text")
@@ -104,8 +106,8 @@ def split(
     """Cut a text into utterances: sentences, none longer than `max_chars`.
 
     The first is cut short, after a clause, where the first sentence is longer than `first_max`, so
-    that the first sound comes early. `lang` is a BCP 47 tag. Every speakable character is in exactly
-    one piece, in order; the same arguments give the same pieces.
+    that the first sound comes early. `lang` is a BCP 47 tag. Every speakable character is in
+    exactly one piece, in order; the same arguments give the same pieces.
     """
     spans: list[tuple[int, int]] = []
     for start, end in _blocks(text):
@@ -156,8 +158,11 @@ def _sentences(text: str, start: int, end: int, lang: str | None) -> Iterator[tu
             ends.append(ends[-1] + len(sentence))
         if ends[-1] != window_end:
             ends = [start, window_end]
-        if window_end < end and len(ends) > 2:
-            ends.pop()  # the window may have cut it off
+        if window_end < end:  # the window may have cut the last one off
+            if len(ends) > 2:
+                ends.pop()
+            else:
+                ends[-1] = _cut_at(text, start, window_end)
         for sentence_start, sentence_end in itertools.pairwise(ends):
             yield from _trimmed(text, sentence_start, sentence_end)
         start = ends[-1]
@@ -174,11 +179,12 @@ def _cut_long(
     text: str, spans: Iterable[tuple[int, int]], max_chars: int
 ) -> Iterator[tuple[int, int]]:
     for start, end in spans:
-        while end - start > max_chars:
-            cut = _cut_at(text, start, start + max_chars)
-            yield from _trimmed(text, start, cut)
-            start = cut
-        yield from _trimmed(text, start, end)
+        at = start
+        while end - at > max_chars:
+            cut = _cut_at(text, at, at + max_chars)
+            yield from _trimmed(text, at, cut)
+            at = cut
+        yield from _trimmed(text, at, end)
 
 
 def _cut_at(text: str, start: int, limit: int) -> int:
@@ -193,7 +199,8 @@ def _cut_at(text: str, start: int, limit: int) -> int:
         if text[at].isspace():
             return at
     for at in range(limit, half, -1):
-        if not (unicodedata.combining(text[at]) or text[at] in "\u200d\ufe0f" or text[at - 1] == "\u200d"):
+        is_joined = text[at] in "\u200d\ufe0f" or text[at - 1] == "\u200d"
+        if not (is_joined or unicodedata.combining(text[at])):
             return at
     return limit
 
@@ -201,13 +208,15 @@ def _cut_at(text: str, start: int, limit: int) -> int:
 def _joined(text: str, spans: Iterable[tuple[int, int]], max_chars: int) -> list[tuple[int, int]]:
     """Fragments joined to what follows them or, at the block's end, to what precedes them."""
     result: list[tuple[int, int]] = []
-    for start, end in spans:
-        if result and _is_short(text, *result[-1]) and end - result[-1][0] <= max_chars:
-            start = result.pop()[0]
-        result.append((start, end))
-    if len(result) > 1 and _is_short(text, *result[-1]) and result[-1][1] - result[-2][0] <= max_chars:
-        end = result.pop()[1]
-        result[-1] = (result[-1][0], end)
+    for span in spans:
+        if result and _is_short(text, *result[-1]) and span[1] - result[-1][0] <= max_chars:
+            result[-1] = (result[-1][0], span[1])
+        else:
+            result.append(span)
+    if len(result) > 1 and _is_short(text, *result[-1]):
+        (start, _), (_, end) = result[-2:]
+        if end - start <= max_chars:
+            result[-2:] = [(start, end)]
     return result
 
 

@@ -91,7 +91,9 @@ def say(spool: Spool, samples: Samples, rate: int = RATE, index: int = 0) -> Non
     spool.end_utterance()
 
 
-def tones(spools: SpoolDir, job_id: str, *hertz: float, seconds: float = 0.3, rate: int = RATE) -> Spool:
+def tones(
+    spools: SpoolDir, job_id: str, *hertz: float, seconds: float = 0.3, rate: int = RATE
+) -> Spool:
     """A complete spool with a tone for each utterance."""
     spool = spools.open(job_id)
     for index, pitch in enumerate(hertz):

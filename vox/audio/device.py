@@ -1,4 +1,4 @@
-"""The loudspeaker: one PortAudio output stream, opened, fed and closed so that nobody can hang on it.
+"""The loudspeaker: one PortAudio output stream, used so that nobody can hang on it.
 
 A sound server that hangs blocks PortAudio's calls for ever, so each is made in a thread that can
 be left behind. Owns everything that touches `sounddevice` (imported late: 0.3 s); knows nothing of
@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from ..errors import NoAudioOutput
 from .pcm import Samples
+from .shaping import silence
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -24,9 +25,11 @@ log = logging.getLogger(__name__)
 BUFFER_S = 0.04
 """What the device holds: the time that a cancel takes to be silent, and that we may be late.
 
-Measured on PulseAudio: 10 ms run dry when the machine is busy, 40 do not; a sound is heard 10 to
-25 ms after it was written to an open stream.
+Measured on PulseAudio and two busy cores: 30 ms run dry now and then in mid-speech, 40 do not; with
+20 of them filled while idle, a sound is heard 20 to 30 ms after it was added.
 """
+_LEAD_IN_S = 0.02  # a device that has just been opened swallows its first milliseconds
+_SERVER_S = 0.02  # what the sound server holds beside our buffer
 STALL_S = 5.0
 """A device that takes nothing for so long hangs."""
 _PROBE_GOOD_S = 2.0
@@ -40,7 +43,9 @@ class _Caller:
     """A thread that makes calls which may never return."""
 
     def __init__(self) -> None:
-        self._calls: queue.SimpleQueue[tuple[Callable[[], Any], _Result] | None] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[tuple[Callable[[], Any], _Result] | None] = (
+            queue.SimpleQueue()
+        )
         threading.Thread(target=self._run, name="vox-loudspeaker", daemon=True).start()
 
     def _run(self) -> None:
@@ -48,7 +53,7 @@ class _Caller:
             function, result = call
             try:
                 result.value = function()
-            except Exception as exc:  # noqa: BLE001 - raised again in the thread that asked
+            except Exception as exc:  # raised again in the thread that asked
                 result.error = exc
             result.done.set()
 
@@ -89,6 +94,7 @@ class Loudspeaker:
         self._caller = _Caller()
         self._lock = threading.Lock()  # of opening and closing
         self._stream: Any = None
+        self._room_frames = 0
         self._has_stuck = False
         self._probed_at = -_PROBE_GOOD_S
         self.name = ""
@@ -103,6 +109,7 @@ class Loudspeaker:
             if self._stream is None:
                 self._stream = self._call(lambda: self._make_stream(sample_rate))
                 self.sample_rate = sample_rate
+                self.write(silence(_LEAD_IN_S, sample_rate))
 
     def probe(self) -> None:
         """Check that it is open, or could be opened now."""
@@ -126,14 +133,22 @@ class Loudspeaker:
             return 0.0
         stream, rate = self._stream, self.sample_rate or 1
         free: int = self._call(lambda: stream.write_available)
-        return max(0.0, BUFFER_S - free / rate)
+        return max(0, self._room_frames - free) / rate
 
-    def close(self, drain: bool = True) -> None:
-        """`drain`: what was written is played first."""
+    def audible_in_s(self) -> float:
+        """How long it takes until what has been written so far was heard."""
+        return self.buffered_s() + _SERVER_S
+
+    def close(self) -> None:
+        """What was written is played first."""
+        if self._stream is None:
+            return
+        # Pa_StopStream drops the last 50 ms on PulseAudio, so they had better be silence.
+        rate = self.sample_rate or 1
+        self.write(silence(self._room_frames / rate + _SERVER_S, rate))
         with self._lock:
             stream, self._stream, self.sample_rate = self._stream, None, None
-            if stream is not None:
-                self._call(lambda: _close(stream, drain))
+            self._call(lambda: _close(stream))
 
     def leave(self) -> None:
         """No more calls: let the thread end."""
@@ -152,14 +167,14 @@ class Loudspeaker:
         except Exception as exc:  # PortAudioError, which cannot be named before the import
             stream, self._stream, self.sample_rate = self._stream, None, None
             if stream is not None:
-                self._caller.leave(lambda: _close(stream, False))
+                self._caller.leave(lambda: _close(stream))
                 self._caller = _Caller()
             raise DeviceLost(f"the sound device is gone: {_reason(exc)}") from exc
 
     def _give_up_caller(self) -> None:
         stream, self._stream, self.sample_rate = self._stream, None, None
         self._has_stuck = True
-        self._caller.leave(None if stream is None else lambda: _close(stream, False))
+        self._caller.leave(None if stream is None else lambda: _close(stream))
         self._caller = _Caller()
 
     def _make_stream(self, sample_rate: int) -> Any:
@@ -179,28 +194,33 @@ class Loudspeaker:
 
     def _start(self, sd: Any, sample_rate: int) -> Any:
         stream = sd.OutputStream(
-            samplerate=sample_rate, channels=1, dtype="float32", device=self._device, latency=BUFFER_S
+            samplerate=sample_rate,
+            channels=1,
+            dtype="float32",
+            device=self._device,
+            latency=BUFFER_S,
         )
         self.name = str(sd.query_devices(stream.device)["name"])
         stream.start()
+        self._room_frames = stream.write_available
         return stream
 
 
-def _close(stream: Any, drain: bool) -> None:
-    if drain:
-        stream.stop()
-    else:
-        stream.abort()
+def _close(stream: Any) -> None:
+    stream.abort()
     stream.close()
 
 
 def _sounddevice() -> Any:
     """Import sounddevice; without the PortAudio library that raises OSError."""
     try:
-        import sounddevice  # type: ignore[import-untyped]  # it has no stubs
+        import sounddevice
     except OSError as exc:
-        command = "brew install portaudio" if sys.platform == "darwin" else "sudo apt-get install libportaudio2"
-        raise NoAudioOutput("the PortAudio library is not installed", f"install it: {command}") from exc
+        is_mac = sys.platform == "darwin"
+        command = "brew install portaudio" if is_mac else "sudo apt-get install libportaudio2"
+        raise NoAudioOutput(
+            "the PortAudio library is not installed", f"install it: {command}"
+        ) from exc
     return sounddevice
 
 

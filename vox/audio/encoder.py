@@ -1,7 +1,7 @@
 """Audio as bytes in the format that somebody asked for, encoded while it is made.
 
-Owns what each format is called, its media type and the sample rates it knows. Knows nothing of jobs,
-files or HTTP. `soundfile` (libsndfile) and `av` (AAC only, an extra) are imported when needed.
+Owns what each format is called, its media type and its sample rates; knows nothing of jobs, files
+or HTTP. `soundfile` (libsndfile) and `av` (AAC only, an extra) are imported when needed.
 """
 
 from __future__ import annotations
@@ -160,13 +160,24 @@ class _Sndfile:
         import soundfile
 
         self._outlet = _Outlet()
+        is_mp3 = fmt.container == "MP3"
         try:
             self._file = soundfile.SoundFile(
-                self._outlet, "w", sample_rate, 1, subtype=fmt.subtype, format=fmt.container
+                self._outlet,
+                "w",
+                sample_rate,
+                1,
+                subtype=fmt.subtype,
+                format=fmt.container,
+                # Of a stream that has no length, players reckon it by the bit rate: 84 kbit/s.
+                compression_level=0.5 if is_mp3 else None,
+                bitrate_mode="CONSTANT" if is_mp3 else None,
             )
         except soundfile.LibsndfileError as exc:
             raise BadOption(
-                f"libsndfile cannot write {fmt.subtype.lower()} here: {exc}", "choose wav", "response_format"
+                f"libsndfile cannot write {fmt.subtype.lower()} here: {exc}",
+                "choose wav",
+                "response_format",
             ) from exc
 
     def feed(self, samples: Samples) -> bytes:

@@ -5,6 +5,7 @@ A file appears complete or not at all. Knows the extensions; formats and codecs 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import secrets
@@ -32,7 +33,9 @@ def check_output(path: str) -> None:
     if os.path.isdir(path):
         raise BadOutput(f"{path} is a folder", "name a file in it")
     if not os.path.isdir(folder):
-        raise BadOutput(f"cannot write {path}: there is no folder {folder}", f"make it: mkdir -p {folder}")
+        raise BadOutput(
+            f"cannot write {path}: there is no folder {folder}", f"make it: mkdir -p {folder}"
+        )
     if not os.access(folder, os.W_OK | os.X_OK):
         raise BadOutput(f"cannot write {path}: no permission in {folder}", "choose another folder")
     if os.path.exists(path):
@@ -49,7 +52,9 @@ def _format_of(path: str) -> Format:
     except KeyError:
         known = " ".join(FORMATS)
         what = f"the extension {extension}" if extension else "a name without extension"
-        raise BadOutput(f"cannot write {path}: {what} says no format", f"use one of: {known}") from None
+        raise BadOutput(
+            f"cannot write {path}: {what} says no format", f"use one of: {known}"
+        ) from None
 
 
 def write(spool: Spool, path: str, volume: float = 1.0) -> None:
@@ -77,14 +82,12 @@ def write(spool: Spool, path: str, volume: float = 1.0) -> None:
 
 
 def _remove(path: str) -> None:
-    try:
+    with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
-    except FileNotFoundError:
-        pass
 
 
 class _Sink:
-    """The file that libsndfile writes to. It cannot pass a Python error on, so that is kept here."""
+    """The file that libsndfile writes to. It passes no Python error on, so that is kept here."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -114,7 +117,9 @@ def _encode(spool: Spool, file: BinaryIO, fmt: Format, volume: float) -> None:
     rate = fmt.rate_for(source_rate)
     sink = _Sink(file)
     try:
-        with soundfile.SoundFile(sink, "w", rate, 1, subtype=fmt.subtype, format=fmt.container) as out:
+        with soundfile.SoundFile(
+            sink, "w", rate, 1, subtype=fmt.subtype, format=fmt.container
+        ) as out:
             position = 0
             while len(samples := spool.read(position, round(_BLOCK_S * source_rate))):
                 position += len(samples)

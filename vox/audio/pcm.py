@@ -19,7 +19,7 @@ _PCM16_MAX = 32767.0
 
 
 def mono(samples: npt.ArrayLike) -> Samples:
-    """Whatever a backend gave as float32 mono; channels are averaged, NaN and infinity are silence."""
+    """What a backend gave as float32 mono: channels averaged, NaN and infinity made silence."""
     array = np.asarray(samples, dtype=np.float32)
     if array.ndim > 1:
         array = array.reshape(array.shape[0], -1).mean(axis=1, dtype=np.float32)
@@ -37,7 +37,7 @@ def from_pcm16(data: bytes) -> Samples:
 
 
 def amplified(samples: Samples, volume: float) -> Samples:
-    """Linear gain. Above 1 the peaks are bent smoothly below full scale instead of being cut off."""
+    """Linear gain. Above 1 the peaks are bent smoothly below full scale, not cut off."""
     if volume == 1.0:
         return samples
     louder = samples * np.float32(volume)

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 LINGER_S = 15.0
 """How long the stream is kept open, with silence, after the last sound."""
-_IDLE_FILL_S = 0.02  # of the device's buffer while it waits: what comes next is heard so much sooner
+_IDLE_FILL_S = 0.02  # of the device's buffer while it waits: what comes next is heard sooner
 _FIRST_RATE = 24_000  # most voices' rate: opened ahead, before the first audio says its own
 _LEAVE_S = 1.0
 _REOPEN_AFTER_S = (0.0, 0.25, 1.0, 2.0)
@@ -113,7 +113,7 @@ class Player:
             self._stop = "now" if now or self._paused else "after current"
         self._note_change()
         if self._thread.ident is not None:
-            # A device that hangs is given up after `stall_s`; who wants to leave now needs not wait.
+            # A device that hangs is given up after `stall_s`; leaving now does not wait for it.
             self._thread.join(_LEAVE_S if self._stop == "now" else None)
         self._speaker.leave()
 
@@ -303,7 +303,7 @@ class Player:
         rate = track.spool.sample_rate
         assert rate is not None
         if self._speaker.sample_rate != rate:
-            self._speaker.close(drain=True)
+            self._speaker.close()
             self._speaker.open(rate)
             self._error = None
         track.is_sounding = True
@@ -326,7 +326,7 @@ class Player:
 
     def _schedule(self, track: Track, tell: Callable[[], None]) -> None:
         """Tell it when what has been written so far is audible."""
-        self._due.append(_Due(time.monotonic() + BUFFER_S, track, tell))
+        self._due.append(_Due(time.monotonic() + self._speaker.audible_in_s(), track, tell))
 
     def _deliver(self, everything: bool = False) -> None:
         while self._due and (everything or self._due[0].at <= time.monotonic()):
@@ -351,7 +351,7 @@ class Player:
         if self._speaker.buffered_s() < _IDLE_FILL_S:
             self._speaker.write(silence(BLOCK_S, rate))
         else:
-            self._wake.wait(BLOCK_S / 2 if until_due is None else max(0.0, min(until_due, BLOCK_S / 2)))
+            self._wake.wait(max(0.0, min(until_due or BLOCK_S, BLOCK_S / 2)))
 
     def _open_ahead(self) -> None:
         track = self._current

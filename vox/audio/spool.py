@@ -57,7 +57,7 @@ def _read_index(path: str, frames_on_disk: int) -> _Index:
     for line in lines:
         try:
             accepted = _accept(found, json.loads(line), frames_on_disk)
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, AttributeError):
             break
         if not accepted:
             break
@@ -216,7 +216,8 @@ class Spool:
         try:
             if os.write(self._index, line) != len(line):
                 raise StorageError(
-                    f"cannot write {self._pcm_path}: No space left on device", "make room on the disk"
+                    f"cannot write {self._pcm_path}: No space left on device",
+                    "make room on the disk",
                 )
         except OSError as exc:
             raise cannot_write(self._pcm_path, exc) from exc
@@ -268,7 +269,7 @@ class Spool:
             return self.segments[count - 1].index + 1 if count else 0
 
     def add_waker(self, waker: Callable[[], None]) -> None:
-        """`waker` is called, by the writer and briefly, whenever there is more to read or to know."""
+        """`waker` is called, by the writer, whenever there is more to read or to know."""
         with self._changed:
             self._wakers.append(waker)
 
@@ -326,10 +327,9 @@ class SpoolDir:
             live = self._open.get(job_id)
             if live is not None and not live.is_closed and not live.is_abandoned:
                 return live.hold()
-            spool = Spool(base, job_id)
-            self._open[job_id] = spool
             self._forget_closed()
-            return spool.hold()
+            self._open[job_id] = spool = Spool(base, job_id).hold()
+            return spool
 
     def _forget_closed(self) -> None:
         self._open = {key: spool for key, spool in self._open.items() if not spool.is_closed}

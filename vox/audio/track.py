@@ -60,7 +60,7 @@ class Track:
         return max(0, self.spool.frames - position)
 
     def take(self) -> Samples:
-        """The next block, or what there is of it; faded where the audio breaks off in mid-utterance."""
+        """The next block, or what there is of it, faded where it breaks off in mid-utterance."""
         if self.position is None:
             self.position = self.spool.start_of(self.start_utterance)
         rate = self.spool.sample_rate
@@ -106,5 +106,6 @@ class Track:
         rate = self.spool.sample_rate
         if self.is_sounding and self.position is not None and rate is not None:
             self.position = max(0, self.position - round(seconds * rate))
-            self.utterances_out = min(self.utterances_out, self.spool.utterances_before(self.position))
+            heard = self.spool.utterances_before(self.position)
+            self.utterances_out = min(self.utterances_out, heard)
             self.fade_in = True

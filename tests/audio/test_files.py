@@ -1,0 +1,133 @@
+"""Audio files and streams, read back with libsndfile."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from vox.audio.encoder import Encoder
+from vox.audio.files import FORMATS, check_output, media_type, write
+from vox.audio.pcm import Samples, from_pcm16
+from vox.audio.spool import Spool, SpoolDir
+from vox.errors import BadOption, BadOutput, StorageError
+
+
+def tone(seconds: float, rate: int) -> Samples:
+    return (0.5 * np.sin(2 * np.pi * 440 * np.arange(round(seconds * rate)) / rate)).astype(
+        np.float32
+    )
+
+
+def spool_of(tmp_path: Path, samples: Samples, rate: int) -> Spool:
+    spool = SpoolDir(str(tmp_path / "spool"), 10**9).open("a1")
+    spool.begin_utterance(0, 0, 1)
+    spool.append(samples, rate)
+    spool.end_utterance()
+    spool.finish()
+    return spool
+
+
+def assert_is_tone(samples: Samples, rate: int, seconds: float) -> None:
+    assert len(samples) / rate == pytest.approx(seconds, abs=0.12)
+    spectrum = np.abs(np.fft.rfft(samples))
+    assert np.fft.rfftfreq(len(samples), 1 / rate)[spectrum.argmax()] == pytest.approx(440, abs=3)
+    assert float(np.abs(samples).max()) == pytest.approx(0.5, abs=0.12)
+
+
+@pytest.mark.parametrize("rate", [16_000, 22_050, 24_000])
+@pytest.mark.parametrize("extension", sorted(FORMATS))
+def test_every_format_is_written_and_reads_back(tmp_path: Path, extension: str, rate: int) -> None:
+    path = tmp_path / f"out{extension}"
+    write(spool_of(tmp_path, tone(1.0, rate), rate), str(path))
+    samples, found = soundfile.read(path, dtype="float32")
+    assert_is_tone(samples, found, 1.0)
+    assert sorted(os.listdir(tmp_path)) == [path.name, "spool"]
+
+
+def test_loud_volume_lifts_the_quiet_and_never_wraps(tmp_path: Path) -> None:
+    path = tmp_path / "out.wav"
+    samples = np.concatenate([tone(0.5, 24_000), 0.1 * tone(0.5, 24_000)])
+    write(spool_of(tmp_path, samples, 24_000), str(path), volume=5.0)
+    written, _ = soundfile.read(path, dtype="float32")
+    assert 0.9 < float(np.abs(written).max()) <= 1.0
+    assert float(np.abs(written[12_000:]).max()) == pytest.approx(0.25, abs=0.01)
+    assert np.all(np.sign(written[:12_000]) == np.sign(samples[:12_000].round(4)))
+
+
+def test_an_existing_file_is_replaced_and_a_link_stays_a_link(tmp_path: Path) -> None:
+    target, link = tmp_path / "real.wav", tmp_path / "link.wav"
+    target.write_bytes(b"old")
+    link.symlink_to(target)
+    write(spool_of(tmp_path, tone(0.2, 24_000), 24_000), str(link))
+    assert link.is_symlink()
+    assert soundfile.info(target).frames == 4_800
+
+
+def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    spool = spool_of(tmp_path, tone(0.2, 24_000), 24_000)
+    target = tmp_path / "taken.wav"
+    target.mkdir()
+    with pytest.raises(StorageError, match="cannot write"):
+        write(spool, str(target))
+    assert sorted(os.listdir(tmp_path)) == ["spool", "taken.wav"]
+
+
+@pytest.mark.parametrize("name", ["out", "out.txt", "no/such/folder.wav", "folder.wav"])
+def test_an_output_that_cannot_be_is_refused_before_any_work(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder.wav").mkdir()
+    with pytest.raises(BadOutput):
+        check_output(str(tmp_path / name))
+
+
+def test_an_output_is_accepted_whatever_the_case_of_its_extension(tmp_path: Path) -> None:
+    check_output(str(tmp_path / "Out.WAV"))
+
+
+@pytest.mark.parametrize("name", ["wav", "flac", "ogg", "opus", "mp3"])
+def test_every_stream_decodes(name: str) -> None:
+    encoder = Encoder(name, 22_050)
+    whole = tone(2.0, 22_050)
+    parts = [encoder.feed(whole[at : at + 1_000]) for at in range(0, len(whole), 1_000)]
+    data = b"".join([*parts, encoder.finish()])
+    with soundfile.SoundFile(io.BytesIO(data)) as file:  # which cannot tell its length
+        assert_is_tone(
+            file.read(round(file.samplerate * 1.9), dtype="float32"), file.samplerate, 1.9
+        )
+
+
+@pytest.mark.parametrize("name", ["wav", "flac", "ogg", "opus", "mp3"])
+def test_a_stream_flows_before_its_end(name: str) -> None:
+    encoder = Encoder(name, 24_000)
+    early = sum(len(encoder.feed(tone(0.5, 24_000))) for _ in range(6))
+    assert early > 0.4 * (early + len(encoder.finish()))
+
+
+def test_pcm_is_24_khz_whatever_the_voice() -> None:
+    encoder = Encoder("pcm", 48_000)
+    data = encoder.feed(tone(1.0, 48_000)) + encoder.finish()
+    assert_is_tone(from_pcm16(data), 24_000, 1.0)
+
+
+@pytest.mark.skipif(bool(importlib.util.find_spec("av")), reason="av is installed")
+def test_aac_without_its_package_says_how_to_get_it() -> None:
+    with pytest.raises(BadOption, match="aac needs the package av") as caught:
+        Encoder("aac", 24_000)
+    assert "voxqueue[aac]" in caught.value.line
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("av"), reason="the extra [aac] is not installed")
+def test_aac_is_made_of_adts_frames() -> None:
+    encoder = Encoder("aac", 24_000)
+    data = encoder.feed(tone(1.0, 24_000)) + encoder.finish()
+    assert data[:1] == b"\xff"
+
+
+def test_an_unknown_format_is_refused() -> None:
+    with pytest.raises(BadOption, match="unknown"):
+        media_type("midi")

@@ -1,0 +1,234 @@
+"""The spool on a real disk: what readers see, and what a crash at any instant leaves."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vox.audio.pcm import Samples
+from vox.audio.spool import Segment, Spool, SpoolDir
+from vox.errors import StorageError
+
+RATE = 24_000
+
+
+def ramp(count: int, at: float = 0.0) -> Samples:
+    return (at + np.linspace(0, 0.5, count)).astype(np.float32)
+
+
+def say(spool: Spool, index: int, samples: Samples) -> Segment:
+    spool.begin_utterance(index, index * 10, index * 10 + 10)
+    spool.append(samples, RATE)
+    return spool.end_utterance()
+
+
+@pytest.fixture
+def spools(tmp_path: Path) -> SpoolDir:
+    return SpoolDir(str(tmp_path / "spool"), 10_000)
+
+
+def test_what_is_written_is_read_back(spools: SpoolDir) -> None:
+    spool = spools.open("a1")
+    assert (spool.sample_rate, spool.frames, spool.is_complete) == (None, 0, False)
+    assert say(spool, 0, ramp(100)) == Segment(0, 0, 10, 0, 100)
+    assert say(spool, 1, ramp(50, 0.2)) == Segment(1, 10, 20, 100, 150)
+    spool.finish()
+    assert (spool.sample_rate, spool.frames, spool.is_complete) == (RATE, 150, True)
+    assert spool.read(0, 100) == pytest.approx(ramp(100), abs=1e-4)
+    assert len(spool.read(140, 100)) == 10
+    assert len(spool.read(150, 1)) == 0
+
+
+def test_files_are_for_their_owner_alone(spools: SpoolDir) -> None:
+    say(spools.open("a1"), 0, ramp(10))
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in Path(spools.path).iterdir()}
+    assert modes == {0o600}
+
+
+def test_a_complete_spool_is_whole_when_opened_again(spools: SpoolDir) -> None:
+    spool = spools.open("a1")
+    say(spool, 0, ramp(100))
+    assert not spools.has("a1")
+    spool.finish()
+    spool.close()
+    assert spools.has("a1")
+    again = spools.open("a1")
+    assert again.is_complete and again.frames == 100 and again.sample_rate == RATE
+
+
+def test_opening_a_spool_that_is_open_shares_it(spools: SpoolDir) -> None:
+    writer = spools.open("a1")
+    writer.begin_utterance(0, 0, 1)
+    writer.append(ramp(100), RATE)
+    reader = spools.open("a1")
+    assert reader.frames == 100
+    reader.close()
+    writer.append(ramp(100), RATE)
+    assert writer.frames == 200
+
+
+@given(cut=st.integers(0, 400), torn=st.integers(0, 300))
+def test_after_a_crash_the_complete_utterances_are_kept(
+    tmp_path_factory: pytest.TempPathFactory, cut: int, torn: int
+) -> None:
+    spools = SpoolDir(str(tmp_path_factory.mktemp("spool")), 10_000)
+    spool = spools.open("a1")
+    for index in range(3):
+        say(spool, index, ramp(50))
+    spool.finish()
+    spool.close()
+    base = Path(spools.path, "a1")
+    for extension, keep in ((".pcm", cut), (".idx", torn)):
+        path = base.with_suffix(extension)
+        path.write_bytes(path.read_bytes()[:keep])
+    again = spools.open("a1")
+    assert again.frames == 50 * len(again.segments) <= cut // 2
+    assert [segment.index for segment in again.segments] == list(range(len(again.segments)))
+    if cut >= 300 and torn >= 300:
+        assert again.is_complete
+    elif not again.is_complete:
+        for index in range(len(again.segments), 3):
+            say(again, index, ramp(50))
+        again.finish()
+    assert again.read(0, 1000) == pytest.approx(np.tile(ramp(50), 3), abs=1e-4)
+    again.close()
+    assert spools.has("a1")
+
+
+def test_garbage_in_the_index_is_cut_off(spools: SpoolDir) -> None:
+    spool = spools.open("a1")
+    say(spool, 0, ramp(50))
+    spool.close()
+    with Path(spools.path, "a1.idx").open("ab") as file:
+        file.write(b'[1]\n{"index":null}\n\xff\xfe\n')
+    again = spools.open("a1")
+    assert again.frames == 50
+    say(again, 1, ramp(50))
+    again.finish()
+    again.close()
+    assert spools.has("a1")
+
+
+def test_rollback_drops_the_utterance_that_was_begun(spools: SpoolDir) -> None:
+    spool = spools.open("a1")
+    say(spool, 0, ramp(50))
+    spool.begin_utterance(1, 10, 20)
+    spool.append(ramp(70), RATE)
+    assert spool.clamp(100, 0) == (100, 0)
+    spool.rollback()
+    assert spool.frames == 50
+    say(spool, 1, ramp(30))
+    assert spool.clamp(100, 0) == (50, 1)
+    assert spool.clamp(60, 1) == (60, 1)
+    assert [segment.end_frame for segment in spool.segments] == [50, 80]
+
+
+def test_rollback_without_an_utterance_changes_nothing(spools: SpoolDir) -> None:
+    spool = spools.open("a1")
+    say(spool, 0, ramp(50))
+    spool.rollback()
+    assert spool.frames == 50
+
+
+def test_another_sample_rate_is_resampled_without_seams(spools: SpoolDir) -> None:
+    spool = spools.open("a1")
+    say(spool, 0, ramp(10))
+    spool.begin_utterance(1, 10, 20)
+    wave = np.sin(2 * np.pi * 100 * np.arange(4_800) / 48_000).astype(np.float32)
+    for start in range(0, 4_800, 333):
+        spool.append(wave[start : start + 333], 48_000)
+    spool.end_utterance()
+    expected = np.sin(2 * np.pi * 100 * np.arange(2_400) / RATE)
+    assert spool.frames == pytest.approx(2_410, abs=1)
+    assert spool.read(10, 2_390) == pytest.approx(expected[:2_390], abs=1e-3)
+
+
+def test_readers_are_woken_by_audio_and_by_the_end(spools: SpoolDir) -> None:
+    spool = spools.open("a1")
+    seen: list[bool] = []
+    spool.begin_utterance(0, 0, 1)
+
+    def read() -> None:
+        seen.append(spool.wait(0, 30))
+        seen.append(spool.wait(10, 30))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    spool.append(ramp(10), RATE)
+    spool.abandon()
+    reader.join(30)
+    assert seen == [True, False]
+    assert spool.is_abandoned and not spool.is_growing
+
+
+def test_where_an_utterance_starts_is_known_once_it_is_begun(spools: SpoolDir) -> None:
+    spool = spools.open("a1")
+    assert spool.start_of(0) is None
+    say(spool, 0, ramp(50))
+    assert (spool.start_of(0), spool.start_of(1)) == (0, None)
+    spool.begin_utterance(1, 10, 20)
+    assert spool.start_of(1) == 50
+
+
+def test_utterances_are_counted_from_the_start_of_the_text(spools: SpoolDir) -> None:
+    spool = spools.open("a1")
+    say(spool, 4, ramp(50))
+    say(spool, 5, ramp(50))
+    assert [spool.utterances_before(frame) for frame in (0, 49, 50, 99, 100)] == [0, 0, 5, 5, 6]
+
+
+def test_a_job_without_any_sound_can_be_finished(spools: SpoolDir) -> None:
+    spool = spools.open("a1")
+    spool.begin_utterance(0, 0, 1)
+    spool.end_utterance()
+    spool.finish()
+    assert spool.is_complete and spool.frames == 0
+
+
+def test_the_oldest_are_evicted_first_but_never_those_to_keep(spools: SpoolDir) -> None:
+    for at, job_id in enumerate(["oldest", "older", "newer", "newest"]):
+        spool = spools.open(job_id)
+        say(spool, 0, ramp(2_000))
+        spool.close()
+        for extension in (".pcm", ".idx"):
+            os.utime(Path(spools.path, job_id + extension), (at, at))
+    assert spools.usage_bytes() > 16_000
+    assert spools.evict(keep={"oldest"}) == ["older", "newer"]
+    assert spools.usage_bytes() < 10_000
+
+
+def test_a_reader_reads_on_after_its_spool_was_removed(spools: SpoolDir) -> None:
+    spool = spools.open("a1")
+    say(spool, 0, ramp(50))
+    spools.remove("a1")
+    assert len(spool.read(0, 50)) == 50
+    assert spools.open("a1").frames == 0
+
+
+def test_a_full_disk_is_said_in_one_clear_line(spools: SpoolDir) -> None:
+    spool = spools.open("a1")
+    spool.begin_utterance(0, 0, 1)
+    full = os.open("/dev/full", os.O_RDWR)
+    os.dup2(full, spool._pcm)  # the one way to a full disk without root
+    os.close(full)
+    with pytest.raises(StorageError, match="No space left"):
+        spool.append(ramp(10), RATE)
+    assert spool.frames == 0
+
+
+def test_a_folder_that_cannot_be_made_is_said_in_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="cannot write"):
+        SpoolDir(str(tmp_path / "file" / "spool"), 10)
+
+
+def test_a_job_id_never_leads_out_of_the_folder(spools: SpoolDir) -> None:
+    with pytest.raises(ValueError, match="not a job id"):
+        spools.open("../a")
