@@ -106,9 +106,13 @@ def get_paths(environ: Mapping[str, str] = os.environ) -> Paths:
     import platformdirs
 
     dirs = platformdirs.PlatformDirs("vox", appauthor=False)
-    runtime_dir = dirs.user_runtime_dir
+    with warnings.catch_warnings():
+        # Without XDG_RUNTIME_DIR it warns that it falls back, and so do we, below.
+        warnings.simplefilter("ignore")
+        runtime_dir = dirs.user_runtime_dir
     if not os.path.isdir(os.path.dirname(runtime_dir)):
         import tempfile
+import warnings
 
         runtime_dir = os.path.join(tempfile.gettempdir(), f"vox-{os.getuid()}")
     return Paths(
