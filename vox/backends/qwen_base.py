@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import abc
 import contextlib
+import dataclasses
 import gc
 import os
 from collections.abc import Generator, Iterator
@@ -19,6 +20,7 @@ from . import hub
 from .base import Backend, Chunk, Loaded, Progress, Settings, Utterance, Voice
 from .qwen_family import (
     SAMPLE_RATE,
+    SPEAKERS,
     Checkpoint,
     Kind,
     chosen,
@@ -60,11 +62,17 @@ class QwenBase(Backend):
 
     @classmethod
     def fetch(cls, settings: Settings, progress: Progress) -> None:
-        checkpoint = chosen(settings, cls.repo_pattern)
-        if checkpoint.repo is None:
-            cls._check(checkpoint, settings)
-        elif not checkpoint.is_there:
-            hub.fetch_model(checkpoint.repo, checkpoint.folder, progress)
+        """Beside the chosen model also those that `options["voices"]` names."""
+        further = [str(name) for name in settings.options.get("voices", ())]
+        speakers = {name.lower() for name in SPEAKERS}
+        models = [name for name in further if name.lower() not in speakers]
+        for model in (settings.model, *models):
+            wanted = dataclasses.replace(settings, model=model)
+            checkpoint = chosen(wanted, cls.repo_pattern)
+            if checkpoint.repo is None:
+                cls._check(checkpoint, wanted)
+            elif not checkpoint.is_there:
+                hub.fetch_model(checkpoint.repo, checkpoint.folder, progress)
 
     @classmethod
     def _check(cls, checkpoint: Checkpoint, settings: Settings) -> None:

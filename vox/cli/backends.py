@@ -103,10 +103,12 @@ def _state(each: dict[str, Any]) -> str:
 @click.option(
     "-v",
     "--voice",
+    "-m",
+    "--model",
     "voices",
     multiple=True,
-    metavar="VOICE",
-    help="Fetch this voice too (repeatable).",
+    metavar="NAME",
+    help="Fetch this voice or model too (repeatable).",
 )
 @click.option(
     "--device",
