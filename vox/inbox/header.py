@@ -71,8 +71,9 @@ def _field(line: str, number: int) -> tuple[str, Any]:
         value = value[1:-1]
     if not colon or key not in KEYS:
         known = ", ".join(KEYS)
-        what = f"has an unknown key {key!r}" if colon else f"is not KEY: VALUE ({line.strip()[:40]!r})"
-        raise BadInput(f"line {number} of the header {what}", f"there are: {known}")
+        shown = line.strip()[:40]
+        what = f"has an unknown key {key!r}" if colon else f"is not KEY: VALUE: {shown!r}"
+        raise BadInput(f"line {number} of the header {what}", f"keys are {known}")
     if not value:
         raise BadOption(f"line {number} of the header: {key} has no value", field=key)
     field, convert = KEYS[key]

@@ -197,7 +197,7 @@ class Intake:
                 return path
         except (OSError, ValueError) as exc:
             raise BadOutput(f"output {output!r} cannot be written: {exc}") from exc
-        raise BadOutput(f"output {output!r} is not inside the inbox's done/", "give a plain file name")
+        raise BadOutput(f"output {output!r} is not inside done/", "give a plain file name")
 
     def _is_taken(self, path: str) -> bool:
         return path in self._outputs.values()
@@ -288,12 +288,12 @@ class Intake:
         return []
 
     def put_back(self, claim: Claim) -> None:
-        """What was claimed turned out to be no regular file: back into the inbox. Raises OSError."""
+        """Back into the inbox: what was claimed is no regular file. Raises OSError."""
         move_in(claim.path, os.path.join(self.folders.root, claim.subfolder), claim.name)
         self._forget(claim)
 
     def recount(self) -> None:
-        """Count anew what is in `done/` and `failed/`, for users move files. Raises StorageError."""
+        """Count `done/` and `failed/` anew, for users move files. Raises StorageError."""
         self.done, self.failed = count_done(self.folders), len(failed_files(self.folders))
 
     def _forget(self, claim: Claim) -> None:

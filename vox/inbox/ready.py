@@ -17,7 +17,7 @@ Signature = tuple[int, int, int, int]
 # Syncthing's on Unix) go by their dot.
 _TEMPORARY_SUFFIXES = (
     *("~", ".swp", ".swo", ".swx", ".kate-swp", ".tmp", ".temp", ".bak"),
-    *(".part", ".partial", ".filepart", ".crdownload", ".download", ".opdownload", ".!sync", ".!ut"),
+    *(".part", ".partial", ".filepart", ".crdownload", ".download", ".opdownload", ".!sync"),
 )
 _TEMPORARY_PREFIXES = (".", "~", "#")
 

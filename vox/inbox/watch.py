@@ -12,7 +12,16 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.events import (
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
 from watchdog.observers.api import BaseObserver
 
 Identity = tuple[int, int]
@@ -21,6 +30,11 @@ Identity = tuple[int, int]
 OnHint = Callable[[str | None, bool], None]
 """Called, from watchdog's threads, with a file's path (None: something about folders) and whether
 it was closed by its writer or moved in whole."""
+
+_EVENTS: list[type[FileSystemEvent]] = [
+    *(DirCreatedEvent, DirDeletedEvent, DirMovedEvent),
+    *(FileCreatedEvent, FileMovedEvent, FileClosedEvent),
+]
 
 
 def _identity(path: str) -> Identity | None:
@@ -79,7 +93,7 @@ class Watch(FileSystemEventHandler):
                 self._observer.start()
             assert self._observer is not None
             for path in wanted.keys() - self._watched.keys():
-                self._observer.schedule(self, path)
+                self._observer.schedule(self, path, event_filter=_EVENTS)
         except OSError:
             self.close()
             raise
@@ -99,10 +113,8 @@ class Watch(FileSystemEventHandler):
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         if event.is_directory:
-            # "Modified" folders are those in which files come and go: told by the files' events.
-            if event.event_type in ("created", "deleted", "moved"):
-                self._on_hint(None, False)
+            self._on_hint(None, False)
             return
         path = os.fsdecode(event.dest_path if event.event_type == "moved" else event.src_path)
-        if event.event_type in ("created", "modified", "closed", "moved") and path:
-            self._on_hint(path, event.event_type in ("closed", "moved"))
+        if path:  # A file that is moved out has nowhere to go.
+            self._on_hint(path, event.event_type != "created")

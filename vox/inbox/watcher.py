@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import errno
 import logging
 import os
 import threading
@@ -68,6 +69,7 @@ class Watcher:
         """One for each folder that was the inbox while we ran."""
         self._watch = Watch(self._on_hint)
         self._hints: collections.deque[tuple[str | None, bool]] = collections.deque()
+        self._closed: set[str] = set()
         self._ended: collections.deque[str] = collections.deque()
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="inbox", daemon=True)
@@ -76,6 +78,7 @@ class Watcher:
         self._scan_now = False
         self._has_scanned = False
         self._waits_for_room = False
+        self._folder = ""
         self._missing_since: float | None = None
         self._next_scan = self._next_retention = self._rearm_at = 0.0
         self._next_due: float | None = None
@@ -114,10 +117,10 @@ class Watcher:
 
         Not while an error keeps them from being taken: the next daemon will find them.
         """
-        if not self._thread.is_alive() or not self._config()["inbox.enabled"]:
+        if self._stopping or self._error is not None or not self._config()["inbox.enabled"]:
             return False
         is_about_to_look = not self._has_scanned or bool(self._hints) or self._scan_now
-        return is_about_to_look or (len(self._tracker) > 0 and self._error is None)
+        return is_about_to_look or len(self._tracker) > 0
 
     def describe(self) -> dict[str, Any]:
         """The same keys as `status.status`, live; without a look at the disk or the job table."""
@@ -166,7 +169,7 @@ class Watcher:
             except (OSError, VoxError) as exc:
                 self._failures.append(_line(exc))
                 next_at = began + (POLL_S if self._missing_since is not None else RETRY_S)
-            except Exception as exc:
+            except Exception as exc:  # Whatever it is, the files stay where they are.
                 log.exception("inbox")
                 self._failures.append(f"{type(exc).__name__}: {exc}; see: vox daemon logs")
                 next_at = began + RETRY_S
@@ -181,8 +184,8 @@ class Watcher:
         error = self._failures[0] if self._failures else None
         if len(self._failures) > 1:
             error = f"{error} (and {len(self._failures) - 1} more)"
-        if error != self._error:
-            log.log(*(logging.ERROR, "inbox: %s", error) if error else (logging.INFO, "inbox: mended"))
+        if error is not None and error != self._error:
+            log.error("inbox: %s", error)
         self._error = error
 
     def _turn(self, now: float) -> float:
@@ -196,17 +199,19 @@ class Watcher:
             self._watch.close()
             self._hints.clear()
             self._tracker, self._note, self._has_scanned = Tracker(), None, True
+            self._next_scan = now
             return now + POLL_S
-        if self._is_look_due(now):
+        if self._is_look_due(config, now):
             self._look(config, now)
         times = [self._next_scan, now + HEALTH_S]
         if self._next_due is not None and not self._waits_for_room:
             times.append(self._next_due)
         return min(times)
 
-    def _is_look_due(self, now: float) -> bool:
+    def _is_look_due(self, config: Config, now: float) -> bool:
         return (
             bool(self._hints)
+            or inbox_dir(self._paths, config) != self._folder
             or self._scan_now
             or self._waits_for_room
             or now >= self._next_scan
@@ -220,17 +225,31 @@ class Watcher:
         is_regular_scan = now >= self._next_scan
         intake = self._intake(config, now)
         if is_regular_scan:
-            intake.finish_ended()
-            intake.recount()
-            self._retain(intake, config, now)
+            self._keep_house(intake, config, now)
         found = self._scan(intake, config, now)
         self._has_scanned = True
-        due, self._next_due = self._tracker.due(config["inbox.settle_s"], now, time.time())
-        self._take(intake, due, found, now)
-        took_s = time.monotonic() - now
-        every_s = config["inbox.scan_s"] if self._watch.is_on else max(POLL_S, 20 * took_s)
-        if is_regular_scan or not self._watch.is_on:
-            self._next_scan = now + every_s
+        looked_at = time.monotonic()
+        if self._track_all(found, looked_at):
+            self._on_activity()
+        settle_s = config["inbox.settle_s"]
+        due, self._next_due = self._tracker.due(settle_s, looked_at, time.time())
+        if not self._watch.is_on:
+            self._next_scan = now + max(POLL_S, 20 * (looked_at - now))
+        elif is_regular_scan:
+            self._next_scan = now + config["inbox.scan_s"]
+        self._take(intake, due, found, looked_at)
+
+    def _keep_house(self, intake: Intake, config: Config, now: float) -> None:
+        """What the disk and the job table say, whatever events we missed."""
+        for each in self._intakes.values():
+            each.finish_ended()
+        intake.recount()
+        days = config["inbox.keep_done_days"]
+        if days and now >= self._next_retention:
+            self._next_retention = now + RETENTION_S
+            removed = remove_older(intake.folders.done, days)
+            if removed:
+                log.info("inbox: %d files older than %g days removed from done/", removed, days)
 
     def _intake(self, config: Config, now: float) -> Intake:
         """The intake of the present folder, which is made if it is not there.
@@ -238,7 +257,8 @@ class Watcher:
         A folder that vanishes is given time to come back: whoever makes it anew must not find
         one of ours in the way. Raises StorageError, OSError.
         """
-        root = os.path.realpath(inbox_dir(self._paths, config))
+        self._folder = inbox_dir(self._paths, config)
+        root = os.path.realpath(self._folder)
         known = self._intakes.get(root)
         if known is not None and not os.path.isdir(root):
             self._missing_since = now if self._missing_since is None else self._missing_since
@@ -257,14 +277,18 @@ class Watcher:
         return intake
 
     def _scan(self, intake: Intake, config: Config, now: float) -> Scan:
-        """See what is there, with a watch on it, and let the tracker know."""
-        closed = self._take_hints()
+        """See what is there, with a watch on it."""
         root, patterns = intake.folders.root, config["inbox.patterns"]
+        self._take_hints()
         found = scan(root, patterns, self._means)
         if self._arm(found, config, now):
             # What came before the watch was armed gave no event.
             found = scan(root, patterns, self._means)
         self._last_scan_at = time.time()
+        return found
+
+    def _track_all(self, found: Scan, now: float) -> bool:
+        """Let the tracker see what was found and what is claimed. True if anything has changed."""
         for path, each in list(self._claimed.items()):
             try:
                 found.files[path] = os.lstat(path)
@@ -273,18 +297,15 @@ class Watcher:
                 continue
             if path not in self._tracker:
                 self._tracker.look(path, found.files[path], now, each.name)
-        if self._tracker.update(found.files, closed, now):
-            self._on_activity()
-        return found
+        return self._tracker.update(found.files, self._closed, now)
 
-    def _take_hints(self) -> set[str]:
-        closed = set()
+    def _take_hints(self) -> None:
+        self._closed = set()
         with contextlib.suppress(IndexError):
             while True:
                 path, is_closed = self._hints.popleft()
                 if path is not None and is_closed:
-                    closed.add(path)
-        return closed
+                    self._closed.add(path)
 
     def _means(self, subfolder: str) -> bool:
         return self._submitter.stands_for(subfolder) is not None
@@ -300,7 +321,8 @@ class Watcher:
         try:
             changed = self._watch.keep(found.watched)
         except OSError as exc:
-            self._rearm_at = now + config["inbox.scan_s"]
+            is_gone = exc.errno in (errno.ENOENT, errno.ENOTDIR)
+            self._rearm_at = now + (POLL_S if is_gone else config["inbox.scan_s"])
             note = f"no file system events ({exc.strerror or exc}): looking every {POLL_S:g} s"
             if note != self._note:
                 log.warning("inbox: %s", note)
@@ -376,14 +398,6 @@ class Watcher:
     def _track(self, each: Claim, info: os.stat_result, now: float) -> None:
         self._claimed[each.path] = each
         self._tracker.look(each.path, info, now, each.name)
-
-    def _retain(self, intake: Intake, config: Config, now: float) -> None:
-        days = config["inbox.keep_done_days"]
-        if days and now >= self._next_retention:
-            self._next_retention = now + RETENTION_S
-            removed = remove_older(intake.folders.done, days)
-            if removed:
-                log.info("inbox: %d files older than %g days removed from done/", removed, days)
 
 
 def _line(exc: OSError | VoxError) -> str:

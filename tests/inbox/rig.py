@@ -1,0 +1,129 @@
+"""An inbox that really watches a folder and fills a real queue; only nobody speaks.
+
+The tests end the jobs themselves, as the engine would, by changing their state in the table.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from vox.backends.catalog import Catalog
+from vox.config import LiveConfig, set_value
+from vox.inbox.watcher import Watcher
+from vox.jobs import Job
+from vox.paths import get_paths
+from vox.queue.broker import Broker
+from vox.queue.events import Bus
+from vox.queue.store import Store
+from vox.queue.submit import Submitter
+
+LIMIT_S = 60.0
+
+
+def wait_until(what: Callable[[], Any], limit_s: float = LIMIT_S) -> Any:
+    """Look until it is true; a folder tells nobody when it changes."""
+    deadline = time.monotonic() + limit_s
+    while not (value := what()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {limit_s:g} s")
+        time.sleep(0.005)
+    return value
+
+
+class Rig:
+    """`settings` are those of `inbox.`; files settle quickly unless they say otherwise."""
+
+    def __init__(self, settle_s: float = 0.2, **settings: Any) -> None:
+        self.paths = get_paths()
+        for name, value in {"settle_s": settle_s, **settings}.items():
+            self.set(f"inbox.{name}", value)
+        self.config = LiveConfig(self.paths.config_path)
+        self.bus = Bus()
+        self.store = Store(self.paths.db_path, self.bus)
+        self.broker = Broker(self.paths.db_path)
+        catalog = Catalog(self.paths, self.config)
+        self.submitter = Submitter(self.store, self.broker, catalog, self.config)
+        self.activity = 0
+        self.watcher = self._new_watcher()
+        self.folder = Path(self.watcher.describe()["folder"])
+
+    def _new_watcher(self) -> Watcher:
+        def active() -> None:
+            self.activity += 1
+
+        return Watcher(
+            self.paths, self.config, self.submitter, self.store, self.bus, on_activity=active
+        )
+
+    def set(self, name: str, value: Any) -> None:
+        set_value(self.paths.config_path, name, str(value))
+
+    def __enter__(self) -> Rig:
+        self.watcher.start()
+        wait_until(lambda: self.watcher.describe()["last_scan_at"] or self.error)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.watcher.stop()
+        self.broker.close()
+        self.store.close()
+
+    def restart(self) -> None:
+        """Another watcher on the same folder and queue, as after a restart of the daemon."""
+        self.watcher.stop()
+        self.watcher = self._new_watcher()
+        self.watcher.start()
+
+    @property
+    def error(self) -> str | None:
+        error: str | None = self.watcher.describe()["error"]
+        return error
+
+    def jobs(self) -> list[Job]:
+        """All jobs, in the order in which they came."""
+        return self.store.history()[::-1]
+
+    def texts(self) -> list[str]:
+        return [job.text for job in self.jobs()]
+
+    def wait_jobs(self, count: int) -> list[Job]:
+        wait_until(lambda: len(self.jobs()) >= count)
+        assert len(self.jobs()) == count
+        return self.jobs()
+
+    def wait_settled(self) -> None:
+        """Wait until the watcher has nothing left that it could take."""
+        self.watcher.scan_soon()
+        wait_until(lambda: not self.watcher.is_busy)
+
+    def end(self, job: Job, state: Any = "done", **columns: Any) -> None:
+        assert self.store.change(job.id, ("queued", "preparing", "speaking"), state, **columns)
+
+    def tree(self, folder: str = "") -> list[str]:
+        """The files in the inbox (or a folder in it) and below, but for our own records."""
+        root = self.folder / folder
+        return sorted(
+            os.path.relpath(os.path.join(parent, name), root)
+            for parent, _, names in os.walk(root)
+            for name in names
+            if not (os.path.basename(parent) == ".work" and name.startswith("."))
+        )
+
+    def wait_tree(self, *paths: str, folder: str = "") -> None:
+        try:
+            wait_until(lambda: self.tree(folder) == sorted(paths))
+        except AssertionError:
+            assert self.tree(folder) == sorted(paths)
