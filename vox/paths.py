@@ -103,6 +103,8 @@ def get_paths(environ: Mapping[str, str] = os.environ) -> Paths:
             runtime_dir=join(home, "run"),
             log_dir=join(home, "log"),
         )
+    import warnings
+
     import platformdirs
 
     dirs = platformdirs.PlatformDirs("vox", appauthor=False)
@@ -112,7 +114,6 @@ def get_paths(environ: Mapping[str, str] = os.environ) -> Paths:
         runtime_dir = dirs.user_runtime_dir
     if not os.path.isdir(os.path.dirname(runtime_dir)):
         import tempfile
-import warnings
 
         runtime_dir = os.path.join(tempfile.gettempdir(), f"vox-{os.getuid()}")
     return Paths(
