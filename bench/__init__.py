@@ -1,1 +1,1 @@
-"""Benchmarks: what vox takes, heard or counted, never assumed. See `bench.latency`, `bench.backends`."""
+"""Benchmarks: what vox takes, heard or counted, never assumed. See `latency` and `backends`."""

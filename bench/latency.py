@@ -1,0 +1,191 @@
+"""From exec to the first sound that is heard: recorded from a sound server, not assumed.
+
+    python -m bench.latency [-n ROUNDS] [--json FILE]
+
+Every round measures every case once, so that what the machine does meanwhile meets all of them
+alike. Linux: needs PulseAudio; speech-dispatcher and espeak-ng are measured where they are there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from tests.sound import Recorder, SoundServer
+
+from .instance import Instance, machine, markdown
+
+TEXT = "The build is finished."
+SOUND_TIMEOUT_S = 60.0
+
+
+def nothing() -> None:
+    pass
+
+
+@dataclass
+class Case:
+    """One command that is measured, and what is to be so before it."""
+
+    name: str
+    command: list[str]
+    environ: Mapping[str, str]
+    heard: bool = True
+    """Measure to the first sound, else to the exit."""
+    before: Callable[[], object] = nothing
+    seconds: list[float] = field(default_factory=list)
+
+    def measure(self, recorder: Recorder) -> float:
+        self.before()
+        recorder.wait_for_silence(0.3)
+        began = time.monotonic()
+        process = subprocess.Popen(
+            self.command,
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        if self.heard:
+            ended = recorder.wait_for_sound(SOUND_TIMEOUT_S, since=began)
+            process.wait(SOUND_TIMEOUT_S)
+        else:
+            process.wait(SOUND_TIMEOUT_S)
+            ended = time.monotonic()
+        if process.returncode != 0:
+            raise RuntimeError(f"{self.name}: exit {process.returncode}")
+        return ended - began
+
+
+class SpeechDispatcher:
+    """A speech-dispatcher of our own; `spd-say` starts it by itself, as on a desktop."""
+
+    def __init__(self, folder: str, environ: Mapping[str, str]) -> None:
+        config_dir = os.path.join(folder, "speech-dispatcher")
+        os.makedirs(config_dir)
+        with open(os.path.join(config_dir, "speechd.conf"), "w", encoding="utf-8") as file:
+            file.write(
+                'AudioOutputMethod "pulse"\n'
+                'AddModule "espeak-ng" "sd_espeak-ng" "espeak-ng.conf"\n'
+                "DefaultModule espeak-ng\n"
+            )
+        self.environ = {**environ, "XDG_RUNTIME_DIR": folder, "XDG_CONFIG_HOME": folder}
+        self._pid_path = os.path.join(config_dir, "pid", "speech-dispatcher.pid")
+
+    def stop(self) -> None:
+        """None is up when this returns."""
+        with contextlib.suppress(FileNotFoundError, ValueError, ProcessLookupError):
+            with open(self._pid_path, encoding="ascii") as file:
+                pid = int(file.read())
+            os.kill(pid, signal.SIGTERM)
+            while True:  # ends with ProcessLookupError
+                os.kill(pid, 0)
+                time.sleep(0.01)
+
+
+def cases(vox: Instance, spd: SpeechDispatcher) -> Iterator[Case]:
+    """In the order of a round: who needs a warm daemon follows who leaves one."""
+    python = [sys.executable, "-c"]
+    yield Case("`python -c pass`, to its exit", [*python, "pass"], vox.environ, heard=False)
+    yield Case("`import click`, to its exit", [*python, "import click"], vox.environ, heard=False)
+    if shutil.which("espeak-ng"):
+        yield Case("`espeak-ng`", ["espeak-ng", TEXT], vox.environ)
+    if shutil.which("spd-say"):
+        say = ["spd-say", "-w", TEXT]
+        yield Case("`spd-say -w`, its daemon to be started", say, spd.environ, before=spd.stop)
+        yield Case("`spd-say -w`, warm", say, spd.environ)
+    speak = [*vox.command, TEXT]
+    if shutil.which("espeak-ng"):
+        light = [*vox.command, "-b", "say", TEXT]
+        yield Case("`vox -b say`, no daemon", light, vox.environ, before=vox.stop)
+    yield Case("`vox`, cold (daemon and model to be loaded)", speak, vox.environ, before=vox.stop)
+    yield Case("`vox`, warm", speak, vox.environ)
+    later = [*vox.command, "--async", TEXT]
+    yield Case("`vox --async`, warm, to its exit", later, vox.environ, heard=False)
+
+
+def milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:,.0f} ms"
+
+
+def table(measured: list[Case]) -> str:
+    rows = [
+        [
+            case.name,
+            milliseconds(statistics.median(case.seconds)),
+            f"{milliseconds(min(case.seconds))} to {milliseconds(max(case.seconds))}",
+        ]
+        for case in measured
+    ]
+    return markdown(["from exec to the first sound heard", "median", "from ... to"], rows)
+
+
+def document(measured: list[Case], rounds: int) -> dict[str, object]:
+    return {
+        "machine": machine(),
+        "text": TEXT,
+        "rounds": rounds,
+        "cases": [
+            {
+                "name": case.name.replace("`", ""),
+                "until": "sound" if case.heard else "exit",
+                "median_s": round(statistics.median(case.seconds), 4),
+                "seconds": [round(value, 4) for value in case.seconds],
+            }
+            for case in measured
+        ],
+    }
+
+
+def measure(rounds: int) -> list[Case]:
+    server = SoundServer()
+    server.start()
+    os.environ.update(server.environ)
+    # Short and private: speech-dispatcher keeps its socket in it.
+    folder = tempfile.mkdtemp(prefix="vox-spd-", dir="/tmp")
+    spd = SpeechDispatcher(folder, {**os.environ})
+    try:
+        with Instance(os.environ) as vox, Recorder() as recorder:
+            measured = list(cases(vox, spd))
+            for number in range(1, rounds + 1):
+                for case in measured:
+                    print(f"round {number} of {rounds}: {case.name:60}", end="\r", file=sys.stderr)
+                    case.seconds.append(case.measure(recorder))
+                # What `--async` left behind is heard before the next round begins.
+                recorder.wait_for_sound(SOUND_TIMEOUT_S)
+                recorder.wait_for_silence(1.0)
+            print(file=sys.stderr)
+    finally:
+        spd.stop()
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+    return measured
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.latency", description=__doc__)
+    parser.add_argument("-n", "--rounds", type=int, default=10, help="default: 10")
+    parser.add_argument("--json", metavar="FILE", help="write the single values there as well")
+    options = parser.parse_args()
+    measured = measure(options.rounds)
+    print(table(measured))
+    print(f"\n{machine()}; {options.rounds} rounds; {TEXT!r}")
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            json.dump(document(measured, options.rounds), file, indent=2)
+            file.write("\n")
+
+
+if __name__ == "__main__":
+    main()
