@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, FastAPI, Query, Request, Response
+from fastapi import APIRouter, FastAPI, Path, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.background import BackgroundTask
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -20,14 +22,24 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from .. import __version__
 from ..errors import VoxError
 from ..jobs import Job, State
-from . import openai, problems, readiness, security, sse
-from .schemas import Speak, Stop
+from . import openai, problems, readiness, schemas, security, sse
+from .schemas import Speak, Stop, answers
 
 if TYPE_CHECKING:
     from .daemon import Daemon
 
 QUIET_PATHS = ("/health", "/ready", "/metrics", "/ping")
 """Asking for these does not keep an idle daemon alive."""
+
+JobId = Annotated[str, Path(max_length=100, description="Or an unambiguous beginning of it.")]
+_NO_JOB = answers(404, 409, 422)
+_JOB = {200: {"model": schemas.Job}, **_NO_JOB}
+_SSE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
+}
+_WAV: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"audio/wav": {"schema": {"type": "string", "format": "binary"}}}}
+}
 
 
 def make_app(daemon: Daemon) -> FastAPI:
@@ -41,11 +53,12 @@ def make_app(daemon: Daemon) -> FastAPI:
     )
     problems.install(app)
     app.state.daemon = daemon
-    for make_routes in (_jobs, _queue, _daemon, openai.make_router, readiness.make_router):
+    own = (_jobs, _streams, _queue, _daemon, _inbox)
+    for make_routes in (*own, openai.make_router, readiness.make_router):
         app.include_router(make_routes(daemon))
 
     app.add_middleware(NoteActivity, daemon=daemon)
-    security.install(app, daemon.paths, daemon.config)
+    app.add_middleware(security.Guard, paths=daemon.paths, config=daemon.config)
     return app
 
 
@@ -62,66 +75,97 @@ class NoteActivity:
         await self._app(scope, receive, send)
 
 
-async def _shown(daemon: Daemon, job: Job) -> dict[str, Any]:
-    return job.to_dict(await asyncio.to_thread(daemon.engine.store.position, job))
+async def _answer(build: Callable[[], Any], status: int = 200) -> Response:
+    """What `build` returns as JSON, both made in a thread: a long list must not hold the loop."""
+
+    def make() -> bytes:
+        return json.dumps(build(), ensure_ascii=False).encode()
+
+    return Response(await asyncio.to_thread(make), status, media_type="application/json")
 
 
 def _jobs(daemon: Daemon) -> APIRouter:
     router = APIRouter(tags=["jobs"])
     engine = daemon.engine
 
-    @router.post("/speak", responses={202: {"description": "accepted, with `async`"}})
+    def shown(job: Job) -> dict[str, Any]:
+        return job.to_dict(engine.store.position(job))
+
+    @router.post(
+        "/speak",
+        responses={
+            200: {"model": schemas.Job, "description": "It was heard."},
+            202: {"model": schemas.Job, "description": "Accepted, with `async`."},
+            **answers(409, 413, 422, 500, 503, 507),
+        },
+    )
     async def speak(body: Speak, request: Request) -> Response:
         """Speak: 200 with the job once it was heard, or 202 with the job at once if `async`."""
         job = await asyncio.to_thread(engine.submit, body.to_request())
         if body.is_async:
-            return JSONResponse(await _shown(daemon, job), 202, {"Location": f"/jobs/{job.id}"})
+            answer = await _answer(lambda: shown(job), 202)
+            answer.headers["Location"] = f"/jobs/{job.id}"
+            return answer
         return problems.from_job(await wait_for_end(daemon, job, request))
 
-    @router.get("/jobs")
+    @router.get("/jobs", responses={200: {"model": list[schemas.Job]}, **answers(422)})
     async def list_jobs(
         limit: Annotated[int | None, Query(ge=0, le=1_000_000)] = None,
         search: str | None = None,
         state: Annotated[list[State] | None, Query()] = None,
         source: str | None = None,
-    ) -> list[dict[str, Any]]:
+    ) -> Response:
         """Jobs, newest first."""
-        found = await asyncio.to_thread(
-            engine.store.history, limit, search, tuple(state or ()), source
-        )
-        return [job.to_dict() for job in found]
 
-    @router.delete("/jobs")
-    async def clear(older_than_s: Annotated[float | None, Query(ge=0)] = None) -> dict[str, int]:
+        def found() -> list[dict[str, Any]]:
+            jobs = engine.store.history(limit, search, tuple(state or ()), source)
+            return [job.to_dict() for job in jobs]
+
+        return await _answer(found)
+
+    @router.delete("/jobs", response_model=schemas.Cleared, responses=answers(422))
+    async def clear(
+        older_than_s: Annotated[float | None, Query(ge=0, le=1e12)] = None,
+    ) -> dict[str, int]:
         """Forget ended jobs and their audio."""
-        gone = await asyncio.to_thread(engine.clear, older_than_s)
-        return {"cleared": len(gone)}
+        return {"cleared": len(await asyncio.to_thread(engine.clear, older_than_s))}
 
-    @router.get("/jobs/{job_id}")
-    async def show(job_id: str) -> dict[str, Any]:
+    @router.get("/jobs/{job_id}", responses=_JOB)
+    async def show(job_id: JobId) -> Response:
         """One job, by its id or an unambiguous beginning of it."""
-        return await _shown(daemon, await asyncio.to_thread(engine.store.get, job_id))
+        return await _answer(lambda: shown(engine.store.get(job_id)))
 
-    @router.delete("/jobs/{job_id}")
-    async def cancel(job_id: str) -> dict[str, Any]:
+    @router.delete("/jobs/{job_id}", responses=_JOB)
+    async def cancel(job_id: JobId) -> Response:
         """Cancel a job, whether it waits, is prepared or is being spoken."""
-        return (await asyncio.to_thread(engine.cancel, job_id)).to_dict()
+        return await _answer(lambda: engine.cancel(job_id).to_dict())
 
-    @router.post("/jobs/{job_id}/replay", status_code=202)
-    async def replay(job_id: str) -> dict[str, Any]:
+    @router.post(
+        "/jobs/{job_id}/replay",
+        status_code=202,
+        responses={202: {"model": schemas.Job}, **answers(404, 409, 422, 503)},
+    )
+    async def replay(job_id: JobId) -> Response:
         """Speak it again: a new job, from the kept audio if there is any."""
-        return await _shown(daemon, await asyncio.to_thread(engine.replay, job_id))
+        return await _answer(lambda: shown(engine.replay(job_id)), 202)
 
-    @router.get("/jobs/{job_id}/audio", response_class=FileResponse)
-    async def audio(job_id: str) -> Response:
+    return router
+
+
+def _streams(daemon: Daemon) -> APIRouter:
+    router = APIRouter(tags=["jobs"])
+    engine = daemon.engine
+
+    @router.get("/jobs/{job_id}/audio", response_class=FileResponse, responses={**_WAV, **_NO_JOB})
+    async def audio(job_id: JobId) -> Response:
         """The job's audio as a WAV file, while the spool keeps it."""
         path = await asyncio.to_thread(engine.export_audio, job_id)
         return FileResponse(
             path, media_type="audio/wav", background=BackgroundTask(os.unlink, path)
         )
 
-    @router.get("/jobs/{job_id}/events")
-    async def job_events(job_id: str, request: Request, bind: bool = False) -> Response:
+    @router.get("/jobs/{job_id}/events", response_class=Response, responses={**_SSE, **_NO_JOB})
+    async def job_events(job_id: JobId, request: Request, bind: bool = False) -> Response:
         """The job's events as they happen (SSE), until it has ended.
 
         With `bind`, the job is cancelled when the connection goes before that.
@@ -129,9 +173,9 @@ def _jobs(daemon: Daemon) -> APIRouter:
         job = await asyncio.to_thread(engine.store.get, job_id)
         return sse.response(sse.job_events(daemon, job, sse.last_event_id(request), bind))
 
-    @router.get("/events")
+    @router.get("/events", response_class=Response, responses=_SSE)
     async def events(request: Request) -> Response:
-        """All events (SSE)."""
+        """All events (SSE). `Last-Event-ID` goes on where a connection was lost."""
         return sse.response(sse.all_events(daemon, sse.last_event_id(request)))
 
     return router
@@ -141,34 +185,42 @@ def _queue(daemon: Daemon) -> APIRouter:
     router = APIRouter(tags=["queue"])
     engine = daemon.engine
 
-    @router.get("/queue")
-    async def queue() -> list[dict[str, Any]]:
+    @router.get("/queue", responses={200: {"model": list[schemas.Job]}})
+    async def queue() -> Response:
         """Live jobs in queue order, what is being spoken first."""
-        position = 0
-        shown = []
-        for job in await asyncio.to_thread(engine.store.live):
-            position += job.state == "queued"
-            shown.append(job.to_dict(position if job.state == "queued" else 0))
-        return shown
 
-    @router.post("/cancel")
-    async def cancel_all() -> list[dict[str, Any]]:
+        def shown() -> list[dict[str, Any]]:
+            position = 0
+            found = []
+            for job in engine.store.live():
+                position += job.state == "queued"
+                found.append(job.to_dict(position if job.state == "queued" else 0))
+            return found
+
+        return await _answer(shown)
+
+    @router.post("/cancel", responses={200: {"model": list[schemas.Job]}})
+    async def cancel_all() -> Response:
         """Cancel every live job."""
-        return [job.to_dict() for job in await asyncio.to_thread(engine.cancel_all)]
+        return await _answer(lambda: [job.to_dict() for job in engine.cancel_all()])
 
-    @router.post("/skip")
-    async def skip() -> dict[str, Any]:
+    @router.post("/skip", response_model=schemas.Skipped)
+    async def skip() -> Response:
         """Cut off what is being spoken and go on with the next."""
-        job = await asyncio.to_thread(engine.skip)
-        return {"skipped": job.to_dict() if job else None}
 
-    @router.post("/pause")
+        def skipped() -> dict[str, Any]:
+            job = engine.skip()
+            return {"skipped": job.to_dict() if job else None}
+
+        return await _answer(skipped)
+
+    @router.post("/pause", response_model=schemas.Paused)
     async def pause() -> dict[str, bool]:
         """Fall silent until `/resume`; jobs are taken in meanwhile."""
         await asyncio.to_thread(engine.pause)
         return {"paused": True}
 
-    @router.post("/resume")
+    @router.post("/resume", response_model=schemas.Paused)
     async def resume() -> dict[str, bool]:
         await asyncio.to_thread(engine.resume)
         return {"paused": False}
@@ -189,28 +241,36 @@ def _daemon(daemon: Daemon) -> APIRouter:
         """Look at the queue now: another process has written to it."""
         await asyncio.to_thread(engine.look_again)
 
-    @router.get("/health")
-    async def health() -> dict[str, Any]:
+    @router.get("/health", responses={200: {"model": schemas.Health}})
+    async def health() -> JSONResponse:
         """Uptime, loaded models, memory, queue, audio and inbox, live."""
-        return daemon.describe()
+        return JSONResponse(daemon.describe())
 
-    @router.post("/stop", status_code=202)
+    @router.post(
+        "/stop", status_code=202, response_model=schemas.Stopping, responses=answers(422)
+    )
     async def stop(body: Stop | None = None) -> dict[str, bool]:
         """Finish what is being said (or not: `now`), then leave; what waits stays queued."""
-        if body is not None and body.when == "drained":
+        body = body or Stop()
+        if body.when == "drained":
             daemon.leaves_when_drained = True
         else:
-            daemon.stop(now=body is not None and body.now)
+            daemon.stop(body.now)
         return {"stopping": True}
 
-    @router.get("/voices")
-    async def voices(backend: str | None = None) -> list[dict[str, Any]]:
-        found = await asyncio.to_thread(engine.catalog.voices, backend)
-        return [asdict(voice) for voice in found]
+    @router.get("/voices", responses={200: {"model": list[schemas.Voice]}, **answers(422)})
+    async def voices(backend: str | None = None) -> Response:
+        return await _answer(lambda: [asdict(v) for v in engine.catalog.voices(backend)])
 
-    @router.get("/backends")
-    async def backends() -> list[dict[str, Any]]:
-        return await asyncio.to_thread(engine.catalog.describe)
+    @router.get("/backends", responses={200: {"model": list[schemas.Backend]}})
+    async def backends() -> Response:
+        return await _answer(engine.catalog.describe)
+
+    return router
+
+
+def _inbox(daemon: Daemon) -> APIRouter:
+    router = APIRouter(tags=["inbox"])
 
     @router.get("/inbox")
     async def inbox() -> dict[str, Any]:

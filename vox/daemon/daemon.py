@@ -31,7 +31,7 @@ from ..queue.events import Bus, Event
 from ..spawn import spawn_daemon
 from .api import make_app
 from .hub import Hub
-from .tcp import open_tcp
+from .tcp import Tcp, open_tcp
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +80,7 @@ class Daemon:
         self.bus.subscribe(self._on_event)
         self._loop: asyncio.AbstractEventLoop | None = None
         self.hub: Hub | None = None
+        self.tcp = Tcp()
 
     # -- asked by the API ----------------------------------------------------------------------
 
@@ -136,7 +137,8 @@ class Daemon:
         threading.Thread(target=self._start_engine, name="start", daemon=True).start()
         self.hub = Hub(self.engine.store, self.bus, self._loop)
         server = self._make_server()
-        sockets = [self._listener, *open_tcp(self.paths, self.config())]
+        self.tcp = open_tcp(self.paths, self.config())
+        sockets = [self._listener, *self.tcp.sockets]
         serving = asyncio.create_task(server.serve(sockets=sockets))
         self._on_ready(None)
         watching = asyncio.create_task(self._watch_idleness())
@@ -224,4 +226,5 @@ class Daemon:
             "queue": {**self.engine.store.live_counts(), "paused": self.engine.player.is_paused},
             "audio": self.engine.player.describe(),
             "inbox": self.inbox.describe(),
+            "http": self.tcp.describe(),
         }

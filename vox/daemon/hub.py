@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from ..queue.events import Bus, Event
 from ..queue.store import Store
@@ -16,7 +18,22 @@ from ..queue.store import Store
 QUEUE_LIMIT = 5_000
 POSITION_EVERY_S = 0.25
 
-Item = Event | None
+
+
+def frame(name: str, data: dict[str, Any], event_id: str = "") -> bytes:
+    """One event as it goes over the wire."""
+    prefix = f"id: {event_id}\n" if event_id else ""
+    return f"{prefix}event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
+
+
+class Sent(NamedTuple):
+    """An event on its way to streams, put into words once for all of them."""
+
+    event: Event
+    frame: bytes
+
+
+Item = Sent | None
 """None ends a stream."""
 
 
@@ -29,6 +46,8 @@ class Hub:
         self._loop = loop
         self._streams: dict[asyncio.Queue[Item], str | None] = {}
         self._positions_due = False
+        self.last_id = f"{bus.epoch}-0"
+        """Of the last event that was handed out: what a stream that begins now has not seen."""
         bus.subscribe(self._from_any_thread)
 
     @contextlib.contextmanager
@@ -49,18 +68,21 @@ class Hub:
             self._loop.call_soon_threadsafe(self._dispatch, event)
 
     def _dispatch(self, event: Event) -> None:
-        for queue, job_id in list(self._streams.items()):
-            if job_id is None or job_id == event.job_id:
-                self._put(queue, event)
+        self.last_id = event.id
+        wanting = [q for q, job_id in self._streams.items() if job_id in (None, event.job_id)]
+        if wanting:
+            sent = Sent(event, frame(event.name, event.data, event.id))
+            for queue in wanting:
+                self._put(queue, sent)
         if event.name == "state":
             self._plan_positions()
 
-    def _put(self, queue: asyncio.Queue[Item], event: Event) -> None:
+    def _put(self, queue: asyncio.Queue[Item], sent: Sent) -> None:
         if queue.qsize() >= QUEUE_LIMIT:
             self._streams.pop(queue, None)
             queue.put_nowait(None)
         else:
-            queue.put_nowait(event)
+            queue.put_nowait(sent)
 
     def _plan_positions(self) -> None:
         """Tell who waits where it stands, now and then rather than at every change."""
@@ -84,13 +106,18 @@ class Hub:
                 data = {"id": job_id, "position": position, "queue_length": len(order)}
                 for queue, stream_id in list(self._streams.items()):
                     if stream_id == job_id:
-                        self._put(queue, Event("", 0, "progress", job_id, data))
+                        self._put(queue, _passing("progress", job_id, data))
 
     def say_bye(self, reason: str, everybody: bool) -> None:
         """End the streams: of everybody, or of those whose job is not being worked on."""
         working = () if everybody else {j.id for j in self._store.live() if j.state != "queued"}
         for queue, job_id in list(self._streams.items()):
             if job_id is None or job_id not in working:
-                queue.put_nowait(Event("", 0, "bye", job_id or "", {"reason": reason}))
+                queue.put_nowait(_passing("bye", job_id or "", {"reason": reason}))
                 queue.put_nowait(None)
                 self._streams.pop(queue, None)
+
+
+def _passing(name: str, job_id: str, data: dict[str, Any]) -> Sent:
+    """An event that is true only now, so nobody who reconnects is told of it."""
+    return Sent(Event("", 0, name, job_id, data), frame(name, data))

@@ -22,12 +22,22 @@ log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = "5"
+OPENAI_PREFIX = "/v1/"
 
 
 def problem(
-    status: int, detail: str, code: str, headers: dict[str, str] | None = None, **more: Any
+    status: int,
+    detail: str,
+    code: str,
+    headers: dict[str, str] | None = None,
+    path: str = "",
+    **more: Any,
 ) -> JSONResponse:
-    """A problem document with that status."""
+    """A problem document with that status.
+
+    Where the `path` asked for is one of OpenAI's, it carries OpenAI's `error` as well, and tells
+    OpenAI's client not to try again on its own what was decided here.
+    """
     body = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -36,48 +46,77 @@ def problem(
         "code": code,
         **more,
     }
+    headers = dict(headers or {})
+    if path.startswith(OPENAI_PREFIX):
+        body["error"] = openai_error(status, detail, code, more.get("hint"), more.get("field"))
+        headers.setdefault("x-should-retry", "true" if "Retry-After" in headers else "false")
     return JSONResponse(body, status, headers=headers, media_type=MEDIA_TYPE)
 
 
-def from_error(exc: VoxError) -> JSONResponse:
+def openai_error(
+    status: int, detail: str, code: str, hint: str | None = None, field: str | None = None
+) -> dict[str, Any]:
+    """The error as OpenAI's clients read it."""
+    return {
+        "message": f"{detail}; {hint}" if hint else detail,
+        "type": "server_error" if status >= 500 else "invalid_request_error",
+        "param": field or None,
+        "code": code,
+    }
+
+
+def from_error(exc: VoxError, path: str = "") -> JSONResponse:
     data = exc.to_dict()
     headers = {"Retry-After": RETRY_AFTER_S} if isinstance(exc, QueueFull) else None
     message = data.pop("message")
-    return problem(exc.http_status, message, data.pop("code"), headers, **data)
+    return problem(exc.http_status, message, data.pop("code"), headers, path, **data)
 
 
-def from_job(job: Job) -> JSONResponse:
+def job_error(job: Job) -> VoxError:
+    """Why a job that was not spoken was not."""
+    return from_dict({"code": job.error_code or "job-failed", "message": job.error or job.state})
+
+
+def from_job(job: Job, path: str = "") -> JSONResponse:
     """An ended job: 200 with the job if it was heard, else a problem with the job in it."""
     if job.state in ("done", *LIVE):
         return JSONResponse(job.to_dict(), 200 if job.state == "done" else 202)
-    error = from_dict({"code": job.error_code or "job-failed", "message": job.error or job.state})
-    return problem(error.http_status, error.message, error.code, job=job.to_dict())
+    error = job_error(job)
+    return problem(error.http_status, error.message, error.code, path=path, job=job.to_dict())
+
+
+def _fault(error: dict[str, Any]) -> dict[str, str]:
+    """One finding of the validation: which field, and why."""
+    if error["type"] == "json_invalid":
+        return {"field": "body", "why": f"is not JSON: {error.get('ctx', {}).get('error', '')}"}
+    field = ".".join(str(part) for part in error["loc"][1:]) or "body"
+    return {"field": field, "why": error["msg"]}
 
 
 def install(app: FastAPI) -> None:
     """Make the app answer every error as a problem document."""
 
-    async def on_vox_error(_request: Request, exc: Exception) -> JSONResponse:
+    async def on_vox_error(request: Request, exc: Exception) -> JSONResponse:
         assert isinstance(exc, VoxError)
-        return from_error(exc)
+        return from_error(exc, request.url.path)
 
-    async def on_invalid(_request: Request, exc: Exception) -> JSONResponse:
+    async def on_invalid(request: Request, exc: Exception) -> JSONResponse:
         assert isinstance(exc, RequestValidationError)
-        errors = [
-            {"field": ".".join(str(part) for part in error["loc"][1:]) or "body", "why": error["msg"]}
-            for error in exc.errors()
-        ]
-        detail = "; ".join(f"{error['field']}: {error['why']}" for error in errors)
-        return problem(422, detail, "bad-option", errors=errors, field=errors[0]["field"], hint="see: /docs")
+        faults = [_fault(error) for error in exc.errors()]
+        detail = "; ".join(f"{fault['field']}: {fault['why']}" for fault in faults)
+        more: dict[str, Any] = {"errors": faults, "field": faults[0]["field"], "hint": "see: /docs"}
+        return problem(422, detail, "bad-option", path=request.url.path, **more)
 
-    async def on_http(_request: Request, exc: Exception) -> JSONResponse:
+    async def on_http(request: Request, exc: Exception) -> JSONResponse:
         assert isinstance(exc, HTTPException)
         headers = dict(exc.headers or {})
-        return problem(exc.status_code, str(exc.detail), "bad-request", headers, hint="see: /docs")
+        detail, path = str(exc.detail), request.url.path
+        return problem(exc.status_code, detail, "bad-input", headers, path, hint="see: /docs")
 
     async def on_crash(request: Request, exc: Exception) -> JSONResponse:
         log.error("%s %s", request.method, request.url.path, exc_info=exc)
-        return problem(500, f"{type(exc).__name__}: {exc}", "vox-error", hint="see: vox daemon logs")
+        detail = f"the daemon stumbled: {type(exc).__name__}"
+        return problem(500, detail, "vox-error", path=request.url.path, hint="see: vox daemon logs")
 
     app.add_exception_handler(VoxError, on_vox_error)
     app.add_exception_handler(RequestValidationError, on_invalid)

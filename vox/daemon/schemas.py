@@ -1,16 +1,22 @@
-"""The bodies that the API takes, with their limits: what `/docs` shows."""
+"""What the API takes and answers, with limits and examples: what `/docs` shows."""
 
 from __future__ import annotations
 
-from typing import Literal
+from http import HTTPStatus
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from .. import jobs
 
+_JOB_ID = rf"^[{jobs.ID_ALPHABET}]{{{jobs.ID_LENGTH}}}$"
+_NO_NUL = r"^[^\x00]*$"
+NAME_LIMIT = 1_000
+INT64_MAX = 2**63 - 1
+
 
 class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", populate_by_name=True, strict=False)
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
 
 class Speak(Body):
@@ -19,32 +25,47 @@ class Speak(Body):
     model_config = ConfigDict(
         extra="forbid",
         populate_by_name=True,
-        json_schema_extra={"examples": [{"text": "The build is finished."}]},
+        json_schema_extra={
+            "examples": [
+                {"text": "The build is finished."},
+                {"text": "Guten Tag!", "lang": "de", "priority": "high", "async": True},
+            ]
+        },
     )
 
     text: str = Field(description="What is to be spoken.")
-    voice: str | None = None
-    lang: str | None = Field(None, description="BCP 47, e.g. `en` or `de-AT`.")
-    backend: str | None = None
-    model: str | None = None
-    style: str | None = None
+    voice: str | None = Field(None, max_length=NAME_LIMIT, description="See `GET /voices`.")
+    lang: str | None = Field(None, max_length=100, description="BCP 47, e.g. `en` or `de-AT`.")
+    backend: str | None = Field(None, max_length=NAME_LIMIT, description="See `GET /backends`.")
+    model: str | None = Field(None, max_length=NAME_LIMIT, pattern=_NO_NUL)
+    style: str | None = Field(
+        None, max_length=10_000, description="How to speak, for backends that can be told."
+    )
     gender: Literal["female", "male"] | None = None
     speed: float | None = Field(None, ge=0.25, le=4.0)
     volume: float | None = Field(None, ge=0.0, le=5.0)
     priority: Literal["high", "normal", "low"] | None = None
     expires: float | None = Field(
-        None, gt=0, description="Seconds after which it is no longer worth speaking."
+        None, gt=0, le=1e8, description="Seconds after which it is no longer worth speaking."
     )
-    replace: str | None = Field(None, description="Cancels live jobs with the same key.")
+    replace: str | None = Field(
+        None, max_length=NAME_LIMIT, description="Cancels live jobs with the same key."
+    )
     output: str | None = Field(
-        None, description="Absolute path of a .wav, .flac, .ogg or .mp3 file to write instead of playing."
+        None,
+        max_length=4096,
+        pattern=r"^/[^\x00]*$",
+        description="Absolute path of an audio file (.wav .flac .ogg .opus .mp3) to write "
+        "instead of playing.",
     )
-    id: str | None = Field(None, description="Your own id for the job: asking twice makes one job.")
+    id: str | None = Field(
+        None, pattern=_JOB_ID, description="Your own id for the job: asking twice makes one job."
+    )
     is_async: bool = Field(
         False, alias="async", description="Answer 202 at once instead of when it was heard."
     )
     source: str = Field("api", max_length=40)
-    source_name: str | None = None
+    source_name: str | None = Field(None, max_length=NAME_LIMIT)
 
     def to_request(self) -> jobs.Request:
         values = self.model_dump(exclude={"is_async", "expires"})
@@ -52,7 +73,206 @@ class Speak(Body):
 
 
 class Stop(Body):
-    now: bool = Field(False, description="Do not finish what is being said.")
-    when: Literal["drained"] | None = Field(
-        None, description="`drained`: only once the queue is empty."
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{}, {"now": True}, {"when": "drained"}]}
     )
+
+    now: bool = Field(default=False, description="Do not finish what is being said.")
+    when: Literal["drained"] | None = Field(
+        default=None, description="`drained`: only once the queue is empty."
+    )
+
+
+class CustomVoice(BaseModel):
+    """OpenAI's way to name a voice of one's own."""
+
+    id: str = Field(max_length=NAME_LIMIT)
+
+
+class Speech(BaseModel):
+    """As OpenAI's clients send it; what they send beyond that is passed over."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"model": "tts-1", "input": "The build is finished.", "voice": "alloy"},
+                {"model": "hibari", "input": "Hello.", "voice": "heart", "response_format": "wav"},
+            ]
+        }
+    )
+
+    model: str = Field("", max_length=NAME_LIMIT, pattern=_NO_NUL, description="A backend of ours, "
+                       "BACKEND/MODEL, or one of OpenAI's names.")  # fmt: skip
+    input: str = Field(description="What is to be spoken.")
+    voice: str | CustomVoice | None = Field(
+        None, description="A voice of ours, BACKEND/VOICE, or one of OpenAI's names."
+    )
+    response_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] = "mp3"
+    speed: float | None = Field(None, ge=0.25, le=4.0)
+    stream_format: Literal["audio", "sse"] = "audio"
+    instructions: str | None = Field(
+        None, max_length=10_000, description="How to speak, for backends that can be told."
+    )
+    lang: str | None = Field(None, max_length=100, description="Beyond OpenAI's: BCP 47.")
+
+
+# -- answers ---------------------------------------------------------------------------------
+
+
+class Job(BaseModel):
+    """A job. Times are ISO 8601 UTC; what is not known is null."""
+
+    id: str
+    state: jobs.State
+    text: str
+    backend: str
+    voice: str | None
+    lang: str | None
+    model: str | None
+    style: str | None
+    gender: str | None
+    speed: float
+    volume: float
+    priority: str
+    source: str
+    source_name: str | None
+    created_at: str
+    started_at: str | None
+    first_audio_at: str | None
+    finished_at: str | None
+    expires_at: str | None
+    audio_s: float | None = Field(description="Seconds that the speech lasts.")
+    wait_s: float | None = Field(description="Seconds from the request to the first sound.")
+    attempts: int
+    heard: int = Field(description="Utterances that were heard to their end.")
+    utterances: int | None
+    error: str | None
+    error_code: str | None
+    exit_code: int | None = Field(description="What a command that waited exits with.")
+    output: str | None
+    replace: str | None
+    notes: list[str]
+    position: int | None = Field(description="1 is the next; 0 while it is prepared or spoken.")
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details, and what to do about it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    hint: str = ""
+    field: str | None = None
+
+
+class LoadedModel(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    backend: str
+    model: str | None
+    device: str | None
+    state: str
+    idle_s: float
+    memory_mb: float | None
+    vram_mb: float | None
+
+
+class QueueCounts(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    queued: int
+    preparing: int
+    speaking: int
+    paused: bool
+
+
+class Health(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    status: Literal["ok", "degraded", "stopping"]
+    version: str
+    pid: int
+    uptime: float = Field(description="Seconds.")
+    idle_timeout_s: float
+    loaded_models: list[LoadedModel]
+    vram_usage: dict[str, float | None]
+    queue: QueueCounts
+    audio: dict[str, Any]
+    inbox: dict[str, Any]
+    http: dict[str, str | None]
+
+
+class Readiness(BaseModel):
+    ready: bool
+    checks: dict[str, str]
+
+
+class Voice(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    name: str
+    backend: str
+    lang: str | None
+    gender: str | None
+
+
+class Backend(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    name: str
+    ready: bool
+    error: str | None
+
+
+class Model(BaseModel):
+    id: str
+    name: str
+    object: str
+    created: int
+    owned_by: str
+
+
+class ModelList(BaseModel):
+    object: str
+    data: list[Model]
+
+
+class NamedVoice(BaseModel):
+    id: str
+    name: str
+    backend: str | None
+    lang: str | None
+    gender: str | None
+
+
+class VoiceList(BaseModel):
+    voices: list[NamedVoice]
+
+
+class Cleared(BaseModel):
+    cleared: int
+
+
+class Skipped(BaseModel):
+    skipped: Job | None
+
+
+class Paused(BaseModel):
+    paused: bool
+
+
+class Stopping(BaseModel):
+    stopping: bool
+
+
+def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The problems that a route may answer with, for the schema."""
+    content = {"application/problem+json": {"schema": Problem.model_json_schema()}}
+    return {
+        status: {"description": HTTPStatus(status).phrase, "content": content}
+        for status in statuses
+    }

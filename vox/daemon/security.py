@@ -1,12 +1,153 @@
-"""Who may talk to the API over TCP."""
+"""Who may talk to the API: names, origins, the bearer token, and how much they may send.
+
+The control socket is guarded by its file mode, so a request over it needs no token; over TCP every
+request does, whatever it asks for. Either way a page in a browser is refused, unless it comes from
+this machine or from a listed host. Knows nothing of routes.
+"""
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+import ipaddress
+import logging
+import re
+import secrets
+from collections.abc import Callable, Collection
+from urllib.parse import urlsplit
 
-from ..config import LiveConfig
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ..config import Config
+from ..errors import StorageError
 from ..paths import Paths
+from ..tokens import read_token
+from .problems import problem
+
+log = logging.getLogger(__name__)
+
+BYTES_PER_CHARACTER = 12
+"""What JSON takes at most for a character of a text: two escaped surrogates."""
+BODY_SLACK = 64 * 1024
+
+_LIST_IT = "if it is meant to: vox config set http_hosts NAME"
+_HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]/@?#\s]+)(?::\d{1,5})?\Z")
 
 
-def install(app: FastAPI, paths: Paths, config: LiveConfig) -> None:
-    pass
+class Guard:
+    """ASGI middleware in front of everything else."""
+
+    def __init__(self, app: ASGIApp, paths: Paths, config: Callable[[], Config]) -> None:
+        self._app = app
+        self._paths = paths
+        self._config = config
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        config = self._config()
+        headers = Headers(scope=scope)
+        refusal = self._refusal(scope["path"], headers, _is_tcp(scope), config["http_hosts"])
+        limit = BYTES_PER_CHARACTER * int(config["max_text"]) + BODY_SLACK
+        length = headers.get("content-length", "0")
+        if refusal is None and (not length.isdigit() or int(length) > limit):
+            refusal = _too_large(scope["path"], limit)
+        if refusal is not None:
+            # What else the connection carries is not worth reading.
+            refusal.headers["Connection"] = "close"
+            await refusal(scope, receive, send)
+            return
+        await self._app(scope, _bounded(receive, limit), send)
+
+    def _refusal(
+        self, path: str, headers: Headers, is_tcp: bool, listed: Collection[str]
+    ) -> Response | None:
+        if is_tcp and not _are_hosts(headers.getlist("host"), listed):
+            return _refuse(path, 421, "this Host is not this machine", _LIST_IT)
+        origins = headers.getlist("origin")
+        if not _are_origins(origins, listed):
+            return _refuse(path, 403, "this Origin may not ask", _LIST_IT)
+        if headers.get("sec-fetch-site") == "cross-site" and not origins:
+            return _refuse(path, 403, "a page elsewhere may not ask", "open the address by hand")
+        if is_tcp and not self._has_token(headers):
+            refusal = _refuse(path, 401, "the token is missing or wrong", "see: vox daemon token")
+            refusal.headers["WWW-Authenticate"] = "Bearer"
+            return refusal
+        return None
+
+    def _has_token(self, headers: Headers) -> bool:
+        try:
+            wanted = read_token(self._paths)
+        except StorageError as exc:
+            log.error("nobody is let in over TCP: %s", exc.line)
+            return False
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        if not wanted or scheme.lower() != "bearer":
+            return False
+        return secrets.compare_digest(given.strip().encode(), wanted.encode())
+
+
+def _is_tcp(scope: Scope) -> bool:
+    """Anything but the control socket, whose address has no port, counts as TCP."""
+    server = scope.get("server")
+    return server is None or server[1] is not None
+
+
+def _refuse(path: str, status: int, detail: str, hint: str) -> Response:
+    return problem(status, detail, "forbidden", path=path, hint=hint)
+
+
+def _too_large(path: str, limit: int) -> Response:
+    detail = f"the body is over {limit:,} bytes"
+    return problem(413, detail, "text-too-long", path=path, hint="see: vox config show max_text")
+
+
+def _bounded(receive: Receive, limit: int) -> Receive:
+    """`receive`, but a body that says no length, or lies, is cut off at the limit."""
+    seen = 0
+
+    async def bounded() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > limit:
+            raise HTTPException(413, f"the body is over {limit:,} bytes", {"Connection": "close"})
+        return message
+
+    return bounded
+
+
+def is_loopback(name: str) -> bool:
+    """`localhost`, or an address in 127.0.0.0/8 or ::1 (in brackets or not)."""
+    if name.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_allowed(netloc: str, listed: Collection[str]) -> bool:
+    """`netloc`: "name" or "name:port". Listed names count with every port, or with just one."""
+    match = _HOST.match(netloc)
+    if match is None:
+        return False
+    known = {each.lower() for each in listed}
+    return is_loopback(match[1]) or match[1].lower() in known or netloc.lower() in known
+
+
+def _are_hosts(hosts: list[str], listed: Collection[str]) -> bool:
+    return len(hosts) == 1 and _is_allowed(hosts[0], listed)
+
+
+def _are_origins(origins: list[str], listed: Collection[str]) -> bool:
+    for origin in origins:
+        try:
+            netloc = urlsplit(origin).netloc
+        except ValueError:
+            return False
+        if not _is_allowed(netloc, listed):
+            return False
+    return True

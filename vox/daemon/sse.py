@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastapi import Request
 from fastapi.responses import StreamingResponse
@@ -14,18 +13,13 @@ from fastapi.responses import StreamingResponse
 from ..errors import VoxError
 from ..jobs import Job
 from ..queue.events import Event
-from .hub import Hub, Item
+from .hub import Hub, Item, Sent, frame
 
 if TYPE_CHECKING:
     from .daemon import Daemon
 
 HEARTBEAT_S = 15.0
-
-
-def frame(name: str, data: dict[str, Any], event_id: str = "") -> bytes:
-    """One event as it goes over the wire."""
-    prefix = f"id: {event_id}\n" if event_id else ""
-    return f"{prefix}event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
+_STILL_HERE = b": still here\n\n"
 
 
 def response(chunks: AsyncIterator[bytes]) -> StreamingResponse:
@@ -33,12 +27,20 @@ def response(chunks: AsyncIterator[bytes]) -> StreamingResponse:
     return StreamingResponse(chunks, media_type="text/event-stream", headers=headers)
 
 
-async def _next(queue: asyncio.Queue[Item]) -> Item | bytes:
-    """The next event, or a comment that keeps the connection alive."""
-    try:
-        return await asyncio.wait_for(queue.get(), HEARTBEAT_S)
-    except TimeoutError:
-        return b": still here\n\n"
+async def _batch(queue: asyncio.Queue[Item]) -> list[Item]:
+    """The next events, all that are at hand; none if it was quiet for `HEARTBEAT_S`."""
+    if queue.empty():
+        try:
+            items = [await asyncio.wait_for(queue.get(), HEARTBEAT_S)]
+        except TimeoutError:
+            return []
+    else:
+        # So that a long backlog keeps nobody else waiting.
+        await asyncio.sleep(0)
+        items = []
+    while not queue.empty() and len(items) < 100:
+        items.append(queue.get_nowait())
+    return items
 
 
 def _missed(hub: Hub, last_id: str | None, job_id: str | None) -> list[Event] | None:
@@ -47,6 +49,10 @@ def _missed(hub: Hub, last_id: str | None, job_id: str | None) -> list[Event] | 
     if events is None:
         return None
     return [event for event in events if job_id is None or event.job_id == job_id]
+
+
+def _ends_job(event: Event) -> bool:
+    return event.name == "state" and event.data.get("exit_code") is not None
 
 
 async def job_events(
@@ -61,30 +67,37 @@ async def job_events(
     has_ended = False
     try:
         with daemon.hub.stream(job.id) as queue:
-            store = daemon.engine.store
-            missed = _missed(daemon.hub, last_id, job.id)
-            for event in missed or ():
+            known_id = daemon.hub.last_id
+            missed = _missed(daemon.hub, last_id, job.id) or []
+            for event in missed:
+                has_ended = has_ended or _ends_job(event)
                 yield frame(event.name, event.data, event.id)
-            now = await asyncio.to_thread(store.get, job.id)
-            has_ended = not now.is_live
-            if not missed or has_ended:
-                position = await asyncio.to_thread(store.position, now)
-                yield frame("state", now.to_dict(position))
-            last = max((event.number for event in missed or ()), default=0)
+            if not has_ended:
+                store = daemon.engine.store
+                now = await asyncio.to_thread(store.get, job.id)
+                has_ended = not now.is_live
+                if not missed or has_ended:
+                    position = await asyncio.to_thread(store.position, now)
+                    yield frame("state", now.to_dict(position), known_id)
+            last = max((event.number for event in missed), default=0)
             while not has_ended:
-                item = await _next(queue)
-                if item is None:
-                    has_ended = True
-                elif isinstance(item, bytes):
-                    yield item
-                elif not item.number or item.number > last:
-                    has_ended = item.data.get("exit_code") is not None
-                    yield frame(item.name, item.data, item.id)
+                items = await _batch(queue)
+                fresh = _fresh(items, last)
+                has_ended = None in items or any(_ends_job(sent.event) for sent in fresh)
+                yield b"".join(sent.frame for sent in fresh) if items else _STILL_HERE
     finally:
         if bind and not has_ended:
-            with contextlib.suppress(VoxError):
-                # In a thread of its own: this coroutine is being cancelled.
-                asyncio.get_running_loop().run_in_executor(None, _cancel_quietly, daemon, job.id)
+            # In a thread of its own: this coroutine is being cancelled.
+            asyncio.get_running_loop().run_in_executor(None, _cancel_quietly, daemon, job.id)
+
+
+def _fresh(items: list[Item], last: int) -> list[Sent]:
+    """Those that were not among what was missed; what has no number is told in passing."""
+    return [
+        item
+        for item in items
+        if item is not None and (not item.event.number or item.event.number > last)
+    ]
 
 
 def _cancel_quietly(daemon: Daemon, job_id: str) -> None:
@@ -96,19 +109,21 @@ async def all_events(daemon: Daemon, last_id: str | None) -> AsyncIterator[bytes
     """Every event, from `last_id` on if it is still known, else after the live jobs as they are."""
     assert daemon.hub is not None
     with daemon.hub.stream() as queue:
+        known_id = daemon.hub.last_id
         missed = _missed(daemon.hub, last_id, None)
         if missed is None:
-            yield b": the live jobs as they are now\n\n"
-            for job in await asyncio.to_thread(daemon.engine.store.live):
-                yield frame("state", job.to_dict())
+            live = await asyncio.to_thread(daemon.engine.store.live)
+            yield b"".join(frame("state", job.to_dict()) for job in live) + b": these live now\n"
+            # Last, so that whoever is cut off in the middle of them asks for all of them again.
+            yield f"id: {known_id}\n\n".encode()
         for event in missed or ():
             yield frame(event.name, event.data, event.id)
         last = max((event.number for event in missed or ()), default=0)
-        while (item := await _next(queue)) is not None:
-            if isinstance(item, bytes):
-                yield item
-            elif not item.number or item.number > last:
-                yield frame(item.name, item.data, item.id)
+        is_open = True
+        while is_open:
+            items = await _batch(queue)
+            is_open = None not in items
+            yield b"".join(sent.frame for sent in _fresh(items, last)) if items else _STILL_HERE
 
 
 def last_event_id(request: Request) -> str | None:

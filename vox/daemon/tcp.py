@@ -1,12 +1,104 @@
-"""The TCP listener of the API, if there is to be one."""
+"""The TCP listener of the API, if there is to be one.
+
+Off until `http` is set, and then only with a token, and beyond this machine only with a second
+setting. What hinders it never hinders the daemon, which says so and serves the control socket.
+"""
 
 from __future__ import annotations
 
+import logging
 import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from ..config import Config
+from ..errors import BadConfig, DaemonUnavailable, VoxError
 from ..paths import Paths
+from ..tokens import read_token
+from .security import is_loopback
+
+log = logging.getLogger(__name__)
+
+BACKLOG = 2048
 
 
-def open_tcp(paths: Paths, config: Config) -> list[socket.socket]:
-    return []
+@dataclass(frozen=True, slots=True)
+class Tcp:
+    """What became of the setting `http`: listening sockets, or why there are none."""
+
+    address: str | None = None
+    error: str | None = None
+    sockets: list[socket.socket] = field(default_factory=list)
+
+    def describe(self) -> dict[str, Any]:
+        return {"address": self.address, "error": self.error}
+
+
+def open_tcp(paths: Paths, config: Config) -> Tcp:
+    """Bind what the setting `http` says. Never raises: an error is logged and kept."""
+    address = config["http"]
+    if address is None:
+        return Tcp()
+    try:
+        sockets = _open(paths, address, bool(config["http_allow_remote"]))
+    except VoxError as exc:
+        log.error("no HTTP API on TCP: %s", exc.line)
+        return Tcp(address, exc.line)
+    log.info("HTTP API on http://%s", address)
+    return Tcp(address, None, sockets)
+
+
+def _open(paths: Paths, address: str, may_be_remote: bool) -> list[socket.socket]:
+    if read_token(paths) is None:
+        raise BadConfig("http needs a token", f"make one: vox config set http {address}")
+    host, _, port = address.rpartition(":")
+    try:
+        found = socket.getaddrinfo(
+            host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except OSError as exc:
+        raise BadConfig(f"http: {host} has no address: {exc.strerror}") from exc
+    targets = list(dict.fromkeys((family, target) for family, _, _, _, target in found))
+    if not all(is_loopback(str(target[0])) for _, target in targets):
+        if not may_be_remote:
+            raise BadConfig(
+                f"http: {host} is more than this machine",
+                "if that is meant: vox config set http_allow_remote true",
+            )
+        log.warning(
+            "http listens on %s: whoever reaches this machine and has the token can make it speak "
+            "and read what it said, and what goes over the network is not encrypted",
+            address,
+        )
+    return _bind_all(address, targets)
+
+
+def _bind_all(address: str, targets: Sequence[tuple[int, Any]]) -> list[socket.socket]:
+    """`localhost` may be two addresses of which a machine has but one."""
+    sockets: list[socket.socket] = []
+    failure: OSError | None = None
+    for family, target in targets:
+        try:
+            sockets.append(_bind(family, target))
+        except OSError as exc:
+            failure = exc
+    if not sockets:
+        reason = failure.strerror if failure else "no address"
+        raise DaemonUnavailable(f"cannot listen on {address}: {reason}", "choose another port")
+    return sockets
+
+
+def _bind(family: int, target: Any) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind(target)
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    listener.setblocking(False)
+    return listener

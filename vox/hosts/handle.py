@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass
 from typing import IO, Any, Literal
 
 from ..backends.base import Chunk, Settings, Utterance
-from ..errors import HostCrashed, HostError, HostTimeout, OutOfMemory, from_dict
+from ..errors import HostCrashed, HostError, HostTimeout, OutOfMemory, VoxError, from_dict
 from . import protocol
 
 log = logging.getLogger(__name__)
@@ -68,12 +68,16 @@ class Handle:
         self.rss_mb: float | None = None
         self.vram_mb: float | None = None
         self.jobs = 0
+        self.audio_s = 0.0
+        """Seconds of audio made so far, in `synthesis_s` seconds of work."""
+        self.synthesis_s = 0.0
         self.last_used = time.monotonic()
         self._next_id = 0
         self._current_id: int | None = None
         self._last_lines: collections.deque[str] = collections.deque(maxlen=20)
         self._frames: queue.SimpleQueue[protocol.Frame | None] = queue.SimpleQueue()
         self._write_lock = threading.Lock()
+        self._has_answered = threading.Event()
         payload = json.dumps({**asdict(settings), "options": dict(settings.options)})
         self._process = subprocess.Popen(
             [*command, spec, payload],
@@ -104,6 +108,20 @@ class Handle:
     @property
     def idle_s(self) -> float:
         return 0.0 if self.state in ("busy", "loading") else time.monotonic() - self.last_used
+
+    def answers(self, timeout_s: float = 2.0) -> bool:
+        """Whether the process does what it is told. From any thread.
+
+        One that loads or synthesizes has its own time limits and is believed.
+        """
+        if not self.is_alive or self.state != "idle":
+            return self.is_alive
+        self._has_answered.clear()
+        try:
+            self._command({"op": "stats"})
+        except HostError:
+            return False
+        return self._has_answered.wait(timeout_s)
 
     def load(self) -> None:
         """Load the model. Raises LoadFailed, OutOfMemory, HostCrashed or HostTimeout."""
@@ -164,6 +182,7 @@ class Handle:
         request_id = self._next_id
         self.state = "busy"
         self._current_id = request_id
+        began = time.monotonic()
         self._command({"op": "synthesize", "id": request_id, "utterance": asdict(utterance)})
         ended = False
         try:
@@ -176,12 +195,14 @@ class Handle:
         except OutOfMemory:
             # What the library holds after it is not to be relied on.
             raise
-        except HostError:
+        except VoxError:
+            # SynthesisFailed, or an unknown voice: the host said so and waits for the next one.
             ended = self.is_alive
             raise
         finally:
             self._current_id = None
             self.last_used = time.monotonic()
+            self.synthesis_s += self.last_used - began
             if ended and self.is_alive:
                 self.state = "idle"
             else:
@@ -199,6 +220,7 @@ class Handle:
             if header["event"] == "chunk":
                 limit_s, what = self.limits.stall_s, "stalled"
                 samples = np.frombuffer(frame.pcm, "<f4").astype(np.float32, copy=False)
+                self.audio_s += len(samples) / header["sample_rate"]
                 yield Chunk(samples, header["sample_rate"])
             elif header["event"] == "end":
                 self._note_memory(header)
@@ -252,9 +274,6 @@ class Handle:
             raise HostTimeout(f"{self.name} {what}{self._last_words()}") from None
         if frame is None:
             raise self._crashed()
-        if frame.header["event"] == "stats":
-            self._note_memory(frame.header)
-            return self._next(deadline, what)
         return frame
 
     def _crashed(self) -> HostCrashed:
@@ -281,7 +300,11 @@ class Handle:
         try:
             with stream:
                 while (frame := protocol.read(stream)) is not None:  # type: ignore[arg-type]
-                    self._frames.put(frame)
+                    if frame.header.get("event") == "stats":
+                        self._note_memory(frame.header)
+                        self._has_answered.set()
+                    else:
+                        self._frames.put(frame)
         except (protocol.ProtocolError, OSError, ValueError) as exc:
             self._last_lines.append(f"protocol error: {exc}")
         self._frames.put(None)
@@ -305,6 +328,8 @@ class Handle:
             "load_s": None if self.load_s is None else round(self.load_s, 3),
             "idle_s": round(self.idle_s, 1),
             "jobs": self.jobs,
+            "audio_s": round(self.audio_s, 3),
+            "synthesis_s": round(self.synthesis_s, 3),
             "memory_mb": self.rss_mb,
             "vram_mb": self.vram_mb,
         }

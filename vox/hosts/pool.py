@@ -166,6 +166,10 @@ class Pool:
         if host is not None:
             host.close()
 
+    def answers(self, name: str) -> bool:
+        """True if a host of that backend is up and reacts (see `Handle.answers`)."""
+        return any(host.answers() for host in list(self._hosts.values()) if host.name == name)
+
     def close(self) -> None:
         """Kill every host, busy or not."""
         with self._lock:

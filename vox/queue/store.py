@@ -227,8 +227,13 @@ class Store:
         return [row["id"] for row in rows]
 
     def _publish(self, name: str, job: Job) -> None:
-        if self.bus is not None:
-            self.bus.publish(name, job.id, job.to_dict())
+        if self.bus is None:
+            return
+        data = job.to_dict()
+        if name != "state":
+            # Told after every utterance: with the whole text it would grow with its square.
+            del data["text"]
+        self.bus.publish(name, job.id, data)
 
     # -- read --------------------------------------------------------------------------------
 
@@ -321,6 +326,11 @@ class Store:
         """How many jobs are queued, preparing and speaking; quick however long the history is."""
         sql = f"select state, count(*) as n from job where state in {_LIVE_SQL} group by state"
         return {state: 0 for state in LIVE} | {row["state"]: row["n"] for row in self._query(sql)}
+
+    def counts_by_backend(self) -> dict[tuple[str, str], int]:
+        """How many jobs there are, by state and backend."""
+        rows = self._query("select state, backend, count(*) as n from job group by state, backend")
+        return {(row["state"], row["backend"]): row["n"] for row in rows}
 
     def counts(self) -> dict[str, int]:
         """How many jobs there are in each state."""
