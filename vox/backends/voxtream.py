@@ -147,6 +147,7 @@ class Voxtream(Backend):
             # The package's transformers are module-level objects that a generator takes over.
             raise LoadFailed("a process can hold one voxtream model only")
         os.environ.update(voxtream_weights.environment(self.settings))
+        torch_tools.share_the_cpu()
         if self.settings.device == "cpu":
             # The package takes CUDA wherever torch sees it.
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
