@@ -11,14 +11,23 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+INTERRUPTED = 130
+
 
 def main() -> NoReturn:
     """The entry point `vox`."""
-    sys.exit(run(sys.argv[1:]))
+    try:
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    sys.exit(code)
 
 
 def run(args: Sequence[str]) -> int:
-    """Run one command line; returns its exit code (see DESIGN). Prints one line on errors."""
+    """Run one command line; returns its exit code (see DESIGN). Prints one line on errors.
+
+    A second Ctrl-C, while the first is seen to, is raised as KeyboardInterrupt.
+    """
     import click
 
     from ..errors import VoxError
@@ -27,23 +36,18 @@ def run(args: Sequence[str]) -> int:
     if "_VOX_COMPLETE" in os.environ:
         root.main(args=list(args), prog_name="vox", complete_var="_VOX_COMPLETE")
     try:
-        try:
-            with root.make_context("vox", list(args)) as ctx:
-                return int(root.invoke(ctx) or 0)
-        except SystemExit:
-            raise
-        except click.exceptions.Exit as exc:
-            return exc.exit_code
-        except (KeyboardInterrupt, click.exceptions.Abort):
-            return 130
-        except VoxError as exc:
-            from .output import complain
+        with root.make_context("vox", list(args)) as ctx:
+            return int(root.invoke(ctx) or 0)
+    except click.exceptions.Exit as exc:
+        return exc.exit_code
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        return INTERRUPTED
+    except VoxError as exc:
+        from .output import complain
 
-            complain(exc.line)
-            return exc.exit_code
-        except Exception as exc:
-            from .failures import report
+        complain(exc.line)
+        return exc.exit_code
+    except Exception as exc:
+        from .failures import report
 
-            return report(exc)
-    except KeyboardInterrupt:
-        return 130
+        return report(exc)

@@ -14,13 +14,25 @@ from ..jobs import Request
 from ..paths import Paths, get_paths, make_dir
 from .install_progress import InstallProgress
 from .options import json_option
-from .output import complain, is_terminal, megabytes, say, say_json, table, tell
+from .output import complain, is_terminal, megabytes, say, say_json, table, tell, terminal_width
 from .speaking import Manner, spoken, what_became_of
 from .voices import open_catalog
 
 TEST_TEXT = "This is a test. If you can hear it, everything works."
 
-HEADER = ("backend", "state", "device", "languages", "voices", "can", "disk", "what it is")
+HEADER = (
+    "backend",
+    "state",
+    "disk",
+    "device",
+    "languages",
+    "voices",
+    "streams",
+    "can",
+    "what it is",
+)
+WIDE = 130
+"""Columns of a terminal that has room for the last column."""
 
 
 def _complete_name(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
@@ -53,7 +65,10 @@ def _list(as_json: bool) -> None:
     if as_json:
         say_json(told)
     else:
-        table(HEADER, [_row(each) for each in told], numbers=(4,))
+        rows = [_row(each) for each in told]
+        is_narrow = is_terminal(sys.stdout) and terminal_width() < WIDE
+        columns = len(HEADER) - is_narrow
+        table(HEADER[:columns], [row[:columns] for row in rows], numbers=(2, 5))
 
 
 def _warm(paths: Paths) -> list[dict[str, Any]]:
@@ -66,22 +81,23 @@ def _warm(paths: Paths) -> list[dict[str, Any]]:
 
 def _row(each: dict[str, Any]) -> list[str]:
     if each["error"]:
-        return [each["name"], "broken", "", "", "", "", "", each["error"]]
+        return [each["name"], "broken", "", "", "", "", "", each["error"], ""]
     can = [name for name in ("clone", "style", "gender") if each[name]]
     if each["speed"]:
         can.append(f"speed {each['speed'][0]:g}-{each['speed'][1]:g}")
-    can.append(f"streams by {each['streaming']}")
     devices = [model["device"] for model in each["warm"] if model["device"]]
     languages = each["languages"]
-    shown = " ".join(languages[:6]) + (f" +{len(languages) - 6}" if len(languages) > 6 else "")
+    shown = " ".join(languages[:4]) + (f" +{len(languages) - 4}" if len(languages) > 4 else "")
+    disk_mb = each["size_mb"] if each["installed"] else each["disk_mb"]
     return [
         each["name"],
         _state(each),
+        megabytes(disk_mb) if disk_mb else "",
         ", ".join(devices) or each["accelerator"] or each["device"],
         shown or "any",
         str(each["voices"] or ""),
+        each["streaming"],
         ", ".join(can),
-        megabytes(each["size_mb"]) if each["size_mb"] else "",
         each["summary"],
     ]
 
@@ -90,9 +106,7 @@ def _state(each: dict[str, Any]) -> str:
     if each["broken"]:
         return "half installed"
     if not each["installed"]:
-        return (
-            f"not installed ({megabytes(each['disk_mb'])})" if each["disk_mb"] else "not installed"
-        )
+        return "not installed"
     if each["missing"]:
         return "incomplete"
     return "warm" if each["warm"] else "outdated" if each["outdated"] else "ready"

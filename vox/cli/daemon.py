@@ -85,7 +85,7 @@ def _print_status(told: dict[str, Any]) -> None:
             ("idle timeout", _idle_timeout(told["idle_timeout_s"])),
             ("queue", _queue(told["queue"])),
             ("audio", _brief(told.get("audio"))),
-            ("inbox", _brief(told.get("inbox"))),
+            ("inbox", _inbox(told["inbox"])),
         ]
     )
     models = told["loaded_models"]
@@ -121,6 +121,12 @@ def _idle_timeout(seconds: float) -> str:
 def _queue(counts: dict[str, Any]) -> str:
     told = [f"{count} {state}" for state, count in counts.items() if state != "paused" and count]
     return ", ".join(told or ["empty"]) + (" (paused)" if counts.get("paused") else "")
+
+
+def _inbox(told: dict[str, Any]) -> str:
+    parts = [str(told.get("folder", "-"))]
+    parts += [f"{told[name]} {name}" for name in ("pending", "working", "failed") if told.get(name)]
+    return ", ".join([*parts, *filter(None, [told.get("error")])])
 
 
 def _brief(value: Any) -> str:
