@@ -1,0 +1,42 @@
+"""Language tags are compared as speakers would."""
+
+from __future__ import annotations
+
+import pytest
+
+from vox.backends.languages import closeness, normalize, primary
+from vox.errors import UnknownLanguage
+
+
+@pytest.mark.parametrize(
+    ("written", "usual"),
+    [
+        ("en", "en"),
+        ("EN_us", "en-US"),
+        (" de-at ", "de-AT"),
+        ("zh-hant-tw", "zh-Hant-TW"),
+        ("es-419", "es-419"),
+        ("en-GB-X-RP", "en-GB-x-rp"),
+    ],
+)
+def test_a_tag_is_brought_into_its_usual_writing(written: str, usual: str) -> None:
+    assert normalize(written) == usual
+
+
+@pytest.mark.parametrize("written", ["", "e", "english", "en us", "en-", "12", "-en", "en/US"])
+def test_what_is_no_tag_is_refused(written: str) -> None:
+    with pytest.raises(UnknownLanguage, match="is not a language tag"):
+        normalize(written)
+
+
+def test_a_language_s_english_name_gets_its_tag_as_a_hint() -> None:
+    with pytest.raises(UnknownLanguage) as caught:
+        normalize("German")
+    assert caught.value.hint == "write de"
+
+
+def test_closer_tags_fit_better() -> None:
+    assert closeness("en-US", "en-us") > closeness("en-US", "en") > closeness("en-US", "en-GB") > 0
+    assert closeness("de", "en") == closeness("", "en") == 0
+    assert closeness("cmn", "zh") > 0
+    assert primary("nb-NO") == primary("no")
