@@ -1,0 +1,115 @@
+"""qwen on MLX in an environment of mlx-audio, on tiny random checkpoints: what it says is noise.
+
+VOX_TEST_ENV_QWEN_MLX is the Python that has mlx-audio (on Linux with `mlx[cpu]`); the checkpoints
+are made in the environment of qwen-native.
+"""
+
+from __future__ import annotations
+
+import os
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.backends.conftest import Environment
+from tests.backends.test_qwen_native import run
+from vox.backends.base import Clone, Settings, Utterance
+from vox.backends.bootstrap import bootstrap_args
+from vox.backends.qwen_mlx import QwenMlx
+from vox.errors import BackendNotInstalled, UnknownVoice
+from vox.hosts.handle import Handle
+
+pytestmark = pytest.mark.heavy
+
+# Read before the tests' own home clears the variables.
+PYTHON = os.environ.get("VOX_TEST_ENV_QWEN_MLX")
+PUBLISHED = {
+    "custom_voice": "mlx-community--Qwen3-TTS-12Hz-0.6B-CustomVoice-bf16",
+    "base": "mlx-community--Qwen3-TTS-12Hz-0.6B-Base-bf16",
+    "voice_design": "mlx-community--Qwen3-TTS-12Hz-1.7B-VoiceDesign-bf16",
+}
+FRAME = 64
+"""Samples of a frame of the tiny checkpoints for MLX."""
+
+
+@pytest.fixture(scope="module")
+def settings(environment: Environment, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    if PYTHON is None:
+        pytest.skip("no environment with mlx-audio: VOX_TEST_ENV_QWEN_MLX is not set")
+    folder = tmp_path_factory.mktemp("qwen-mlx")
+    run(environment("qwen-native")[0], "tiny_qwen.py", str(folder / "made"), "--for-mlx")
+    (folder / "weights").mkdir()
+    for kind, name in PUBLISHED.items():
+        (folder / "made" / kind).rename(folder / "weights" / name)
+    return Settings(voices_dir=str(folder), env_dir=str(folder), device="cpu")
+
+
+@pytest.fixture(scope="module")
+def host(settings: Settings) -> Iterator[Handle]:
+    assert PYTHON is not None
+    command = [PYTHON, *bootstrap_args("vox.hosts.host")]
+    handle = Handle("qwen", command, "vox.backends.qwen_mlx:QwenMlx", settings)
+    handle.load()
+    yield handle
+    handle.close()
+
+
+def first_sound(host: Handle, **how: Any) -> Any:
+    """The first chunk; the rest is cancelled, for MLX is slow on a CPU."""
+    chunks = host.synthesize(Utterance("A sentence that never comes to its end.", **how))
+    samples, rate = next(iter(chunks))
+    chunks.close()  # type: ignore[attr-defined]
+    assert rate == 24_000
+    return samples
+
+
+def test_a_chunk_is_two_frames_and_speech_is_bounded_by_its_text(host: Handle) -> None:
+    chunks = [samples for samples, _ in host.synthesize(Utterance("Hi.", voice="ryan"))]
+    assert all(len(samples) == 2 * FRAME for samples in chunks[:-1])
+    assert len(chunks) > 1
+    assert sum(map(len, chunks)) <= 50 * FRAME
+
+
+def test_a_cancelled_synthesis_leaves_the_host_warm(host: Handle) -> None:
+    pid = host.pid
+    for _ in range(3):
+        assert len(first_sound(host)) == 2 * FRAME
+    assert host.pid == pid
+
+
+@pytest.mark.parametrize("transcript", [None, "what is said in it"])
+def test_a_clone_speaks_through_base_weights(
+    host: Handle, tmp_path: Path, transcript: str | None
+) -> None:
+    path = tmp_path / "recording.wav"
+    noise = np.random.default_rng(0).normal(0, 3000, 24_000).astype("<i2")
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(24_000)
+        file.writeframes(noise.tobytes())
+    assert len(first_sound(host, clone=Clone("me", str(path), transcript))) > 0
+
+
+def test_a_style_without_a_voice_designs_one(host: Handle) -> None:
+    assert len(first_sound(host, style="an old giant", lang="de")) > 0
+
+
+def test_an_unknown_voice_and_a_lost_recording_are_refused(host: Handle, tmp_path: Path) -> None:
+    with pytest.raises(UnknownVoice, match="Bob"):
+        first_sound(host, voice="Bob")
+    with pytest.raises(UnknownVoice, match="'me'"):
+        first_sound(host, clone=Clone("me", str(tmp_path / "gone.wav")))
+    assert len(first_sound(host)) > 0
+
+
+def test_absent_weights_name_the_command_that_fetches_them(settings: Settings) -> None:
+    absent = Settings(voices_dir="", env_dir=settings.env_dir, model="1.7B")
+    assert "1.7B-CustomVoice" in (QwenMlx.missing(absent) or "")
+    with pytest.raises(BackendNotInstalled, match="not installed") as refused:
+        QwenMlx(absent).load(lambda _text, _fraction: None)
+    assert refused.value.hint == "run: vox backends install qwen -m 1.7B-CustomVoice"

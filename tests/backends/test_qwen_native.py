@@ -1,0 +1,210 @@
+"""qwen-native in its own environment, on tiny random checkpoints: what it says is noise.
+
+VOX_TEST_ENV_QWEN_NATIVE (a Python) or VOX_TEST_BACKENDS_DIR says where the environment is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.backends.conftest import Environment
+from vox.backends.base import Clone, Settings, Utterance
+from vox.backends.bootstrap import bootstrap_args
+from vox.errors import BackendNotInstalled, LoadFailed, UnknownVoice
+from vox.hosts.handle import Handle
+
+pytestmark = pytest.mark.heavy
+
+HERE = Path(__file__).parent
+PUBLISHED = {
+    "custom_voice": "Qwen--Qwen3-TTS-12Hz-0.6B-CustomVoice",
+    "base": "Qwen--Qwen3-TTS-12Hz-0.6B-Base",
+    "voice_design": "Qwen--Qwen3-TTS-12Hz-1.7B-VoiceDesign",
+}
+FRAME = 1920
+
+
+def run(python: str, script: str, *args: str) -> None:
+    environ = {**os.environ, "PYTHONPATH": str(HERE.parent.parent)}
+    subprocess.run(
+        [python, str(HERE / script), *args], env=environ, check=True, capture_output=True
+    )
+
+
+@pytest.fixture(scope="module")
+def python(environment: Environment) -> str:
+    return environment("qwen-native")[0]
+
+
+@pytest.fixture(scope="module")
+def settings(python: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """With all three kinds of weights, as an installation lays them down."""
+    folder = tmp_path_factory.mktemp("qwen-native")
+    run(python, "tiny_qwen.py", str(folder / "made"))
+    (folder / "weights").mkdir()
+    for kind, name in PUBLISHED.items():
+        (folder / "made" / kind).rename(folder / "weights" / name)
+    return Settings(voices_dir=str(folder), env_dir=str(folder), device="cpu")
+
+
+def started(python: str, settings: Settings) -> Handle:
+    command = [python, *bootstrap_args("vox.hosts.host")]
+    return Handle("qwen-native", command, "vox.backends.qwen_native:QwenNative", settings)
+
+
+@pytest.fixture(scope="module")
+def host(python: str, settings: Settings) -> Iterator[Handle]:
+    handle = started(python, settings)
+    handle.load()
+    yield handle
+    handle.close()
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> str:
+    path = tmp_path / "recording.wav"
+    noise = np.random.default_rng(0).normal(0, 0.1, 48_000).astype(np.float32)
+    soundfile.write(path, noise, 24_000)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def probe(
+    python: str, settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    answer = tmp_path_factory.mktemp("probe") / "answer.json"
+    checkpoint = os.path.join(settings.env_dir, "weights", PUBLISHED["custom_voice"])
+    run(python, "qwen_probe.py", checkpoint, str(answer))
+    found: dict[str, Any] = json.loads(answer.read_text())
+    return found
+
+
+def speak(host: Handle, text: str = "Hi.", **how: Any) -> Any:
+    chunks = list(host.synthesize(Utterance(text, **how)))
+    assert {rate for _, rate in chunks} == {24_000}
+    return np.concatenate([samples for samples, _ in chunks])
+
+
+@pytest.mark.parametrize("blocks", ["by_fours", "growing"])
+def test_streamed_sound_is_that_of_the_whole(probe: dict[str, Any], blocks: str) -> None:
+    found = probe[blocks]
+    assert found["frames"] * FRAME == found["samples"]
+    assert found["level"] > 0.01
+    assert found["error"] < 1e-4
+
+
+def test_the_first_chunk_is_four_frames_and_later_ones_grow_to_a_bound(
+    probe: dict[str, Any],
+) -> None:
+    assert set(probe["by_fours"]["blocks"][:-1]) == {4}
+    assert probe["growing"]["blocks"][:4] == [4, 8, 16, 16]
+
+
+def test_sound_follows_on_a_recording_as_if_decoded_with_it(probe: dict[str, Any]) -> None:
+    assert probe["error_behind_a_recording"] < 1e-4
+
+
+def test_a_cancel_takes_effect_within_a_frame(probe: dict[str, Any]) -> None:
+    cancel = probe["cancel"]
+    assert cancel["at_end"] - cancel["at_cancel"] <= 1
+
+
+def test_a_cancel_leaves_the_next_synthesis_as_it_would_have_been(probe: dict[str, Any]) -> None:
+    assert probe["same_after_cancel"]
+    assert probe["hooks_left"] == 0
+
+
+def test_every_named_speaker_speaks(host: Handle) -> None:
+    for voice in ("Ryan", "vivian", "Uncle Fu"):
+        assert np.abs(speak(host, voice=voice)).max() <= 1.0
+
+
+def test_sound_comes_before_the_utterance_is_through(host: Handle) -> None:
+    chunks = host.synthesize(Utterance("A sentence that never comes to its end."))
+    first = next(iter(chunks))
+    assert len(first.samples) == 4 * FRAME
+    assert sum(1 for _ in chunks) > 1
+
+
+def test_speech_without_an_end_is_bounded_by_its_text(host: Handle) -> None:
+    # Random weights hardly ever end; 50 frames is what the shortest text may take.
+    lengths = [len(speak(host, "Hi.")) for _ in range(3)]
+    assert max(lengths) <= 50 * FRAME
+    assert len(speak(host, "这" * 40)) <= 320 * FRAME
+
+
+def test_a_cancelled_synthesis_leaves_the_host_warm(host: Handle) -> None:
+    pid = host.pid
+    chunks = host.synthesize(Utterance("A sentence that is broken off. " * 10))
+    next(iter(chunks))
+    chunks.close()  # type: ignore[attr-defined]
+    assert len(speak(host)) > 0
+    assert host.pid == pid
+
+
+@pytest.mark.parametrize("transcript", [None, "what is said in it"])
+def test_a_clone_speaks_through_base_weights(
+    host: Handle, recording: str, transcript: str | None
+) -> None:
+    clone = Clone("me", recording, transcript)
+    for _ in range(2):
+        assert len(speak(host, clone=clone)) > 0
+
+
+def test_a_style_without_a_voice_designs_one(host: Handle) -> None:
+    assert len(speak(host, style="an old giant", lang="de")) > 0
+
+
+def test_an_unknown_voice_is_refused_with_those_there_are(host: Handle) -> None:
+    with pytest.raises(UnknownVoice, match="Bob") as refused:
+        speak(host, voice="Bob")
+    assert "Ono_Anna" in refused.value.hint
+    assert len(speak(host)) > 0
+
+
+@pytest.mark.parametrize("content", [None, b"no sound"])
+def test_a_clone_without_a_usable_recording_is_refused(
+    host: Handle, tmp_path: Path, content: bytes | None
+) -> None:
+    path = tmp_path / "gone.wav"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UnknownVoice, match="'me'"):
+        speak(host, clone=Clone("me", str(path)))
+
+
+def failed_load(python: str, settings: Settings) -> Callable[[], None]:
+    return started(python, settings).load
+
+
+def test_absent_weights_name_the_command_that_fetches_them(python: str, settings: Settings) -> None:
+    with pytest.raises(BackendNotInstalled) as refused:
+        failed_load(python, dataclasses.replace(settings, model="1.7B"))()
+    assert "vox backends install qwen-native -m 1.7B-CustomVoice" in refused.value.hint
+
+
+def test_damaged_weights_and_impossible_settings_fail_in_one_line(
+    python: str, settings: Settings, tmp_path: Path
+) -> None:
+    damaged = tmp_path / "damaged"
+    (damaged / "speech_tokenizer").mkdir(parents=True)
+    for folder in (damaged, damaged / "speech_tokenizer"):
+        (folder / "config.json").write_text("{}")
+    for wish in (
+        dataclasses.replace(settings, model=str(damaged)),
+        dataclasses.replace(settings, device="cuda:9"),
+        dataclasses.replace(settings, options={"dtype": "int3"}),
+    ):
+        with pytest.raises(LoadFailed) as failed:
+            failed_load(python, wish)()
+        assert "\n" not in failed.value.line
