@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from ..client import Client, NoDaemon
+from ..client import ANSWER_TIMEOUT_S, Client, NoDaemon
 
 Job = dict[str, Any]
 
@@ -55,10 +55,11 @@ def queue(client: Client) -> list[Job]:
     return found
 
 
-def cancel(client: Client, job_id: str) -> Job:
+def cancel(client: Client, job_id: str, timeout_s: float = ANSWER_TIMEOUT_S) -> Job:
     """Cancel a live job. Raises UnknownJob, AmbiguousId, JobNotLive."""
+    target = f"/jobs/{quote(job_id, safe='')}"
     try:
-        cancelled: Job = client.call("DELETE", f"/jobs/{quote(job_id, safe='')}")
+        cancelled: Job = client.call("DELETE", target, timeout_s=timeout_s)
     except NoDaemon:
         from ..queue import offline
 

@@ -85,9 +85,8 @@ def make_and_watch(
                 tell_notes(job, manner)
                 return conclude(watch(client, job, manner), manner, told=job["notes"])
             except (KeyboardInterrupt, Terminated) as exc:
-                cancelled = cancel(client, job_id) if job_id else None
-                if manner.as_json and cancelled:
-                    say_json(cancelled)
+                if job_id:
+                    _cancel(client, job_id, manner)
                 return exc.exit_code if isinstance(exc, Terminated) else 130
     except Terminated as exc:
         return exc.exit_code
@@ -101,7 +100,7 @@ def spoken(client: Client, request: Request, manner: Manner) -> Job:
             job = _submit(client, request, manner)
             return job.job if isinstance(job, Ended) else watch(client, job, manner)
     except (KeyboardInterrupt, Terminated):
-        cancel(client, request.id)
+        _cancel(client, request.id, manner)
         raise KeyboardInterrupt from None
 
 
@@ -124,37 +123,16 @@ def _submit(client: Client, request: Request, manner: Manner) -> Job | Ended:
         if manner.is_async:
             client.start_daemon(wait=False)
         return job
+    from . import foreground
+
     if manner.is_async:
-        _start_passing_daemon(client)
+        foreground.start_passing_daemon(client)
         return job
-    return Ended(_in_foreground(client, request, manner))
-
-
-def _in_foreground(client: Client, request: Request, manner: Manner) -> Job:
-    """Speak the job in this process; what else waits is left to a daemon."""
-    from ..queue.foreground import Foreground
-
-    foreground = Foreground(client.paths)
-    try:
-        # It has this id already: the same job, not another one.
-        job_id = foreground.submit(request)["id"]
-        with watcher(manner) as on_event:
-            return foreground.speak(on_event, manner.timeout_s)
-    except WaitTimeout as exc:
-        raise _timed_out(job_id) from exc
-    except (KeyboardInterrupt, Terminated):
-        foreground.cancel()
-        raise
-    finally:
-        if foreground.close():
-            _start_passing_daemon(client)
-
-
-def _start_passing_daemon(client: Client) -> None:
-    """It speaks what is queued and leaves: a light backend is no reason to stay."""
-    from ..spawn import spawn_daemon
-
-    spawn_daemon(client.paths, wait=False, extra_args=("--idle-timeout=0",))
+    with foreground.libraries_write_to_the_log(client.paths), watcher(manner) as on_event:
+        try:
+            return Ended(foreground.speak(client, request, on_event, manner.timeout_s))
+        except WaitTimeout as exc:
+            raise _timed_out(job["id"]) from exc
 
 
 def watch(client: Client, job: Job, manner: Manner) -> Job:
@@ -220,16 +198,12 @@ def tell_notes(job: Job, manner: Manner, told: Sequence[str] = ()) -> None:
                 tell(f"vox: {note}")
 
 
-def cancel(client: Client, job_id: str) -> Job | None:
-    """Cancel the job wherever it is; None if it has ended or was never made."""
-    try:
-        try:
-            job: Job = client.call("DELETE", f"/jobs/{job_id}", timeout_s=CANCEL_TIMEOUT_S)
-        except NoDaemon:
-            from ..queue import offline
+def _cancel(client: Client, job_id: str, manner: Manner) -> None:
+    """Cancel the job wherever it is, if it lives and was made at all."""
+    from . import reach
 
-            with offline.open_store(client.paths) as store:
-                job = store.cancel(job_id).to_dict()
-    except VoxError:
-        return None
-    return job
+    with contextlib.suppress(VoxError):
+        reach.cancel(client, job_id, CANCEL_TIMEOUT_S)
+    if manner.as_json:
+        with contextlib.suppress(VoxError):
+            say_json(reach.job(client, job_id))

@@ -7,6 +7,7 @@ daemon that just starts, is at it. What others queued meanwhile is left to a dae
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 from ..config import LiveConfig
@@ -15,6 +16,9 @@ from ..jobs import Request
 from ..paths import Paths
 from .engine import Engine, consumer_lock
 from .events import Event
+
+TURN_S = 0.05
+"""How often to look whether it is our turn."""
 
 
 class Foreground:
@@ -37,7 +41,22 @@ class Foreground:
     ) -> dict[str, Any]:
         """Drain the queue until the job has ended; returns it. Raises WaitTimeout."""
         assert self.job_id is not None
-        job_id, ended = self.job_id, threading.Event()
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while True:
+            # Not blocking: whoever has the lock, perhaps a daemon that stays, may speak our job.
+            with consumer_lock(self._paths, blocking=False) as is_ours:
+                if is_ours:
+                    self._drain(self.job_id, on_event, deadline)
+            job = self._engine.store.get(self.job_id)
+            if not job.is_live:
+                return job.to_dict()
+            if deadline is not None and time.monotonic() >= deadline:
+                raise WaitTimeout(f"job {job.id} goes on")
+            time.sleep(TURN_S)
+
+    def _drain(self, job_id: str, on_event: Any, deadline: float | None) -> None:
+        """Until the job has ended or the deadline has passed. We hold the consumer lock."""
+        ended = threading.Event()
 
         def hear(event: Event) -> None:
             if event.job_id == job_id:
@@ -46,12 +65,9 @@ class Foreground:
                     ended.set()
 
         self._engine.bus.subscribe(hear)
-        with consumer_lock(self._paths):
-            if self._engine.store.get(job_id).is_live:
-                self._engine.start()
-                if not ended.wait(timeout_s):
-                    raise WaitTimeout(f"job {job_id} is given up after {timeout_s:g} s")
-        return self._engine.store.get(job_id).to_dict()
+        if self._engine.store.get(job_id).is_live:
+            self._engine.start()
+            ended.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
 
     def cancel(self) -> None:
         if self.job_id is not None:
