@@ -132,7 +132,17 @@ def note_name(name: str) -> str:
 
 def is_note(name: str, names: set[str]) -> bool:
     """True if it is a note of ours, and no user's file that failed and is only called so."""
-    return name.endswith(NOTE_SUFFIX) and note_name(name) not in names
+    own_note = note_name(name)
+    return name.endswith(NOTE_SUFFIX) and (own_note == name or own_note not in names)
+
+
+def may_have_note(folder: str, name: str) -> bool:
+    """True if a note about a file of that name overwrites nothing but, at most, an older note."""
+    note = note_name(name)
+    own_note = note_name(note)
+    # Of names that fill all 255 bytes, a note's note would be called as the note is.
+    is_users = own_note != note and os.path.lexists(os.path.join(folder, own_note))
+    return note != name and not is_users
 
 
 # -- moving ----------------------------------------------------------------------------------
@@ -201,9 +211,9 @@ def free_name(folder: str, name: str, taken: Callable[[str], bool]) -> str:
     )
 
 
-def write_durably(path: str, data: bytes) -> None:
+def write_durably(folders: Folders, path: str, data: bytes) -> None:
     """Write a small file so that it is there whole, or not at all, after a crash."""
-    temporary = f"{path}.new"
+    temporary = os.path.join(folders.work, ".new")
     with open(temporary, "wb") as file:
         file.write(data)
         file.flush()
@@ -225,7 +235,7 @@ def claim(folders: Folders, job_id: str, path: str, subfolder: str) -> Claim:
     has_record = held != name or bool(subfolder)
     if has_record:
         record = json.dumps({"name": name, "subfolder": subfolder})
-        write_durably(_record_path(folders, job_id), record.encode())
+        write_durably(folders, _record_path(folders, job_id), record.encode())
     try:
         rename_new(path, target)
     except OSError:
@@ -270,8 +280,7 @@ def tidy_work(folders: Folders, ids: set[str]) -> None:
     """Drop what a crash left in `.work/` for ids that have no file there."""
     for name in os.listdir(folders.work):
         job_id = name[1 : 1 + ID_LENGTH]
-        is_ours = name == f".{job_id}.json" or name.endswith(".new")
-        if name.startswith(".") and is_ours and job_id not in ids:
+        if name == f".{job_id}.json" and job_id not in ids:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(folders.work, name))
 
@@ -284,6 +293,7 @@ class Submitted:
     """
 
     def __init__(self, folders: Folders) -> None:
+        self._folders = folders
         self._path = os.path.join(folders.work, _SUBMITTED)
 
     def ids(self) -> set[str]:
@@ -302,7 +312,8 @@ class Submitted:
 
     def keep(self, job_ids: set[str]) -> None:
         """Forget all others."""
-        write_durably(self._path, "".join(f"{job_id}\n" for job_id in sorted(job_ids)).encode())
+        lines = "".join(f"{job_id}\n" for job_id in sorted(job_ids))
+        write_durably(self._folders, self._path, lines.encode())
 
 
 # -- done ------------------------------------------------------------------------------------

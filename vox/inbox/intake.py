@@ -37,6 +37,7 @@ from .folders import (
     claims,
     forget_record,
     free_name,
+    may_have_note,
     move_in,
     note_name,
     shown,
@@ -341,10 +342,9 @@ def _move_to_failed(folders: Folders, claim: Claim, reason: str, job_id: str | N
     note = _note(claim, reason, job_id)
 
     def write_note(name: str) -> bool:
-        note_path = os.path.join(folder, note_name(name))
-        if os.path.lexists(os.path.join(folder, note_name(note_name(name)))):
-            return False  # A user's own file of that name, with a note of its own.
-        write_durably(note_path, note)
+        if not may_have_note(folder, name):
+            return False
+        write_durably(folders, os.path.join(folder, note_name(name)), note)
         return True
 
     move_in(claim.path, folder, claim.name, write_note)

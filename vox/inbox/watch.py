@@ -8,6 +8,7 @@ scans in any case, and says at each scan what is to be watched; what broke is me
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -35,6 +36,12 @@ _EVENTS: list[type[FileSystemEvent]] = [
     *(DirCreatedEvent, DirDeletedEvent, DirMovedEvent),
     *(FileCreatedEvent, FileMovedEvent, FileClosedEvent),
 ]
+
+
+# An event that comes while a watch is ended is no error.
+logging.getLogger("watchdog.observers.inotify").addFilter(
+    lambda record: "thread is inactive" not in str(record.msg)
+)
 
 
 def _identity(path: str) -> Identity | None:

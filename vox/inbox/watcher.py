@@ -76,6 +76,7 @@ class Watcher:
         self._unsubscribe: Callable[[], None] = lambda: None
         self._stopping = False
         self._scan_now = False
+        self._is_looking = False
         self._has_scanned = False
         self._waits_for_room = False
         self._folder = ""
@@ -119,8 +120,8 @@ class Watcher:
         """
         if self._stopping or self._error is not None or not self._config()["inbox.enabled"]:
             return False
-        is_about_to_look = not self._has_scanned or bool(self._hints) or self._scan_now
-        return is_about_to_look or len(self._tracker) > 0
+        is_about_to_look = bool(self._hints) or self._scan_now or self._is_looking
+        return is_about_to_look or not self._has_scanned or len(self._tracker) > 0
 
     def describe(self) -> dict[str, Any]:
         """The same keys as `status.status`, live; without a look at the disk or the job table."""
@@ -202,7 +203,11 @@ class Watcher:
             self._next_scan = now
             return now + POLL_S
         if self._is_look_due(config, now):
-            self._look(config, now)
+            self._is_looking = True  # Before the hints are taken: see `is_busy`.
+            try:
+                self._look(config, now)
+            finally:
+                self._is_looking = False
         times = [self._next_scan, now + HEALTH_S]
         if self._next_due is not None and not self._waits_for_room:
             times.append(self._next_due)
