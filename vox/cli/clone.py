@@ -17,7 +17,10 @@ TEXT_HELP = "The words that are said in it; some backends clone better with them
 
 @click.group()
 def clone() -> None:
-    """Voices made from reference audio, for backends that can clone (see: vox backends)."""
+    """Voices made from reference audio.
+
+    They are for backends that can clone (see: vox backends).
+    """
 
 
 @clone.command()

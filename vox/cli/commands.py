@@ -15,13 +15,13 @@ class Entry(NamedTuple):
 
 
 COMMANDS: dict[str, Entry] = {
-    "history": Entry("history:history", "List what was spoken; show or clear it."),
-    "queue": Entry("queue:queue", "List what is spoken and what waits."),
-    "cancel": Entry("queue:cancel", "Cancel jobs."),
-    "skip": Entry("queue:skip", "Cut off what is being spoken."),
-    "pause": Entry("queue:pause", "Hold the speech."),
-    "resume": Entry("queue:resume", "Go on with it."),
-    "replay": Entry("replay:replay", "Speak a job again."),
+    "history": Entry("history:history", "List what was spoken, newest first; show or clear it."),
+    "queue": Entry("queue:queue", "List what is being spoken and what waits, in order."),
+    "cancel": Entry("queue:cancel", "Cancel jobs, whether they wait or are being spoken."),
+    "skip": Entry("queue:skip", "Cut off what is being spoken and go on with the next."),
+    "pause": Entry("queue:pause", "Hold the speech until `vox resume`."),
+    "resume": Entry("queue:resume", "Go on speaking after `vox pause`."),
+    "replay": Entry("replay:replay", "Speak a job again: from its kept audio, or anew."),
     "wait": Entry("replay:wait", "Wait until jobs have ended."),
     "daemon": Entry("daemon:daemon", "Start, stop and watch the daemon."),
     "config": Entry("config:config", "Show and change the settings."),

@@ -19,7 +19,10 @@ from .output import fields, say, say_json, tell
 @click.group(invoke_without_command=True)
 @click.pass_context
 def inbox(ctx: click.Context) -> None:
-    """The folder that speaks the .txt files dropped into it. Alone: print where it is."""
+    """The folder that speaks what is dropped into it.
+
+    It takes .txt files. Alone: print where it is.
+    """
     if ctx.invoked_subcommand is None:
         say(_folder(get_paths()))
 

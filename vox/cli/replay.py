@@ -40,7 +40,7 @@ def replay(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Speak a job again: from its kept audio, or synthesized anew."""
+    """Speak a job again: from its kept audio, or anew."""
     if is_async and timeout_s is not None:
         raise click.UsageError("--timeout goes with waiting, not with --async", ctx)
     client = Client(get_paths())

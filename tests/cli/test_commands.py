@@ -1,0 +1,91 @@
+"""The table of commands, held against the commands themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+import pytest
+
+from tests.running import CHECKOUT, Vox
+from vox.cli.commands import COMMANDS
+from vox.cli.completion import script
+from vox.cli.root import root
+
+
+def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    yield path
+    if isinstance(command, click.Group):
+        ctx = click.Context(command)
+        for name in command.list_commands(ctx):
+            found = command.get_command(ctx, name)
+            assert found is not None
+            yield from commands(found, (*path, name))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_line_in_the_help_begins_as_the_commands_own_help_does(name: str) -> None:
+    command = root.get_command(click.Context(root), name)
+    assert command is not None
+    assert command.name == name
+    own = " ".join((command.help or "").split())
+    assert own.startswith(COMMANDS[name].help)
+
+
+@pytest.mark.parametrize("path", list(commands(root)), ids=" ".join)
+def test_every_command_has_help(path: tuple[str, ...]) -> None:
+    command: click.Command = root
+    for name in path:
+        assert isinstance(command, click.Group)
+        found = command.get_command(click.Context(command), name)
+        assert found is not None
+        command = found
+    with command.make_context("vox", [], resilient_parsing=True) as ctx:
+        text = command.get_help(ctx)
+    assert text.startswith("Usage: vox")
+    for param in command.params:
+        if isinstance(param, click.Option) and param.name != "seconds":
+            assert param.help, (path, param)
+
+
+def test_help_lists_every_command_and_option(vox: Vox) -> None:
+    text = vox.ok("--help")
+    for name, entry in COMMANDS.items():
+        assert name in text
+        assert entry.help in text
+    for option in "-b -v -l -m -o -q -f -h --speed --volume --async --timeout --priority".split():
+        assert option in text
+    assert vox.ok("-h") == text
+
+
+def test_version_is_printed(vox: Vox) -> None:
+    assert vox.ok("--version").startswith("vox 0.")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_completion_scripts_in_contrib_are_those_of_the_command(shell: str, vox: Vox) -> None:
+    name = {"bash": "vox.bash", "zsh": "_vox", "fish": "vox.fish"}[shell]
+    kept = (CHECKOUT / "contrib" / "completions" / name).read_text()
+    assert kept == script(shell) + "\n"
+    assert vox.ok("completion", shell) == kept.strip()
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (["vox", "hist"], "history"),
+        (["vox", "history", "sh"], "show"),
+        (["vox", "-b", "hib"], "hibari"),
+        (["vox", "config", "set", "idle"], "idle_timeout"),
+        (["vox", "--vol"], "--volume"),
+    ],
+)
+def test_the_shell_completes_commands_options_and_names(
+    vox: Vox, words: list[str], offered: str
+) -> None:
+    environ = {
+        "_VOX_COMPLETE": "bash_complete",
+        "COMP_WORDS": " ".join(words),
+        "COMP_CWORD": str(len(words) - 1),
+    }
+    assert f"plain,{offered}" in vox(env=environ).out.split()

@@ -1,0 +1,60 @@
+"""What a bare `vox "text"` loads while a daemon is up: the way to the first sound is short."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+from tests.running import Vox
+
+HEAVY = {
+    "numpy", "huey", "sqlite3", "fastapi", "uvicorn", "pydantic", "tomlkit", "tomllib", "platformdirs",
+    "sounddevice", "soundfile", "watchdog", "hibari", "sentencex",
+    "subprocess", "logging", "http", "asyncio", "urllib", "secrets", "hashlib", "tempfile", "shutil",
+}  # fmt: skip
+
+OF_VOX = {
+    "vox", "vox.cli", "vox.cli.commands", "vox.cli.options", "vox.cli.output", "vox.cli.root",
+    "vox.cli.speaking", "vox.cli.text_input", "vox.client", "vox.errors", "vox.http1", "vox.jobs",
+    "vox.paths",
+}  # fmt: skip
+
+PROGRAM = """\
+import json, sys
+from vox.cli import run
+code = run(sys.argv[1:])
+print(json.dumps([code, sorted(sys.modules)]))
+"""
+
+
+def modules_after(vox: Vox, *args: str) -> set[str]:
+    environ = {**os.environ, **vox.environ}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *args],
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    code, modules = json.loads(done.stdout.splitlines()[-1])
+    assert code == 0, done
+    return set(modules)
+
+
+def test_a_warm_call_loads_nothing_heavy_and_no_command(vox: Vox, sound: object) -> None:
+    vox.ok("daemon", "start")
+    loaded = modules_after(vox, "-b", "scripted", "1")
+    assert not {name.partition(".")[0] for name in loaded} & HEAVY
+    assert {name for name in loaded if name.partition(".")[0] == "vox"} == OF_VOX
+
+
+def test_help_loads_no_command(vox: Vox) -> None:
+    loaded = modules_after(vox, "--help")
+    assert {name for name in loaded if name.startswith("vox.cli.")} == {
+        "vox.cli.commands",
+        "vox.cli.options",
+        "vox.cli.root",
+    }
