@@ -9,9 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.running import Vox
 from tests.sound import Recorder, SoundServer
+
+# How long an example takes says more of the machine's other work than of ours.
+settings.register_profile("vox", deadline=None)
+settings.load_profile("vox")
 
 
 @pytest.fixture(autouse=True)

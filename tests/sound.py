@@ -92,6 +92,13 @@ class SoundServer:
                 raise RuntimeError(f"PulseAudio does not work here: {log}")
             time.sleep(0.02)
 
+    def kill(self) -> None:
+        """The sound server dies; `start` brings it back in the same place."""
+        assert self._keeper is not None
+        self.process.kill()
+        self.process.wait()
+        self._keeper.wait()
+
     def stop(self) -> None:
         for process in (self._keeper, self.process):
             if process is not None:

@@ -22,7 +22,7 @@ FIRST_MAX_CHARS = 90
 
 _SHORT_BYTES = 10
 """Anything shorter is joined to its neighbour: voices stumble over fragments such as "Yes."."""
-_WINDOW_CHARS = 1_000
+_WINDOW_CHARS = 600
 """sentencex 1.0 takes time that grows with the square of a paragraph that is not ASCII."""
 
 _SPEAKABLE = re.compile(r"[^\W_]")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vox.audio.pcm import Samples
@@ -80,7 +80,6 @@ def test_sound_up_to_the_edges_is_faded_there() -> None:
     assert abs(float(shaped[-1])) < 0.01
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(50, 5_000), min_size=1, max_size=20), st.booleans())
 def test_the_chunks_make_no_difference_to_what_is_heard(sizes: list[int], last: bool) -> None:
     whole = utterance(0.1, 0.2, 0.2)

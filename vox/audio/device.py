@@ -23,11 +23,13 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 BUFFER_S = 0.04
-"""What the device holds: the time that a cancel takes to be silent, and that we may be late.
+"""What the device holds at first: how long a cancel takes to be silent, and how late we may be.
 
-Measured on PulseAudio and two busy cores: 30 ms run dry now and then in mid-speech, 40 do not; with
-20 of them filled while idle, a sound is heard 20 to 30 ms after it was added.
+Measured on PulseAudio: with half of it filled while idle, a sound is heard 20 to 30 ms after it was
+added. With four programs busy on each core it ran dry once a second: then the buffer is doubled.
 """
+_BUFFER_MAX_S = 0.16
+BLOCK_S = 0.01
 _LEAD_IN_S = 0.02  # a device that has just been opened swallows its first milliseconds
 _SERVER_S = 0.02  # what the sound server holds beside our buffer
 STALL_S = 5.0
@@ -94,7 +96,9 @@ class Loudspeaker:
         self._caller = _Caller()
         self._lock = threading.Lock()  # of opening and closing
         self._stream: Any = None
+        self._buffer_s = BUFFER_S
         self._room_frames = 0
+        self._was_sound = False
         self._has_stuck = False
         self._probed_at = -_PROBE_GOOD_S
         self.name = ""
@@ -109,7 +113,7 @@ class Loudspeaker:
             if self._stream is None:
                 self._stream = self._call(lambda: self._make_stream(sample_rate))
                 self.sample_rate = sample_rate
-                self.write(silence(_LEAD_IN_S, sample_rate))
+                self._write(silence(_LEAD_IN_S, sample_rate))
 
     def probe(self) -> None:
         """Check that it is open, or could be opened now."""
@@ -122,10 +126,33 @@ class Loudspeaker:
 
     def write(self, samples: Samples) -> None:
         """Blocks until the device has room for them, at most `stall_s`."""
+        ran_dry = self._write(samples)
+        if ran_dry and self._was_sound and self._buffer_s < _BUFFER_MAX_S:
+            self._widen(samples)
+        self._was_sound = True
+
+    def idle(self) -> float:
+        """Write some silence, if it is needed to keep the stream going; for how long it will do."""
+        ahead_s = self.buffered_s() - self._buffer_s / 2
+        if ahead_s > 0:
+            return ahead_s
+        self._was_sound = False
+        self._write(silence(BLOCK_S, self.sample_rate or 1))
+        return 0.0
+
+    def _write(self, samples: Samples) -> bool:
         stream = self._stream
-        underflowed = self._call(lambda: stream.write(samples.reshape(-1, 1)))
-        if underflowed:
-            log.debug("the loudspeaker had run dry")
+        ran_dry: bool = self._call(lambda: stream.write(samples.reshape(-1, 1)))
+        return ran_dry
+
+    def _widen(self, samples: Samples) -> None:
+        """The machine is too busy for so small a buffer: open it again with a larger one."""
+        self._buffer_s *= 2
+        log.info("the sound ran dry: its buffer is now %d ms", self._buffer_s * 1000)
+        sample_rate = self.sample_rate or 1
+        self._close_now()
+        self.open(sample_rate)
+        self._write(samples)
 
     def buffered_s(self) -> float:
         """Seconds of sound that were written and not yet played."""
@@ -145,7 +172,11 @@ class Loudspeaker:
             return
         # Pa_StopStream drops the last 50 ms on PulseAudio, so they had better be silence.
         rate = self.sample_rate or 1
-        self.write(silence(self._room_frames / rate + _SERVER_S, rate))
+        self._write(silence(self._room_frames / rate + _SERVER_S, rate))
+        self._close_now()
+
+    def _close_now(self) -> None:
+        self._was_sound = False
         with self._lock:
             stream, self._stream, self.sample_rate = self._stream, None, None
             self._call(lambda: _close(stream))
@@ -198,7 +229,7 @@ class Loudspeaker:
             channels=1,
             dtype="float32",
             device=self._device,
-            latency=BUFFER_S,
+            latency=self._buffer_s,
         )
         self.name = str(sd.query_devices(stream.device)["name"])
         stream.start()

@@ -128,6 +128,12 @@ class _Outlet(io.RawIOBase):
         self._buffer = bytearray()
         self._at = 0
 
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
     def write(self, data: Any, /) -> int:
         block = bytes(data)
         lost = max(0, self._left - self._at)

@@ -14,10 +14,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from ..errors import NoAudioOutput, VoxError
-from .device import BUFFER_S, STALL_S, DeviceLost, Loudspeaker
+from .device import BLOCK_S, BUFFER_S, STALL_S, DeviceLost, Loudspeaker
 from .pcm import Samples
-from .shaping import silence
-from .track import BLOCK_S, Playback, Track
+from .track import Playback, Track
 
 __all__ = ["LINGER_S", "Listener", "Playback", "Player"]
 
@@ -25,7 +24,6 @@ log = logging.getLogger(__name__)
 
 LINGER_S = 15.0
 """How long the stream is kept open, with silence, after the last sound."""
-_IDLE_FILL_S = 0.02  # of the device's buffer while it waits: what comes next is heard sooner
 _FIRST_RATE = 24_000  # most voices' rate: opened ahead, before the first audio says its own
 _LEAVE_S = 1.0
 _REOPEN_AFTER_S = (0.0, 0.25, 1.0, 2.0)
@@ -347,11 +345,9 @@ class Player:
             return
         if not self._speaker.is_open:
             self._open_ahead()
-        rate = self._speaker.sample_rate or _FIRST_RATE
-        if self._speaker.buffered_s() < _IDLE_FILL_S:
-            self._speaker.write(silence(BLOCK_S, rate))
-        else:
-            self._wake.wait(max(0.0, min(until_due or BLOCK_S, BLOCK_S / 2)))
+        enough_s = self._speaker.idle()
+        if enough_s > 0:
+            self._wake.wait(max(0.0, min(until_due or enough_s, enough_s, BLOCK_S / 2)))
 
     def _open_ahead(self) -> None:
         track = self._current

@@ -344,7 +344,7 @@ class SpoolDir:
         return _read_index(base + _INDEX, frames).is_complete
 
     def share(self, job_id: str, new_id: str) -> bool:
-        """Let another job have the same complete audio, without a copy; False if it is not there."""
+        """Let another job have the same complete audio, uncopied; False if it is not there."""
         if not self.has(job_id):
             return False
         try:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .device import BLOCK_S
 from .pcm import EMPTY, Samples, amplified, faded_in, faded_out
 from .spool import Spool
 
-BLOCK_S = 0.01
 _FADE_S = 0.008
 _REFILL_S = 0.2  # audio that must be at hand after a voice ran dry; doubled each time
 
