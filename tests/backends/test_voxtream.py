@@ -1,0 +1,326 @@
+"""voxtream: what it says of itself, its weights and prompts, and the real package on tiny weights.
+
+The tests marked heavy run the adapter in a host under voxtream's own environment (which one: see
+conftest.py).
+"""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import wave
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+import tiny_voxtream
+
+from vox.backends import voxtream_prompt, voxtream_weights
+from vox.backends.base import Chunk, Clone, Settings, Utterance
+from vox.backends.bootstrap import bootstrap_args
+from vox.backends.voxtream import Voxtream, _run_espeak
+from vox.backends.voxtream_configs import GENERATOR
+from vox.errors import LoadFailed, SynthesisFailed, UnknownVoice
+from vox.hosts.handle import Handle
+from vox.hosts.launch import HOST_MODULE
+
+CHECKOUT = Path(__file__).parents[2]
+SENTENCE = "The build is finished and all the tests pass."
+RATE = GENERATOR["mimi_sr"]
+
+
+def write_wav(path: Path, samples: np.ndarray, rate: int = RATE) -> Path:
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(rate)
+        out.writeframes((samples * 32767).astype("<i2").tobytes())
+    return path
+
+
+def noise(duration_s: float) -> np.ndarray:
+    return np.random.default_rng(0).uniform(-0.3, 0.3, int(duration_s * RATE))
+
+
+def settings_in(folder: Path, **changes: str) -> Settings:
+    return Settings(voices_dir=str(folder / "voices"), env_dir=str(folder / "voxtream"), **changes)
+
+
+# -- in vox's own process ------------------------------------------------------------------------
+
+
+def test_longest_utterance_is_far_from_the_length_at_which_the_package_stops() -> None:
+    slowest = min(Voxtream.info.speed or ()) * 4.0
+    characters_per_syllable = 4
+    longest_s = Voxtream.info.max_chars / characters_per_syllable / slowest
+    assert longest_s < GENERATOR["max_audio_length_ms"] / 1000
+
+
+def test_cpu_environment_on_linux_takes_the_build_without_cuda() -> None:
+    has_index = any("whl/cpu" in line for line in Voxtream.requirements("cpu"))
+    assert has_index == (sys.platform == "linux")
+    assert not any("whl/cpu" in line for line in Voxtream.requirements("cuda"))
+
+
+def test_without_weights_it_says_which_command_fetches_them(tmp_path: Path) -> None:
+    if shutil.which("espeak-ng") is None:
+        pytest.skip("espeak-ng is not installed")
+    missing = Voxtream.missing(settings_in(tmp_path))
+    assert missing is not None
+    assert "vox backends install voxtream" in missing
+
+
+def test_without_espeak_it_says_how_to_get_it(tmp_path: Path) -> None:
+    code = (
+        "from vox.backends.base import Settings; from vox.backends.voxtream import Voxtream;"
+        "print(Voxtream.missing(Settings('', '/nowhere')))"
+    )
+    env = {"PATH": str(tmp_path), "PYTHONPATH": str(CHECKOUT)}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    assert "install espeak-ng" in done.stdout
+
+
+def test_a_model_that_is_no_repository_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LoadFailed, match="no model called"):
+        voxtream_weights.model_of(settings_in(tmp_path, model="/etc/passwd"))
+
+
+@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
+def test_text_never_becomes_an_option_of_espeak(tmp_path: Path) -> None:
+    written = tmp_path / "x.wav"
+    lines = _run_espeak("espeak-ng", ["-v", "en-us", "--ipa=1", f"-w{written}"])
+    assert b"".join(lines).strip()
+    assert not written.exists()
+
+
+# -- prompts -------------------------------------------------------------------------------------
+
+
+def test_default_prompt_is_speech_of_the_right_length_and_made_once(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    Voxtream.prepare(settings)
+    path = Path(voxtream_prompt.default_path(settings))
+    with wave.open(str(path)) as prompt:
+        duration_s = prompt.getnframes() / prompt.getframerate()
+        samples = np.frombuffer(prompt.readframes(prompt.getnframes()), "<i2") / 32768
+    assert 3 < duration_s <= 10
+    assert np.abs(samples).max() > 0.1
+    made = path.stat()
+    Voxtream.prepare(settings)
+    assert path.stat().st_ino == made.st_ino
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_long_recording_is_cut_where_it_is_quiet(tmp_path: Path) -> None:
+    samples = noise(12)
+    samples[int(8.9 * RATE) : int(9.1 * RATE)] = 0
+    path = voxtream_prompt.cut(write_wav(tmp_path / "long.wav", samples), str(tmp_path))
+    with wave.open(str(path)) as cut:
+        assert 8.9 < cut.getnframes() / RATE < 9.1
+
+
+def test_short_recording_is_refused_with_its_length(tmp_path: Path) -> None:
+    with pytest.raises(SynthesisFailed, match=r"0\.5 s"):
+        voxtream_prompt.cut(write_wav(tmp_path / "short.wav", noise(0.5)), str(tmp_path))
+
+
+def test_recording_that_is_no_audio_is_an_unknown_voice(tmp_path: Path) -> None:
+    (tmp_path / "x.wav").write_text("no audio")
+    with pytest.raises(UnknownVoice, match=r"x\.wav"):
+        voxtream_prompt.cut(tmp_path / "x.wav", str(tmp_path))
+
+
+# -- fetching ------------------------------------------------------------------------------------
+
+
+class Hub(http.server.BaseHTTPRequestHandler):
+    """Answers like Hugging Face for any repository; what was asked for is in `asked`."""
+
+    asked: list[str]
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        is_lookup = self.path.startswith("/api/")
+        body = json.dumps({"sha": "abc123"}).encode() if is_lookup else self.path.encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
+    Hub.asked = []
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield Hub
+        server.shutdown()
+        thread.join()
+
+
+def test_fetch_brings_what_is_absent_and_nothing_twice(tmp_path: Path, hub: type[Hub]) -> None:
+    settings = settings_in(tmp_path)
+    voxtream_weights.mark_encoder_fetched(settings)
+    assert voxtream_weights.absent(settings)
+    Voxtream.fetch(settings, lambda _text, _fraction: None)
+    assert not voxtream_weights.absent(settings)
+    assert any(path.endswith("/resolve/abc123/model.safetensors") for path in hub.asked)
+    hub.asked.clear()
+    Voxtream.fetch(settings, lambda _text, _fraction: None)
+    assert hub.asked == []
+
+
+def test_interrupted_fetch_goes_on_with_the_commit_that_it_began(
+    tmp_path: Path, hub: type[Hub]
+) -> None:
+    settings = settings_in(tmp_path)
+    voxtream_weights.mark_encoder_fetched(settings)
+    Voxtream.fetch(settings, lambda _text, _fraction: None)
+    model = voxtream_weights.repository_dir(settings, voxtream_weights.DEFAULT_MODEL)
+    os.unlink(os.path.join(model, "snapshots", "abc123", "model.safetensors"))
+    hub.asked.clear()
+    Voxtream.fetch(settings, lambda _text, _fraction: None)
+    assert [path.rsplit("/", 2)[1:] for path in hub.asked] == [["abc123", "model.safetensors"]]
+
+
+def test_fetch_without_a_network_fails_with_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(LoadFailed, match="no connection to 127"):
+        Voxtream.fetch(settings_in(tmp_path), lambda _text, _fraction: None)
+
+
+# -- the package itself, in its own environment --------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def world(
+    environment: Callable[[str], tuple[str, Settings]], tmp_path_factory: pytest.TempPathFactory
+) -> Settings:
+    interpreter, _settings = environment("voxtream")
+    folder = tmp_path_factory.mktemp("world")
+    settings = settings_in(folder, device="cpu")
+    tiny_voxtream.make(interpreter, Path(settings.env_dir), CHECKOUT)
+    Voxtream.prepare(settings)
+    return settings
+
+
+def start(settings: Settings) -> Handle:
+    python = os.path.join(settings.env_dir, "venv", "bin", "python")
+    command = [python, *bootstrap_args(HOST_MODULE)]
+    return Handle("voxtream", command, "vox.backends.voxtream:Voxtream", settings)
+
+
+@pytest.fixture(scope="module")
+def host(world: Settings) -> Iterator[Handle]:
+    handle = start(world)
+    handle.load()
+    yield handle
+    handle.close()
+
+
+def speak(
+    host: Handle, text: str, *, speed: float = 1.0, clone: Clone | None = None
+) -> list[Chunk]:
+    return list(host.synthesize(Utterance(text, speed=speed, clone=clone)))
+
+
+@pytest.mark.heavy
+class TestRealPackage:
+    def test_load_says_what_runs_where(self, host: Handle) -> None:
+        assert (host.device, host.dtype) == ("cpu", "float32")
+        assert host.model == voxtream_weights.DEFAULT_MODEL
+
+    def test_chunks_are_frames_of_80_ms(self, host: Handle) -> None:
+        chunks = speak(host, SENTENCE)
+        assert {(c.sample_rate, c.samples.shape) for c in chunks} == {(RATE, (RATE * 80 // 1000,))}
+        samples = np.concatenate([chunk.samples for chunk in chunks])
+        assert samples.dtype == np.float32
+        assert 0.01 < np.abs(samples).max() <= 1
+
+    def test_first_frame_comes_long_before_the_last(self, host: Handle) -> None:
+        began = time.monotonic()
+        stream = host.synthesize(Utterance(SENTENCE, speed=0.5))
+        next(stream)
+        first_s = time.monotonic() - began
+        rest = sum(1 for _ in stream)
+        assert rest > 10
+        assert first_s < (time.monotonic() - began) / 2
+
+    def test_warm_call_loads_nothing(self, host: Handle) -> None:
+        began = time.monotonic()
+        next(stream := host.synthesize(Utterance(SENTENCE)))
+        first_s = time.monotonic() - began
+        stream.close()  # type: ignore[attr-defined]
+        assert host.load_s is not None
+        assert first_s < host.load_s / 4
+
+    def test_cancelled_stream_ends_at_once_and_the_next_is_whole(self, host: Handle) -> None:
+        text, pid = f"{SENTENCE} {SENTENCE} {SENTENCE}", host.pid
+        began = time.monotonic()
+        frames = len(speak(host, text, speed=0.5))
+        whole_s = time.monotonic() - began
+        stream = host.synthesize(Utterance(text, speed=0.5))
+        next(stream)
+        cancelled = time.monotonic()
+        stream.close()  # type: ignore[attr-defined]
+        assert time.monotonic() - cancelled < whole_s / 4
+        assert (host.state, host.pid) == ("idle", pid)
+        assert len(speak(host, text, speed=0.5)) > frames / 2
+
+    def test_speed_changes_how_long_it_speaks(self, host: Handle) -> None:
+        slow, normal, fast = (len(speak(host, SENTENCE * 2, speed=s)) for s in (0.5, 1.0, 1.5))
+        assert slow > normal > fast
+
+    def test_text_behind_leading_punctuation_is_spoken(self, host: Handle) -> None:
+        plain = len(speak(host, SENTENCE))
+        assert len(speak(host, f"— … “{SENTENCE}”")) > plain / 2
+
+    def test_nothing_audible_makes_no_sound(self, host: Handle) -> None:
+        assert speak(host, "… — !") == []
+
+    def test_clone_of_12_s_is_spoken_with(self, host: Handle, tmp_path: Path) -> None:
+        path = write_wav(tmp_path / "long.wav", noise(12))
+        assert speak(host, SENTENCE, clone=Clone("long", str(path)))
+
+    def test_clone_that_is_too_short_fails_and_the_host_lives_on(
+        self, host: Handle, tmp_path: Path
+    ) -> None:
+        path = write_wav(tmp_path / "short.wav", noise(0.4))
+        with pytest.raises(SynthesisFailed, match=r"short\.wav lasts only 0\.4 s"):
+            speak(host, SENTENCE, clone=Clone("short", str(path)))
+        assert speak(host, SENTENCE)
+
+    def test_speech_that_reaches_the_package_limit_is_an_error_not_a_silent_cut(
+        self, host: Handle
+    ) -> None:
+        with pytest.raises(SynthesisFailed, match="60 s"):
+            speak(host, " ".join([SENTENCE] * 40), speed=0.5)
+
+
+@pytest.mark.heavy
+class TestRefusedLoads:
+    def test_device_that_is_not_there(self, world: Settings) -> None:
+        handle = start(Settings(world.voices_dir, world.env_dir, device="cuda:99"))
+        with pytest.raises(LoadFailed, match="finds no device 'cuda:99'"):
+            handle.load()
+
+    def test_device_that_the_package_does_not_know(self, world: Settings) -> None:
+        handle = start(Settings(world.voices_dir, world.env_dir, device="mps"))
+        with pytest.raises(LoadFailed, match="cannot run on mps"):
+            handle.load()
