@@ -43,6 +43,7 @@ class Vox:
         # With the scripted backend on the path as an installed third party's.
         path = [str(CHECKOUT), str(SCRIPTED_PLUGIN), os.environ.get("PYTHONPATH", "")]
         self.environ = {"PYTHONPATH": os.pathsep.join(filter(None, path)), "SCRIPTED_DIR": str(home)}
+        self._calls: list[subprocess.Popen[str]] = []
 
     @property
     def command(self) -> list[str]:
@@ -53,7 +54,9 @@ class Vox:
         environ = {**os.environ, **self.environ, **options.pop("env", {})}
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
         options.setdefault("stdin", subprocess.DEVNULL)
-        return subprocess.Popen([*self.command, *args], env=environ, text=True, **options)
+        call = subprocess.Popen([*self.command, *args], env=environ, text=True, **options)
+        self._calls.append(call)
+        return call
 
     def __call__(self, *args: str, stdin: str | bytes | None = None, **options: Any) -> Result:
         """Run a command to its end."""
@@ -115,7 +118,14 @@ class Vox:
         return ""
 
     def stop(self) -> None:
-        """Stop the daemon now, whatever it does."""
+        """End every call that was started, and the daemon, whatever they do."""
+        for call in self._calls:
+            if call.poll() is None:
+                call.kill()
+            call.wait()
+            for stream in (call.stdin, call.stdout, call.stderr):
+                if stream is not None:
+                    stream.close()
         with contextlib.suppress(Exception):
             self.client.call("POST", "/stop", {"now": True}, timeout_s=5)
         deadline = time.monotonic() + 10

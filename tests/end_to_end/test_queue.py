@@ -1,0 +1,319 @@
+"""The queue as users meet it: many at once, a daemon that comes, goes and dies."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.running import Vox
+from tests.sound import Recorder, recognise, segments_of_sound
+from tests.tones import read_tones
+from vox.errors import WaitTimeout
+
+SCRIPTED = ("-b", "scripted")
+
+
+def tones(recorder: Recorder) -> list[int]:
+    """Who was heard, in order. A drop-out of the recorder is no second voice."""
+    recording = recorder.stop()
+    told = read_tones(recording.samples, recording.sample_rate)
+    return [number for number, _ in itertools.groupby(told)]
+
+
+def test_fifty_calls_at_once_are_one_daemon_and_fifty_jobs_in_order(
+    vox: Vox, recorder: Recorder
+) -> None:
+    calls = [vox.popen(*SCRIPTED, f"{number} [say 0.2s]") for number in range(50)]
+    for call in calls:
+        out, err = call.communicate(timeout=240)
+        assert (call.returncode, out, err) == (0, "", "")
+    jobs = vox.jobs()
+    assert [job["state"] for job in jobs] == ["done"] * 50
+    in_queue_order = [int(job["text"].split()[0]) for job in jobs]
+    assert tones(recorder) == in_queue_order
+    assert sorted(in_queue_order) == list(range(50))
+    assert Path(vox.paths.log_path).read_text().count(" starts, PID ") == 1
+
+
+def test_a_killed_daemon_resumes_the_job_at_the_interrupted_sentence(
+    vox: Vox, recorder: Recorder
+) -> None:
+    text = " ".join(f"{number} [say 0.5s]." for number in range(1, 9))
+    job_id = vox.ok(*SCRIPTED, "--async", text)
+    while vox.until(job_id, "speaking")["heard"] < 3:
+        time.sleep(0.02)
+    vox.kill_daemon()
+    heard = vox.job(job_id)["heard"]
+    assert vox.job(job_id)["state"] == "speaking"
+    vox.ok(*SCRIPTED, "20 [say 0.5s]")
+    job = vox.job(job_id)
+    assert (job["state"], job["attempts"], job["heard"]) == ("done", 1, 8)
+    told = tones(recorder)
+    # The interrupted sentence is begun again; none before it, none after it is lost.
+    assert told[-(8 - heard) - 1 :] == [*range(heard + 1, 9), 20]
+    assert told[: heard] == list(range(1, heard + 1))
+    assert len(told) <= 8 + 1 + 1
+
+
+def test_a_caller_whose_daemon_is_killed_gets_its_speech_all_the_same(
+    vox: Vox, recorder: Recorder
+) -> None:
+    call = vox.popen(*SCRIPTED, "1 [say 0.3s]. 2 [say 1s]. 3 [say 0.3s].")
+    recorder.wait_for_sound()
+    vox.kill_daemon()
+    assert call.communicate(timeout=60) == ("", "")
+    assert call.returncode == 0
+    assert tones(recorder)[-1] == 3
+
+
+def test_a_job_that_kills_the_daemon_thrice_fails_with_the_reason(vox: Vox) -> None:
+    job_id = vox.ok(*SCRIPTED, "--async", "1 [slow 0.05] [say 60s]")
+    for _ in range(3):
+        vox.ok("daemon", "start")
+        vox.until(job_id, "preparing", "speaking")
+        vox.kill_daemon()
+    vox.ok("daemon", "start")
+    result = vox("wait", job_id)
+    assert result.code == 1
+    assert "died 3 times" in vox.job(job_id)["error"]
+
+
+def test_async_returns_at_once_and_is_always_spoken(vox: Vox, recorder: Recorder) -> None:
+    down = vox.ok(*SCRIPTED, "--async", "1 [say 0.2s]")
+    starting = vox.ok(*SCRIPTED, "--async", "2 [say 0.2s]")
+    vox.until(down, "speaking", "done")
+    busy = vox.ok(*SCRIPTED, "--async", "3 [say 0.2s]")
+    vox.ok("wait", down, starting, busy)
+    stop = vox.popen("daemon", "stop")
+    leaving = [vox.ok(*SCRIPTED, "--async", f"{number} [say 0.2s]") for number in (4, 5)]
+    stop.communicate(timeout=60)
+    vox.ok("wait", *leaving)
+    assert tones(recorder) == [1, 2, 3, 4, 5]
+
+
+def test_no_job_is_stranded_however_often_the_daemon_leaves(vox: Vox, recorder: Recorder) -> None:
+    vox.ok("config", "set", "idle_timeout", "0")
+    numbers = range(12)
+    ids = []
+    for number in numbers:
+        ids.append(vox.ok(*SCRIPTED, "--async", f"{number} [say 0.1s]"))
+        if number % 3 == 0:
+            # Right into its leaving: the queue is empty from here on.
+            vox.ok("wait", ids[-1])
+    vox.ok("wait", *ids)
+    assert tones(recorder) == list(numbers)
+
+
+def test_an_idle_daemon_leaves_with_its_models_and_the_next_call_brings_one_back(
+    vox: Vox, sound: object
+) -> None:
+    vox.ok("config", "set", "idle_timeout", "0.5")
+    vox.ok(*SCRIPTED, "1")
+    pid = vox.pid
+    assert pid is not None
+    processes = [psutil.Process(pid), *psutil.Process(pid).children()]
+    _, alive = psutil.wait_procs(processes, timeout=30)
+    assert alive == []
+    assert not Path(vox.paths.socket_path).exists()
+    vox.ok(*SCRIPTED, "2")
+    assert vox.pid != pid
+
+
+def test_the_daemon_is_detached_from_the_terminal_that_started_it(vox: Vox, sound: object) -> None:
+    read_end, write_end = os.pipe()
+    call = vox.popen(*SCRIPTED, "--async", "1", pass_fds=(write_end,), start_new_session=True)
+    os.close(write_end)
+    call.communicate(timeout=60)
+    vox.ok("daemon", "start")
+    assert vox.pid is not None
+    daemon = psutil.Process(vox.pid)
+    assert os.getsid(daemon.pid) == daemon.pid
+    assert daemon.terminal() is None
+    assert os.read(read_end, 1) == b""  # the daemon does not hold the other end
+    os.close(read_end)
+    os.killpg(daemon.pid, signal.SIGHUP)
+    assert vox.client.is_up()
+
+
+def test_ctrl_c_cancels_the_job_and_falls_silent(vox: Vox, recorder: Recorder) -> None:
+    call = vox.popen(*SCRIPTED, "1 [say 60s]")
+    recorder.wait_for_sound()
+    call.send_signal(signal.SIGINT)
+    call.communicate(timeout=30)
+    assert call.returncode == 130
+    assert vox.jobs()[0]["state"] == "cancelled"
+    recorder.wait_for_silence(timeout_s=20)
+
+
+def test_a_killed_callers_speech_does_not_go_on(vox: Vox, recorder: Recorder) -> None:
+    call = vox.popen(*SCRIPTED, "1 [say 60s]")
+    recorder.wait_for_sound()
+    call.kill()
+    call.communicate(timeout=30)
+    recorder.wait_for_silence(timeout_s=20)
+    assert vox.jobs()[0]["state"] == "cancelled"
+
+
+def test_a_timeout_leaves_the_job_going(vox: Vox, sound: object) -> None:
+    result = vox(*SCRIPTED, "--timeout", "1", "1 [say 3s]")
+    assert result.code == 7
+    (job,) = vox.jobs()
+    assert job["id"] in result.err
+    assert vox("wait", job["id"]).code == 0
+
+
+def test_priority_goes_before_arrival_even_past_what_is_prepared(vox: Vox, recorder: Recorder) -> None:
+    ids = [vox.ok(*SCRIPTED, "--async", "1 [say 2s]")]
+    vox.until(ids[0], "speaking")
+    ids.append(vox.ok(*SCRIPTED, "--async", "--priority", "low", "2 [say 0.2s]"))
+    ids.append(vox.ok(*SCRIPTED, "--async", "3 [say 0.2s]"))
+    ids.append(vox.ok(*SCRIPTED, "--async", "--priority", "high", "4 [say 0.2s]"))
+    vox.ok("wait", *ids)
+    assert tones(recorder) == [1, 4, 3, 2]
+
+
+def test_replace_takes_the_place_of_what_has_the_same_key(vox: Vox, recorder: Recorder) -> None:
+    first = vox.ok(*SCRIPTED, "--async", "--replace", "progress", "1 [say 60s]")
+    vox.until(first, "speaking")
+    vox.ok(*SCRIPTED, "--replace", "progress", "2 [say 0.3s]")
+    assert vox.job(first)["state"] == "cancelled"
+    assert tones(recorder) == [1, 2]
+
+
+def test_what_waits_too_long_expires(vox: Vox, recorder: Recorder) -> None:
+    first = vox.ok(*SCRIPTED, "--async", "1 [say 2.5s]")
+    vox.until(first, "speaking")
+    result = vox(*SCRIPTED, "--expires", "0.5", "2 [say 0.3s]")
+    assert result.code == 6
+    vox.ok("wait", first)
+    assert tones(recorder) == [1]
+
+
+def test_skip_pause_and_resume(vox: Vox, recorder: Recorder) -> None:
+    first = vox.ok(*SCRIPTED, "--async", "1 [say 60s]")
+    second = vox.ok(*SCRIPTED, "--async", "2 [say 0.5s]")
+    vox.until(first, "speaking")
+    vox.ok("pause")
+    recorder.wait_for_silence(0.3)
+    vox.ok("skip")
+    vox.ok("resume")
+    vox.ok("wait", second)
+    assert vox.job(first)["state"] == "cancelled"
+    assert tones(recorder)[-1] == 2
+
+
+def test_a_replay_is_heard_again_without_a_new_synthesis(vox: Vox, recorder: Recorder) -> None:
+    path = Path(vox.home, "first.wav")
+    vox.ok(*SCRIPTED, "-o", str(path), "7 [say 0.3s]")
+    (job,) = vox.jobs()
+    Path(vox.home, "loads").unlink()
+    vox.ok("daemon", "stop")
+    vox.ok("replay", job["id"])
+    assert not Path(vox.home, "loads").exists()
+    vox.ok(*SCRIPTED, "8 [say 0.3s]")
+    assert tones(recorder) == [7, 8]
+    for kept in Path(vox.paths.spool_dir).iterdir():
+        kept.unlink()
+    vox.ok("replay", job["id"])
+    assert tones(recorder) == [7, 8, 7]
+
+
+def test_consecutive_jobs_follow_without_a_gap(vox: Vox, recorder: Recorder) -> None:
+    ids = [vox.ok(*SCRIPTED, "--async", f"{n} [slow 0.02] [say 1s]") for n in (1, 2, 3)]
+    vox.ok("wait", *ids)
+    segments = segments_of_sound(recorder.stop(), gap_s=0.6)
+    # Each takes 0.4 s to synthesize: that is done while the one before it is heard.
+    assert len(segments) == 1, segments
+
+
+def test_a_crashing_host_costs_one_retry_and_then_the_job(vox: Vox, recorder: Recorder) -> None:
+    vox.ok(*SCRIPTED, "1 [crash once] [say 0.2s]")
+    result = vox(*SCRIPTED, "2 [crash]")
+    assert result.code == 1
+    assert "something terrible happened" in result.err
+    assert len(result.err.splitlines()) == 1
+    vox.ok(*SCRIPTED, "3 [say 0.2s]")
+    assert tones(recorder) == [1, 3]
+
+
+def test_a_stopped_daemon_finishes_what_it_says_and_keeps_the_rest(
+    vox: Vox, recorder: Recorder
+) -> None:
+    first = vox.ok(*SCRIPTED, "--async", "1 [say 1.5s]")
+    second = vox.ok(*SCRIPTED, "--async", "2 [say 0.3s]")
+    vox.until(first, "speaking")
+    vox.ok("daemon", "stop")
+    assert [vox.job(job)["state"] for job in (first, second)] == ["done", "queued"]
+    vox.ok("wait", second)
+    assert tones(recorder) == [1, 2]
+
+
+def test_an_older_daemon_finishes_its_queue_and_gives_way(vox: Vox, recorder: Recorder) -> None:
+    first = vox.ok(*SCRIPTED, "--async", "1 [say 1s]")
+    vox.until(first, "speaking")
+    old_pid = vox.pid
+    assert old_pid is not None
+    Path(vox.paths.pid_path).write_text(f"{old_pid}\n0.0.1\n")
+    second = vox.ok(*SCRIPTED, "--async", "2 [say 0.3s]")
+    vox.ok("wait", first, second)
+    psutil.wait_procs([psutil.Process(old_pid)] if psutil.pid_exists(old_pid) else [], timeout=30)
+    assert not psutil.pid_exists(old_pid)
+    vox.ok(*SCRIPTED, "3 [say 0.3s]")
+    assert vox.pid != old_pid
+    assert tones(recorder) == [1, 2, 3]
+
+
+def test_a_real_voice_goes_on_in_mid_text_after_a_kill(vox: Vox, recorder: Recorder) -> None:
+    job_id = vox.ok(
+        "--async",
+        "The morning was cold. The family opened the window. The children played in the garden. "
+        "The music came from the kitchen.",
+    )
+    while vox.until(job_id, "speaking")["heard"] < 1:
+        time.sleep(0.02)
+    vox.kill_daemon()
+    vox.ok("wait", job_id)
+    heard = recognise(recorder.stop())
+    for word in ("family", "children", "kitchen"):
+        assert word in heard, heard
+    assert heard.count("morning") <= 1
+
+
+def test_following_gives_up_when_the_time_is_over(vox: Vox, sound: object) -> None:
+    job_id = vox.ok(*SCRIPTED, "--async", "1 [say 30s]")
+    with pytest.raises(WaitTimeout):
+        vox.client.follow(job_id, timeout_s=0.3)
+    vox.ok("cancel", job_id)
+
+
+def test_threads_of_one_process_share_the_daemon(vox: Vox, recorder: Recorder) -> None:
+    codes: list[int] = []
+
+    def call(number: int) -> None:
+        codes.append(vox(*SCRIPTED, f"{number} [say 0.2s]").code)
+
+    threads = [threading.Thread(target=call, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert codes == [0] * 4
+    assert sorted(tones(recorder)) == [0, 1, 2, 3]
+
+
+def test_a_terminal_that_closes_takes_no_other_speech_along(vox: Vox, recorder: Recorder) -> None:
+    first = vox.ok(*SCRIPTED, "--async", "1 [say 1s]")
+    second = vox.popen(*SCRIPTED, "2 [say 60s]", start_new_session=True)
+    vox.until(first, "speaking")
+    os.killpg(second.pid, signal.SIGHUP)
+    second.communicate(timeout=30)
+    assert second.returncode == 129
+    vox.ok("wait", first)
+    assert 2 not in tones(recorder)
