@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 
 TICK_S = 1.0
 STRANDED_EVERY_S = 10.0
+BUSY_UNLOAD_S = 60.0
 
 
 @contextlib.contextmanager
@@ -183,7 +184,9 @@ class Engine:
             self.spools.evict(keep=self.store.live_ids())
         idle_timeout_s = config.idle_timeout_s
         if idle_timeout_s >= 0:
-            self.pool.unload(idle_for_s=max(idle_timeout_s, TICK_S))
+            # While jobs wait for the ear, their model will soon be wanted again.
+            at_least_s = TICK_S if self.is_idle else BUSY_UNLOAD_S
+            self.pool.unload(idle_for_s=max(idle_timeout_s, at_least_s))
 
     # -- what may be asked of it, from any thread ----------------------------------------------
 
