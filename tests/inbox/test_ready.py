@@ -36,7 +36,9 @@ def test_patterns_can_be_chosen() -> None:
     assert not is_wanted("a.txt", ("say-*",))
 
 
-def info(mtime: float = WALL, size: int = 5, inode: int = 1, arrived: float = WALL) -> os.stat_result:
+def info(
+    mtime: float = WALL, size: int = 5, inode: int = 1, arrived: float = WALL
+) -> os.stat_result:
     fields = (0o100644, inode, 7, 1, 0, 0, size, mtime, mtime, arrived)
     return os.stat_result(
         fields,

@@ -109,7 +109,9 @@ def vim(path: Path, *commands: str) -> None:
     if program is None:
         pytest.skip("vim is not installed (apt-get install vim-tiny)")
     script = "\n".join([*commands, "wq", ""])
-    subprocess.run([program, "-u", "NONE", "-es", path], input=script.encode(), timeout=60)
+    # In this mode its exit status says whether anything was printed, not how it went.
+    command = [program, "-u", "NONE", "-es", path]
+    subprocess.run(command, check=False, input=script.encode(), timeout=60)
 
 
 def test_vim_writes_one_job(rig: Rig) -> None:
@@ -242,9 +244,8 @@ def test_files_of_odd_names_are_spoken_and_keep_their_names(rig: Rig) -> None:
     spoken, failed = (os.listdir(os.path.join(folder, where)) for where in (b"done", b"failed"))
     notes = {name for name in failed if name.endswith(b".error.txt")}
     assert sorted({*spoken, *failed} - notes) == sorted(ODD_NAMES)
-    assert len(notes) == len(jobs[1::2]) and os.listdir(os.path.join(folder, b".work")) == [
-        b".submitted"
-    ]
+    assert len(notes) == len(jobs[1::2])
+    assert os.listdir(os.path.join(folder, b".work")) == []
     assert len(rig.watcher.retry()) == len(jobs[1::2])
     assert os.listdir(os.path.join(folder, b"failed")) == []
 

@@ -25,7 +25,6 @@ from ..paths import Paths, cannot_write, make_dir
 
 RESERVED = ("done", "failed")
 NOTE_SUFFIX = ".error.txt"
-_SUBMITTED = ".submitted"
 _NAME_MAX = 255
 # A longer "extension" is part of a name that happens to have a dot in it.
 _EXTENSION_MAX = 32
@@ -283,37 +282,6 @@ def tidy_work(folders: Folders, ids: set[str]) -> None:
         if name == f".{job_id}.json" and job_id not in ids:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(folders.work, name))
-
-
-class Submitted:
-    """Which claims have become jobs: a list on disk, for when the history was cleared since.
-
-    Without it a file in `.work/` whose job is not in the table could be one that never became a
-    job, or one that was spoken, cleared from the history, and not moved yet when we died.
-    """
-
-    def __init__(self, folders: Folders) -> None:
-        self._folders = folders
-        self._path = os.path.join(folders.work, _SUBMITTED)
-
-    def ids(self) -> set[str]:
-        try:
-            with open(self._path, encoding="ascii", errors="replace") as file:
-                return {line.strip() for line in file if line.endswith("\n")}
-        except FileNotFoundError:
-            return set()
-
-    def add(self, job_ids: list[str]) -> None:
-        # The newline before ends a line that a crash cut off.
-        with open(self._path, "a", encoding="ascii") as file:
-            file.write("\n" + "".join(f"{job_id}\n" for job_id in job_ids))
-            file.flush()
-            os.fsync(file.fileno())
-
-    def keep(self, job_ids: set[str]) -> None:
-        """Forget all others."""
-        lines = "".join(f"{job_id}\n" for job_id in sorted(job_ids))
-        write_durably(self._folders, self._path, lines.encode())
 
 
 # -- done ------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from ..errors import (
     UnknownBackend,
     VoxError,
 )
-from ..jobs import Job, Request
+from ..jobs import Request, new_id
 from ..paths import cannot_write
 from ..queue.store import Store
 from ..queue.submit import Submitter
@@ -33,7 +33,6 @@ from . import header
 from .folders import (
     Claim,
     Folders,
-    Submitted,
     claims,
     forget_record,
     free_name,
@@ -48,9 +47,6 @@ from .ready import Signature, signature
 from .status import count_done, failed_files
 
 log = logging.getLogger(__name__)
-
-_COMPACT_AT = 20_000
-
 
 class Changed(Exception):
     """The claimed file is not what had settled: it must settle again."""
@@ -85,8 +81,6 @@ class Intake:
         self._config = config
         self._submitter = submitter
         self._store = store
-        self._submitted = Submitted(folders)
-        self._submitted_count = 0
         self._outputs: dict[str, str] = {}
 
     def recover(self) -> list[Claim]:
@@ -96,29 +90,33 @@ class Intake:
         """
         found = claims(self.folders)
         tidy_work(self.folders, {claim.id for claim in found})
-        known = self._submitted.ids()
+        jobs = {claim.id: self._store.find(claim.id) for claim in found}
+        # Asked after the jobs: one may be cleared while we look.
+        cleared = self._store.forget_cleared(keep=set(jobs))
         new = []
         for claim in found:
-            job = self._store.find(claim.id)
-            if job is None and claim.id not in known:
+            job = jobs[claim.id]
+            if job is None and claim.id not in cleared:
                 new.append(claim)
-            else:
-                self._adopt(claim, job)
-        self._submitted.keep(set(self.jobs))
-        self._submitted_count = len(self.jobs)
+                continue
+            self.jobs[claim.id] = claim
+            if job is not None and job.output:
+                self._outputs[claim.id] = job.output
         self.finish_ended()
         return new
-
-    def _adopt(self, claim: Claim, job: Job | None) -> None:
-        self.jobs[claim.id] = claim
-        if job is not None and job.output:
-            self._outputs[claim.id] = job.output
 
     # -- in --------------------------------------------------------------------------------------
 
     def room(self) -> int:
         """How many jobs the queue still takes."""
         return max(0, int(self._config()["max_queue"]) - self._store.count_live())
+
+    def new_id(self) -> str:
+        """An id for a claim that no job has, for what lies under a job's id counts as that job."""
+        job_id = new_id()
+        while self._store.find(job_id) is not None:
+            job_id = new_id()
+        return job_id
 
     def submit(
         self, batch: Sequence[tuple[Claim, Signature]]
@@ -219,7 +217,7 @@ class Intake:
             sent = [each for each in ready if self._is_job(each.claim)]
         else:
             sent = list(ready)
-        self._note_submitted([each.claim for each in sent])
+        self.jobs.update((each.claim.id, each.claim) for each in sent)
         return [each.claim for each in ready if each.claim.id not in self.jobs]
 
     def _is_job(self, claim: Claim) -> bool:
@@ -228,16 +226,6 @@ class Intake:
             return self._store.find(claim.id) is not None
         return False
 
-    def _note_submitted(self, sent: Sequence[Claim]) -> None:
-        if not sent:
-            return
-        self.jobs.update((claim.id, claim) for claim in sent)
-        self._submitted_count += len(sent)
-        try:
-            self._submitted.add([claim.id for claim in sent])
-        except OSError as exc:
-            log.warning("inbox: cannot note what became a job: %s", exc)
-
     # -- out -------------------------------------------------------------------------------------
 
     def finish_ended(self) -> None:
@@ -245,10 +233,6 @@ class Intake:
         live = self._store.live_ids() if self.jobs else set()
         for job_id in [job_id for job_id in self.jobs if job_id not in live]:
             self.finish(job_id)
-        if not self.jobs and self._submitted_count > _COMPACT_AT:
-            self._submitted_count = 0
-            with contextlib.suppress(OSError):
-                self._submitted.keep(set())
 
     def finish(self, job_id: str) -> None:
         """Move the file of a job that has ended out of `.work/`; others are left alone."""

@@ -18,7 +18,7 @@ from typing import Any
 
 from ..config import Config
 from ..errors import StorageError, VoxError
-from ..jobs import ENDED, iso, new_id
+from ..jobs import ENDED, iso
 from ..paths import Paths
 from ..queue.events import Bus, Event
 from ..queue.store import Store
@@ -373,7 +373,7 @@ class Watcher:
             return known, seen.signature
         try:
             subfolder = found.subfolders.get(seen.path, "")
-            taken = claim(intake.folders, new_id(), seen.path, subfolder)
+            taken = claim(intake.folders, intake.new_id(), seen.path, subfolder)
         except FileNotFoundError:
             self._tracker.drop(seen.path)
             return None

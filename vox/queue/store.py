@@ -221,10 +221,22 @@ class Store:
         with self._transaction() as conn:
             rows = conn.execute(
                 f"delete from job where state not in {_LIVE_SQL} "
-                "and (? is null or coalesce(finished_at, created_at) < ?) returning id",
+                "and (? is null or coalesce(finished_at, created_at) < ?) returning id, source",
                 (before, before),
             ).fetchall()
+            # A file that lies in the inbox under its job's id must not become that job again.
+            inbox = [(row["id"],) for row in rows if row["source"] == "inbox"]
+            conn.executemany("insert or ignore into cleared values (?)", inbox)
         return [row["id"] for row in rows]
+
+    def forget_cleared(self, keep: set[str]) -> set[str]:
+        """Those of the inbox's jobs in `keep` that were cleared; the others are forgotten."""
+        cleared = {row["id"] for row in self._query("select id from cleared")}
+        if cleared - keep:
+            with self._transaction() as conn:
+                gone = [(job_id,) for job_id in cleared - keep]
+                conn.executemany("delete from cleared where id = ?", gone)
+        return cleared & keep
 
     def _publish(self, name: str, job: Job) -> None:
         if self.bus is None:
