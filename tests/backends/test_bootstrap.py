@@ -22,7 +22,9 @@ def bare_python(tmp_path_factory: pytest.TempPathFactory) -> str:
 def run(python: str, module: str, cwd: Path, *args: str) -> subprocess.CompletedProcess[str]:
     command = [python, *bootstrap_args(module), *args]
     env = {"PATH": "/usr/bin:/bin"}
-    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        command, cwd=cwd, env=env, capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 def test_a_bare_environment_can_import_vox(bare_python: str, tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_gender_lays_a_variant_over_the_voice(say: Say) -> None:
 def test_closing_in_mid_sentence_ends_the_program(say: Say) -> None:
     chunks = say.synthesize(Utterance("One sentence after the other. " * 500))
     next(chunks)
-    chunks.close()
+    chunks.close()  # type: ignore[attr-defined]
     assert not children()
 
 

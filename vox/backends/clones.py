@@ -37,9 +37,7 @@ _QUIETEST_PEAK = 0.003
 class Clones:
     """The clones in one folder. `taken` tells the names that voices of backends have."""
 
-    def __init__(
-        self, voices_dir: str, taken: Callable[[], Collection[str]] = lambda: frozenset()
-    ) -> None:
+    def __init__(self, voices_dir: str, taken: Callable[[], Collection[str]] = frozenset) -> None:
         self.voices_dir = voices_dir
         self._taken = taken
 
@@ -96,7 +94,10 @@ class Clones:
     def add(
         self, name: str, audio_path: str, transcript: str | None = None, lang: str | None = None
     ) -> Clone:
-        """Make a clone from a sound file. Raises BadOption, BadInput, UnknownLanguage, StorageError."""
+        """Make a clone from a sound file.
+
+        Raises BadOption, BadInput, UnknownLanguage, StorageError.
+        """
         self.check_name(name)
         lang = normalize(lang) if lang else None
         samples = _prepared(*_read(audio_path), source=os.path.basename(audio_path))

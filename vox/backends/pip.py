@@ -174,11 +174,10 @@ class Pip:
             errors="replace",
         )
         assert process.stdout is not None
-        lines: list[str] = []
         with process, stopped_at_exit(process):
-            for line in process.stdout:
-                if follow is None or not follow.take(line):
-                    lines.append(line.rstrip())
+            lines = [
+                line.rstrip() for line in process.stdout if follow is None or not follow.take(line)
+            ]
         return process.returncode, lines
 
 
