@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass
 from typing import IO, Any, Literal
 
 from ..backends.base import Chunk, Settings, Utterance
+from ..backends.bootstrap import environ_for
 from ..errors import HostCrashed, HostError, HostTimeout, OutOfMemory, VoxError, from_dict
 from . import protocol
 
@@ -84,6 +85,7 @@ class Handle:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            env=environ_for(command[0]),
             start_new_session=True,
         )
         assert self._process.stdin and self._process.stdout and self._process.stderr

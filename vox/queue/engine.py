@@ -229,6 +229,8 @@ class Engine:
         old = self.store.get(job_id)
         if old.is_live:
             raise JobNotLive(f"job {old.id} is still {old.state}", "wait for it: vox wait " + old.id)
+        if not self.spools.has(old.id):
+            self.catalog.check_ready(old.backend, old.model)
         return self.submitter.resubmit(old)
 
     def export_audio(self, job_id: str) -> str:
