@@ -41,6 +41,14 @@ def run(python: str, script: str, *args: str) -> None:
     )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Layers this tiny are quicker on one; several wait for each other on a busy machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        yield
+
+
 @pytest.fixture(scope="module")
 def python(environment: Environment) -> str:
     return environment("qwen-native")[0]
