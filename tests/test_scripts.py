@@ -1,0 +1,74 @@
+"""The scripts in contrib: what they promise that can be seen without installing anything."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SCRIPTS = [
+    path
+    for folder in ("contrib", ".ci")
+    for path in sorted((ROOT / folder).rglob("*"))
+    if path.is_file() and path.read_bytes().startswith(b"#!/usr/bin/env bash")
+]
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A checkout without an environment."""
+    root = tmp_path / "a checkout"
+    shutil.copytree(ROOT / "contrib", root / "contrib")
+    return root
+
+
+def run(
+    script: Path, *arguments: str, cwd: Path, **environ: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", str(script), *arguments],
+        cwd=cwd,
+        env={"PATH": os.environ["PATH"], "HOME": str(cwd), **environ},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_shellcheck_finds_nothing_and_the_script_is_executable(script: Path) -> None:
+    shellcheck = shutil.which("shellcheck", path=f"{ROOT}/.venv/bin:{os.environ['PATH']}")
+    if shellcheck is None:
+        pytest.skip("shellcheck is not installed")
+    done = subprocess.run([shellcheck, script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert os.access(script, os.X_OK)
+
+
+def test_setup_refuses_an_unknown_option_in_one_line(copy: Path, tmp_path: Path) -> None:
+    done = run(copy / "contrib/setup", "--verbose", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == "setup: usage: contrib/setup [--dev]\n"
+
+
+def test_setup_leaves_a_folder_that_is_no_environment_alone(copy: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "notes.txt").write_text("keep me")
+    done = run(copy / "contrib/setup", cwd=tmp_path, VOX_VENV=str(mine))
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"setup: {mine} is in the way")
+    assert [path.name for path in mine.iterdir()] == ["notes.txt"]
+
+
+def test_ci_runs_the_check_and_nothing_else() -> None:
+    lines = (ROOT / ".ci/run").read_text().splitlines()
+    assert [line for line in lines if line and not line.startswith("#")] == [
+        'exec bash "$(dirname "${BASH_SOURCE[0]}")/../contrib/check"'
+    ]
