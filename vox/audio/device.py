@@ -174,6 +174,7 @@ class Loudspeaker:
         rate = self.sample_rate or 1
         self._write(silence(self._room_frames / rate + _SERVER_S, rate))
         self._close_now()
+        self._buffer_s = BUFFER_S  # the machine may be less busy next time
 
     def _close_now(self) -> None:
         self._was_sound = False
