@@ -42,7 +42,7 @@ MAY_IMPORT = {
         "vox.queue.offline", "vox.queue.foreground", "vox.audio.spool",
         # Environments, voices and clones are files; no daemon is needed for them.
         "vox.backends.catalog", "vox.backends.clones", "vox.backends.environments",
-        "vox.backends.base", "vox.backends.registry",
+        "vox.backends.base", "vox.backends.registry", "vox.backends.languages",
         # `vox doctor` opens the device, `vox inbox` the folder.
         "vox.audio.device", "vox.inbox.*",
     ),
@@ -84,6 +84,7 @@ OWNERS = {
     "fastapi": ("vox.daemon.*",),
     "starlette": ("vox.daemon.*",),
     "uvicorn": ("vox.daemon.*",),
+    "prometheus_client": ("vox.daemon.metrics",),
     "pydantic": ("vox.daemon.*",),
     "click": ("vox.cli*",),
     "watchdog": ("vox.inbox.*",),
