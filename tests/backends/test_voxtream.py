@@ -85,7 +85,9 @@ def test_without_espeak_it_says_how_to_get_it(tmp_path: Path) -> None:
         "print(Voxtream.missing(Settings('', '/nowhere')))"
     )
     env = {"PATH": str(tmp_path), "PYTHONPATH": str(CHECKOUT)}
-    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
+    )
     assert "install espeak-ng" in done.stdout
 
 
@@ -271,20 +273,20 @@ class TestRealPackage:
         assert first_s < host.load_s / 4
 
     def test_cancelled_stream_ends_at_once_and_the_next_is_whole(self, host: Handle) -> None:
-        text, pid = f"{SENTENCE} {SENTENCE} {SENTENCE}", host.pid
+        pid = host.pid
         began = time.monotonic()
-        frames = len(speak(host, text, speed=0.5))
+        frames = len(speak(host, SENTENCE, speed=0.5))
         whole_s = time.monotonic() - began
-        stream = host.synthesize(Utterance(text, speed=0.5))
+        stream = host.synthesize(Utterance(SENTENCE, speed=0.5))
         next(stream)
         cancelled = time.monotonic()
         stream.close()  # type: ignore[attr-defined]
         assert time.monotonic() - cancelled < whole_s / 4
         assert (host.state, host.pid) == ("idle", pid)
-        assert len(speak(host, text, speed=0.5)) > frames / 2
+        assert len(speak(host, SENTENCE, speed=0.5)) > frames / 2
 
     def test_speed_changes_how_long_it_speaks(self, host: Handle) -> None:
-        slow, normal, fast = (len(speak(host, SENTENCE * 2, speed=s)) for s in (0.5, 1.0, 1.5))
+        slow, normal, fast = (len(speak(host, SENTENCE, speed=s)) for s in (0.5, 1.0, 1.5))
         assert slow > normal > fast
 
     def test_text_behind_leading_punctuation_is_spoken(self, host: Handle) -> None:

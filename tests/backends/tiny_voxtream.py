@@ -52,7 +52,7 @@ PHONES = (
     "ˈɔːɹ ˈɔɪ ˈɛ ˈɛɹ ˈɜː ˈɪ ˈɪɹ ˈʊ ˈʌ ˌaɪ ˌaʊ ˌeɪ ˌiː ˌoʊ ˌuː ˌæ ˌɑː ˌɔː ˌɛ ˌɜː ˌɪ ˌʊ ˌʌ n̩ ʔ x ɬ"
 ).split()
 
-HUBCONF = '''"""Stands in for the speaker encoder: same entry point and shapes, fixed random weights."""
+HUBCONF = '''"""Stands in for the speaker encoder: same entry and shapes, fixed random weights."""
 import torch
 from torch import nn
 
