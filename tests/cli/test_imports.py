@@ -10,9 +10,10 @@ import sys
 from tests.running import Vox
 
 HEAVY = {
-    "numpy", "huey", "sqlite3", "fastapi", "uvicorn", "pydantic", "tomlkit", "tomllib", "platformdirs",
-    "sounddevice", "soundfile", "watchdog", "hibari", "sentencex",
-    "subprocess", "logging", "http", "asyncio", "urllib", "secrets", "hashlib", "tempfile", "shutil",
+    "numpy", "huey", "sqlite3", "fastapi", "uvicorn", "pydantic", "tomlkit", "tomllib",
+    "platformdirs", "sounddevice", "soundfile", "watchdog", "hibari", "sentencex",
+    "subprocess", "logging", "http", "asyncio", "urllib", "secrets", "hashlib", "tempfile",
+    "shutil",
 }  # fmt: skip
 
 OF_VOX = {
