@@ -169,7 +169,7 @@ def test_a_growing_spool_is_played_as_it_grows_and_silence_is_heard_meanwhile(
     spool.begin_utterance(0, 0, 5)
     spool.append(tone(440, 0.3), RATE)
     ears.wait("started", "a")
-    recorder.wait_for_silence(0.3)
+    recorder.wait_for_silence(0.4)
     spool.append(tone(440, 0.3), RATE)
     spool.end_utterance()
     spool.finish()
@@ -188,7 +188,7 @@ def test_cancel_is_silent_at_once_without_a_click(
     assert player.cancel("a")
     assert player.current is None
     assert not player.cancel("a")
-    recorder.wait_for_silence(0.3)
+    recorder.wait_for_silence(0.4)
     heard = recorder.stop()
     _, end = segments_of_sound(heard, GAP_S)[-1]
     assert heard.started_at + end - cancelled_at < 0.5
@@ -219,7 +219,7 @@ def test_pause_is_silent_and_resume_goes_on_where_it_was(
     player.add(Playback("a", tones(spools, "a", 440, seconds=1.0), (0, 1)))
     ears.wait("started", "a")
     player.pause()
-    recorder.wait_for_silence(0.3)
+    recorder.wait_for_silence(0.4)
     assert player.describe()["state"] == "paused"
     assert ("finished", None) not in ears.of("a")
     player.resume()
@@ -250,7 +250,7 @@ def test_an_utterance_that_was_rolled_back_is_heard_from_its_beginning(
     spool.begin_utterance(1, 1, 2)
     spool.append(tone(880, 0.2), RATE)
     ears.wait("heard", "a", 1)
-    recorder.wait_for_silence(0.2)
+    recorder.wait_for_silence(0.4)
     spool.rollback()
     say(spool, tone(550, 0.3), index=1)
     spool.finish()
