@@ -14,8 +14,9 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, FastAPI, Path, Query, Request, Response
+from fastapi import APIRouter, FastAPI, Path, Query, Request, Response, Security
 from fastapi.responses import FileResponse, JSONResponse
+from fastapi.security import HTTPBearer
 from starlette.background import BackgroundTask
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -50,6 +51,9 @@ def make_app(daemon: Daemon) -> FastAPI:
         summary="A durable speech queue with warm voices.",
         docs_url="/docs",
         redoc_url=None,
+        # Said here, asked for by the guard: over TCP every request needs the token.
+        dependencies=[Security(HTTPBearer(auto_error=False, description="`vox daemon token`"))],
+        responses=answers(401, 403, 421),
     )
     problems.install(app)
     app.state.daemon = daemon

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Path, Response
 from fastapi.responses import JSONResponse
 
-from ..audio.files import Encoder
+from ..audio.files import Encoder, media_type
 from ..backends import registry
 from ..config import Config
 from ..errors import BadOption, UnknownBackend
@@ -52,7 +52,8 @@ def make_router(daemon: Daemon) -> APIRouter:
     router = APIRouter(tags=["openai"], prefix="/v1")
     engine = daemon.engine
 
-    audio = {"audio/*": {"schema": {"type": "string", "format": "binary"}}}
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    audio = {media_type(name): binary for name in FORMATS}
     events = {"text/event-stream": {"schema": {"type": "string"}}}
     streamed: dict[int | str, dict[str, Any]] = {
         200: {"description": "The audio as it is made.", "content": {**audio, **events}},

@@ -7,6 +7,7 @@ Put this folder on PYTHONPATH. An utterance is a little script, run from left to
     [hang]          never come back                  [crash]         end the process with a last line
     [crash once]    ... at the first attempt only    [fail WORDS]    raise SynthesisFailed(WORDS)
     [fail once]     ... at the first attempt only    [oom]           raise OutOfMemory
+    [note WORD]     add a line to the file `noted`
     [noise]         print on standard output         [silent]        no sound for the words
 
 Files are in the folder `$SCRIPTED_DIR`. Words outside brackets are spoken after all that, 60 ms
@@ -150,6 +151,9 @@ def _do(name: str, argument: str) -> None:
         _wait_for(argument)
     elif name == "mark":
         _mark(argument)
+    elif name == "note":
+        with open(_file("noted"), "a", encoding="utf-8") as noted:
+            noted.write(f"{argument}\n")
     elif name == "hang":
         while True:
             time.sleep(60)

@@ -1,0 +1,277 @@
+"""The routes of the founding API and those beside them, against a running daemon."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.daemon.conftest import RunningDaemon, Start, until
+from tests.sound import Recorder, SoundServer, read_audio
+from tests.tones import read_tones
+
+
+def test_speak_answers_once_the_text_was_heard(
+    sound: SoundServer, recorder: Recorder, daemon: RunningDaemon
+) -> None:
+    answer = daemon.http.post("/speak", json={"text": "Job 7 [say 0.5s]"})
+    assert answer.status_code == 200, answer.text
+    job = answer.json()
+    assert job["state"] == "done"
+    assert job["heard"] == job["utterances"] == 1
+    recording = recorder.stop()
+    assert read_tones(recording.samples, recording.sample_rate) == [7]
+
+
+def test_async_speak_answers_before_the_job_has_begun(daemon: RunningDaemon) -> None:
+    first = daemon.speak("[until async] one")
+    second = daemon.speak("Job 2")
+    assert daemon.job(second["id"])["state"] == "queued"
+    assert daemon.job(second["id"])["position"] == 1
+    daemon.mark("async")
+    assert daemon.ended(first["id"])["state"] == "done"
+    assert daemon.ended(second["id"])["state"] == "done"
+
+
+def test_a_job_that_fails_is_an_error_with_the_reason(daemon: RunningDaemon) -> None:
+    output = str(daemon.home / "x.wav")
+    answer = daemon.http.post("/speak", json={"text": "[fail no breath] Hm", "output": output})
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "no breath" in answer.json()["detail"]
+    assert answer.json()["job"]["state"] == "failed"
+
+
+def test_a_caller_that_goes_away_cancels_its_job(daemon: RunningDaemon) -> None:
+    body = {"text": "[mark begun] [say 60s] [slow 0.05] [say 60s]", "output": str(daemon.home / "x.wav")}
+    with pytest.raises(Exception, match="timed out"):
+        daemon.http.post("/speak", json=body, timeout=1.0)
+    until(lambda: daemon.http.get("/jobs").json()[0]["state"] == "cancelled")
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "text"),
+        ({"text": "x", "speed": 9}, "speed"),
+        ({"text": "x", "volume": "loud"}, "volume"),
+        ({"text": "x", "priority": "urgent"}, "priority"),
+        ({"text": "x", "colour": "red"}, "colour"),
+        ({"text": "x", "output": "relative.wav"}, "output"),
+        ({"text": "x", "id": "UPPER!"}, "id"),
+    ],
+)
+def test_a_bad_request_says_which_field_and_why(
+    daemon: RunningDaemon, body: dict[str, object], field: str
+) -> None:
+    answer = daemon.http.post("/speak", json=body)
+    assert answer.status_code == 422
+    assert answer.json()["field"] == field
+    assert answer.json()["errors"][0]["why"]
+    assert field in answer.json()["detail"]
+
+
+def test_what_is_no_json_is_said_so(daemon: RunningDaemon) -> None:
+    answer = daemon.http.post("/speak", content=b"{text", headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+    assert "JSON" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"text": " \n"}, 422, "empty-text"),
+        ({"text": "x\0y"}, 422, "bad-input"),
+        ({"text": "x", "backend": "nobody"}, 422, "unknown-backend"),
+        ({"text": "x", "voice": "nobody"}, 422, "unknown-voice"),
+        ({"text": "x", "lang": "tlh"}, 422, "unknown-language"),
+        ({"text": "x", "output": "/no/such/folder/x.wav"}, 422, "bad-output"),
+        ({"text": "x" * 1_000_001}, 413, "text-too-long"),
+    ],
+)
+def test_what_cannot_be_spoken_is_refused_with_a_code(
+    daemon: RunningDaemon, body: dict[str, object], status: int, code: str
+) -> None:
+    answer = daemon.http.post("/speak", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def test_unknown_routes_and_methods_are_problems_too(daemon: RunningDaemon) -> None:
+    for answer in (daemon.http.get("/nothing"), daemon.http.put("/speak")):
+        assert answer.status_code in (404, 405)
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_full_queue_says_when_to_come_again(start: Start) -> None:
+    daemon = start(max_queue=2)
+    daemon.speak("[until go] one")
+    daemon.speak("two")
+    answer = daemon.http.post("/speak", json={"text": "three", "async": True})
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) > 0
+    assert answer.json()["code"] == "queue-full"
+    daemon.mark("go")
+
+
+def test_a_body_beyond_the_limit_is_refused_while_it_is_read(start: Start) -> None:
+    daemon = start(max_text=1000)
+    sent = 0
+
+    def endless() -> object:
+        nonlocal sent
+        while sent < 50_000_000:
+            sent += 65536
+            yield b" " * 65536
+
+    answer = daemon.http.post(
+        "/speak", content=endless(), headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 413
+    assert answer.json()["detail"]
+    answer = daemon.http.post("/speak", json={"text": "x" * 500_000})
+    assert answer.status_code == 413
+
+
+def test_asking_twice_with_an_id_makes_one_job(daemon: RunningDaemon) -> None:
+    for _ in range(2):
+        assert daemon.speak("Just once", id="abc234")["id"] == "abc234"
+    found = daemon.http.get("/jobs", params={"search": "just once"}).json()
+    assert [job["id"] for job in found] == ["abc234"]
+
+
+def test_jobs_are_listed_found_cancelled_and_forgotten(start: Start) -> None:
+    daemon = start()
+    waiting = daemon.speak("[until go] Wait, 1")
+    cancelled = daemon.speak("Never said")
+    assert daemon.http.delete(f"/jobs/{cancelled['id']}").json()["state"] == "cancelled"
+    assert daemon.http.delete(f"/jobs/{cancelled['id']}").status_code == 409
+    daemon.mark("go")
+    daemon.ended(waiting["id"])
+    found = daemon.http.get("/jobs", params={"search": "never", "state": "cancelled"}).json()
+    assert [job["id"] for job in found] == [cancelled["id"]]
+    assert daemon.http.get("/jobs", params={"limit": 1}).json()[0]["id"] == cancelled["id"]
+    assert daemon.http.get(f"/jobs/{waiting['id'][:5]}").json()["id"] == waiting["id"]
+    assert daemon.http.get("/jobs/zzzzzz").status_code == 404
+    assert daemon.http.delete("/jobs").json() == {"cleared": 2}
+    assert daemon.http.get("/jobs").json() == []
+
+
+def test_the_audio_of_a_job_is_kept_as_wav(daemon: RunningDaemon, tmp_path: Path) -> None:
+    job = daemon.speak("Number 9 [say 0.4s]")
+    daemon.ended(job["id"])
+    answer = daemon.http.get(f"/jobs/{job['id']}/audio")
+    assert answer.headers["content-type"] == "audio/wav"
+    (tmp_path / "x.wav").write_bytes(answer.content)
+    recording = read_audio(tmp_path / "x.wav")
+    assert read_tones(recording.samples, recording.sample_rate) == [9]
+
+
+def test_the_queue_is_shown_in_order_with_positions(daemon: RunningDaemon) -> None:
+    texts = ["[until queue] first", "second", "third"]
+    for text in texts:
+        daemon.speak(text)
+    until(lambda: daemon.http.get("/queue").json()[0]["state"] == "preparing")
+    shown = daemon.http.get("/queue").json()
+    assert [(job["text"], job["position"]) for job in shown] == list(zip(texts, (0, 1, 2), strict=True))
+    assert len(daemon.http.post("/cancel").json()) == 3
+    assert daemon.http.get("/queue").json() == []
+    daemon.mark("queue")
+
+
+def test_health_tells_what_is_loaded(daemon: RunningDaemon) -> None:
+    daemon.ended(daemon.speak("Load it")["id"])
+    health = daemon.http.get("/health").json()
+    assert health["status"] == "ok"
+    assert health["pid"] == daemon.pid
+    assert health["uptime"] > 0
+    assert [model["backend"] for model in health["loaded_models"]] == ["scripted"]
+    assert health["loaded_models"][0]["memory_mb"] > 0
+    assert health["vram_usage"] == {"total_mb": None}
+    assert health["http"] == {"address": f"127.0.0.1:{daemon.port}", "error": None}
+
+
+def test_voices_and_backends_include_third_parties(daemon: RunningDaemon) -> None:
+    voices = daemon.http.get("/voices", params={"backend": "scripted"}).json()
+    assert [voice["name"] for voice in voices] == ["one", "two", "drei"]
+    assert "scripted" in [backend["name"] for backend in daemon.http.get("/backends").json()]
+    assert daemon.http.get("/voices", params={"backend": "nobody"}).status_code == 422
+
+
+def test_ready_where_sound_can_be_made(sound: SoundServer, daemon: RunningDaemon) -> None:
+    until(lambda: daemon.http.get("/ready").status_code == 200)
+    assert set(daemon.http.get("/ready").json()["checks"].values()) == {"ok"}
+
+
+def test_not_ready_without_a_sound_device(
+    daemon_without_sound: RunningDaemon,
+) -> None:
+    answer = daemon_without_sound.http.get("/ready")
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["audio"] != "ok"
+    assert "audio" in answer.json()["detail"]
+
+
+@pytest.fixture
+def daemon_without_sound(start: Start, monkeypatch: pytest.MonkeyPatch) -> RunningDaemon:
+    monkeypatch.setenv("PULSE_SERVER", "unix:/nowhere")
+    return start()
+
+
+def test_not_ready_while_paused(sound: SoundServer, daemon: RunningDaemon) -> None:
+    until(lambda: daemon.http.get("/ready").status_code == 200)
+    daemon.http.post("/pause")
+    assert "paused" in daemon.http.get("/ready").json()["checks"]["queue"]
+    daemon.http.post("/resume")
+    assert daemon.http.get("/ready").status_code == 200
+
+
+def test_not_ready_when_the_default_backend_is_not_installed(start: Start) -> None:
+    daemon = start(backend="voxtream")
+    assert "voxtream" in daemon.http.get("/ready").json()["checks"]["backend"]
+
+
+def test_metrics_count_jobs_and_times(start: Start) -> None:
+    daemon = start()
+    daemon.ended(daemon.speak("Once [say 0.5s]")["id"])
+    daemon.ended(daemon.speak("[fail on purpose] Twice")["id"])
+    answer = daemon.http.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain")
+    lines = answer.text.splitlines()
+    assert 'vox_jobs{backend="scripted",state="done"} 1.0' in lines
+    ended = 'vox_jobs_ended_total{backend="scripted",source="api",state="failed"} 1.0'
+    assert ended in lines
+    assert 'vox_wait_seconds_count{backend="scripted"} 2.0' in lines
+    assert any(line.startswith("vox_first_audio_seconds_bucket") for line in lines)
+    assert "vox_queue_length 0.0" in lines
+    speed = next(line for line in lines if line.startswith("vox_model_speed_ratio"))
+    assert float(speed.split()[-1]) > 0
+    assert any(line.startswith("vox_process_resident_memory_bytes") for line in lines)
+
+
+def test_stop_leaves_and_takes_its_files_along(start: Start) -> None:
+    daemon = start()
+    assert daemon.http.post("/stop", json={"now": True}).status_code == 202
+    until(lambda: not os.path.exists(daemon.paths.pid_path))
+    assert not os.path.exists(daemon.paths.socket_path)
+
+
+def test_the_socket_is_for_its_owner_alone(daemon: RunningDaemon) -> None:
+    path = daemon.paths.socket_path
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    assert stat.S_IMODE(os.stat(os.path.dirname(path)).st_mode) == 0o700
+
+
+def test_texts_do_not_get_into_the_log(daemon: RunningDaemon) -> None:
+    daemon.ended(daemon.speak("A secret about elephants")["id"])
+    daemon.http.post("/speak", json={"text": "elephants", "speed": 9})
+    assert "elephants" not in daemon.log()
+    assert daemon.token not in daemon.log()
+
+
+def test_the_documents_describe_every_route(daemon: RunningDaemon) -> None:
+    schema = daemon.http.get("/openapi.json").json()
+    assert {"/speak", "/health", "/stop", "/v1/audio/speech", "/metrics"} <= set(schema["paths"])
+    assert "swagger" in daemon.http.get("/docs").text
+    assert schema["components"]["schemas"]["Speak"]["examples"]
