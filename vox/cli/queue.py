@@ -35,9 +35,8 @@ def _row(job: dict[str, Any]) -> list[str]:
     state = job["state"]
     if state == "speaking" and job["utterances"]:
         state += f" {min(job['heard'] + 1, job['utterances'])}/{job['utterances']}"
-    place = str(job["position"]) if job["position"] else ""
     return [
-        place,
+        str(job["position"]),
         job["id"],
         state,
         when(job["created_at"]),

@@ -16,8 +16,12 @@ from ..paths import Paths
 POLL_S = 0.02
 PATIENCE_S = 2.0
 """After this long the user is told what is being waited for."""
+ANSWER_S = 5.0
+"""A daemon that does not answer for so long hangs."""
 GRACE_S = 10.0
 """How long `--now` may take before the process is killed."""
+TERM_S = 2.0
+"""How long SIGTERM may take before SIGKILL."""
 
 
 def stop(client: Client, now: bool, tell: Callable[[str], None]) -> bool:
@@ -25,23 +29,22 @@ def stop(client: Client, now: bool, tell: Callable[[str], None]) -> bool:
 
     With `now` one that does not answer is killed. Raises DaemonUnavailable.
     """
-    was_there = is_there(client.paths)
     try:
-        client.call("POST", "/stop", {"now": now}, timeout_s=GRACE_S)
-        was_there = True
+        client.call("POST", "/stop", {"now": now}, timeout_s=ANSWER_S)
     except NoDaemon:
-        if not was_there:
+        if not is_there(client.paths):
             return False
     except DaemonUnavailable as exc:
         if not now:
             raise DaemonUnavailable(exc.message, "try: vox daemon stop --now") from exc
-    if not _gone_after(client.paths, GRACE_S if now else PATIENCE_S):
-        if now:
+        _kill(client.paths)
+    if now:
+        if not _gone_after(client.paths, GRACE_S):
             _kill(client.paths)
-        else:
-            tell("finishing what is being spoken (vox daemon stop --now cuts it off) ...")
-            _gone_after(client.paths, None)
-    return was_there
+    elif not _gone_after(client.paths, PATIENCE_S):
+        tell("finishing what is being spoken (vox daemon stop --now cuts it off) ...")
+        _gone_after(client.paths, None)
+    return True
 
 
 def is_there(paths: Paths) -> bool:
@@ -87,6 +90,6 @@ def _kill(paths: Paths) -> None:
     for signum in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signum)
-        if _gone_after(paths, GRACE_S / 2):
+        if _gone_after(paths, TERM_S):
             return
     raise DaemonUnavailable(f"the daemon, PID {pid}, cannot be stopped", f"try: kill -9 {pid}")

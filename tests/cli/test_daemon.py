@@ -1,0 +1,112 @@
+"""`vox daemon`: start, stop, restart, status, logs, token."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+from pathlib import Path
+
+from tests.running import Vox
+
+STATUS = {"running", "pid", "version", "uptime_s", "idle_timeout_s", "queue", "loaded_models"}
+MODEL = {"backend", "model", "device", "state", "idle_s", "memory_mb", "vram_mb"}
+
+
+def test_without_a_daemon(vox: Vox) -> None:
+    status = vox("daemon", "status")
+    assert (status.code, status.out) == (3, "not running\n")
+    told = vox("daemon", "status", "--json")
+    assert told.code == 3
+    assert told.json() == {**dict.fromkeys(STATUS), "running": False}
+    assert vox.ok("daemon", "stop") == "not running"
+    assert vox("daemon", "logs").code == 0
+    assert not vox.client.is_up()
+
+
+def test_from_start_to_stop(vox: Vox, sound: object) -> None:
+    first = vox.ok("daemon", "start")
+    assert first == f"running, PID {vox.pid}"
+    assert vox.ok("daemon", "start") == first
+    vox.ok("-b", "scripted", "1 [say 0.1s]")
+
+    told = json.loads(vox.ok("daemon", "status", "--json"))
+    assert set(told) >= STATUS
+    assert (told["running"], told["pid"]) == (True, vox.pid)
+    assert told["idle_timeout_s"] == 300
+    (model,) = told["loaded_models"]
+    assert set(model) >= MODEL
+    assert model["backend"] == "scripted"
+
+    shown = vox.ok("daemon", "status")
+    assert f"PID {vox.pid}" in shown
+    assert "scripted" in shown
+
+    assert "starts, PID" in vox.ok("daemon", "logs", "-n", "100")
+    assert vox.ok("daemon", "logs", "-n", "1").count("\n") == 0
+
+    again = vox.ok("daemon", "restart")
+    assert again == f"running, PID {vox.pid}"
+    assert again != first
+    assert vox.ok("daemon", "stop") == "stopped"
+    assert vox.pid is None
+    assert vox.ok("daemon", "stop") == "not running"
+
+
+def test_stopping_finishes_what_is_spoken_unless_told_otherwise(vox: Vox, sound: object) -> None:
+    vox.ok("daemon", "start")
+    short = vox.ok("-b", "scripted", "--async", "1 [say 1s]")
+    vox.until(short, "speaking")
+    vox.ok("daemon", "stop")
+    assert vox.job(short)["state"] == "done"
+    long = vox.ok("-b", "scripted", "--async", "1 [say 60s]")
+    vox.until(long, "speaking")
+    vox.ok("daemon", "stop", "--now")
+    assert vox.job(long)["state"] in ("queued", "preparing", "speaking")
+    vox.ok("cancel", long)
+
+
+def test_a_daemon_that_hangs_is_killed_by_stop_now(vox: Vox) -> None:
+    vox.ok("daemon", "start")
+    pid = vox.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    assert vox.ok("daemon", "stop", "--now") == "stopped"
+    assert not vox.client.is_up()
+    assert vox.ok("daemon", "start") != f"running, PID {pid}"
+
+
+def test_followed_logs_go_on_through_a_rotation(vox: Vox) -> None:
+    log = Path(vox.paths.log_path)
+    log.parent.mkdir(parents=True)
+    log.write_text("old\nlast\n")
+    call = vox.popen("daemon", "logs", "-n", "1", "-f")
+    assert call.stdout is not None
+    assert call.stdout.readline() == "last\n"
+    with log.open("a") as file:
+        file.write("appended\n")
+    assert call.stdout.readline() == "appended\n"
+    log.rename(log.with_suffix(".1"))
+    log.write_text("after the rotation\n")
+    assert call.stdout.readline() == "after the rotation\n"
+    call.send_signal(signal.SIGINT)
+    _, err = call.communicate(timeout=60)
+    assert (call.returncode, err) == (130, "")
+
+
+def test_the_token_is_made_once_and_for_us_alone(vox: Vox) -> None:
+    assert "vox daemon token" in vox.ok("config", "set", "http", "127.0.0.1:8765")
+    token = vox.ok("daemon", "token")
+    assert len(token) >= 32
+    assert vox.ok("daemon", "token") == token
+    path = Path(vox.paths.token_path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.chmod(0o644)
+    seen = vox("daemon", "token")
+    assert (seen.code, seen.out) == (1, "")
+    assert "--new" in seen.err
+    newer = vox.ok("daemon", "token", "--new")
+    assert newer not in ("", token)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [each.name for each in vox.home.iterdir() if "token" in each.name] == ["token"]

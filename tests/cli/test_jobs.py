@@ -1,0 +1,136 @@
+"""`vox history`, `queue`, `cancel`: with a daemon, and without one, which they never start."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.running import Vox
+from vox.jobs import Request
+from vox.queue import offline
+
+TEXT = "1 [say 0.1s] A long text, with\na line break,\tand the \u4f60\u597d of another script."
+
+
+@pytest.fixture
+def with_jobs(vox: Vox) -> Vox:
+    """Three queued jobs and no daemon."""
+    for text in (TEXT, "2 second", "3 third"):
+        offline.submit(vox.paths, Request(text=text, backend="say"))
+    return vox
+
+
+def test_history_is_tab_separated_in_a_pipe(with_jobs: Vox) -> None:
+    lines = with_jobs.ok("history").splitlines()
+    assert len(lines) == 3
+    cells = lines[-1].split("\t")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z", cells[1])
+    assert cells[2:6] == ["queued", "say", "cli", ""]
+    assert cells[6] == " ".join(TEXT.split())
+    assert len(with_jobs.ok("history", "-n", "2").splitlines()) == 2
+    assert with_jobs.ok("history", "--search", "SECOND").count("\n") == 0
+    assert with_jobs.ok("history", "--state", "done") == ""
+    assert not with_jobs.client.is_up()
+
+
+def test_history_fits_the_terminal(with_jobs: Vox) -> None:
+    control, terminal = os.openpty()
+    call = with_jobs.popen("history", stdout=terminal, env={"COLUMNS": "60", "NO_COLOR": "1"})
+    os.close(terminal)
+    shown = _all_of(control).decode().splitlines()
+    assert call.wait(timeout=60) == 0
+    assert shown[0].split() == ["id", "when", "state", "voice", "source", "s", "text"]
+    assert len(shown) == 4
+    assert all(len(line) <= 60 for line in shown)
+    assert shown[-1].endswith("\u2026")
+
+
+def _all_of(control: int) -> bytes:
+    data = b""
+    while True:
+        try:
+            block = os.read(control, 65536)
+        except OSError:  # Linux's way to say that the other end is closed
+            block = b""
+        if not block:
+            os.close(control)
+            return data
+        data += block
+
+
+def test_one_job_is_shown_whole(with_jobs: Vox) -> None:
+    job_id = with_jobs.ok("history").splitlines()[-1].split("\t")[0]
+    shown = with_jobs.ok("history", "show", job_id[:5])
+    assert shown.endswith("\n\n" + TEXT)
+    assert re.search(rf"^id +{job_id}$", shown, re.MULTILINE)
+    assert with_jobs.job(job_id)["text"] == TEXT
+
+
+def test_queued_jobs_are_listed_and_cancelled_without_a_daemon(with_jobs: Vox) -> None:
+    queue = json.loads(with_jobs.ok("queue", "--json"))
+    assert [job["position"] for job in queue] == [1, 2, 3]
+    first, second, third = (job["id"] for job in queue)
+    assert with_jobs.ok("cancel", second) == f"{second} cancelled"
+    again = with_jobs("cancel", second, third)
+    assert (again.code, again.out) == (2, f"{third} cancelled\n")
+    assert second in again.err
+    assert with_jobs("wait", third).code == 5
+    assert with_jobs.ok("cancel", "--all") == "1 job cancelled"
+    assert with_jobs.ok("queue") == ""
+    assert with_jobs.job(first)["state"] == "cancelled"
+    assert not with_jobs.client.is_up()
+
+
+def test_clearing_forgets_ended_jobs_and_asks_on_a_terminal_only(with_jobs: Vox) -> None:
+    with_jobs.ok("cancel", with_jobs.ok("queue").splitlines()[0].split("\t")[1])
+    assert with_jobs.ok("history", "clear", "--older-than", "1h") == "0 jobs forgotten"
+    for answer, left in ((b"n\n", 3), (b"y\n", 2)):
+        control, terminal = os.openpty()
+        call = with_jobs.popen("history", "clear", stdin=terminal)
+        os.write(control, answer)
+        call.communicate(timeout=60)
+        os.close(terminal)
+        os.close(control)
+        assert len(with_jobs.jobs()) == left
+    assert json.loads(with_jobs.ok("history", "clear", "--json")) == {"cleared": 0}
+
+
+def test_clearing_removes_the_audio_too(vox: Vox, sound: object) -> None:
+    vox.ok("-b", "scripted", "1 [say 0.1s]")
+    vox.ok("daemon", "stop")
+    spool = Path(vox.paths.spool_dir)
+    assert list(spool.glob("*.pcm"))
+    assert vox.ok("history", "clear", "--yes") == "1 job forgotten"
+    assert not list(spool.glob("*.pcm"))
+    assert not vox.client.is_up()
+
+
+def test_the_same_commands_over_the_daemon(vox: Vox, sound: object) -> None:
+    vox.ok("daemon", "start")
+    vox.ok("pause")
+    ids = [vox.ok("-b", "scripted", "--async", f"{n} [say 0.1s]") for n in (1, 2, 3)]
+    assert [line.split("\t")[1] for line in vox.ok("queue").splitlines()] == ids
+    assert vox.ok("cancel", ids[1][:5]) == f"{ids[1]} cancelled"
+    vox.ok("resume")
+    assert vox("wait", *ids).code == 5
+    assert [job["state"] for job in vox.jobs()] == ["done", "cancelled", "done"]
+    assert vox.ok("history", "--search", "[say", "-n", "1").split("\t")[0] == ids[2]
+    assert vox.ok("history", "--state", "cancelled").split("\t")[0] == ids[1]
+    assert vox.ok("skip") == "nothing is being spoken"
+    long = vox.ok("-b", "scripted", "--async", "4 [say 30s]")
+    vox.until(long, "speaking")
+    assert vox.ok("skip") == f"{long} skipped"
+    assert vox("wait", long).err == f"vox: job {long} was skipped\n"
+    assert vox.ok("cancel", "--all") == "0 jobs cancelled"
+    assert vox.ok("history", "clear", "--yes") == "4 jobs forgotten"
+
+
+def test_without_a_daemon_there_is_nothing_to_skip_or_pause(vox: Vox) -> None:
+    for command in ("skip", "pause", "resume"):
+        result = vox(command)
+        assert (result.code, result.out, result.err.count("\n")) == (3, "", 1)
+    assert not vox.client.is_up()

@@ -1,0 +1,141 @@
+"""`vox config`, `voices`, `backends`, `clone`, `inbox` and `doctor`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from tests.running import Vox
+from vox.config import KEYS
+
+
+def test_settings_are_set_shown_and_unset(vox: Vox) -> None:
+    path = Path(vox.ok("config", "path"))
+    path.write_text("# mine\nspeed = 1.5\n")
+    assert vox.ok("config", "show", "speed") == "1.5"
+    assert vox.ok("config", "set", "idle_timeout", "-1") == "idle_timeout = -1"
+    assert vox.ok("config", "set", "backends.qwen.device", "cuda:1")
+    assert (
+        vox.ok("config", "set", "inbox.patterns", "*.txt, *.md") == "inbox.patterns = *.txt, *.md"
+    )
+    shown = {row["key"]: row for row in json.loads(vox.ok("config", "show", "--json"))}
+    assert set(shown) == {*KEYS, "backends.qwen.device"}
+    assert shown["idle_timeout"]["value"] == -1
+    assert shown["speed"]["origin"] == "config.toml"
+    assert vox.ok("config", "unset", "speed") == "speed = 1 (default)"
+    assert vox.ok("config", "unset", "speed") == "speed was not set"
+    assert path.read_text().startswith("# mine\n")
+    told = vox("config", "set", "volume", "2", env={"VOX_VOLUME": "3"})
+    assert (told.code, "VOX_VOLUME" in told.err) == (0, True)
+    assert vox.ok("config", "show", "volume", env={"VOX_VOLUME": "3"}) == "3"
+    assert len(vox.ok("config", "show").splitlines()) == len(KEYS) + 1
+
+
+def test_a_running_daemon_that_must_be_restarted_is_told_of(vox: Vox) -> None:
+    vox.ok("daemon", "start")
+    assert "vox daemon restart" in vox("config", "set", "http", "127.0.0.1:8765").err
+    assert vox("config", "set", "voice", "two").err == ""
+
+
+def test_voices_are_listed_by_backend_and_language(vox: Vox) -> None:
+    every = json.loads(vox.ok("voices", "--json"))
+    assert {"hibari", "scripted"} <= {voice["backend"] for voice in every}
+    german = json.loads(vox.ok("voices", "-b", "scripted", "-l", "de", "--json"))
+    assert [voice["name"] for voice in german] == ["drei"]
+    assert vox.ok("voices", "-b", "hibari").splitlines()[0].split("\t")[:4] == [
+        "heart",
+        "hibari",
+        "en-US",
+        "female",
+    ]
+    assert vox("voices", "-b", "no-such").code == 4
+    assert vox("voices", "-l", "klingonese").code == 2
+
+
+def test_backends_tell_what_they_can_and_whether_they_are_warm(vox: Vox, sound: object) -> None:
+    told = {each["name"]: each for each in json.loads(vox.ok("backends", "list", "--json"))}
+    assert told["hibari"]["ready"]
+    assert told["hibari"]["warm"] == []
+    assert told["voxtream"]["clone"]
+    assert told["voxtream"]["disk_mb"] > 0
+    assert vox.ok("backends").splitlines()[0].split("\t")[:2] == ["hibari", "ready"]
+
+    tested = vox.ok("backends", "test", "hibari")
+    assert tested.startswith("hibari works: ")
+    assert vox.ok("backends").splitlines()[0].split("\t")[1] == "warm"
+    assert list(Path(vox.paths.cache_dir).glob("test-*")) == []
+
+    assert vox("backends", "test", "no-such").code == 4
+    refused = vox("backends", "test", "voxtream")
+    assert (refused.code, "vox backends install voxtream" in refused.err) == (4, True)
+    assert vox("backends", "remove", "hibari").code == 0
+
+
+def test_installing_what_is_there_ends_with_the_test_sentence(vox: Vox, sound: object) -> None:
+    installed = vox("backends", "install", "scripted")
+    assert installed.code == 0, installed
+    assert "scripted is installed" in installed.out
+    assert "scripted works: " in installed.out
+
+
+def test_clones_are_added_listed_and_removed(vox: Vox, tmp_path: Path) -> None:
+    wave = 0.3 * np.sin(2 * np.pi * 220 * np.arange(2 * 16_000) / 16_000)
+    soundfile.write(tmp_path / "me.wav", wave, 16_000)
+    made = vox.ok("clone", "add", "me", "me.wav", "--text", "Hello.", "-l", "en", cwd=tmp_path)
+    assert "vox -v me" in made
+    (clone,) = json.loads(vox.ok("clone", "list", "--json"))
+    assert (clone["name"], clone["transcript"], clone["lang"]) == ("me", "Hello.", "en")
+    assert vox("clone", "add", "me", str(tmp_path / "me.wav")).code == 2
+    assert vox.ok("clone", "remove", "me") == "me removed"
+    assert vox("clone", "remove", "me").code == 4
+    assert vox.ok("clone", "list") == ""
+
+
+def test_the_inbox_is_a_folder_to_drop_files_into(vox: Vox) -> None:
+    folder = Path(vox.ok("inbox"))
+    assert folder.is_dir()
+    assert vox.ok("inbox", "path") == str(folder)
+    (folder / "note.txt").write_text("Hello.")
+    status = json.loads(vox.ok("inbox", "status", "--json"))
+    assert (status["folder"], status["pending"]) == (str(folder), 1)
+    assert "pending" in vox.ok("inbox", "status")
+    nothing = vox("inbox", "retry")
+    assert (nothing.code, nothing.out, nothing.err) == (0, "", "nothing has failed\n")
+    assert not vox.client.is_up()
+
+
+def test_the_inbox_keeps_the_daemon_while_it_is_on(vox: Vox, sound: object) -> None:
+    vox.ok("config", "set", "idle_timeout", "0")
+    assert vox.ok("inbox", "on").startswith("on: ")
+    assert vox.client.is_up()
+    failed = Path(vox.ok("inbox")) / "failed"
+    (failed / "again.txt").write_text("-b")
+    assert vox.ok("inbox", "retry") == "again.txt"
+    assert json.loads(vox.ok("inbox", "status", "--json"))["stay"] is True
+    assert vox.ok("inbox", "off").startswith("off")
+    assert json.loads(vox.ok("config", "show", "inbox.stay", "--json"))["value"] is False
+
+
+def test_the_doctor_finds_everything_in_order(vox: Vox, sound: object) -> None:
+    vox.ok("daemon", "start")
+    found = {each["name"]: each for each in json.loads(vox.ok("doctor", "--json"))}
+    assert {"python", "settings", "folder", "queue", "sound", "backend", "daemon"} <= set(found)
+    assert not [each for each in found.values() if each["level"] == "fail"]
+    assert all(line[:4] in ("OK  ", "NOTE") for line in vox.ok("doctor").splitlines())
+
+
+def test_the_doctor_says_what_is_wrong_and_goes_on(vox: Vox, sound: object) -> None:
+    Path(vox.paths.db_path).write_bytes(b"this is no database, and long enough to be seen" * 100)
+    Path(vox.paths.config_path).write_text('backend = "voxtream"\n')
+    examined = vox("doctor", "--json")
+    assert examined.code == 1
+    failed = {each["name"]: each for each in examined.json() if each["level"] == "fail"}
+    assert "not a database" in failed["queue"]["text"]
+    assert "vox backends install voxtream" in failed["backend"]["hint"]
+    assert shutil.which("espeak-ng") is None or len(failed) == 2
+    Path(vox.paths.config_path).write_text("speed = \n")
+    assert vox("doctor").code == 1
