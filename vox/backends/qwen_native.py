@@ -124,8 +124,8 @@ class QwenNative(QwenBase):
     def _warm_up(self, model: Any, kind: Kind) -> None:
         generate: Callable[..., object]
         if kind == "Base":
-            # Base has no voice but a recording's. At 24 kHz, as vox keeps clones: another rate makes
-            # librosa compile its resampling, 16 s and more, once in each environment.
+            # Base has no voice but a recording's. At 24 kHz, as vox keeps clones: another lets
+            # librosa compile its resampling: 16 s and more, once in each environment.
             import numpy as np
 
             noise = np.random.default_rng(0).normal(0, 0.01, SAMPLE_RATE).astype(np.float32)
