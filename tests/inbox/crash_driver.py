@@ -1,8 +1,7 @@
-"""Kills a watcher again and again while files arrive; run by `test_crash` as a process of its own.
+"""Kills watchers at random instants, or after each step; run by `test_crash` as its own process.
 
 Everything is imported once and each watcher is forked off, so that a life lasts milliseconds and
-not the time of an interpreter's start. Prints one JSON object: how often it killed, and what the
-speaker of each life saw: [job id, text] in order.
+not the time of an interpreter's start. Prints JSON.
 """
 
 from __future__ import annotations
@@ -14,17 +13,22 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import vox.backends.hibari
 import watchdog.observers.inotify  # noqa: F401 - imported before the forks
 from tests.inbox.rig import Rig
+from vox.jobs import State
 from vox.paths import get_paths
 from vox.queue.recovery import recover
 from vox.queue.store import Store
 
 LONGEST_LIFE_S = 0.25
 SUBFOLDER = "hibari"
+FAILING = {f"Text {number}." for number in range(7, 1000, 50)}
 
 
 def name_of(number: int) -> str:
@@ -57,31 +61,61 @@ def write_all(folder: Path, count: int, seconds: float) -> None:
 
 
 class Speaker(threading.Thread):
-    """Ends queued jobs in order; writes down each before it touches it."""
+    """Ends queued jobs in order; writes down each, [id, text], before it touches it."""
 
     def __init__(self, rig: Rig, heard_path: Path) -> None:
         super().__init__(daemon=True)
         self.rig = rig
         self.heard = heard_path.open("a")
+        self.looks = 0
+        self.is_told_to_stop = False
+
+    def stop(self) -> None:
+        self.is_told_to_stop = True
+        self.join()
 
     def run(self) -> None:
-        ends = ("done", "done", "failed", "cancelled")
-        while True:
+        while not self.is_told_to_stop:
             for job_id in self.rig.store.queued_ids():
                 job = self.rig.store.get(job_id)
                 self.heard.write(json.dumps([job.id, job.text]) + "\n")
                 self.heard.flush()
-                end = ends[len(job.text) % 4] if "00" in job.text else "done"
-                self.rig.store.change(job.id, ("queued",), end, error="for a reason")  # type: ignore[arg-type]
-            time.sleep(0.01)
+                end: State = "failed" if job.text in FAILING else "done"
+                self.rig.store.change(job.id, ("queued",), end, error="for a reason")
+            self.looks += 1
+            time.sleep(0.002)
 
 
-def live(heard_path: Path) -> Rig:
-    rig = Rig(settle_s=0.03)
+def live(heard_path: Path, settle_s: float = 0.03) -> tuple[Rig, Speaker]:
+    rig = Rig(settle_s=settle_s)
     recover(rig.store, rig.broker)
+    speaker = Speaker(rig, heard_path)
+    speaker.start()
     rig.watcher.start()
-    Speaker(rig, heard_path).start()
-    return rig
+    return rig, speaker
+
+
+def live_to_the_end(heard_path: Path, settle_s: float = 0.03) -> dict[str, Any]:
+    rig, speaker = live(heard_path, settle_s)
+    deadline = time.monotonic() + 60
+    while rig.watcher.is_busy or rig.watcher.describe()["working"] or rig.store.count_live():
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.01)
+    speaker.stop()
+    rig.close()
+    heard = [json.loads(line) for line in heard_path.read_text().splitlines()]
+    return {"heard": heard, "described": rig.watcher.describe()}
+
+
+def clear_history() -> None:
+    """As `vox history clear` does when no daemon is up."""
+    store = Store(get_paths().db_path)
+    store.clear()
+    store.close()
+
+
+# -- at random instants ------------------------------------------------------------------------
 
 
 def one_life(heard_path: Path) -> None:
@@ -109,23 +143,89 @@ def main(kills: int, files: int) -> None:
     for number in range(kills):
         one_life(heard_path)
         if number % 20 == 19:
-            # As `vox history clear` does without a daemon, at the worst of times.
-            store = Store(paths.db_path)
-            store.clear()
-            store.close()
+            clear_history()
     os.waitpid(writer, 0)
-    rig = live(heard_path)
-    deadline = time.monotonic() + 60
-    while rig.watcher.is_busy or rig.watcher.describe()["working"] or rig.store.count_live():
-        if time.monotonic() > deadline:
+    print(json.dumps(live_to_the_end(heard_path)))
+
+
+# -- after each step ---------------------------------------------------------------------------
+
+STEPS = ("rename_new", "write_durably", "forget_record", "add", "send", "forget_cleared", "make")
+"""What changes the disk: the thread is killed after each of these functions returns."""
+
+STEP_FILES = {
+    "a.txt": "Text a.",
+    "b" * 251 + ".txt": "Text b.",
+    f"{SUBFOLDER}/c.txt": "Text c.",
+    "d.txt": "Text 7.",  # One of FAILING.
+    "e.txt": "...",
+    "f.txt": "---\noutput: f.wav\n---\nText f.",
+}
+
+
+def die_after(steps: int, speaker: Speaker) -> Callable[[FrameType, str, Any], None]:
+    """A profile function that kills this process after so many steps of the inbox's thread."""
+    left = steps
+
+    def profile(frame: FrameType, event: str, _arg: Any) -> None:
+        nonlocal left
+        is_ours = f"{os.sep}vox{os.sep}" in frame.f_code.co_filename
+        if event != "return" or not is_ours or frame.f_code.co_name not in STEPS:
+            return
+        left -= 1
+        if left == 0:
+            # Give the speaker the time to end what was just queued.
+            before, deadline = speaker.looks, time.monotonic() + 5
+            while speaker.looks < before + 2 and time.monotonic() < deadline:
+                time.sleep(0.001)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return profile
+
+
+def killed_after(steps: int, heard_path: Path) -> bool:
+    """Live until the given step; False if there was no such step."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            rig = Rig(settle_s=0.0)
+            recover(rig.store, rig.broker)
+            speaker = Speaker(rig, heard_path)
+            speaker.start()
+            threading.setprofile(die_after(steps, speaker))
+            rig.watcher.start()
+            threading.setprofile(None)
+            while not rig.watcher.describe()["last_scan_at"]:
+                time.sleep(0.005)
+            while rig.watcher.is_busy or rig.watcher.describe()["working"]:
+                time.sleep(0.005)
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(pid, 0)
+    return os.WIFSIGNALED(status)
+
+
+def main_steps(base: Path, *, clears: bool) -> None:
+    reports = []
+    for steps in range(1, 1000):
+        home = base / str(steps)
+        os.environ["VOX_HOME"] = str(home)
+        inbox = home / "inbox"
+        (inbox / SUBFOLDER).mkdir(parents=True)
+        for name, text in STEP_FILES.items():
+            (inbox / name).write_text(text)
+        was_killed = killed_after(steps, home / "heard")
+        if clears:
+            clear_history()
+        reports.append({"steps": steps, "home": str(home)} | live_to_the_end(home / "heard", 0.0))
+        if not was_killed:
             break
-        time.sleep(0.05)
-    described = rig.watcher.describe()
-    rig.watcher.stop()
-    heard = [json.loads(line) for line in heard_path.read_text().splitlines()]
-    print(json.dumps({"kills": kills, "heard": heard, "described": described}))
+    print(json.dumps(reports))
 
 
 if __name__ == "__main__":
-    random.seed(int(sys.argv[3]))
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    if sys.argv[1] == "steps":
+        main_steps(Path(sys.argv[2]), clears=sys.argv[3] == "clears")
+    else:
+        random.seed(int(sys.argv[3]))
+        main(int(sys.argv[1]), int(sys.argv[2]))

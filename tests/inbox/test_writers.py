@@ -110,7 +110,7 @@ def vim(path: Path, *commands: str) -> None:
         pytest.skip("vim is not installed (apt-get install vim-tiny)")
     script = "\n".join([*commands, "wq", ""])
     # In this mode its exit status says whether anything was printed, not how it went.
-    command = [program, "-u", "NONE", "-es", path]
+    command = [program, "-u", "NONE", "-es", str(path)]
     subprocess.run(command, check=False, input=script.encode(), timeout=60)
 
 

@@ -91,12 +91,11 @@ class Intake:
         found = claims(self.folders)
         tidy_work(self.folders, {claim.id for claim in found})
         jobs = {claim.id: self._store.find(claim.id) for claim in found}
-        # Asked after the jobs: one may be cleared while we look.
-        cleared = self._store.forget_cleared(keep=set(jobs))
+        self._store.forget_cleared(keep=set(jobs))
         new = []
         for claim in found:
             job = jobs[claim.id]
-            if job is None and claim.id not in cleared:
+            if job is None and self._store.cleared(claim.id) is None:
                 new.append(claim)
                 continue
             self.jobs[claim.id] = claim
@@ -242,14 +241,17 @@ class Intake:
         job = self._store.find(job_id)
         if job is not None and job.is_live:
             return
+        if job is not None:
+            state, error = job.state, job.error
+        else:
+            state, error = self._store.cleared(job_id) or ("done", None)
         try:
-            # One that is in no table any more was spoken, or its end seen, and then cleared.
-            if job is None or job.state == "done":
+            if state == "done":
                 _move(claim, self.folders.done)
                 self.done += 1
             else:
-                reason = job.error or job.state
-                if job.state == "cancelled":
+                reason = error or state
+                if state == "cancelled":
                     reason = "it was " + reason
                 _move_to_failed(self.folders, claim, reason, job_id)
                 self.failed += 1

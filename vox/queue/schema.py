@@ -44,7 +44,7 @@ MIGRATIONS: tuple[str, ...] = (
     create index job_replace on job (replace_key) where replace_key is not null;
     create index job_source on job (source, source_name);
     """,
-    "create table cleared (id text primary key) without rowid;",
+    "create table cleared (id text primary key, state text not null, error text) without rowid;",
 )
 
 

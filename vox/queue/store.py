@@ -221,22 +221,27 @@ class Store:
         with self._transaction() as conn:
             rows = conn.execute(
                 f"delete from job where state not in {_LIVE_SQL} "
-                "and (? is null or coalesce(finished_at, created_at) < ?) returning id, source",
+                "and (? is null or coalesce(finished_at, created_at) < ?) "
+                "returning id, source, state, error",
                 (before, before),
             ).fetchall()
-            # A file that lies in the inbox under its job's id must not become that job again.
-            inbox = [(row["id"],) for row in rows if row["source"] == "inbox"]
-            conn.executemany("insert or ignore into cleared values (?)", inbox)
+            # The file of such a job may still lie in the inbox under its id: see `inbox.intake`.
+            inbox = [(row["id"], row["state"], row["error"]) for row in rows if row["source"] == "inbox"]
+            conn.executemany("insert or ignore into cleared values (?, ?, ?)", inbox)
         return [row["id"] for row in rows]
 
-    def forget_cleared(self, keep: set[str]) -> set[str]:
-        """Those of the inbox's jobs in `keep` that were cleared; the others are forgotten."""
-        cleared = {row["id"] for row in self._query("select id from cleared")}
-        if cleared - keep:
+    def cleared(self, job_id: str) -> tuple[State, str | None] | None:
+        """State and error of a job of the inbox that was cleared; None: none of that id was."""
+        rows = self._query("select state, error from cleared where id = ?", (job_id,))
+        return (rows[0]["state"], rows[0]["error"]) if rows else None
+
+    def forget_cleared(self, keep: set[str]) -> None:
+        """Forget what was cleared, but for these ids."""
+        rows = self._query("select id from cleared")
+        gone = [(row["id"],) for row in rows if row["id"] not in keep]
+        if gone:
             with self._transaction() as conn:
-                gone = [(job_id,) for job_id in cleared - keep]
                 conn.executemany("delete from cleared where id = ?", gone)
-        return cleared & keep
 
     def _publish(self, name: str, job: Job) -> None:
         if self.bus is None:
