@@ -6,6 +6,7 @@ the way to the first sound. Commands are modules of their own, see `commands`.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,8 @@ INTERRUPTED = 130
 
 def main() -> NoReturn:
     """The entry point `vox`."""
+    # Looking for garbage while modules are imported takes a twentieth of a warm call.
+    gc.set_threshold(100_000)
     try:
         code = run(sys.argv[1:])
     except KeyboardInterrupt:
