@@ -21,7 +21,7 @@ from typing import Any
 import vox.backends.hibari
 import watchdog.observers.inotify  # noqa: F401 - imported before the forks
 from tests.inbox.rig import Rig
-from vox.jobs import State
+from vox.jobs import Job, State
 from vox.paths import get_paths
 from vox.queue.recovery import recover
 from vox.queue.store import Store
@@ -61,7 +61,7 @@ def write_all(folder: Path, count: int, seconds: float) -> None:
 
 
 class Speaker(threading.Thread):
-    """Ends queued jobs in order; writes down each, [id, text], before it touches it."""
+    """Ends queued jobs in order; writes down each, [what, id, text], before and after."""
 
     def __init__(self, rig: Rig, heard_path: Path) -> None:
         super().__init__(daemon=True)
@@ -78,12 +78,16 @@ class Speaker(threading.Thread):
         while not self.is_told_to_stop:
             for job_id in self.rig.store.queued_ids():
                 job = self.rig.store.get(job_id)
-                self.heard.write(json.dumps([job.id, job.text]) + "\n")
-                self.heard.flush()
+                self._note("begins", job)
                 end: State = "failed" if job.text in FAILING else "done"
-                self.rig.store.change(job.id, ("queued",), end, error="for a reason")
+                if self.rig.store.change(job.id, ("queued",), end, error="for a reason"):
+                    self._note("ended", job)
             self.looks += 1
             time.sleep(0.002)
+
+    def _note(self, what: str, job: Job) -> None:
+        self.heard.write(json.dumps([what, job.id, job.text]) + "\n")
+        self.heard.flush()
 
 
 def live(heard_path: Path, settle_s: float = 0.03) -> tuple[Rig, Speaker]:

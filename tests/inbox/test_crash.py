@@ -52,10 +52,12 @@ def check(inbox: Path, expected: dict[str, str], report: dict[str, Any]) -> None
     assert list((inbox / ".work").iterdir()) == []
 
     ids: dict[str, set[str]] = {}
-    for job_id, text in report["heard"]:
+    for _, job_id, text in report["heard"]:
         ids.setdefault(text, set()).add(job_id)
     assert ids.keys() == {text.rpartition("---\n")[2] for text in expected.values()} - {"..."}
     assert {text: several for text, several in ids.items() if len(several) > 1} == {}
+    ended = Counter(text for what, _, text in report["heard"] if what == "ended")
+    assert {text: times for text, times in ended.items() if times > 1} == {}
 
 
 def test_after_200_kills_every_file_is_in_one_place_and_every_text_was_one_job(home: Path) -> None:
