@@ -80,7 +80,8 @@ def test_cancel_from_another_thread_ends_the_synthesis(start: StartHost) -> None
 def test_a_host_that_does_not_stop_when_cancelled_is_killed(start: StartHost) -> None:
     host = start(cancel_s=0.2)
     host.load()
-    chunks = host.synthesize(Utterance("[say 0.1s] [hang]"))
+    # One chunk, so that the host is past its last look at what is cancelled when it hangs.
+    chunks = host.synthesize(Utterance("[say 0.05s] [hang]"))
     next(chunks)
     threading.Thread(target=host.cancel).start()
     with pytest.raises(HostCrashed, match="SIGKILL"):

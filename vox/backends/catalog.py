@@ -46,7 +46,7 @@ class Catalog:
         table: Mapping[str, Any] = self._config().backends.get(name, {})
         return Settings(
             voices_dir=self._voices_dir,
-            env_dir=os.path.join(self._backends_dir, name),
+            env_dir=os.path.join(self._backends_dir, registry.environment_of(name)),
             model=model or table.get("model"),
             device=str(table.get("device", "auto")),
             options=dict(table),

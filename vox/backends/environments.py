@@ -70,7 +70,7 @@ def interpreter_for(name: str, backends_dir: str) -> str | None:
     UnknownBackend.
     """
     adapter = registry.get(name)
-    env_dir = os.path.join(backends_dir, name)
+    env_dir = os.path.join(backends_dir, registry.environment_of(name))
     if _marker(env_dir) is not None:
         return python_in(os.path.join(env_dir, "venv"))
     return sys.executable if _is_importable(adapter) else None
@@ -135,7 +135,7 @@ def install(
 
 def remove(name: str, backends_dir: str) -> bool:
     """Remove the backend's own environment and weights; False if there were none."""
-    env_dir = os.path.join(backends_dir, name)
+    env_dir = os.path.join(backends_dir, registry.environment_of(name))
     if not os.path.isdir(env_dir):
         return False
     with _locked(name, env_dir):

@@ -35,6 +35,11 @@ def on_apple_silicon() -> bool:
     return sys.platform == "darwin" and platform.machine() == "arm64"
 
 
+def environment_of(name: str) -> str:
+    """The backend whose environment, weights and warm model this one uses: mostly its own."""
+    return "qwen-native" if name == "qwen" and not on_apple_silicon() else name
+
+
 @functools.cache
 def import_strings() -> dict[str, str]:
     """Every known backend's name and the import string of its adapter."""

@@ -42,7 +42,9 @@ class Limits:
     """Between two chunks."""
     exit_s: float = 3.0
     cancel_s: float = 2.0
-    """From a cancel to its confirmation; a backend that takes longer is killed."""
+    """From a cancel to its confirmation; a backend that takes longer is killed. One whose model
+    took longer than that to load is given as long as the load took, but no more than a minute:
+    to load it again would keep the next job waiting longer."""
 
 
 class Handle:
@@ -124,6 +126,10 @@ class Handle:
         except HostError:
             return False
         return self._has_answered.wait(timeout_s)
+
+    @property
+    def _cancel_s(self) -> float:
+        return max(self.limits.cancel_s, min(self.load_s or 0.0, 60.0))
 
     def load(self) -> None:
         """Load the model. Raises LoadFailed, OutOfMemory, HostCrashed or HostTimeout."""
@@ -234,7 +240,7 @@ class Handle:
         """Cancel and wait for the confirmation; True if the host is ready for the next request."""
         try:
             self._command({"op": "cancel", "id": request_id})
-            deadline = time.monotonic() + self.limits.cancel_s
+            deadline = time.monotonic() + self._cancel_s
             while True:
                 header = self._next(deadline, "did not stop").header
                 if header.get("id") == request_id and header["event"] in ("end", "error"):
@@ -250,7 +256,7 @@ class Handle:
             return
         with contextlib.suppress(HostError):
             self._command({"op": "cancel", "id": request_id})
-        timer = threading.Timer(self.limits.cancel_s, self._kill_if_still, args=(request_id,))
+        timer = threading.Timer(self._cancel_s, self._kill_if_still, args=(request_id,))
         timer.daemon = True
         timer.start()
 

@@ -144,26 +144,32 @@ def _rss_mb() -> float | None:
         return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 1)
 
 
-def _claim_stdout() -> BinaryIO:
-    """Keep stdout for the protocol; whatever libraries print goes to stderr, that is, the log."""
-    answers = os.fdopen(os.dup(1), "wb")
+def _claim_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Keep stdin and stdout for the protocol: (commands, answers).
+
+    What libraries print goes to stderr, that is, the log; what they run finds an empty stdin.
+    """
+    commands, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
     os.dup2(2, 1)
     sys.stdout = sys.stderr
-    return answers
+    return commands, answers
 
 
 def main() -> None:
     """Run as `python -m vox.hosts.host IMPORT_STRING SETTINGS_JSON`, stdin and stdout piped."""
     # Ctrl-C in a terminal reaches the whole process group; the daemon decides when hosts leave.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    answers = _claim_stdout()
+    commands, answers = _claim_pipes()
     spec, settings = sys.argv[-2], Settings(**json.loads(sys.argv[-1]))
     try:
         backend = load_class(spec)(settings)
     except VoxError as exc:
         protocol.write(answers, {"event": "error", "id": None, "error": exc.to_dict()})
         return
-    Host(backend, sys.stdin.buffer, answers).serve()
+    Host(backend, commands, answers).serve()
 
 
 if __name__ == "__main__":

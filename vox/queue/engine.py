@@ -11,7 +11,6 @@ import contextlib
 import fcntl
 import logging
 import os
-import queue
 import tempfile
 import threading
 import time
@@ -21,6 +20,7 @@ from typing import Any
 from ..audio import files
 from ..audio.player import Player
 from ..audio.spool import SpoolDir
+from ..backends import registry
 from ..backends.catalog import Catalog
 from ..config import Config
 from ..errors import JobNotLive, NoAudioKept, VoxError
@@ -28,11 +28,12 @@ from ..hosts.handle import Handle, Limits
 from ..hosts.launch import start_host
 from ..hosts.memory import Needs
 from ..hosts.pool import Pool, ProgressSink
-from ..jobs import Job, Request, State
+from ..jobs import Job, Request
 from ..paths import Paths, cannot_write, make_dir
 from . import recovery
 from .broker import Broker
 from .events import Bus
+from .ledger import Ledger
 from .store import Store
 from .submit import Submitter
 from .worker import Worker
@@ -82,9 +83,10 @@ class Engine:
         self.catalog = Catalog(paths, config)
         self.spools = SpoolDir(paths.spool_dir, int(settings["spool_limit_mb"] * 1_000_000))
         self.player = Player(self, device=_device(settings["audio_device"]))
-        self.pool = Pool(self._launch, Needs(paths.memory_path), keep=settings["keep"])
+        self.pool = Pool(self._launch, Needs(paths.memory_path))
+        self.ledger = Ledger(self.store)
         self.worker = Worker(
-            self.store, self.pool, self.player, self.spools, self.catalog, config, clock
+            self.store, self.ledger, self.pool, self.player, self.spools, self.catalog, config, clock
         )
         self.broker = Broker(paths.db_path, self.worker.run)
         self.submitter = Submitter(
@@ -93,8 +95,6 @@ class Engine:
         self.is_started = False
         self._closing = threading.Event()
         self._hurry = threading.Event()
-        self._writes: queue.SimpleQueue[Callable[[], Any] | None] = queue.SimpleQueue()
-        self._writer = threading.Thread(target=self._write_until_closed, name="heard", daemon=True)
         self._ticker = threading.Thread(target=self._tick_until_closed, name="ticker", daemon=True)
         self._next_stranded = time.monotonic() + STRANDED_EVERY_S
 
@@ -115,7 +115,7 @@ class Engine:
         self.player.on_change = self.broker.wake
         self.player.start()
         self.broker.start(self.worker.may_take)
-        self._writer.start()
+        self.ledger.start()
         self._ticker.start()
         threading.Thread(target=self.player.warm_up, name="warm-up", daemon=True).start()
         self.is_started = True
@@ -130,8 +130,7 @@ class Engine:
             self.worker.stop()
             self.broker.stop(timeout_s=10.0)
             self.player.stop(now=True)
-            self._writes.put(None)
-            self._writer.join(timeout=5.0)
+            self.ledger.close()
             for job in self.store.live():
                 if job.state != "queued":
                     recovery.give_back(self.store, job.id)
@@ -174,7 +173,7 @@ class Engine:
 
     def _tick(self) -> None:
         config = self.config()
-        self.pool.keep = config["keep"]
+        self.pool.keep = [registry.environment_of(name) for name in config["keep"]]
         for job in self.store.expire():
             self.worker.cancel(job.id)
             self.player.cancel(job.id)
@@ -262,34 +261,17 @@ class Engine:
     # -- the player's listener: from its thread, which must never wait for a disk ---------------
 
     def started(self, job_id: str) -> None:
-        now = self._clock()
-        self._later(lambda: self._note_started(job_id, now))
+        self.ledger.started(job_id, self._clock())
 
     def heard(self, job_id: str, utterances: int) -> None:
-        self._later(lambda: self.store.note(job_id, heard=utterances))
+        self.ledger.heard(job_id, utterances)
 
     def finished(self, job_id: str) -> None:
-        now = self._clock()
-        states: tuple[State, ...] = ("preparing", "speaking")
-        self._later(lambda: self.store.change(job_id, states, "done", finished_at=now))
+        self.ledger.done(job_id, self._clock())
 
     def failed(self, job_id: str, error: VoxError) -> None:
         self.worker.cancel(job_id)
-        self._later(lambda: self.worker.fail(job_id, error))
-
-    def _note_started(self, job_id: str, at: float) -> None:
-        first = self.store.get(job_id).first_audio_at or at
-        self.store.change(job_id, ("preparing",), "speaking", first_audio_at=first)
-
-    def _later(self, write: Callable[[], Any]) -> None:
-        self._writes.put(write)
-
-    def _write_until_closed(self) -> None:
-        while (write := self._writes.get()) is not None:
-            try:
-                write()
-            except Exception:
-                log.exception("what was heard cannot be written down")
+        self.ledger.failed(job_id, error)
 
 
 def _device(value: str | None) -> str | int | None:

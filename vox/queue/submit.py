@@ -7,6 +7,7 @@ line everywhere and nothing is accepted that could not be spoken.
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
@@ -69,6 +70,7 @@ class Submitter:
         self._config = config
         self._cancel = cancel or store.cancel
         self._clock = clock
+        self._in_order = threading.Lock()
 
     def submit(self, request: Request) -> Job:
         """One request; see `submit_many`. Asked again with the same id, it is the same job."""
@@ -82,17 +84,21 @@ class Submitter:
         Raises BadInput and its kind, NotAvailable, QueueFull, StorageError.
         """
         config = self._config()
-        self._check_room(len(requests), config)
         jobs = [self.check(request) for request in requests]
         for job in jobs:
             self._replace(job)
-        self.store.add(jobs)
-        self._broker.send([(job.id, job.priority) for job in jobs])
+        self._take_in(jobs, config)
         return jobs
+
+    def _take_in(self, jobs: list[Job], config: Config) -> None:
+        # Huey must get them in the table's order, whoever else submits at the same time.
+        with self._in_order:
+            self._check_room(len(jobs), config)
+            self.store.add(jobs)
+            self._broker.send([(job.id, job.priority) for job in jobs])
 
     def resubmit(self, old: Job) -> Job:
         """A new job that says what an old one said, in the same way, aloud. Raises as `submit_many`."""
-        self._check_room(1, self._config())
         job = Job(
             id="",
             text=old.text,
@@ -107,8 +113,7 @@ class Submitter:
             source="replay",
             source_name=old.id,
         )
-        self.store.add([job])
-        self._broker.send([(job.id, job.priority)])
+        self._take_in([job], self._config())
         return job
 
     def _check_room(self, count: int, config: Config) -> None:

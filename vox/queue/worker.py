@@ -19,6 +19,7 @@ from ..audio import files
 from ..audio.player import Playback, Player
 from ..audio.shaping import Shaper
 from ..audio.spool import Spool, SpoolDir
+from ..backends import registry
 from ..backends.base import Utterance
 from ..backends.catalog import Catalog
 from ..config import Config
@@ -26,6 +27,7 @@ from ..errors import HostError, JobFailed, LoadFailed, SynthesisFailed, VoxError
 from ..hosts.handle import Handle
 from ..hosts.pool import Pool
 from ..jobs import Job
+from .ledger import Ledger
 from .store import Store
 
 log = logging.getLogger(__name__)
@@ -45,6 +47,7 @@ class Worker:
     def __init__(
         self,
         store: Store,
+        ledger: Ledger,
         pool: Pool,
         player: Player,
         spools: SpoolDir,
@@ -53,6 +56,7 @@ class Worker:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
+        self._ledger = ledger
         self._pool = pool
         self._player = player
         self._spools = spools
@@ -129,7 +133,7 @@ class Worker:
         try:
             spool = self._open_spool(job)
         except VoxError as exc:
-            self.fail(job.id, exc)
+            self._ledger.failed(job.id, exc)
             return
         self._spool = spool
         try:
@@ -150,27 +154,15 @@ class Worker:
         except VoxError as exc:
             spool.abandon()
             self._player.cancel(job.id)
-            self.fail(job.id, exc)
+            self._ledger.failed(job.id, exc)
         except Exception as exc:
             log.exception("job %s", job.id)
             spool.abandon()
             self._player.cancel(job.id)
-            self.fail(job.id, JobFailed(f"{type(exc).__name__}: {exc}", "see: vox daemon logs"))
+            self._ledger.failed(job.id, JobFailed(f"{type(exc).__name__}: {exc}", "see: vox daemon logs"))
         finally:
             self._spool = None
             spool.close()
-
-    def fail(self, job_id: str, error: VoxError) -> None:
-        """The job ends here, with the error's line."""
-        log.error("job %s failed: %s", job_id, error.line)
-        self._store.change(
-            job_id,
-            ("preparing", "speaking"),
-            "failed",
-            error=error.line,
-            error_code=error.code,
-            error_exit=error.exit_code,
-        )
 
     def _open_spool(self, job: Job) -> Spool:
         if job.source == "replay" and job.source_name and not self._spools.has(job.id):
@@ -221,13 +213,14 @@ class Worker:
 
     @contextlib.contextmanager
     def _warm_host(self, job: Job) -> Iterator[Handle]:
-        settings = self._catalog.settings_for(job.backend, model=job.model)
+        backend = registry.environment_of(job.backend)
+        settings = self._catalog.settings_for(backend, model=job.model)
 
         def progress(text: str, fraction: float | None) -> None:
             self._tell(job, {"loading": text, "fraction": fraction})
 
         self._tell(job, {"loading": f"loading {job.backend}", "fraction": None})
-        host = self._pool.acquire(job.backend, settings, progress)
+        host = self._pool.acquire(backend, settings, progress)
         with self._lock:
             self._host = host
         try:
@@ -281,9 +274,7 @@ class Worker:
         if job.sink == "file" and job.output:
             files.write(spool, job.output, job.volume)
         now = self._clock()
-        self._store.change(
-            job.id, ("preparing",), "done", first_audio_at=job.first_audio_at or now, finished_at=now
-        )
+        self._ledger.done(job.id, now, first_audio_at=job.first_audio_at or now)
 
 
 def _audio_s(spool: Spool) -> float:
