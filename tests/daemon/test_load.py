@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,11 +15,11 @@ from typing import Any
 import httpx
 
 from tests.daemon.conftest import RunningDaemon, Start, until
+from tests.running import CHECKOUT
+from vox import http1
 
 CLIENTS = 50
 JOBS_PER_CLIENT = 40
-LISTENERS = 100
-BURST = 1000
 
 
 @contextlib.asynccontextmanager
@@ -78,69 +79,39 @@ def _live(daemon: RunningDaemon) -> dict[str, int]:
     return {state: queue[state] for state in ("queued", "preparing", "speaking")}
 
 
-async def _health_times(daemon: RunningDaemon, is_over: asyncio.Event) -> list[float]:
-    """How long /health took, again and again, in seconds."""
-    times: list[float] = []
-    async with _client(daemon) as client:
-        while not is_over.is_set() or len(times) < 30:
-            began = time.perf_counter()
-            answer = await client.get("/health")
-            times.append(time.perf_counter() - began)
-            assert answer.status_code == 200
-            await asyncio.sleep(0.01)
-    return times
-
-
-async def _listen(daemon: RunningDaemon, is_on: asyncio.Semaphore) -> None:
-    async with _client(daemon) as client, client.stream("GET", "/events") as answer:
-        is_on.release()
-        async for _ in answer.aiter_raw():
-            pass
-
-
-async def _storm(daemon: RunningDaemon) -> None:
-    """A model loads, 1,000 jobs come in, a host is killed, and everybody listens."""
-    async with _client(daemon) as client:
-        await _submit(client, "[say 0.1s] Load", model="load-slow:1")
-        output = str(daemon.home / "out.wav")
-        for _ in range(BURST // 20):
-            many = (_submit(client, "[say 0.02s] Hm", output=output) for _ in range(20))
-            await asyncio.gather(*many)
-        for host in daemon.hosts():
-            host.kill()
-
-
-async def _calm_and_storm(daemon: RunningDaemon) -> tuple[list[float], list[float]]:
-    over = asyncio.Event()
-    over.set()
-    calm = await _health_times(daemon, over)
-    is_on = asyncio.Semaphore(0)
-    listeners = [asyncio.create_task(_listen(daemon, is_on)) for _ in range(LISTENERS)]
-    for _ in listeners:
-        await is_on.acquire()
-    over.clear()
-    measuring = asyncio.create_task(_health_times(daemon, over))
-    await _storm(daemon)
-    over.set()
-    busy = await measuring
-    for listener in listeners:
-        listener.cancel()
-    await asyncio.gather(*listeners, return_exceptions=True)
-    return calm, busy
+def _health_s(daemon: RunningDaemon) -> float:
+    began = time.perf_counter()
+    with http1.request(daemon.paths.socket_path, "GET", "/health", timeout_s=60) as answer:
+        assert answer.status == 200
+        answer.read()
+    return time.perf_counter() - began
 
 
 def test_health_stays_quick_while_a_model_loads_a_host_dies_and_a_crowd_comes(
     start: Start,
 ) -> None:
     daemon = start()
-    calm, busy = asyncio.run(_calm_and_storm(daemon))
+    daemon.ended(daemon.speak("Warm")["id"])
+    calm = [_health_s(daemon) for _ in range(100)]
+    pids = [str(host.pid) for host in daemon.hosts()]
+    command = [sys.executable, "-m", "tests.daemon.storm", daemon.paths.socket_path]
+    with subprocess.Popen(
+        [*command, str(daemon.home / "out.wav"), *pids], stdout=subprocess.PIPE, cwd=CHECKOUT
+    ) as storm:
+        assert storm.stdout is not None
+        assert storm.stdout.readline() == b"listening\n"
+        busy = []
+        while storm.poll() is None:
+            busy.append(_health_s(daemon))
+        assert storm.stdout.readline() == b"over\n"
+    assert storm.returncode == 0
     daemon.http.post("/cancel")
     report = {
         name: [round(1000 * value, 1) for value in (statistics.median(times), max(times))]
         for name, times in (("calm", calm), ("busy", busy))
     }
-    print("median and worst /health, ms:", report)
-    # The storm's own clients take the same two cores: what counts is that nothing ever blocks.
-    assert statistics.median(busy) < 40 * statistics.median(calm), report
-    assert max(busy) < 200 * statistics.median(calm) + max(calm), report
-    assert os.path.exists(daemon.paths.socket_path)
+    print("/health, median and worst, ms:", report, "asked", len(busy), "times in the storm")
+    # The storm takes the same cores; what may not be is that anything blocks: a model's load
+    # alone is a second, the burst of jobs several.
+    assert statistics.median(busy) < 30 * statistics.median(calm), report
+    assert max(busy) < 150 * statistics.median(calm), report
