@@ -42,7 +42,10 @@ class Vox:
         self.client = Client(self.paths)
         # With the scripted backend on the path as an installed third party's.
         path = [str(CHECKOUT), str(SCRIPTED_PLUGIN), os.environ.get("PYTHONPATH", "")]
-        self.environ = {"PYTHONPATH": os.pathsep.join(filter(None, path)), "SCRIPTED_DIR": str(home)}
+        self.environ = {
+            "PYTHONPATH": os.pathsep.join(filter(None, path)),
+            "SCRIPTED_DIR": str(home),
+        }
         self._calls: list[subprocess.Popen[str]] = []
 
     @property

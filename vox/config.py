@@ -67,7 +67,11 @@ def _integer(low: int) -> Check:
 def _text(value: Any) -> str | None:
     if value is None:
         return None
-    if not isinstance(value, (str, int, float)) or isinstance(value, bool) or not str(value).strip():
+    if (
+        not isinstance(value, (str, int, float))
+        or isinstance(value, bool)
+        or not str(value).strip()
+    ):
         raise ValueError("must be some text")
     return str(value).strip()
 
@@ -75,7 +79,9 @@ def _text(value: Any) -> str | None:
 def _idle_timeout(value: Any) -> float:
     number: float = _number(-1)(value)
     if -1 < number < 0:
-        raise ValueError("must be seconds, 0 (leave as soon as the queue is empty) or -1 (never leave)")
+        raise ValueError(
+            "must be seconds, 0 (leave as soon as the queue is empty) or -1 (never leave)"
+        )
     return number
 
 
@@ -111,7 +117,9 @@ def _map(value: Any) -> dict[str, str]:
 
 KEYS: dict[str, Key] = {
     "daemon": Key(True, _boolean, "keep models warm; false: nothing stays once the queue is empty"),
-    "idle_timeout": Key(300, _idle_timeout, "seconds until an idle daemon leaves; 0 at once, -1 never"),
+    "idle_timeout": Key(
+        300, _idle_timeout, "seconds until an idle daemon leaves; 0 at once, -1 never"
+    ),
     "backend": Key(None, _text, "backend when -b is not given"),
     "voice": Key(None, _text, "voice when -v is not given"),
     "lang": Key(None, _text, "language when -l is not given, e.g. en or de-AT"),
@@ -141,7 +149,9 @@ KEYS: dict[str, Key] = {
     "inbox.scan_s": Key(30.0, _number(0.1), "seconds between two looks at the folder"),
     "inbox.polling": Key(False, _boolean, "poll instead of file system events (network mounts)"),
     "inbox.max_bytes": Key(1_000_000, _integer(1), "largest file, bytes"),
-    "inbox.keep_done_days": Key(0, _number(0), "days to keep files in done/; 0 keeps them for ever"),
+    "inbox.keep_done_days": Key(
+        0, _number(0), "days to keep files in done/; 0 keeps them for ever"
+    ),
 }
 
 BACKEND_KEYS: dict[str, Key] = {
@@ -200,7 +210,9 @@ def _read(path: str) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-        raise BadConfig(f"{path} is not valid TOML: {exc}", "mend that line, or move the file away") from exc
+        raise BadConfig(
+            f"{path} is not valid TOML: {exc}", "mend that line, or move the file away"
+        ) from exc
     except OSError as exc:
         raise BadConfig(f"cannot read {path}: {exc.strerror}", "mend its permissions") from exc
 

@@ -6,7 +6,8 @@ module knows nothing of who raises or prints.
 
     VoxError
      +- BadInput                     EmptyText  TextTooLong  BadOption  BadConfig  BadOutput
-     |                               UnknownJob  AmbiguousId  JobNotLive  NoAudioKept  UnknownLanguage
+     |                               UnknownJob  AmbiguousId  JobNotLive  NoAudioKept
+     |                               UnknownLanguage
      +- DaemonError                  DaemonUnavailable  QueueFull
      +- NotAvailable                 UnknownBackend  UnknownVoice  BackendNotInstalled
      +- JobFailed                    HostError (HostCrashed  HostTimeout  LoadFailed  OutOfMemory

@@ -62,7 +62,7 @@ class Answer:
         return json.loads(body) if body else None
 
     def events(self) -> Iterator[SseEvent]:
-        """The events of a server-sent stream, until the server ends it. Raises Dropped, TimeoutError."""
+        """The events of a stream, until the server ends it. Raises Dropped, TimeoutError."""
         name, event_id, data = "message", "", list[str]()
         while True:
             try:
@@ -120,7 +120,11 @@ def request(
         except PermissionError as exc:
             raise Refused(f"{socket_path}: {exc.strerror}") from exc
         payload = b"" if body is None else json.dumps(body).encode()
-        lines = [f"{method} {target} HTTP/1.0", "Host: localhost", f"Content-Length: {len(payload)}"]
+        lines = [
+            f"{method} {target} HTTP/1.0",
+            "Host: localhost",
+            f"Content-Length: {len(payload)}",
+        ]
         if body is not None:
             lines.append("Content-Type: application/json")
         lines.extend(f"{name}: {value}" for name, value in (headers or {}).items())

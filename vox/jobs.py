@@ -136,7 +136,9 @@ class Job:
     @property
     def wait_s(self) -> float | None:
         """Seconds from the request to the first audible sample (or to the file)."""
-        return None if self.first_audio_at is None else max(0.0, self.first_audio_at - self.created_at)
+        return (
+            None if self.first_audio_at is None else max(0.0, self.first_audio_at - self.created_at)
+        )
 
     def to_dict(self, position: int | None = None) -> dict[str, Any]:
         """The JSON job object, command line and API alike.

@@ -157,5 +157,6 @@ def cannot_write(path: str, exc: OSError) -> StorageError:
     """The error for a file or folder that the system does not let us write."""
     reason = exc.strerror or str(exc)
     return StorageError(
-        f"cannot write {path}: {reason}", "make room or mend the permissions, or set VOX_HOME to another place"
+        f"cannot write {path}: {reason}",
+        "make room or mend the permissions, or set VOX_HOME to another place",
     )

@@ -58,7 +58,7 @@ def test_a_killed_daemon_resumes_the_job_at_the_interrupted_sentence(
     told = tones(recorder)
     # The interrupted sentence is begun again; none before it, none after it is lost.
     assert told[-(8 - heard) - 1 :] == [*range(heard + 1, 9), 20]
-    assert told[: heard] == list(range(1, heard + 1))
+    assert told[:heard] == list(range(1, heard + 1))
     assert len(told) <= 8 + 1 + 1
 
 
@@ -169,7 +169,9 @@ def test_a_timeout_leaves_the_job_going(vox: Vox, sound: object) -> None:
     assert vox("wait", job["id"]).code == 0
 
 
-def test_priority_goes_before_arrival_even_past_what_is_prepared(vox: Vox, recorder: Recorder) -> None:
+def test_priority_goes_before_arrival_even_past_what_is_prepared(
+    vox: Vox, recorder: Recorder
+) -> None:
     ids = [vox.ok(*SCRIPTED, "--async", "1 [say 2s]")]
     vox.until(ids[0], "speaking")
     ids.append(vox.ok(*SCRIPTED, "--async", "--priority", "low", "2 [say 0.2s]"))

@@ -31,7 +31,9 @@ def one_line(result: Result, code: int, *parts: str) -> None:
 def small_disk(home: Path) -> Iterator[Path]:
     """A file system of 1 MB as the home. Needs the right to mount."""
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(home)], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(home)],
+        capture_output=True,
+        check=False,
     )
     if mounted.returncode:
         pytest.skip("needs the right to mount a file system")

@@ -55,7 +55,9 @@ def test_what_a_library_prints_does_not_corrupt_the_protocol(start: StartHost) -
     assert say(host, "[noise] [say 0.2s] [noise]") == 4_800
 
 
-def test_closing_early_stops_the_host_which_stays_warm(start: StartHost, scripted_dir: Path) -> None:
+def test_closing_early_stops_the_host_which_stays_warm(
+    start: StartHost, scripted_dir: Path
+) -> None:
     host = start()
     host.load()
     chunks = host.synthesize(Utterance("[slow 0.01] [say 600s]"))
@@ -175,7 +177,9 @@ def test_a_host_ends_by_itself_when_its_daemon_is_killed(scripted_dir: Path) -> 
         "print(host.pid, flush=True)\n"
         "os.kill(os.getpid(), 9)\n"
     )
-    daemon = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    daemon = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
     host_pid = int(daemon.stdout)
     deadline = time.monotonic() + 20
     while psutil.pid_exists(host_pid) and time.monotonic() < deadline:

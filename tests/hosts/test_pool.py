@@ -101,7 +101,9 @@ def test_idle_models_are_unloaded_and_their_memory_is_back(pool: Pool, use: Use)
     assert names(pool) == []
 
 
-def test_a_busy_model_and_a_pinned_one_are_not_unloaded(pool: Pool, use: Use, settings: Settings) -> None:
+def test_a_busy_model_and_a_pinned_one_are_not_unloaded(
+    pool: Pool, use: Use, settings: Settings
+) -> None:
     use("pinned")
     pool.keep = ("pinned",)
     busy = pool.acquire("busy", settings, NO_PROGRESS)

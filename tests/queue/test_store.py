@@ -46,7 +46,9 @@ def job(text: str = "hello", **fields: object) -> Job:
 
 
 def test_a_job_is_found_again_by_another_process_with_every_field(store: Store) -> None:
-    (made,) = store.add([job("Grüße\n☃", voice="heart", speed=1.5, notes=["a", "b"], output="/x.wav")])
+    (made,) = store.add(
+        [job("Grüße\n☃", voice="heart", speed=1.5, notes=["a", "b"], output="/x.wav")]
+    )
     other = Store(store.path)
     assert other.get(made.id) == made
     other.close()

@@ -205,7 +205,7 @@ class _Aac:
         except ImportError as exc:
             raise BadOption(
                 "aac needs the package av",
-                "install it: pip install 'voxqueue[aac]', or choose mp3 or opus",
+                "install it: pip install av, or choose mp3 or opus",
                 "response_format",
             ) from exc
         self._av: Any = av

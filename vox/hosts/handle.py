@@ -56,7 +56,7 @@ class Handle:
         command: Sequence[str],
         spec: str,
         settings: Settings,
-        limits: Limits = Limits(),  # noqa: B008 - frozen
+        limits: Limits = Limits(),
         on_progress: Callable[[str, float | None], None] = lambda _text, _fraction: None,
     ) -> None:
         self.name = name
@@ -194,8 +194,7 @@ class Handle:
         self._command({"op": "synthesize", "id": request_id, "utterance": asdict(utterance)})
         ended = False
         try:
-            for chunk in self._chunks(request_id):
-                yield chunk
+            yield from self._chunks(request_id)
             ended = True
         except GeneratorExit:
             ended = self._drain_cancelled(request_id)
@@ -250,7 +249,7 @@ class Handle:
             return False
 
     def cancel(self) -> None:
-        """From any thread: the current synthesis ends within `cancel_s`, if need be with its host."""
+        """From any thread: end the current synthesis in `cancel_s`, if need be with its host."""
         request_id = self._current_id
         if request_id is None:
             return

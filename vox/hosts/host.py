@@ -24,6 +24,8 @@ from vox.errors import LoadFailed, SynthesisFailed, VoxError
 
 from . import protocol
 
+NICENESS = 5
+
 
 class Host:
     """Serves one backend's synthesis requests until told to leave or the pipe closes."""
@@ -162,6 +164,8 @@ def main() -> None:
     """Run as `python -m vox.hosts.host IMPORT_STRING SETTINGS_JSON`, stdin and stdout piped."""
     # Ctrl-C in a terminal reaches the whole process group; the daemon decides when hosts leave.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Synthesis may take every core: the player in the daemon must not starve for it.
+    os.nice(NICENESS)
     commands, answers = _claim_pipes()
     spec, settings = sys.argv[-2], Settings(**json.loads(sys.argv[-1]))
     try:

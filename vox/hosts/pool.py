@@ -114,7 +114,7 @@ class Pool:
                         self._drop(key)
 
     def abort(self) -> None:
-        """Stop waiting for whatever the busy host does by killing it (its job fails or is redone)."""
+        """Kill the busy host, whatever it does (its job fails or is redone)."""
         with self._lock:
             host = self._hosts.get(self._busy) if self._busy else None
         if host is not None:

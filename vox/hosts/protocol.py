@@ -6,7 +6,7 @@ never JSON. Both sides use this module, so it imports nothing but the standard l
 
 To the host                                   From the host
     load                                          progress {text, fraction}
-    synthesize {id, utterance}                    ready {device, dtype, model, load_s, rss_mb, vram_mb}
+    synthesize {id, utterance}                    ready {device, dtype, model, load_s, ...}
     cancel {id}                                   chunk {id, sample_rate, pcm}
     stats                                         end {id, cancelled, rss_mb, vram_mb}
     exit                                          error {id, error}      (id null: loading failed)

@@ -47,7 +47,7 @@ BUSY_UNLOAD_S = 60.0
 
 @contextlib.contextmanager
 def consumer_lock(paths: Paths, blocking: bool = True) -> Iterator[bool]:
-    """Hold the lock of whoever drains the queue; yields False if `blocking` is not and it is taken."""
+    """Hold the lock of whoever drains the queue; yields False if it is taken and not waited for."""
     make_dir(paths.data_dir)
     try:
         fd = os.open(paths.consumer_lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -86,7 +86,14 @@ class Engine:
         self.pool = Pool(self._launch, Needs(paths.memory_path))
         self.ledger = Ledger(self.store)
         self.worker = Worker(
-            self.store, self.ledger, self.pool, self.player, self.spools, self.catalog, config, clock
+            self.store,
+            self.ledger,
+            self.pool,
+            self.player,
+            self.spools,
+            self.catalog,
+            config,
+            clock,
         )
         self.broker = Broker(paths.db_path, self.worker.run)
         self.submitter = Submitter(
@@ -227,7 +234,9 @@ class Engine:
         """A new job that speaks the old one again, from its kept audio if there is any."""
         old = self.store.get(job_id)
         if old.is_live:
-            raise JobNotLive(f"job {old.id} is still {old.state}", "wait for it: vox wait " + old.id)
+            raise JobNotLive(
+                f"job {old.id} is still {old.state}", "wait for it: vox wait " + old.id
+            )
         if not self.spools.has(old.id):
             self.catalog.check_ready(old.backend, old.model)
         return self.submitter.resubmit(old)

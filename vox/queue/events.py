@@ -1,4 +1,4 @@
-"""What happens to jobs, told to whoever listens: the API's event streams and, through them, the CLI.
+"""What happens to jobs, told to whoever listens: the API's streams and, through them, the CLI.
 
 Events have rising ids, so that a listener who reconnects misses nothing that is still in the
 ring; a listener that is too far behind gets the jobs' present state instead (see `Bus.since`).

@@ -22,7 +22,9 @@ def recover(store: Store, broker: Broker) -> list[Job]:
     Huey drops its row before it runs the task, so the job table alone knows what ran. Returns
     the jobs that were put back.
     """
-    back = [job for old in store.live() if old.state != "queued" and (job := _take_back(store, old))]
+    back = [
+        job for old in store.live() if old.state != "queued" and (job := _take_back(store, old))
+    ]
     jobs = [job for job in store.live() if job.state == "queued"]
     if [job.id for job in jobs] != broker.pending():
         broker.replace_all((job.id, job.priority) for job in jobs)

@@ -40,7 +40,8 @@ MIGRATIONS: tuple[str, ...] = (
         error_exit integer,
         notes text not null default '[]'
     );
-    create index job_live on job (priority desc, seq) where state in ('queued', 'preparing', 'speaking');
+    create index job_live on job (priority desc, seq)
+        where state in ('queued', 'preparing', 'speaking');
     create index job_replace on job (replace_key) where replace_key is not null;
     create index job_source on job (source, source_name);
     """,

@@ -126,8 +126,7 @@ class Store:
         jobs = list(jobs)
         columns = [c for c in _COLUMNS if c != "seq"]
         sql = (
-            f"insert into job ({', '.join(columns)}) "
-            f"values ({', '.join(':' + c for c in columns)})"
+            f"insert into job ({', '.join(columns)}) values ({', '.join(':' + c for c in columns)})"
         )
         with self._transaction() as conn:
             for job in jobs:
@@ -163,7 +162,8 @@ class Store:
         marks = ", ".join("?" * len(sources))
         with self._transaction() as conn:
             row = conn.execute(
-                f"update job set state = ?{assignments} where id = ? and state in ({marks}) returning *",
+                f"update job set state = ?{assignments} "
+                f"where id = ? and state in ({marks}) returning *",
                 (target, *columns.values(), job_id, *sources),
             ).fetchone()
         if row is None:
@@ -226,7 +226,9 @@ class Store:
                 (before, before),
             ).fetchall()
             # The file of such a job may still lie in the inbox under its id: see `inbox.intake`.
-            inbox = [(row["id"], row["state"], row["error"]) for row in rows if row["source"] == "inbox"]
+            inbox = [
+                (row["id"], row["state"], row["error"]) for row in rows if row["source"] == "inbox"
+            ]
             conn.executemany("insert or ignore into cleared values (?, ?, ?)", inbox)
         return [row["id"] for row in rows]
 
@@ -342,7 +344,7 @@ class Store:
     def live_counts(self) -> dict[str, int]:
         """How many jobs are queued, preparing and speaking; quick however long the history is."""
         sql = f"select state, count(*) as n from job where state in {_LIVE_SQL} group by state"
-        return {state: 0 for state in LIVE} | {row["state"]: row["n"] for row in self._query(sql)}
+        return dict.fromkeys(LIVE, 0) | {row["state"]: row["n"] for row in self._query(sql)}
 
     def counts_by_backend(self) -> dict[tuple[str, str], int]:
         """How many jobs there are, by state and backend."""
@@ -383,7 +385,10 @@ def _use_wal(conn: sqlite3.Connection) -> None:
 
 def _is_damage(exc: sqlite3.DatabaseError) -> bool:
     """True if the file is no (whole) database, as opposed to locked, full or read-only."""
-    return getattr(exc, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return getattr(exc, "sqlite_errorcode", 0) & 0xFF in (
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+    )
 
 
 def move_aside(path: str) -> str:

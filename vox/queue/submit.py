@@ -98,7 +98,7 @@ class Submitter:
             self._broker.send([(job.id, job.priority) for job in jobs])
 
     def resubmit(self, old: Job) -> Job:
-        """A new job that says what an old one said, in the same way, aloud. Raises as `submit_many`."""
+        """A new job that says what an old one said, in the same way. Raises as `submit_many`."""
         job = Job(
             id="",
             text=old.text,
@@ -119,7 +119,9 @@ class Submitter:
     def _check_room(self, count: int, config: Config) -> None:
         waiting = self.store.count_live()
         if waiting + count > config["max_queue"]:
-            raise QueueFull(f"the queue is full: {waiting} jobs wait (max_queue is {config['max_queue']})")
+            raise QueueFull(
+                f"the queue is full: {waiting} jobs wait (max_queue is {config['max_queue']})"
+            )
 
     def _replace(self, job: Job) -> None:
         if job.replace_key:
@@ -134,7 +136,9 @@ class Submitter:
         config = self._config()
         text = texts.clean(request.text, limit=config["max_text"])
         speed = check_option("speed", config["speed"] if request.speed is None else request.speed)
-        volume = check_option("volume", config["volume"] if request.volume is None else request.volume)
+        volume = check_option(
+            "volume", config["volume"] if request.volume is None else request.volume
+        )
         priority = check_priority(request.priority)
         expires_at = self._expires_at(request.expires_s)
         output = os.path.abspath(request.output) if request.output else None
@@ -186,5 +190,7 @@ class Submitter:
         if expires_s is None:
             return None
         if isinstance(expires_s, bool) or not 0 < expires_s < 10 * 365 * 86400:
-            raise BadOption(f"expires {expires_s!r} must be a number of seconds above 0", field="expires")
+            raise BadOption(
+                f"expires {expires_s!r} must be a number of seconds above 0", field="expires"
+            )
         return self._clock() + expires_s

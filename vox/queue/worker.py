@@ -159,7 +159,9 @@ class Worker:
             log.exception("job %s", job.id)
             spool.abandon()
             self._player.cancel(job.id)
-            self._ledger.failed(job.id, JobFailed(f"{type(exc).__name__}: {exc}", "see: vox daemon logs"))
+            self._ledger.failed(
+                job.id, JobFailed(f"{type(exc).__name__}: {exc}", "see: vox daemon logs")
+            )
         finally:
             self._spool = None
             spool.close()
