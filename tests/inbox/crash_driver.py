@@ -18,8 +18,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import vox.backends.hibari
-import watchdog.observers.inotify  # noqa: F401 - imported before the forks
+# Before the forks, which would import it each.
+import watchdog.observers.inotify  # noqa: F401
+
+import vox.backends.hibari  # noqa: F401
 from tests.inbox.rig import Rig
 from vox.jobs import Job, State
 from vox.paths import get_paths

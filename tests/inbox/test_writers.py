@@ -221,7 +221,7 @@ def test_what_is_no_regular_file_stays_where_it_is(rig: Rig) -> None:
 
 ODD_NAMES = [
     *(b"with spaces.txt", b"new\nline.txt", "emoji \N{GRINNING FACE}.txt".encode(), b"-rf.txt"),
-    *(b"--help.TXT", b"caf\xe9.txt", b'quote"\'$(id)`.txt', b"back\\slash.txt", b"__.txt"),
+    *(b"--help.TXT", b"caf\xe9.txt", b"quote\"'$(id)`.txt", b"back\\slash.txt", b"__.txt"),
     *(b"a" * 251 + b".txt", "\N{SNOWMAN}".encode() * 83 + b"ab.txt", b"abcdef__twice.txt"),
     b"\xff" * 251 + b".txt",
 ]

@@ -76,5 +76,7 @@ def _field(line: str, number: int) -> tuple[str, Any]:
         raise BadInput(f"line {number} of the header {what}", f"keys are {known}")
     if not value:
         raise BadOption(f"line {number} of the header: {key} has no value", field=key)
+    if not value.isprintable():
+        raise BadOption(f"line {number} of the header: {key} has odd characters", field=key)
     field, convert = KEYS[key]
     return field, convert(value)

@@ -48,6 +48,7 @@ from .status import count_done, failed_files
 
 log = logging.getLogger(__name__)
 
+
 class Changed(Exception):
     """The claimed file is not what had settled: it must settle again."""
 
@@ -253,7 +254,8 @@ class Intake:
                 reason = error or state
                 if state == "cancelled":
                     reason = "it was " + reason
-                _move_to_failed(self.folders, claim, reason, job_id)
+                more = f"More: vox history show {job_id}"
+                _move_to_failed(self.folders, claim, _note(claim, reason, more))
                 self.failed += 1
         except FileNotFoundError:
             log.warning("inbox: %s was taken out of .work", shown(claim.name))
@@ -266,7 +268,8 @@ class Intake:
         """The file cannot become a job: to `failed/`, with the reason. Returns it if that fails."""
         log.info("inbox: %s failed: %s", shown(claim.name), error.line)
         try:
-            _move_to_failed(self.folders, claim, error.line)
+            more = f"What to do: {error.hint}" if error.hint else ""
+            _move_to_failed(self.folders, claim, _note(claim, error.message, more))
         except OSError as exc:
             self.error = cannot_write(self.folders.failed, exc)
             return [claim]
@@ -320,12 +323,11 @@ def _move(claim: Claim, folder: str) -> None:
     move_in(claim.path, folder, claim.name)
 
 
-def _move_to_failed(folders: Folders, claim: Claim, reason: str, job_id: str | None = None) -> None:
+def _move_to_failed(folders: Folders, claim: Claim, note: bytes) -> None:
     """The note goes first: a crash in between leaves the file where it is found again."""
     folder = os.path.join(folders.failed, claim.subfolder)
     os.makedirs(folder, mode=0o700, exist_ok=True)
     os.lstat(claim.path)
-    note = _note(claim, reason, job_id)
 
     def write_note(name: str) -> bool:
         if not may_have_note(folder, name):
@@ -336,12 +338,9 @@ def _move_to_failed(folders: Folders, claim: Claim, reason: str, job_id: str | N
     move_in(claim.path, folder, claim.name, write_note)
 
 
-def _note(claim: Claim, reason: str, job_id: str | None) -> bytes:
-    what, _, hint = reason.partition("; ")
-    lines = [f"{shown(claim.name)} was not spoken.", "", f"Why: {what}"]
-    if hint:
-        lines.append(f"What to do: {hint}")
-    if job_id:
-        lines.append(f"More: vox history show {job_id}")
+def _note(claim: Claim, reason: str, more: str) -> bytes:
+    lines = [f"{shown(claim.name)} was not spoken.", "", f"Why: {reason}"]
+    if more:
+        lines.append(more)
     lines += ["", "Then move the file back into the inbox, or run: vox inbox retry", ""]
-    return "\n".join(lines).encode()
+    return "\n".join(lines).encode("utf-8", "replace")

@@ -121,9 +121,7 @@ class Tracker:
             quiet_since = min(quiet_since, now - (wall - seen.mtime))
         return max(quiet_since + settle_s, seen.not_before)
 
-    def due(
-        self, settle_s: float, now: float, wall: float
-    ) -> tuple[list[Seen], float | None]:
+    def due(self, settle_s: float, now: float, wall: float) -> tuple[list[Seen], float | None]:
         """The files to be taken now, in order of arrival, and when (monotonic) to ask again.
 
         One that has settled lets those that came before it go first, but is not held up by a

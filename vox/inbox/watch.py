@@ -75,6 +75,10 @@ class Watch(FileSystemEventHandler):
     def is_on(self) -> bool:
         return self._observer is not None
 
+    @property
+    def folders(self) -> list[str]:
+        return sorted(self._watched)
+
     def is_intact(self) -> bool:
         """False once a watch has ended by itself, or watches what is not there any more."""
         observer = self._observer

@@ -123,6 +123,11 @@ class Watcher:
         is_about_to_look = bool(self._hints) or self._scan_now or self._is_looking
         return is_about_to_look or not self._has_scanned or len(self._tracker) > 0
 
+    @property
+    def watched(self) -> list[str]:
+        """The folders whose events we hear."""
+        return self._watch.folders
+
     def describe(self) -> dict[str, Any]:
         """The same keys as `status.status`, live; without a look at the disk or the job table."""
         config = self._config()
