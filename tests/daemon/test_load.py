@@ -114,4 +114,4 @@ def test_health_stays_quick_while_a_model_loads_a_host_dies_and_a_crowd_comes(
     # The storm takes the same cores; what may not be is that anything blocks: a model's load
     # alone is a second, the burst of jobs several.
     assert statistics.median(busy) < 30 * statistics.median(calm), report
-    assert max(busy) < 150 * statistics.median(calm), report
+    assert max(busy) < 20 * max(calm) + 150 * statistics.median(calm), report

@@ -36,7 +36,7 @@ JobId = Annotated[str, Path(max_length=100, description="Or an unambiguous begin
 _NO_JOB = answers(404, 409, 422)
 _JOB = {200: {"model": schemas.Job}, **_NO_JOB}
 _SSE: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
+    200: {"content": {"text/event-stream": {}}}
 }
 _WAV: dict[int | str, dict[str, Any]] = {
     200: {"content": {"audio/wav": {"schema": {"type": "string", "format": "binary"}}}}

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from .daemon import Daemon
 
 HEARTBEAT_S = 15.0
+PACE_S = 0.05
+"""At most so often is a listener to everything woken: a crowd of them must not hold up the rest."""
 _STILL_HERE = b": still here\n\n"
 
 
@@ -29,16 +31,13 @@ def response(chunks: AsyncIterator[bytes]) -> StreamingResponse:
 
 async def _batch(queue: asyncio.Queue[Item]) -> list[Item]:
     """The next events, all that are at hand; none if it was quiet for `HEARTBEAT_S`."""
+    items: list[Item] = []
     if queue.empty():
         try:
-            items = [await asyncio.wait_for(queue.get(), HEARTBEAT_S)]
+            items.append(await asyncio.wait_for(queue.get(), HEARTBEAT_S))
         except TimeoutError:
             return []
-    else:
-        # So that a long backlog keeps nobody else waiting.
-        await asyncio.sleep(0)
-        items = []
-    while not queue.empty() and len(items) < 100:
+    while not queue.empty() and len(items) < 1000:
         items.append(queue.get_nowait())
     return items
 
@@ -124,6 +123,7 @@ async def all_events(daemon: Daemon, last_id: str | None) -> AsyncIterator[bytes
             items = await _batch(queue)
             is_open = None not in items
             yield b"".join(sent.frame for sent in _fresh(items, last)) if items else _STILL_HERE
+            await asyncio.sleep(PACE_S)
 
 
 def last_event_id(request: Request) -> str | None:
