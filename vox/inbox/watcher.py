@@ -76,8 +76,10 @@ class Watcher:
         self._unsubscribe: Callable[[], None] = lambda: None
         self._stopping = False
         self._scan_now = False
+        self._is_stirred = False
         self._is_looking = False
         self._has_scanned = False
+        self._looked_at = 0.0
         self._waits_for_room = False
         self._folder = ""
         self._missing_since: float | None = None
@@ -151,6 +153,10 @@ class Watcher:
         if path is None or is_wanted(os.path.basename(path), self._config()["inbox.patterns"]):
             self._hints.append((path, is_closed))
             self._wake.set()
+        elif not self._is_stirred:
+            # Nothing for us; but among events that were lost there may have been something.
+            self._is_stirred = True
+            self._wake.set()
 
     def _on_event(self, event: Event) -> None:
         if event.name != "state" or event.data.get("state") not in ENDED:
@@ -214,6 +220,8 @@ class Watcher:
             finally:
                 self._is_looking = False
         times = [self._next_scan, now + HEALTH_S]
+        if self._is_stirred:
+            times.append(self._looked_at + POLL_S)
         if self._next_due is not None and not self._waits_for_room:
             times.append(self._next_due)
         return min(times)
@@ -225,13 +233,15 @@ class Watcher:
             or self._scan_now
             or self._waits_for_room
             or now >= self._next_scan
+            or (self._is_stirred and now >= self._looked_at + POLL_S)
             or (self._next_due is not None and now >= self._next_due)
             or (self._watch.is_on and not self._watch.is_intact())
         )
 
     def _look(self, config: Config, now: float) -> None:
         """Scan, and take what is due."""
-        self._scan_now = False
+        self._scan_now = self._is_stirred = False
+        self._looked_at = now
         is_regular_scan = now >= self._next_scan
         intake = self._intake(config, now)
         if is_regular_scan:
