@@ -1,0 +1,89 @@
+"""Dropped, and heard: a real daemon, a real voice, a recorded loudspeaker."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.inbox.rig import wait_until
+from tests.running import Vox
+from tests.sound import Recorder, recognise, word_overlap
+
+SENTENCE = "The build is finished and all the tests pass."
+
+
+def drop(vox: Vox, name: str, text: str) -> Path:
+    path = Path(vox.ok("inbox", "path")) / name
+    path.write_text(text)
+    return path
+
+
+def spoken(vox: Vox, name: str) -> dict[str, object]:
+    """The job of that file, once the file is in `done/`."""
+    wait_until((vox.home / "inbox/done" / name).exists)
+    return next(job for job in vox.jobs() if job["source_name"] == name)
+
+
+def test_a_dropped_file_is_heard_as_its_words_and_stands_in_the_history(
+    vox: Vox, recorder: Recorder
+) -> None:
+    vox.ok("inbox", "on")
+    drop(vox, "news.txt", SENTENCE)
+    job = spoken(vox, "news.txt")
+    assert (job["source"], job["state"], job["text"]) == ("inbox", "done", SENTENCE)
+    assert word_overlap(SENTENCE, recognise(recorder.stop())) >= 0.8
+
+
+def test_once_warm_a_copied_file_is_being_spoken_soon_after_it_has_settled(
+    vox: Vox, sound: object
+) -> None:
+    vox.ok("inbox", "on")
+    vox.ok("Warm.")
+    written_at = drop(vox, "news.txt", SENTENCE).stat().st_mtime
+    wait_until((vox.home / "inbox/done/news.txt").exists)
+    (job,) = [job for job in vox.client.call("GET", "/jobs") if job["source"] == "inbox"]
+    settle_s = 1.0
+    assert job["wait_s"] < 0.5 * settle_s
+    assert spoken_at(job) - written_at < 1.5 * settle_s
+
+
+def spoken_at(job: dict[str, str]) -> float:
+    return datetime.datetime.fromisoformat(job["first_audio_at"]).timestamp()
+
+
+def test_an_output_is_written_into_done(vox: Vox) -> None:
+    vox.ok("inbox", "on")
+    drop(vox, "news.txt", f"---\noutput: news.wav\n---\n{SENTENCE}")
+    spoken(vox, "news.txt")
+    assert (vox.home / "inbox/done/news.wav").read_bytes()[:4] == b"RIFF"
+
+
+def test_a_daemon_that_stays_for_nothing_still_takes_what_was_dropped_and_then_leaves(
+    vox: Vox, sound: object
+) -> None:
+    """As the service units start it, in the foreground, where nothing is to stay resident."""
+    vox.ok("config", "set", "daemon", "false")
+    drop(vox, "news.txt", SENTENCE)
+    drop(vox, "empty.txt", "")
+    command = [sys.executable, "-m", "vox.daemon"]
+    subprocess.run(command, check=True, timeout=60, env={**os.environ, **vox.environ})
+    assert spoken(vox, "news.txt")["state"] == "done"
+    assert (vox.home / "inbox/failed/empty.txt").exists()
+    assert vox.pid is None
+
+
+def test_a_killed_daemon_leaves_a_file_that_the_next_speaks_to_its_end(
+    vox: Vox, sound: object
+) -> None:
+    vox.ok("inbox", "on")
+    drop(vox, "news.txt", f"{SENTENCE} " * 4)
+    wait_until(lambda: [job for job in vox.jobs() if job["state"] == "speaking"])
+    vox.kill_daemon()
+    (claimed,) = (vox.home / "inbox/.work").glob("*__news.txt")
+    vox.ok("daemon", "start")
+    job = spoken(vox, "news.txt")
+    assert claimed.name == f"{job['id']}__news.txt"
+    assert len(vox.jobs()) == 1
