@@ -55,6 +55,10 @@ def test_the_systemd_units_are_good(vox_command: Path, inbox: Path, tmp_path: Pa
     parser = configparser.RawConfigParser(strict=False, interpolation=None, delimiters=("=",))
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     parser.read(units / "vox-inbox.service")
+    environment = parser["Service"]["Environment"]
+    for escaped, plain in (("%%", "%"), ('\\"', '"')):
+        environment = environment.replace(escaped, plain)
+    assert environment == f'"VOX_HOME={inbox.parent}"'
     assert "@" not in (units / "vox-inbox.path").read_text()
     assert parser["Service"]["ExecStart"].endswith('/an environment/bin/python" -m vox.daemon')
     escaped = str(inbox).replace("%", "%%")
