@@ -273,6 +273,9 @@ def recognise(recording: Recording, gap_s: float = 0.2) -> list[str]:
 
     decoder = Decoder(samprate=16_000, loglevel="FATAL")
     words: list[str] = []
+    # It needs some silence to begin with: from a file that is trimmed it would miss the first word.
+    edge = np.zeros(round(0.2 * recording.sample_rate), np.float32)
+    recording = Recording(np.concatenate([edge, recording.samples, edge]), recording.sample_rate)
     for start, end in segments_of_sound(recording, gap_s):
         margin = int(0.1 * recording.sample_rate)
         first = max(0, int(start * recording.sample_rate) - margin)

@@ -319,3 +319,26 @@ def test_a_terminal_that_closes_takes_no_other_speech_along(vox: Vox, recorder: 
     assert second.returncode == 129
     vox.ok("wait", first)
     assert 2 not in tones(recorder)
+
+
+def test_a_daemon_that_still_loads_leaves_at_once_when_told(vox: Vox, sound: object) -> None:
+    job_id = vox.ok(*SCRIPTED, "--async", "-m", "load-until:never", "1")
+    vox.until(job_id, "preparing")
+    assert vox.pid is not None
+    processes = psutil.Process(vox.pid).children()
+    vox.ok("daemon", "stop", "--now")
+    _, alive = psutil.wait_procs(processes, timeout=20)
+    assert alive == []
+    assert vox.job(job_id)["state"] == "queued"
+    vox.ok("cancel", job_id)
+
+
+def test_a_cancelled_load_does_not_keep_another_voice_waiting(
+    vox: Vox, recorder: Recorder
+) -> None:
+    loading = vox.ok(*SCRIPTED, "--async", "-m", "load-until:never", "1")
+    vox.until(loading, "preparing")
+    other = vox.ok("-b", "hibari", "--async", "Hello there.")
+    vox.ok("cancel", loading)
+    assert vox("wait", other).code == 0
+    assert segments_of_sound(recorder.stop())

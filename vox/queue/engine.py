@@ -178,8 +178,17 @@ class Engine:
             except Exception:
                 log.exception("housekeeping")
 
+    def _drop_cancelled_elsewhere(self) -> None:
+        """Another process, finding no daemon, may have cancelled in the table what we speak."""
+        for job_id in {self.worker.current_id, self.player.current, *self.player.waiting}:
+            job = self.store.find(job_id) if job_id else None
+            if job is not None and not job.is_live:
+                self.worker.cancel(job.id)
+                self.player.cancel(job.id)
+
     def _tick(self) -> None:
         config = self.config()
+        self._drop_cancelled_elsewhere()
         self.pool.keep = [registry.environment_of(name) for name in config["keep"]]
         for job in self.store.expire():
             self.worker.cancel(job.id)

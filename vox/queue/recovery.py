@@ -22,6 +22,10 @@ def recover(store: Store, broker: Broker) -> list[Job]:
     Huey drops its row before it runs the task, so the job table alone knows what ran. Returns
     the jobs that were put back.
     """
+    for old in store.live():
+        if old.sink == "stream":
+            # The response that it went into died with the daemon.
+            store.cancel(old.id, "its caller went away")
     back = [
         job for old in store.live() if old.state != "queued" and (job := _take_back(store, old))
     ]

@@ -83,9 +83,13 @@ class Worker:
             if self._current is None or self._current.id != job_id:
                 return
             self._dropped.add(job_id)
-            host = self._host
+            host, backend = self._host, self._current.backend
         if host is not None:
             host.cancel()
+        elif any(job.backend != backend for job in self._store.live() if job.state == "queued"):
+            # It is still loading. That goes on for whoever corrects a text and asks again, but
+            # not while others wait for another voice.
+            self._pool.abort()
 
     def stop(self) -> None:
         """The daemon leaves now: stop working; the job is put back by the caller."""
@@ -94,6 +98,8 @@ class Worker:
             host = self._host
         if host is not None:
             host.cancel()
+        else:
+            self._pool.abort()
 
     def may_take(self, job_id: str) -> bool:
         """The gate in front of the queue: is it time to prepare this job?"""
@@ -258,6 +264,8 @@ class Worker:
             for samples, sample_rate in chunks:
                 self._check_wanted(job)
                 spool.append(shaper.feed(samples, sample_rate), sample_rate)
+                if job.sink == "stream" and spool.frames:
+                    job.first_audio_at = job.first_audio_at or self._clock()
         self._check_wanted(job)
         if sample_rate:
             spool.append(shaper.finish(is_last), sample_rate)
