@@ -240,9 +240,9 @@ class Watcher:
 
     def _look(self, config: Config, now: float) -> None:
         """Scan, and take what is due."""
+        is_regular_scan = self._scan_now or now >= self._next_scan
         self._scan_now = self._is_stirred = False
         self._looked_at = now
-        is_regular_scan = now >= self._next_scan
         intake = self._intake(config, now)
         if is_regular_scan:
             self._keep_house(intake, config, now)
