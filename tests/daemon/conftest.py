@@ -81,7 +81,8 @@ class RunningDaemon:
         until((self.home / name).exists)
 
     def hosts(self) -> list[psutil.Process]:
-        return psutil.Process(self.pid).children()
+        found: list[psutil.Process] = psutil.Process(self.pid).children()
+        return found
 
     def log(self) -> str:
         return Path(self.paths.log_path).read_text(errors="replace")

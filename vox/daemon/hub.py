@@ -10,8 +10,10 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 
+from ..jobs import Job
 from ..queue.events import Bus, Event
 from ..queue.store import Store
 
@@ -26,11 +28,19 @@ def frame(name: str, data: dict[str, Any], event_id: str = "") -> bytes:
     return f"{prefix}event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
 
 
+def ends_job(event: Event) -> bool:
+    return event.name == "state" and event.data.get("exit_code") is not None
+
+
 class Sent(NamedTuple):
     """An event on its way to streams, put into words once for all of them."""
 
     event: Event
     frame: bytes
+
+    @property
+    def ends_job(self) -> bool:
+        return ends_job(self.event)
 
 
 Item = Sent | None
@@ -66,6 +76,22 @@ class Hub:
         # The loop is closed at the very end of leaving, when nobody listens any more.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._dispatch, event)
+
+    async def wait_for_end(self, job_id: str) -> Job:
+        """The job once it has ended; still live if the daemon leaves before that.
+
+        Raises UnknownJob.
+        """
+        with self.stream(job_id) as queue:
+            job = await asyncio.to_thread(self._store.get, job_id)
+            while job.is_live and (sent := await queue.get()) is not None:
+                if sent.ends_job:
+                    job = await asyncio.to_thread(self._store.get, job_id)
+                    if job.is_live:  # the disk is full: told, but not written down yet
+                        told = sent.event.data
+                        names = ("state", "error", "error_code")
+                        return replace(job, **{name: told[name] for name in names})
+        return job
 
     def _dispatch(self, event: Event) -> None:
         self.last_id = event.id

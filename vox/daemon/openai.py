@@ -54,7 +54,7 @@ def make_router(daemon: Daemon) -> APIRouter:
 
     binary = {"schema": {"type": "string", "format": "binary"}}
     audio = {media_type(name): binary for name in FORMATS}
-    events = {"text/event-stream": {}}
+    events: dict[str, Any] = {"text/event-stream": {}}
     streamed: dict[int | str, dict[str, Any]] = {
         200: {"description": "The audio as it is made.", "content": {**audio, **events}},
         **answers(409, 413, 422, 500, 503),

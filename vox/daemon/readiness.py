@@ -95,8 +95,9 @@ class Checks:
             default_voice=config["voice"],
             default_lang=config["lang"],
         )
-        if not self._daemon.engine.pool.answers(usual.backend):
-            catalog.check_ready(usual.backend)
+        if self._daemon.engine.pool.answers(usual.backend) is False:
+            raise VoxError(f"the host of {usual.backend} does not answer", "see: vox daemon logs")
+        catalog.check_ready(usual.backend)
 
     def _check_disk(self) -> None:
         paths = self._daemon.paths

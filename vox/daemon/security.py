@@ -55,8 +55,8 @@ class Guard:
         if refusal is None and (not length.isdigit() or int(length) > limit):
             refusal = _too_large(scope["path"], limit)
         if refusal is not None:
-            # What else the connection carries is not worth reading.
-            refusal.headers["Connection"] = "close"
+            # The connection stays: closing it on what is still being sent would reset it, and the
+            # answer might never be read. uvicorn throws the rest away.
             await refusal(scope, receive, send)
             return
         await self._app(scope, _bounded(receive, limit), send)
@@ -113,7 +113,7 @@ def _bounded(receive: Receive, limit: int) -> Receive:
         message = await receive()
         seen += len(message.get("body", b""))
         if seen > limit:
-            raise HTTPException(413, f"the body is over {limit:,} bytes", {"Connection": "close"})
+            raise HTTPException(413, f"the body is over {limit:,} bytes")
         return message
 
     return bounded

@@ -46,7 +46,7 @@ class AudioStream:
         self._at = 0
         self._rollbacks = 0
         self._wake = asyncio.Event()
-        self._has_ended = False
+        self._ended: Job | None = None
 
     async def blocks(self) -> AsyncGenerator[bytes, None]:
         """Raises the error that the job ended with, or DaemonUnavailable if the daemon leaves."""
@@ -61,8 +61,8 @@ class AudioStream:
                     if data := await asyncio.to_thread(self._encoder.finish):
                         yield data
                     return
-                elif self._has_ended:
-                    raise await self._failure()
+                elif self._ended is not None:
+                    raise _failure(self._ended)
                 else:
                     await self._wake.wait()
                     continue
@@ -88,12 +88,10 @@ class AudioStream:
 
     async def _watch(self) -> None:
         assert self._daemon.hub is not None
-        store = self._daemon.engine.store
-        with self._daemon.hub.stream(self._job.id) as queue:
-            while (await asyncio.to_thread(store.get, self._job.id)).is_live:
-                if await queue.get() is None:
-                    break
-        self._has_ended = True
+        try:
+            self._ended = await self._daemon.hub.wait_for_end(self._job.id)
+        except VoxError:
+            self._ended = self._job  # cleared from the history, of all things
         self._wake.set()
 
     def _encode(self) -> bytes:
@@ -105,11 +103,11 @@ class AudioStream:
         self._at += len(samples)
         return self._encoder.feed(amplified(samples, self._job.volume))
 
-    async def _failure(self) -> VoxError:
-        job = await asyncio.to_thread(self._daemon.engine.store.get, self._job.id)
-        if job.is_live:
-            return DaemonUnavailable("the daemon leaves", "try again: another one is started")
-        return problems.job_error(job)
+
+def _failure(job: Job) -> VoxError:
+    if job.is_live:
+        return DaemonUnavailable("the daemon leaves", "try again: another one is started")
+    return problems.job_error(job)
 
 
 class SpeechResponse(Response):

@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 from ..errors import VoxError
 from ..jobs import Job
 from ..queue.events import Event
-from .hub import Hub, Item, Sent, frame
+from .hub import Hub, Item, Sent, ends_job, frame
 
 if TYPE_CHECKING:
     from .daemon import Daemon
@@ -50,10 +50,6 @@ def _missed(hub: Hub, last_id: str | None, job_id: str | None) -> list[Event] | 
     return [event for event in events if job_id is None or event.job_id == job_id]
 
 
-def _ends_job(event: Event) -> bool:
-    return event.name == "state" and event.data.get("exit_code") is not None
-
-
 async def job_events(
     daemon: Daemon, job: Job, last_id: str | None, bind: bool
 ) -> AsyncIterator[bytes]:
@@ -69,7 +65,7 @@ async def job_events(
             known_id = daemon.hub.last_id
             missed = _missed(daemon.hub, last_id, job.id) or []
             for event in missed:
-                has_ended = has_ended or _ends_job(event)
+                has_ended = has_ended or ends_job(event)
                 yield frame(event.name, event.data, event.id)
             if not has_ended:
                 store = daemon.engine.store
@@ -82,7 +78,7 @@ async def job_events(
             while not has_ended:
                 items = await _batch(queue)
                 fresh = _fresh(items, last)
-                has_ended = None in items or any(_ends_job(sent.event) for sent in fresh)
+                has_ended = None in items or any(sent.ends_job for sent in fresh)
                 yield b"".join(sent.frame for sent in fresh) if items else _STILL_HERE
     finally:
         if bind and not has_ended:

@@ -166,9 +166,10 @@ class Pool:
         if host is not None:
             host.close()
 
-    def answers(self, name: str) -> bool:
-        """True if a host of that backend is up and reacts (see `Handle.answers`)."""
-        return any(host.answers() for host in list(self._hosts.values()) if host.name == name)
+    def answers(self, name: str) -> bool | None:
+        """Whether the hosts of that backend react (see `Handle.answers`); None if none is up."""
+        hosts = [host for host in list(self._hosts.values()) if host.name == name]
+        return all(host.answers() for host in hosts if host.is_alive) if hosts else None
 
     def close(self) -> None:
         """Kill every host, busy or not."""

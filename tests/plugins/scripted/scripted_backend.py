@@ -2,9 +2,9 @@
 
 Put this folder on PYTHONPATH. An utterance is a little script, run from left to right:
 
-    [say 2s]        a tone of two seconds            [slow 0.1]      0.1 s before every chunk from here on
+    [say 2s]        a tone of two seconds            [slow 0.1]      0.1 s before every later chunk
     [until NAME]    wait for the file NAME           [mark NAME]     make the file NAME
-    [hang]          never come back                  [crash]         end the process with a last line
+    [hang]          never come back                  [crash]         end the process, with a word
     [crash once]    ... at the first attempt only    [fail WORDS]    raise SynthesisFailed(WORDS)
     [fail once]     ... at the first attempt only    [oom]           raise OutOfMemory
     [note WORD]     add a line to the file `noted`
@@ -122,8 +122,8 @@ class Scripted(Backend):
         words = _DIRECTIVE.sub(" ", utterance.text)
         number = int(found[0]) if (found := re.findall(r"\d+", words)) else 0
         slow_s, has_said = 0.0, False
-        for name, argument in _DIRECTIVE.findall(utterance.text):
-            argument = argument.strip()
+        for name, rest in _DIRECTIVE.findall(utterance.text):
+            argument = rest.strip()
             if name == "say":
                 has_said = True
                 seconds = float(argument.removesuffix("s")) / utterance.speed
@@ -135,7 +135,8 @@ class Scripted(Backend):
             else:
                 _do(name, argument)
         if not has_said:
-            yield from _chunks(number, max(1, len(words.split())) * WORD_S / utterance.speed, slow_s)
+            seconds = max(1, len(words.split())) * WORD_S / utterance.speed
+            yield from _chunks(number, seconds, slow_s)
 
 
 def _chunks(number: int, duration_s: float, slow_s: float) -> Iterator[Chunk]:
