@@ -152,7 +152,7 @@ class Backend(abc.ABC):
 
     @classmethod
     def missing(cls, settings: Settings) -> str | None:
-        """What beyond its package is missing so that it could speak (weights, a program), or None."""
+        """What beside its package is missing for it to speak (weights, a program), or None."""
         return None
 
     @classmethod

@@ -41,6 +41,10 @@ class Catalog:
         """Raises UnknownBackend."""
         return registry.get(name).info
 
+    def host_of(self, name: str) -> str:
+        """The backend whose host speaks for this one: mostly its own."""
+        return registry.environment_of(name)
+
     def settings_for(self, name: str, model: str | None = None) -> Settings:
         """What the adapter is told, from the table `[backends.NAME]`; `model` goes before it."""
         table: Mapping[str, Any] = self._config().backends.get(name, {})

@@ -20,7 +20,6 @@ from typing import Any
 from ..audio import files
 from ..audio.player import Player
 from ..audio.spool import SpoolDir
-from ..backends import registry
 from ..backends.catalog import Catalog
 from ..config import Config
 from ..errors import JobNotLive, NoAudioKept, VoxError
@@ -189,7 +188,7 @@ class Engine:
     def _tick(self) -> None:
         config = self.config()
         self._drop_cancelled_elsewhere()
-        self.pool.keep = [registry.environment_of(name) for name in config["keep"]]
+        self.pool.keep = [self.catalog.host_of(name) for name in config["keep"]]
         for job in self.store.expire():
             self.worker.cancel(job.id)
             self.player.cancel(job.id)

@@ -19,7 +19,6 @@ from ..audio import files
 from ..audio.player import Playback, Player
 from ..audio.shaping import Shaper
 from ..audio.spool import Spool, SpoolDir
-from ..backends import registry
 from ..backends.base import Utterance
 from ..backends.catalog import Catalog
 from ..config import Config
@@ -221,7 +220,7 @@ class Worker:
 
     @contextlib.contextmanager
     def _warm_host(self, job: Job) -> Iterator[Handle]:
-        backend = registry.environment_of(job.backend)
+        backend = self._catalog.host_of(job.backend)
         settings = self._catalog.settings_for(backend, model=job.model)
 
         def progress(text: str, fraction: float | None) -> None:
