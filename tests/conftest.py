@@ -11,12 +11,16 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.backends.worlds import Worlds
 from tests.running import Vox
 from tests.sound import Recorder, SoundServer
 
 # How long an example takes says more of the machine's other work than of ours.
 settings.register_profile("vox", deadline=None)
 settings.load_profile("vox")
+
+# Read before the tests' own homes clear variables.
+_NAMED = {name: value for name, value in os.environ.items() if name.startswith("VOX_TEST_")}
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +33,12 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("VOX_HOME", path)
     yield Path(path)
     shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Worlds:
+    """The backends that have environments of their own, with weights that are small."""
+    return Worlds(_NAMED, tmp_path_factory.mktemp("worlds"))
 
 
 @pytest.fixture(scope="session")

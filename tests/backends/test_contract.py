@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.backends.contract import CHECKS
+from tests.backends.worlds import ADAPTERS
 from vox.backends import registry
 from vox.backends.base import Settings
 from vox.backends.bootstrap import environ_for, vox_dir
@@ -33,18 +34,30 @@ class Case:
     spec: str = ""
     """Its adapter, where the registry does not know it."""
     text: str = SENTENCE
+    heavy: bool = True
+    """It is tested in an environment of its own."""
     timeout_s: float = 600.0
 
 
 CASES = [
-    Case("hibari"),
-    Case("say"),
+    Case("hibari", heavy=False),
+    Case("say", heavy=False),
     Case("kokoro", text="Good morning."),
     Case("piper"),
     Case("qwen", text="Good morning."),
     Case("qwen-native", text="Good morning."),
+    Case("qwen-mlx", spec=ADAPTERS["qwen-mlx"], text="Good morning."),
     Case("voxtream", text="Good morning."),
-    Case("scripted", spec="scripted_backend:Scripted", text="Job 7 says so, at some length."),
+    Case(
+        "scripted",
+        spec="scripted_backend:Scripted",
+        text="Job 7 says so, at some length.",
+        heavy=False,
+    ),
+]
+_PARAMS = [
+    pytest.param(case, id=case.name, marks=[pytest.mark.heavy] if case.heavy else [])
+    for case in CASES
 ]
 
 Environment = Callable[[str], tuple[str, Settings]]
@@ -66,15 +79,16 @@ def answers(
 
 
 def run(case: Case, environment: Environment, folder: Path) -> dict[str, str]:
-    if case.spec:
+    spec = case.spec or registry.import_string(case.name)
+    if case.spec and not case.heavy:
         interpreter, settings = sys.executable, Settings(str(folder), str(folder))
     else:
         interpreter, settings = environment(case.name)
-        missing = registry.get(case.name).missing(settings)
+        missing = registry.load_class(spec).missing(settings)
         if missing:
             pytest.skip(f"{case.name}: {missing}")
     order = {
-        "spec": case.spec or registry.import_string(case.name),
+        "spec": spec,
         "settings": dataclasses.asdict(settings),
         "text": case.text,
     }
@@ -98,7 +112,7 @@ def run(case: Case, environment: Environment, folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", _PARAMS)
 def test_backend(case: Case, check: str, answers: Callable[[Case], dict[str, str]]) -> None:
     wrong = answers(case)[check]
     assert not wrong, wrong

@@ -1,12 +1,7 @@
-"""qwen on MLX in an environment of mlx-audio, on tiny random checkpoints: what it says is noise.
-
-VOX_TEST_ENV_QWEN_MLX is the Python that has mlx-audio (on Linux with `mlx[cpu]`); the checkpoints
-are made in the environment of qwen-native.
-"""
+"""qwen on MLX (on Linux `mlx[cpu]`), on tiny random checkpoints: what it says is noise."""
 
 from __future__ import annotations
 
-import os
 import wave
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +11,6 @@ import numpy as np
 import pytest
 
 from tests.backends.conftest import Environment
-from tests.backends.test_qwen_native import run
 from vox.backends.base import Clone, Settings, Utterance
 from vox.backends.bootstrap import bootstrap_args
 from vox.backends.qwen_mlx import QwenMlx
@@ -25,33 +19,19 @@ from vox.hosts.handle import Handle
 
 pytestmark = pytest.mark.heavy
 
-# Read before the tests' own home clears the variables.
-PYTHON = os.environ.get("VOX_TEST_ENV_QWEN_MLX")
-PUBLISHED = {
-    "custom_voice": "mlx-community--Qwen3-TTS-12Hz-0.6B-CustomVoice-bf16",
-    "base": "mlx-community--Qwen3-TTS-12Hz-0.6B-Base-bf16",
-    "voice_design": "mlx-community--Qwen3-TTS-12Hz-1.7B-VoiceDesign-bf16",
-}
-FRAME = 64
+FRAME = 16
 """Samples of a frame of the tiny checkpoints for MLX."""
 
 
 @pytest.fixture(scope="module")
-def settings(environment: Environment, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    if PYTHON is None:
-        pytest.skip("no environment with mlx-audio: VOX_TEST_ENV_QWEN_MLX is not set")
-    folder = tmp_path_factory.mktemp("qwen-mlx")
-    run(environment("qwen-native")[0], "tiny_qwen.py", str(folder / "made"), "--for-mlx")
-    (folder / "weights").mkdir()
-    for kind, name in PUBLISHED.items():
-        (folder / "made" / kind).rename(folder / "weights" / name)
-    return Settings(voices_dir=str(folder), env_dir=str(folder), device="cpu")
+def settings(environment: Environment) -> Settings:
+    return environment("qwen-mlx")[1]
 
 
 @pytest.fixture(scope="module")
-def host(settings: Settings) -> Iterator[Handle]:
-    assert PYTHON is not None
-    command = [PYTHON, *bootstrap_args("vox.hosts.host")]
+def host(environment: Environment) -> Iterator[Handle]:
+    python, settings = environment("qwen-mlx")
+    command = [python, *bootstrap_args("vox.hosts.host")]
     handle = Handle("qwen", command, "vox.backends.qwen_mlx:QwenMlx", settings)
     handle.load()
     yield handle

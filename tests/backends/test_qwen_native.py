@@ -1,14 +1,10 @@
-"""qwen-native in its own environment, on tiny random checkpoints: what it says is noise.
-
-VOX_TEST_ENV_QWEN_NATIVE (a Python) or VOX_TEST_BACKENDS_DIR says where the environment is.
-"""
+"""qwen-native in its own environment, on tiny random checkpoints: what it says is noise."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import os
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +14,7 @@ import pytest
 import soundfile
 
 from tests.backends.conftest import Environment
+from tests.backends.worlds import QWEN, run
 from vox.backends.base import Clone, Settings, Utterance
 from vox.backends.bootstrap import bootstrap_args
 from vox.errors import BackendNotInstalled, LoadFailed, UnknownVoice
@@ -25,28 +22,8 @@ from vox.hosts.handle import Handle
 
 pytestmark = pytest.mark.heavy
 
-HERE = Path(__file__).parent
-PUBLISHED = {
-    "custom_voice": "Qwen--Qwen3-TTS-12Hz-0.6B-CustomVoice",
-    "base": "Qwen--Qwen3-TTS-12Hz-0.6B-Base",
-    "voice_design": "Qwen--Qwen3-TTS-12Hz-1.7B-VoiceDesign",
-}
+PUBLISHED = QWEN["qwen-native"]
 FRAME = 1920
-
-
-def run(python: str, script: str, *args: str) -> None:
-    environ = {**os.environ, "PYTHONPATH": str(HERE.parent.parent)}
-    subprocess.run(
-        [python, str(HERE / script), *args], env=environ, check=True, capture_output=True
-    )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Layers this tiny are quicker on one; several wait for each other on a busy machine."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OMP_NUM_THREADS", "1")
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -55,14 +32,9 @@ def python(environment: Environment) -> str:
 
 
 @pytest.fixture(scope="module")
-def settings(python: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def settings(environment: Environment) -> Settings:
     """With all three kinds of weights, as an installation lays them down."""
-    folder = tmp_path_factory.mktemp("qwen-native")
-    run(python, "tiny_qwen.py", str(folder / "made"))
-    (folder / "weights").mkdir()
-    for kind, name in PUBLISHED.items():
-        (folder / "made" / kind).rename(folder / "weights" / name)
-    return Settings(voices_dir=str(folder), env_dir=str(folder), device="cpu")
+    return environment("qwen-native")[1]
 
 
 def started(python: str, settings: Settings) -> Handle:

@@ -21,9 +21,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-import tiny_voxtream
-
 from vox.backends import voxtream_prompt, voxtream_weights
 from vox.backends.base import Chunk, Clone, Settings, Utterance
 from vox.backends.bootstrap import bootstrap_args
@@ -211,15 +208,8 @@ def test_fetch_without_a_network_fails_with_one_line(
 
 
 @pytest.fixture(scope="module")
-def world(
-    environment: Callable[[str], tuple[str, Settings]], tmp_path_factory: pytest.TempPathFactory
-) -> Settings:
-    interpreter, _settings = environment("voxtream")
-    folder = tmp_path_factory.mktemp("world")
-    settings = settings_in(folder, device="cpu")
-    tiny_voxtream.make(interpreter, Path(settings.env_dir), CHECKOUT)
-    Voxtream.prepare(settings)
-    return settings
+def world(environment: Callable[[str], tuple[str, Settings]]) -> Settings:
+    return environment("voxtream")[1]
 
 
 def start(settings: Settings) -> Handle:

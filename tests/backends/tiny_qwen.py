@@ -102,8 +102,8 @@ class Shape:
 
 # mlx-audio tells PyTorch's layout of a 1x1 convolution by its having over 64 input channels, and
 # takes the size of an attention head for 64. On a CPU MLX convolves so slowly (a second for 1,920
-# samples) that a frame has 64 samples here.
-FOR_MLX = Shape(hidden=256, heads=4, decoder_dim=320, upsample_rates=(4, 4), speaker_dim=128)
+# samples) that a frame has 16 samples here.
+FOR_MLX = Shape(hidden=256, heads=4, decoder_dim=160, upsample_rates=(4,), speaker_dim=128)
 
 
 def make_text_tokenizer(folder: Path) -> Any:

@@ -16,8 +16,6 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
     from .base import Samples
 
@@ -168,6 +166,8 @@ class _Generation:
             raise _Cancelled
 
     def _after_frame(self, _module: Any, _args: Any, output: Any) -> None:
+        import numpy as np
+
         codes = output.hidden_states[1]
         if codes is None:  # the prompt was read, no frame made yet
             return
