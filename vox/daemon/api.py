@@ -35,9 +35,7 @@ QUIET_PATHS = ("/health", "/ready", "/metrics", "/ping")
 JobId = Annotated[str, Path(max_length=100, description="Or an unambiguous beginning of it.")]
 _NO_JOB = answers(404, 409, 422)
 _JOB = {200: {"model": schemas.Job}, **_NO_JOB}
-_SSE: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/event-stream": {}}}
-}
+_SSE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
 _WAV: dict[int | str, dict[str, Any]] = {
     200: {"content": {"audio/wav": {"schema": {"type": "string", "format": "binary"}}}}
 }
@@ -250,9 +248,7 @@ def _daemon(daemon: Daemon) -> APIRouter:
         """Uptime, loaded models, memory, queue, audio and inbox, live."""
         return JSONResponse(daemon.describe())
 
-    @router.post(
-        "/stop", status_code=202, response_model=schemas.Stopping, responses=answers(422)
-    )
+    @router.post("/stop", status_code=202, response_model=schemas.Stopping, responses=answers(422))
     async def stop(body: Stop | None = None) -> dict[str, bool]:
         """Finish what is being said (or not: `now`), then leave; what waits stays queued."""
         body = body or Stop()

@@ -21,7 +21,6 @@ QUEUE_LIMIT = 5_000
 POSITION_EVERY_S = 0.25
 
 
-
 def frame(name: str, data: dict[str, Any], event_id: str = "") -> bytes:
     """One event as it goes over the wire."""
     prefix = f"id: {event_id}\n" if event_id else ""
