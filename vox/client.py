@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import __version__, http1
-from .errors import DaemonUnavailable, VoxError, WaitTimeout, from_dict
+from .errors import DaemonLeaving, DaemonUnavailable, VoxError, WaitTimeout, from_dict
 from .jobs import REQUEST_FIELDS, Request, new_id
 from .paths import Paths
 
@@ -76,7 +76,10 @@ class Client:
         except http1.Dropped as exc:
             raise NoDaemon from exc
         if answer.status >= 400:
-            raise _error(data)
+            error = _error(data)
+            if isinstance(error, DaemonLeaving):
+                raise NoDaemon from error
+            raise error
         return data
 
     def is_up(self) -> bool:
@@ -158,7 +161,7 @@ class Client:
             if answer.status >= 400:
                 raise _error(answer.json())
             try:
-                for event in answer.events():
+                for event in answer.events(deadline):
                     on_event(event.name, event.data)
                     if event.name == "bye":
                         raise _stopped(job_id)

@@ -46,7 +46,7 @@ def _number(low: float, high: float = float("inf")) -> Check:
             number = float(value)
         except (TypeError, ValueError):
             raise ValueError("must be a number") from None
-        if isinstance(value, bool) or not low <= number <= high:
+        if isinstance(value, bool) or not low <= number <= min(high, 1e9):
             limit = f"{low:g} or more" if high == float("inf") else f"{low:g} to {high:g}"
             raise ValueError(f"must be {limit}")
         return int(number) if number.is_integer() else number

@@ -8,7 +8,7 @@ module knows nothing of who raises or prints.
      +- BadInput                     EmptyText  TextTooLong  BadOption  BadConfig  BadOutput
      |                               UnknownJob  AmbiguousId  JobNotLive  NoAudioKept
      |                               UnknownLanguage
-     +- DaemonError                  DaemonUnavailable  QueueFull
+     +- DaemonError                  DaemonUnavailable  DaemonLeaving  QueueFull
      +- NotAvailable                 UnknownBackend  UnknownVoice  BackendNotInstalled
      +- JobFailed                    HostError (HostCrashed  HostTimeout  LoadFailed  OutOfMemory
      |                               SynthesisFailed)  StorageError
@@ -114,6 +114,10 @@ class DaemonError(VoxError):
 
 class DaemonUnavailable(DaemonError):
     default_hint = "see: vox daemon logs"
+
+
+class DaemonLeaving(DaemonError):
+    """It can take nothing in any more; ask the next one."""
 
 
 class QueueFull(DaemonError):

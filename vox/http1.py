@@ -8,7 +8,10 @@ Speaks to our own daemon only.
 from __future__ import annotations
 
 import json
+import os
 import socket
+import stat
+import time
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
@@ -33,24 +36,31 @@ class Answer:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._stream: BinaryIO = connection.makefile("rb")
-        try:
-            status_line = self._stream.readline()
-        except OSError as exc:
-            raise Dropped(str(exc)) from exc
-        parts = status_line.split(None, 2)
+        parts = self._readline().split(None, 2)
         if len(parts) < 2 or not parts[1].isdigit():
             raise Dropped("no answer")
         self.status = int(parts[1])
         self.headers: dict[str, str] = {}
-        for line in iter(self._stream.readline, b"\r\n"):
+        while (line := self._readline()) != b"\r\n":
             if not line:
                 raise Dropped("cut off in the headers")
             name, _, value = line.decode("latin-1").partition(":")
             self.headers[name.strip().lower()] = value.strip()
 
+    def _readline(self) -> bytes:
+        """The next line, b"" at the end. Raises Dropped, TimeoutError."""
+        try:
+            return self._stream.readline()
+        except TimeoutError:
+            raise
+        except OSError as exc:
+            raise Dropped(str(exc)) from exc
+
     def read(self) -> bytes:
         try:
             body = self._stream.read()
+        except TimeoutError:
+            raise
         except OSError as exc:
             raise Dropped(str(exc)) from exc
         if len(body) < int(self.headers.get("content-length", 0)):
@@ -61,16 +71,19 @@ class Answer:
         body = self.read()
         return json.loads(body) if body else None
 
-    def events(self) -> Iterator[SseEvent]:
-        """The events of a stream, until the server ends it. Raises Dropped, TimeoutError."""
+    def events(self, deadline: float | None = None) -> Iterator[SseEvent]:
+        """The events of a stream, until the server ends it or the (monotonic) deadline passes.
+
+        Raises Dropped, TimeoutError.
+        """
         name, event_id, data = "message", "", list[str]()
         while True:
-            try:
-                raw = self._stream.readline()
-            except TimeoutError:
-                raise
-            except OSError as exc:
-                raise Dropped(str(exc)) from exc
+            if deadline is not None:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise TimeoutError
+                self._connection.settimeout(left)
+            raw = self._readline()
             if not raw:
                 return
             line = raw.decode().rstrip("\r\n")
@@ -98,6 +111,17 @@ class Answer:
         self.close()
 
 
+def _is_private(socket_path: str) -> bool:
+    """False if somebody else could have put the socket there, to hear what we say."""
+    try:
+        folder = os.lstat(os.path.dirname(socket_path))
+    except OSError:
+        return False
+    return (
+        stat.S_ISDIR(folder.st_mode) and folder.st_uid == os.getuid() and not folder.st_mode & 0o077
+    )
+
+
 def request(
     socket_path: str,
     method: str,
@@ -113,6 +137,8 @@ def request(
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         connection.settimeout(timeout_s)
+        if not _is_private(socket_path):
+            raise Refused(socket_path)
         try:
             connection.connect(socket_path)
         except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError) as exc:

@@ -333,12 +333,74 @@ def test_a_daemon_that_still_loads_leaves_at_once_when_told(vox: Vox, sound: obj
     vox.ok("cancel", job_id)
 
 
-def test_a_cancelled_load_does_not_keep_another_voice_waiting(
-    vox: Vox, recorder: Recorder
-) -> None:
+def test_a_cancelled_load_does_not_keep_another_voice_waiting(vox: Vox, recorder: Recorder) -> None:
     loading = vox.ok(*SCRIPTED, "--async", "-m", "load-until:never", "1")
     vox.until(loading, "preparing")
     other = vox.ok("-b", "hibari", "--async", "Hello there.")
     vox.ok("cancel", loading)
     assert vox("wait", other).code == 0
     assert segments_of_sound(recorder.stop())
+
+
+def test_a_timeout_holds_though_events_keep_coming(vox: Vox, sound: object) -> None:
+    text = " ".join(f"{number} [say 0.4s]." for number in range(1, 40))
+    result = vox(*SCRIPTED, "--timeout", "3", text)
+    assert result.code == 7, result
+    (job,) = vox.jobs()
+    assert job["state"] != "done"
+    vox.ok("cancel", job["id"])
+
+
+def test_a_daemon_that_is_stopped_while_paused_leaves(vox: Vox, recorder: Recorder) -> None:
+    job_id = vox.ok(*SCRIPTED, "--async", "1 [say 60s]")
+    vox.until(job_id, "speaking")
+    vox.ok("pause")
+    vox.ok("daemon", "stop", timeout_s=60)
+    assert vox.job(job_id)["state"] == "queued"
+    vox.ok("cancel", job_id)
+
+
+def test_a_file_is_written_though_the_loudspeaker_is_paused_and_far_behind(
+    vox: Vox, sound: object, tmp_path: Path
+) -> None:
+    vox.ok("config", "set", "lookahead_s", "1")
+    vox.ok("daemon", "start")
+    vox.ok("pause")
+    spoken = [vox.ok(*SCRIPTED, "--async", f"{number} [say 2s]") for number in (1, 2, 3)]
+    long = " ".join(f"{number} [say 1s]." for number in range(10, 20))
+    spoken.append(vox.ok(*SCRIPTED, "--async", "--priority", "low", long))
+    path = tmp_path / "out.wav"
+    vox.ok(*SCRIPTED, "-o", str(path), "9 [say 0.2s]")
+    assert path.exists()
+    assert {vox.job(job_id)["state"] for job_id in spoken} <= {"queued", "preparing"}
+    vox.ok("cancel", "--all")
+
+
+def test_a_light_call_and_a_daemon_that_starts_share_the_queue(
+    vox: Vox, recorder: Recorder
+) -> None:
+    light = vox.popen("-b", "say", "One two three four five six seven eight nine ten.")
+    recorder.wait_for_sound()
+    heavy = [vox.popen(*SCRIPTED, f"{number} [say 0.4s]") for number in (1, 2)]
+    for call in (light, *heavy):
+        assert call.communicate(timeout=60) == ("", "")
+        assert call.returncode == 0
+    jobs = vox.jobs()
+    assert [(job["state"], job["attempts"]) for job in jobs] == [("done", 0)] * 3
+    starts = sorted((job["first_audio_at"], job["finished_at"]) for job in jobs)
+    assert all(one[1] <= other[0] for one, other in itertools.pairwise(starts))
+
+
+def test_many_short_jobs_wait_while_paused(vox: Vox, recorder: Recorder) -> None:
+    vox.ok("daemon", "start")
+    vox.ok("pause")
+    for number in range(60):
+        vox.client.call(
+            "POST", "/speak", {"text": f"{number}", "backend": "scripted", "async": True}
+        )
+    preparing = [job for job in vox.client.call("GET", "/queue") if job["state"] == "preparing"]
+    assert len(preparing) <= 40
+    vox.ok("resume")
+    while vox.client.call("GET", "/queue"):
+        time.sleep(0.1)
+    assert tones(recorder) == list(range(60))

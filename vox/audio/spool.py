@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import bisect
 import contextlib
+import glob
 import json
 import os
+import tempfile
 import threading
 from collections.abc import Callable, Container
 from dataclasses import dataclass
@@ -23,6 +25,7 @@ from .pcm import BYTES_PER_FRAME, EMPTY, Resampler, Samples, from_pcm16, mono, t
 
 _PCM = ".pcm"
 _INDEX = ".idx"
+_EXPORT = "export-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,6 +390,18 @@ class SpoolDir:
                 at, size = sizes.get(job_id, (0.0, 0))
                 sizes[job_id] = (max(at, info.st_mtime), size + info.st_size)
         return sizes
+
+    def new_export(self, extension: str) -> str:
+        """An empty file for audio on its way to somebody; whoever asks removes it."""
+        fd, path = tempfile.mkstemp(extension, _EXPORT, self.path)
+        os.close(fd)
+        return path
+
+    def remove_exports(self) -> None:
+        """Those that a dead daemon left."""
+        for path in glob.glob(os.path.join(glob.escape(self.path), _EXPORT + "*")):
+            with contextlib.suppress(OSError):
+                os.unlink(path)
 
     def usage_bytes(self) -> int:
         return sum(size for _, size in self._sizes().values())

@@ -28,6 +28,7 @@ from ..jobs import ENDED
 from ..paths import Paths
 from ..queue.engine import Engine, consumer_lock
 from ..queue.events import Bus, Event
+from ..queue.offline import open_store
 from ..spawn import spawn_daemon
 from .api import make_app
 from .hub import Hub
@@ -198,17 +199,21 @@ class Daemon:
         assert self.hub is not None
         self.hub.say_bye(self._reason, everybody=self._now)
         await asyncio.to_thread(self.inbox.stop)
-        has_successor = self._reason == "idle" and not self.engine.is_idle
         await asyncio.to_thread(self.engine.close, self._now)
         self.hub.say_bye(self._reason, everybody=True)
         server.should_exit = True
         with contextlib.suppress(asyncio.CancelledError, Exception):
             await asyncio.wait_for(serving, SHUTDOWN_S + 2)
-        if has_successor:
+        # Requests were served to the very end, and other processes may have written as well.
+        if self._reason == "idle" and await asyncio.to_thread(self._is_work_left):
             log.info("a job came while leaving: starting a successor")
             spawn_daemon(self.paths, wait=False)
         if self._reason == "failed":
             raise JobFailed("the queue cannot be started", "see: vox daemon logs")
+
+    def _is_work_left(self) -> bool:
+        with open_store(self.paths) as store:
+            return store.count_live() > 0
 
     def describe(self) -> dict[str, Any]:
         """What `/health` says. Quick, and without the job table's lock."""

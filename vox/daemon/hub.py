@@ -19,6 +19,8 @@ from ..queue.store import Store
 
 QUEUE_LIMIT = 5_000
 POSITION_EVERY_S = 0.25
+RECHECK_S = 2.0
+"""How often whoever waits for a job looks at the table: another process may have ended it."""
 
 
 def frame(name: str, data: dict[str, Any], event_id: str = "") -> bytes:
@@ -83,7 +85,14 @@ class Hub:
         """
         with self.stream(job_id) as queue:
             job = await asyncio.to_thread(self._store.get, job_id)
-            while job.is_live and (sent := await queue.get()) is not None:
+            while job.is_live:
+                try:
+                    sent = await asyncio.wait_for(queue.get(), RECHECK_S)
+                except TimeoutError:
+                    job = await asyncio.to_thread(self._store.get, job_id)
+                    continue
+                if sent is None:
+                    break
                 if sent.ends_job:
                     job = await asyncio.to_thread(self._store.get, job_id)
                     if job.is_live:  # the disk is full: told, but not written down yet

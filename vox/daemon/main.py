@@ -13,6 +13,7 @@ import json
 import logging
 import logging.handlers
 import os
+import resource
 import socket
 import sys
 import time
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 LOG_BYTES = 5_000_000
 LOG_FILES = 3
 BACKLOG = 2048
+FILES = 8192
 
 
 class Ready:
@@ -72,6 +74,7 @@ def _be_daemon(paths: Paths, ready: Ready, idle_timeout_s: float | None) -> int:
         ready.tell()
         return 0
     config = LiveConfig(paths.config_path)
+    raise_file_limit()
     set_up_log(paths, str(config()["log_level"]))
     write_pid(paths)
     listener = bind(paths)
@@ -87,6 +90,15 @@ def _be_daemon(paths: Paths, ready: Ready, idle_timeout_s: float | None) -> int:
     logging.shutdown()
     # A hung sound server must not keep us: PortAudio would wait for it at exit.
     os._exit(0)
+
+
+def raise_file_limit() -> None:
+    """Clients, hosts and spools take more files than the 256 that macOS gives at first."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def acquire_lock(paths: Paths) -> int | None:

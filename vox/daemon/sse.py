@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 from ..errors import VoxError
 from ..jobs import Job
 from ..queue.events import Event
-from .hub import Hub, Item, Sent, ends_job, frame
+from .hub import RECHECK_S, Hub, Item, Sent, ends_job, frame
 
 if TYPE_CHECKING:
     from .daemon import Daemon
@@ -29,12 +29,12 @@ def response(chunks: AsyncIterator[bytes]) -> StreamingResponse:
     return StreamingResponse(chunks, media_type="text/event-stream", headers=headers)
 
 
-async def _batch(queue: asyncio.Queue[Item]) -> list[Item]:
-    """The next events, all that are at hand; none if it was quiet for `HEARTBEAT_S`."""
+async def _batch(queue: asyncio.Queue[Item], quiet_s: float = HEARTBEAT_S) -> list[Item]:
+    """The next events, all that are at hand; none if it was quiet for so long."""
     items: list[Item] = []
     if queue.empty():
         try:
-            items.append(await asyncio.wait_for(queue.get(), HEARTBEAT_S))
+            items.append(await asyncio.wait_for(queue.get(), quiet_s))
         except TimeoutError:
             return []
     while not queue.empty() and len(items) < 1000:
@@ -67,8 +67,8 @@ async def job_events(
             for event in missed:
                 has_ended = has_ended or ends_job(event)
                 yield frame(event.name, event.data, event.id)
+            store = daemon.engine.store
             if not has_ended:
-                store = daemon.engine.store
                 now = await asyncio.to_thread(store.get, job.id)
                 has_ended = not now.is_live
                 if not missed or has_ended:
@@ -76,8 +76,12 @@ async def job_events(
                     yield frame("state", now.to_dict(position), known_id)
             last = max((event.number for event in missed), default=0)
             while not has_ended:
-                items = await _batch(queue)
+                items = await _batch(queue, RECHECK_S)
                 fresh = _fresh(items, last)
+                if not items and not (now := await asyncio.to_thread(store.get, job.id)).is_live:
+                    yield frame("state", now.to_dict())
+                    has_ended = True
+                    break
                 has_ended = None in items or any(sent.ends_job for sent in fresh)
                 yield b"".join(sent.frame for sent in fresh) if items else _STILL_HERE
     finally:

@@ -314,7 +314,8 @@ class Handle:
                         self._frames.put(frame)
         except (protocol.ProtocolError, OSError, ValueError) as exc:
             self._last_lines.append(f"protocol error: {exc}")
-        self._frames.put(None)
+        finally:
+            self._frames.put(None)
 
     def _read_log(self, stream: IO[bytes]) -> None:
         with contextlib.suppress(OSError, ValueError), stream:

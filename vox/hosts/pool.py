@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
 from ..backends.base import Settings
-from ..errors import HostError, OutOfMemory
+from ..errors import OutOfMemory
 from . import memory
 from .handle import Handle
 
@@ -81,13 +81,21 @@ class Pool:
             self._make_room(name, settings)
             self._busy = key
         try:
-            host = self._load(key, name, settings, on_progress)
+            return self._load_with_room(key, name, settings, on_progress)
+        except BaseException:
+            self._busy = None
+            raise
+
+    def _load_with_room(
+        self, key: str, name: str, settings: Settings, on_progress: ProgressSink
+    ) -> Handle:
+        try:
+            return self._load(key, name, settings, on_progress)
         except OutOfMemory:
             if not self.unload(everything=True):
                 raise
             log.info("%s: out of memory, all other models unloaded: once more", key)
-            host = self._load(key, name, settings, on_progress)
-        return host
+            return self._load(key, name, settings, on_progress)
 
     def _load(self, key: str, name: str, settings: Settings, on_progress: ProgressSink) -> Handle:
         host = self._launch(name, settings, on_progress)
@@ -95,7 +103,8 @@ class Pool:
             self._hosts[key] = host
         try:
             host.load()
-        except HostError:
+        except BaseException:
+            host.kill()
             self._drop(key)
             raise
         log.info("%s loaded in %.1f s on %s", key, host.load_s or 0.0, host.device)

@@ -61,6 +61,8 @@ def read(stream: BinaryIO) -> Frame | None:
     if not isinstance(header, dict):
         raise ProtocolError(f"not an object: {data[:60]!r}")
     size = header.get("pcm", 0)
+    if not isinstance(size, int) or size < 0 or not ("op" in header or "event" in header):
+        raise ProtocolError(f"not one of our headers: {data[:60]!r}")
     pcm = stream.read(size) if size else b""
     if len(pcm) < size:
         raise ProtocolError("cut off in audio")

@@ -24,6 +24,9 @@ QUEUE = "vox"
 SAFETY_NET_S = 5.0
 """How often the worker looks although nobody woke it: another process may have written."""
 
+LOOK_PAST = 100
+"""How many tasks that may not be taken yet are looked past for one that may."""
+
 Gate = Callable[[str], bool]
 """Asked with the next job's id whether the worker may take it now."""
 
@@ -51,13 +54,17 @@ class WakingStorage(huey.storage.SqliteStorage):  # type: ignore[misc]
 
     def dequeue(self) -> Any:
         self.wake.clear()
-        first = self.sql(
-            "select data from task where queue = ? order by priority desc, id limit 1",
-            (self.name,),
+        rows = self.sql(
+            "select id, data from task where queue = ? order by priority desc, id limit ?",
+            (self.name, LOOK_PAST),
             results=True,
         )
-        if first and self._may_take(first[0][0]):
-            return super().dequeue()
+        for row_id, data in rows:
+            if self._may_take(data):
+                with self.db(commit=True) as cursor:
+                    cursor.execute("delete from task where id = ?", (row_id,))
+                    if cursor.rowcount == 1:
+                        return data
         self.wake.wait(SAFETY_NET_S)
         return None
 

@@ -11,7 +11,6 @@ import contextlib
 import fcntl
 import logging
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -72,6 +71,7 @@ class Engine:
         config: Callable[[], Config],
         bus: Bus | None = None,
         clock: Callable[[], float] = time.time,
+        serves_streams: bool = True,
     ) -> None:
         settings = config()
         self.paths = paths
@@ -98,6 +98,11 @@ class Engine:
         self.submitter = Submitter(
             self.store, self.broker, self.catalog, config, self.cancel, clock
         )
+        newest = self.store.latest()
+        # Streams that were there before us lost the response that they went into; those that
+        # came since are our API's. A foreground engine has no API and leaves all of them alone.
+        self._streams_died_before = newest.seq + 1 if serves_streams and newest else 0
+        self.worker.serves_streams = serves_streams
         self.is_started = False
         self._closing = threading.Event()
         self._hurry = threading.Event()
@@ -117,7 +122,8 @@ class Engine:
 
     def start(self) -> None:
         """Take up what a dead daemon left, and begin. The caller holds the consumer lock."""
-        recovery.recover(self.store, self.broker)
+        recovery.recover(self.store, self.broker, self._streams_died_before)
+        self.spools.remove_exports()
         self.player.on_change = self.broker.wake
         self.player.start()
         self.broker.start(self.worker.may_take)
@@ -137,9 +143,9 @@ class Engine:
             self.broker.stop(timeout_s=10.0)
             self.player.stop(now=True)
             self.ledger.close()
-            for job in self.store.live():
-                if job.state != "queued":
-                    recovery.give_back(self.store, job.id)
+            # Only what was ours: another process may have the queue by now.
+            for job_id in self.worker.taken:
+                recovery.give_back(self.store, job_id)
         self.pool.close()
         self.broker.close()
         self.store.close()
@@ -150,9 +156,10 @@ class Engine:
         writing = self.worker.current_id
         for job_id in (speaking, writing):
             while job_id is not None and not self._hurry.is_set():
-                job = self.store.get(job_id)
-                is_done = not job.is_live or (job.sink == "play" and job_id != speaking)
-                if is_done:
+                job = self.store.find(job_id)
+                if job is None or not job.is_live or self.player.is_paused:
+                    break
+                if job.sink == "play" and job_id != speaking:
                     break
                 self.player.wait_change(timeout_s=0.2)
 
@@ -258,9 +265,12 @@ class Engine:
         if not self.spools.has(job.id):
             raise NoAudioKept(f"the audio of job {job.id} is not kept")
         with contextlib.closing(self.spools.open(job.id)) as spool:
-            fd, path = tempfile.mkstemp(suffix=".wav", prefix="export-", dir=self.spools.path)
-            os.close(fd)
-            files.write(spool, path, job.volume)
+            path = self.spools.new_export(".wav")
+            try:
+                files.write(spool, path, job.volume)
+            except BaseException:
+                os.unlink(path)
+                raise
         return path
 
     def clear(self, older_than_s: float | None = None) -> list[str]:

@@ -6,6 +6,7 @@ daemon that just starts, is at it. What others queued meanwhile is left to a dae
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from typing import Any
@@ -27,7 +28,8 @@ class Foreground:
     def __init__(self, paths: Paths) -> None:
         self._paths = paths
         self._config = LiveConfig(paths.config_path)
-        self._engine = Engine(paths, self._config)
+        self._engine = Engine(paths, self._config, serves_streams=False)
+        self._lock = contextlib.ExitStack()
         self.job_id: str | None = None
 
     def submit(self, request: Request) -> dict[str, Any]:
@@ -44,9 +46,8 @@ class Foreground:
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while True:
             # Not blocking: whoever has the lock, perhaps a daemon that stays, may speak our job.
-            with consumer_lock(self._paths, blocking=False) as is_ours:
-                if is_ours:
-                    self._drain(self.job_id, on_event, deadline)
+            if self._take_turn():
+                return self._drain(self.job_id, on_event, deadline)
             job = self._engine.store.get(self.job_id)
             if not job.is_live:
                 return job.to_dict()
@@ -54,20 +55,34 @@ class Foreground:
                 raise WaitTimeout(f"job {job.id} goes on")
             time.sleep(TURN_S)
 
-    def _drain(self, job_id: str, on_event: Any, deadline: float | None) -> None:
-        """Until the job has ended or the deadline has passed. We hold the consumer lock."""
+    def _take_turn(self) -> bool:
+        """Get the consumer lock if it is free; it is held until the engine is closed."""
+        with contextlib.ExitStack() as lock:
+            if lock.enter_context(consumer_lock(self._paths, blocking=False)):
+                self._lock = lock.pop_all()
+                return True
+        return False
+
+    def _drain(self, job_id: str, on_event: Any, deadline: float | None) -> dict[str, Any]:
+        """Until the job has ended. Raises WaitTimeout."""
         ended = threading.Event()
+        told: list[dict[str, Any]] = []
 
         def hear(event: Event) -> None:
             if event.job_id == job_id:
                 on_event(event.name, event.data)
                 if event.data.get("exit_code") is not None:
+                    told.append(event.data)
                     ended.set()
 
         self._engine.bus.subscribe(hear)
-        if self._engine.store.get(job_id).is_live:
-            self._engine.start()
-            ended.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
+        job = self._engine.store.get(job_id)
+        if not job.is_live:
+            return job.to_dict()
+        self._engine.start()
+        if not ended.wait(None if deadline is None else max(0.0, deadline - time.monotonic())):
+            raise WaitTimeout(f"job {job_id} goes on")
+        return told[0]
 
     def cancel(self) -> None:
         if self.job_id is not None:
@@ -75,6 +90,9 @@ class Foreground:
 
     def close(self) -> bool:
         """Leave; True if other jobs wait, for which a daemon is needed."""
-        others_wait = not self._engine.is_idle
-        self._engine.close(now=True)
-        return others_wait
+        try:
+            others_wait = not self._engine.is_idle
+            self._engine.close(now=True)
+            return others_wait
+        finally:
+            self._lock.close()

@@ -16,18 +16,22 @@ log = logging.getLogger(__name__)
 MAX_ATTEMPTS = 3
 
 
-def recover(store: Store, broker: Broker) -> list[Job]:
+def recover(store: Store, broker: Broker, streams_died_before: int = 0) -> list[Job]:
     """Put interrupted jobs back in the queue and make Huey hold every queued job, in order.
+
+    Streams with a `seq` below `streams_died_before` are cancelled; others are left alone.
 
     Huey drops its row before it runs the task, so the job table alone knows what ran. Returns
     the jobs that were put back.
     """
     for old in store.live():
-        if old.sink == "stream":
+        if old.sink == "stream" and old.seq < streams_died_before:
             # The response that it went into died with the daemon.
             store.cancel(old.id, "its caller went away")
     back = [
-        job for old in store.live() if old.state != "queued" and (job := _take_back(store, old))
+        job
+        for old in store.live()
+        if old.state != "queued" and old.sink != "stream" and (job := _take_back(store, old))
     ]
     jobs = [job for job in store.live() if job.state == "queued"]
     if [job.id for job in jobs] != broker.pending():

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
-from ..errors import AmbiguousId, JobNotLive, StorageError, UnknownJob
+from ..errors import AmbiguousId, DaemonLeaving, JobNotLive, StorageError, UnknownJob, VoxError
 from ..jobs import ENDED, ID_ALPHABET, LIVE, Job, State, new_id
 from ..paths import cannot_write, make_dir
 from .events import Bus
@@ -41,6 +41,7 @@ class Store:
         """Where a damaged database was moved to when this one was opened."""
         self._lock = threading.RLock()
         self._read_lock = threading.Lock()
+        self._count_lock = threading.Lock()
         make_dir(os.path.dirname(path))
         try:
             self._conn = self._open()
@@ -50,6 +51,8 @@ class Store:
             self._conn = self._repair()
         # Readers of a WAL never wait for a writer: /health answers while thousands are taken in.
         self._reader = self._open()
+        # And what `/health` counts never waits for somebody's long list.
+        self._counter = self._open()
 
     def _open(self) -> sqlite3.Connection:
         if not os.path.exists(self.path):
@@ -91,9 +94,9 @@ class Store:
             os.close(fd)
 
     def close(self) -> None:
-        with self._lock, self._read_lock:
-            self._conn.close()
-            self._reader.close()
+        with self._lock, self._read_lock, self._count_lock:
+            for connection in (self._conn, self._reader, self._counter):
+                connection.close()
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -113,6 +116,13 @@ class Store:
         with self._read_lock:
             try:
                 return self._reader.execute(sql, params).fetchall()
+            except sqlite3.Error as exc:
+                raise _storage_error(self.path, exc) from exc
+
+    def _count(self, sql: str) -> list[sqlite3.Row]:
+        with self._count_lock:
+            try:
+                return self._counter.execute(sql).fetchall()
             except sqlite3.Error as exc:
                 raise _storage_error(self.path, exc) from exc
 
@@ -339,12 +349,12 @@ class Store:
         return int(self._query(sql, (job.priority, job.priority, job.seq))[0][0])
 
     def count_live(self) -> int:
-        return int(self._query(f"select count(*) from job where state in {_LIVE_SQL}")[0][0])
+        return int(self._count(f"select count(*) from job where state in {_LIVE_SQL}")[0][0])
 
     def live_counts(self) -> dict[str, int]:
         """How many jobs are queued, preparing and speaking; quick however long the history is."""
         sql = f"select state, count(*) as n from job where state in {_LIVE_SQL} group by state"
-        return dict.fromkeys(LIVE, 0) | {row["state"]: row["n"] for row in self._query(sql)}
+        return dict.fromkeys(LIVE, 0) | {row["state"]: row["n"] for row in self._count(sql)}
 
     def counts_by_backend(self) -> dict[tuple[str, str], int]:
         """How many jobs there are, by state and backend."""
@@ -409,7 +419,9 @@ def move_aside(path: str) -> str:
     return aside
 
 
-def _storage_error(path: str, exc: sqlite3.Error) -> StorageError:
+def _storage_error(path: str, exc: sqlite3.Error) -> VoxError:
+    if isinstance(exc, sqlite3.ProgrammingError) and "closed" in str(exc):
+        return DaemonLeaving("the daemon is leaving", "ask again")
     code = getattr(exc, "sqlite_errorcode", 0) & 0xFF
     hint = "see: vox doctor"
     if code == sqlite3.SQLITE_FULL:

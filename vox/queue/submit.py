@@ -6,10 +6,12 @@ line everywhere and nothing is accepted that could not be spoken.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 from .. import text as texts
@@ -18,6 +20,7 @@ from ..backends.catalog import Catalog
 from ..config import KEYS, Config
 from ..errors import BadOption, NotAvailable, QueueFull, VoxError
 from ..jobs import ID_ALPHABET, ID_LENGTH, PRIORITIES, Job, Request
+from ..paths import cannot_write
 from .broker import Broker
 from .store import Store
 
@@ -50,6 +53,20 @@ def check_id(value: str | None) -> str:
     if len(value) != ID_LENGTH or not set(value) <= set(ID_ALPHABET):
         raise BadOption(f"id {value!r} must be {ID_LENGTH} of {ID_ALPHABET}", field="id")
     return value
+
+
+@contextlib.contextmanager
+def _locked(path: str) -> Iterator[None]:
+    """Hold a lock among processes. Raises StorageError."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as exc:
+        raise cannot_write(path, exc) from exc
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
 
 
 class Submitter:
@@ -85,14 +102,15 @@ class Submitter:
         """
         config = self._config()
         jobs = [self.check(request) for request in requests]
-        for job in jobs:
-            self._replace(job)
         self._take_in(jobs, config)
         return jobs
 
     def _take_in(self, jobs: list[Job], config: Config) -> None:
-        # Huey must get them in the table's order, whoever else submits at the same time.
-        with self._in_order:
+        # Huey must get them in the table's order, whoever else submits at the same time, and of
+        # two with the same key one must see the other.
+        with self._in_order, _locked(self.store.path + ".order"):
+            for job in jobs:
+                self._replace(job)
             self._check_room(len(jobs), config)
             self.store.add(jobs)
             self._broker.send([(job.id, job.priority) for job in jobs])

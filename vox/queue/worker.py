@@ -36,6 +36,10 @@ RETRIES = 1
 cannot be loaded is not tried again: that may have taken minutes and would fail the same way."""
 
 
+MAX_IN_LINE = 32
+"""Most jobs that are prepared ahead of the ear: each holds files open."""
+
+
 class JobStopped(Exception):
     """The job was cancelled, or the daemon leaves: stop working for it, nothing is wrong."""
 
@@ -63,10 +67,12 @@ class Worker:
         self._config = config
         self._clock = clock
         self._current: Job | None = None
-        self._spool: Spool | None = None
         self._host: Handle | None = None
         self._dropped: set[str] = set()
         self._stopping = False
+        self.taken: set[str] = set()
+        """The jobs that were taken out of the queue here, for whoever puts them back."""
+        self.serves_streams = True
         self._lock = threading.Lock()
 
     @property
@@ -104,14 +110,20 @@ class Worker:
         """The gate in front of the queue: is it time to prepare this job?"""
         if self._stopping:
             return False
-        if not self._is_far_ahead():
+        job = self._store.find(job_id)
+        if job is None:
+            return True  # Cleared meanwhile: `run` finds nothing to do.
+        if job.sink == "stream" and not self.serves_streams:
+            return False
+        if not self._is_far_ahead() or job.sink != "play":
             return True
-        job = self._store.get(job_id)
-        waiting = [self._store.get(other).priority for other in self._player.waiting]
-        return job.sink != "play" or all(job.priority > priority for priority in waiting)
+        waiting = [self._store.find(other) for other in self._player.waiting]
+        return all(job.priority > other.priority for other in waiting if other is not None)
 
     def _is_far_ahead(self) -> bool:
         line = [*self._player.waiting, self._player.current]
+        if len(line) > MAX_IN_LINE:
+            return True
         ahead_s = sum(self._player.remaining_s(job_id) for job_id in line if job_id)
         return ahead_s >= float(self._config()["lookahead_s"])
 
@@ -121,13 +133,16 @@ class Worker:
         """Take the job if it still waits, and do all that can be done for it here."""
         # The current job is set before its state changes: a cancel that comes right after the
         # change must find it.
-        job = self._store.get(job_id)
+        job = self._store.find(job_id)
+        if job is None:
+            return
         with self._lock:
             self._current = job
         try:
             started_at = job.started_at or self._clock()
             taken = self._store.change(job_id, ("queued",), "preparing", started_at=started_at)
             if taken is not None:
+                self.taken.add(job_id)
                 self._prepare(taken)
         finally:
             with self._lock:
@@ -135,13 +150,9 @@ class Worker:
                 self._dropped.discard(job_id)
 
     def _prepare(self, job: Job) -> None:
+        spool: Spool | None = None
         try:
             spool = self._open_spool(job)
-        except VoxError as exc:
-            self._ledger.failed(job.id, exc)
-            return
-        self._spool = spool
-        try:
             if job.sink == "play":
                 self._player.add(
                     Playback(
@@ -155,21 +166,23 @@ class Worker:
             self._synthesize_all(job, spool)
             self._finish(job, spool)
         except JobStopped:
-            spool.abandon()
+            if spool is not None:
+                spool.abandon()
         except VoxError as exc:
-            spool.abandon()
-            self._player.cancel(job.id)
-            self._ledger.failed(job.id, exc)
+            self._give_up(job, spool, exc)
         except Exception as exc:
             log.exception("job %s", job.id)
-            spool.abandon()
-            self._player.cancel(job.id)
-            self._ledger.failed(
-                job.id, JobFailed(f"{type(exc).__name__}: {exc}", "see: vox daemon logs")
-            )
+            reason = f"{type(exc).__name__}: {exc}"
+            self._give_up(job, spool, JobFailed(reason, "see: vox daemon logs"))
         finally:
-            self._spool = None
-            spool.close()
+            if spool is not None:
+                spool.close()
+
+    def _give_up(self, job: Job, spool: Spool | None, error: VoxError) -> None:
+        if spool is not None:
+            spool.abandon()
+        self._player.cancel(job.id)
+        self._ledger.failed(job.id, error)
 
     def _open_spool(self, job: Job) -> Spool:
         if job.source == "replay" and job.source_name and not self._spools.has(job.id):
@@ -272,9 +285,17 @@ class Worker:
 
     def _wait_for_room(self, job: Job, spool: Spool) -> None:
         """Hold back while the ear is far behind: the spool is bounded, and plans may change."""
-        while job.sink == "play" and self._is_far_ahead():
+        while job.sink == "play" and self._is_far_ahead() and not self._others_may_go(job):
             self._check_wanted(job)
             self._player.wait_change(timeout_s=1.0)
+
+    def _others_may_go(self, job: Job) -> bool:
+        """Whether somebody waits who is not to wait for the ear: then be done with this one."""
+        return any(
+            other.sink != "play" or other.priority > job.priority
+            for other in self._store.live()
+            if other.state == "queued"
+        )
 
     def _finish(self, job: Job, spool: Spool) -> None:
         self._check_wanted(job)
