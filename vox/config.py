@@ -94,6 +94,13 @@ def _texts(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _folder(value: Any) -> str | None:
+    path = _text(value)
+    if path is not None and not os.path.isabs(os.path.expanduser(path)):
+        raise ValueError("must be a whole path, e.g. ~/Speak")
+    return path
+
+
 def _address(value: Any) -> str | None:
     if value is None or str(value).strip().lower() in ("", "off", "none"):
         return None
@@ -143,7 +150,7 @@ KEYS: dict[str, Key] = {
     "log_level": Key("info", _text, "debug, info, warning or error"),
     "inbox.enabled": Key(True, _boolean, "daemons watch the inbox"),
     "inbox.stay": Key(False, _boolean, "the daemon stays for the inbox's sake (vox inbox on)"),
-    "inbox.path": Key(None, _text, "the inbox folder"),
+    "inbox.path": Key(None, _folder, "the inbox folder"),
     "inbox.patterns": Key(("*.txt",), _texts, "names that are taken in, in any case"),
     "inbox.settle_s": Key(1.0, _number(0.0), "seconds a file must be unchanged"),
     "inbox.scan_s": Key(30.0, _number(0.1), "seconds between two looks at the folder"),

@@ -9,7 +9,8 @@ module knows nothing of who raises or prints.
      |                               UnknownJob  AmbiguousId  JobNotLive  NoAudioKept
      |                               UnknownLanguage
      +- DaemonError                  DaemonUnavailable  DaemonLeaving  QueueFull
-     +- NotAvailable                 UnknownBackend  UnknownVoice  BackendNotInstalled
+     +- NotAvailable                 UnknownBackend  UnknownVoice  UnknownModel
+     |                               BackendNotInstalled
      +- JobFailed                    HostError (HostCrashed  HostTimeout  LoadFailed  OutOfMemory
      |                               SynthesisFailed)  StorageError
      +- JobCancelled   JobExpired   WaitTimeout   NoAudioOutput
@@ -98,6 +99,7 @@ class JobNotLive(BadInput):
     """The job has already ended."""
 
     http_status = 409
+    default_hint = "speak it again: vox replay ID"
 
 
 class NoAudioKept(BadInput):
@@ -135,6 +137,10 @@ class UnknownBackend(NotAvailable):
 
 class UnknownVoice(NotAvailable):
     default_hint = "see: vox voices"
+
+
+class UnknownModel(NotAvailable):
+    default_hint = "see: vox backends"
 
 
 class BackendNotInstalled(NotAvailable):

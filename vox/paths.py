@@ -116,13 +116,34 @@ def get_paths(environ: Mapping[str, str] = os.environ) -> Paths:
         import tempfile
 
         runtime_dir = os.path.join(tempfile.gettempdir(), f"vox-{os.getuid()}")
+    data_dir = dirs.user_data_dir
+    if _is_elsewhere(data_dir):
+        # Another home than the user's own has a queue, so also a daemon, of its own.
+        runtime_dir = f"{runtime_dir}-{_digest(data_dir)}"
     return Paths(
         config_dir=dirs.user_config_dir,
-        data_dir=dirs.user_data_dir,
+        data_dir=data_dir,
         cache_dir=dirs.user_cache_dir,
         runtime_dir=runtime_dir,
         log_dir=dirs.user_log_dir,
     )
+
+
+def _is_elsewhere(data_dir: str) -> bool:
+    """True if the data are not under the home that the system has for this user."""
+    import pwd
+
+    try:
+        home = pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        return True
+    return not os.path.abspath(data_dir).startswith(os.path.join(home, ""))
+
+
+def _digest(path: str) -> str:
+    import hashlib
+
+    return hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
 
 
 def make_private_dir(path: str) -> str:

@@ -9,7 +9,14 @@ import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..errors import BackendNotInstalled, BadOption, UnknownLanguage, UnknownVoice, VoxError
+from ..errors import (
+    BackendNotInstalled,
+    BadOption,
+    UnknownLanguage,
+    UnknownModel,
+    UnknownVoice,
+    VoxError,
+)
 from . import registry
 from .base import Clone, Info, Voice
 from .languages import closeness, normalize, primary
@@ -68,6 +75,8 @@ class _Choice:
     def made(self) -> Resolved:
         name = self._backend()
         info = self.catalog.info(name)
+        if self.wish.model and not info.models:
+            raise UnknownModel(f"{name} has no models to choose from", "leave out -m")
         self._check_language(name, info)
         clone = self._clone(name, info)
         voice = clone.name if clone else self._voice(name, info)

@@ -108,6 +108,8 @@ def _text(value: Any, none: str = "-") -> str:
 def set_(key: str, value: tuple[str, ...]) -> None:
     """Set one, e.g.: vox config set idle_timeout 600"""
     paths = get_paths()
+    if key == "http":
+        _check_reach(" ".join(value), settings.load(paths.config_path))
     value_set = settings.set_value(paths.config_path, key, " ".join(value))
     say(f"{key} = {_text(value_set, none='(not set)')}")
     if key == "http" and value_set:
@@ -116,6 +118,17 @@ def set_(key: str, value: tuple[str, ...]) -> None:
         ensure_token(paths)
         say("its bearer token: vox daemon token")
     _after_change(paths, key)
+
+
+def _check_reach(address: str, loaded: settings.Config) -> None:
+    """An address beyond this machine would be refused by the daemon, so it is refused here."""
+    host = address.strip().rpartition(":")[0].strip("[]").lower()
+    is_local = host in ("", "localhost", "::1") or host.startswith("127.")
+    if not is_local and not loaded["http_allow_remote"]:
+        raise BadConfig(
+            f"{address} can be reached by other machines",
+            "if that is wanted: vox config set http_allow_remote true",
+        )
 
 
 @config.command()

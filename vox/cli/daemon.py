@@ -175,6 +175,12 @@ def _print(text: str) -> None:
 
 
 @daemon.command()
+def socket() -> None:
+    """Print the path of its control socket, for curl --unix-socket."""
+    say(get_paths().socket_path)
+
+
+@daemon.command()
 @click.option("--new", is_flag=True, help="Make a new one; the old one is no longer good.")
 def token(new: bool) -> None:
     """Print the bearer token of the HTTP API on TCP."""

@@ -6,11 +6,21 @@ None of these starts a daemon. The one place of the command line that opens the 
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from ..client import ANSWER_TIMEOUT_S, Client, NoDaemon
+from ..errors import UnknownJob
+from ..jobs import ID_ALPHABET
 
 Job = dict[str, Any]
+
+
+def _target(job_id: str) -> str:
+    """The job's path in the API. Raises UnknownJob for what no id can be."""
+    job_id = job_id.strip().lower()
+    if not job_id or not set(job_id) <= set(ID_ALPHABET):
+        raise UnknownJob(f"there is no job {job_id!r}")
+    return f"/jobs/{job_id}"
 
 
 def history(
@@ -33,7 +43,7 @@ def history(
 def job(client: Client, job_id: str) -> Job:
     """One job. Raises UnknownJob, AmbiguousId."""
     try:
-        found: Job = client.call("GET", f"/jobs/{quote(job_id, safe='')}")
+        found: Job = client.call("GET", _target(job_id))
     except NoDaemon:
         from ..queue import offline
 
@@ -57,7 +67,7 @@ def queue(client: Client) -> list[Job]:
 
 def cancel(client: Client, job_id: str, timeout_s: float = ANSWER_TIMEOUT_S) -> Job:
     """Cancel a live job. Raises UnknownJob, AmbiguousId, JobNotLive."""
-    target = f"/jobs/{quote(job_id, safe='')}"
+    target = _target(job_id)
     try:
         cancelled: Job = client.call("DELETE", target, timeout_s=timeout_s)
     except NoDaemon:
@@ -98,7 +108,7 @@ def clear(client: Client, older_than_s: float | None) -> int:
 
 def replay(client: Client, job_id: str) -> Job:
     """A new job that speaks an old one again. Raises UnknownJob, AmbiguousId, JobNotLive."""
-    target = f"/jobs/{quote(job_id, safe='')}/replay"
+    target = _target(job_id) + "/replay"
     try:
         made: Job = client.call("POST", target)
     except NoDaemon:

@@ -141,7 +141,7 @@ def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
 @click.option("--style", metavar="TEXT", help="How to speak, in words, for backends that can.")
 @click.option("--gender", type=click.Choice(["female", "male"]), help="Choose a voice by gender.")
 @click.option(
-    "-o", "--output", metavar="FILE", help="Write .wav, .flac, .ogg or .mp3 instead of playing."
+    "-o", "--output", metavar="FILE", help="Write .wav .flac .ogg .opus .mp3 instead of playing."
 )
 @click.option("--async", "is_async", is_flag=True, help="Print the job's id and return at once.")
 @timeout_option

@@ -152,20 +152,18 @@ class Engine:
 
     def _finish_speaking(self) -> None:
         """Wait until what is heard now, or written to a file now, has been so to its end."""
-        speaking = self.player.current
         writing = self.worker.current_id
-        for job_id in (speaking, writing):
-            while job_id is not None and not self._hurry.is_set():
-                job = self.store.find(job_id)
-                if job is None or not job.is_live or self.player.is_paused:
-                    break
-                if job.sink == "play" and job_id != speaking:
-                    break
-                self.player.wait_change(timeout_s=0.2)
+        # Nothing that waits begins to sound any more; paused, nothing is finished either.
+        self.player.stop(now=self._hurry.is_set())
+        while writing is not None and not self._hurry.wait(0.1):
+            job = self.store.find(writing)
+            if job is None or not job.is_live or job.sink == "play":
+                break
 
     def hurry(self) -> None:
         """While `close` finishes what is being said: finish it no more."""
         self._hurry.set()
+        threading.Thread(target=self.player.stop, args=(True,), daemon=True).start()
 
     @property
     def is_healthy(self) -> bool:

@@ -216,7 +216,10 @@ class Worker:
                 log.warning("job %s: %s: once more from utterance %d", job.id, exc.line, done + 1)
                 made = done
         if not spool.frames:
-            raise SynthesisFailed(f"{job.backend} finds nothing to say in {job.text[:40]!r}")
+            raise SynthesisFailed(
+                f"{job.backend} finds nothing to say in {job.text[:40]!r}",
+                "tell its language: -l LANG",
+            )
         spool.finish()
         self._store.note(job.id, audio_s=_audio_s(spool))
 
