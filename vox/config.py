@@ -250,12 +250,14 @@ def find_key(name: str) -> Key:
 
 
 def _checked(where: str, name: str, value: Any) -> Any:
+    """`where` the value comes from: a file, a variable, or "" for the command line."""
+    prefix = f"{where}: " if where else ""
     try:
         return find_key(name).check(value)
     except ValueError as exc:
-        raise BadConfig(f"{where}: {name} = {value!r} {exc}") from exc
+        raise BadConfig(f"{prefix}{name} = {value!r} {exc}") from exc
     except BadConfig as exc:
-        raise BadConfig(f"{where}: {exc.message}", exc.hint) from exc
+        raise BadConfig(f"{prefix}{exc.message}", exc.hint) from exc
 
 
 # -- writing ---------------------------------------------------------------------------------
@@ -268,7 +270,7 @@ def set_value(path: str, name: str, text: str) -> Any:
     """
     import tomlkit
 
-    value = _checked("vox config set", name, text)
+    value = _checked("", name, text)
     document = _document(path)
     table: Any = document
     *parents, last = name.split(".")

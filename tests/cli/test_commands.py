@@ -10,7 +10,7 @@ import pytest
 from tests.running import CHECKOUT, Vox
 from vox.cli.commands import COMMANDS
 from vox.cli.completion import script
-from vox.cli.root import root
+from vox.cli.root import mistyped, root
 
 
 def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -89,3 +89,20 @@ def test_the_shell_completes_commands_options_and_names(
         "COMP_CWORD": str(len(words) - 1),
     }
     assert f"plain,{offered}" in vox(env=environ).out.split()
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("histroy", "history"),
+        ("hstory", "history"),
+        ("deamon status", "daemon"),
+        ("help", "--help"),
+        ("hello", None),
+        ("wait for me please", None),
+        ("story", None),
+        ("cure", None),
+    ],
+)
+def test_a_mistyped_command_is_spoken_with_a_word_about_it(words: str, meant: str | None) -> None:
+    assert mistyped(words.split()) == meant

@@ -14,6 +14,9 @@ from .output import complain
 
 def report(exc: Exception) -> int:
     """Print the error's one line; returns the exit code."""
+    if isinstance(exc, click.exceptions.NoArgsIsHelpError):
+        click.echo(exc.format_message(), err=True)
+        return exc.exit_code
     if isinstance(exc, click.UsageError):
         complain(usage_line(exc))
         return exc.exit_code

@@ -14,6 +14,7 @@ import click
 
 from .commands import COMMANDS
 from .options import SECONDS, Number, json_option, quiet_option, timeout_option
+from .output import tell
 
 EPILOG = """\b
 Examples:
@@ -176,6 +177,32 @@ def root(ctx: click.Context, /, **options: Any) -> int:
     return _speak(ctx, **options)
 
 
+def mistyped(words: list[str]) -> str | None:
+    """The command that one or two words look like, if they do: they are spoken all the same."""
+    if not 1 <= len(words) <= 2 or not words[0].isalpha() or not words[0].islower():
+        return None
+    if words == ["help"]:
+        return "--help"
+    if words == ["status"]:
+        return "daemon status"
+    known = [name for name in COMMANDS if abs(len(name) - len(words[0])) <= 1]
+    if not any(sorted(name) == sorted(words[0]) or _is_one_off(name, words[0]) for name in known):
+        return None
+    import difflib
+
+    near = difflib.get_close_matches(words[0], known, n=1, cutoff=0.5)
+    return near[0] if near else None
+
+
+def _is_one_off(name: str, word: str) -> bool:
+    """Whether one letter more, less or other makes one of the other."""
+    short, long = sorted((name, word), key=len)
+    if len(name) < 5 or short == long:
+        return False
+    at = next((i for i, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
+    return short[at + (len(short) == len(long)) :] == long[at + 1 :]
+
+
 def _speak(
     ctx: click.Context,
     file: str | None,
@@ -196,6 +223,8 @@ def _speak(
     if text is None:
         click.echo(ctx.get_help(), file=sys.stderr)
         return 2
+    if file is None and not quiet and (meant := mistyped(ctx.args)):
+        tell(f"this speaks {text!r}; the command is: vox {meant}")
     wishes = {name: checked(name, value) for name, value in wishes.items()}
     request = Request(text=text, output=output_path(output), **wishes)
     return speak(request, Manner(is_async, timeout_s, as_json, quiet))
