@@ -14,7 +14,6 @@ import click
 
 from .commands import COMMANDS
 from .options import SECONDS, Number, json_option, quiet_option, timeout_option
-from .output import tell
 
 EPILOG = """\b
 Examples:
@@ -214,6 +213,7 @@ def _speak(
     **wishes: Any,
 ) -> int:
     from ..jobs import Request
+    from .output import tell
     from .speaking import Manner, speak
     from .text_input import checked, output_path, read_text
 
