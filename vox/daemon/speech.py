@@ -60,6 +60,10 @@ class AudioStream:
                     assert self._encoder is not None
                     if data := await asyncio.to_thread(self._encoder.finish):
                         yield data
+                    # The answer's end says that it is in the history, so that must be true.
+                    while self._ended is None:
+                        await self._wake.wait()
+                        self._wake.clear()
                     return
                 elif self._ended is not None:
                     raise _failure(self._ended)
