@@ -361,11 +361,6 @@ class Store:
         rows = self._query("select state, backend, count(*) as n from job group by state, backend")
         return {(row["state"], row["backend"]): row["n"] for row in rows}
 
-    def counts(self) -> dict[str, int]:
-        """How many jobs there are in each state."""
-        rows = self._query("select state, count(*) as n from job group by state")
-        return {row["state"]: row["n"] for row in rows}
-
 
 def _row(job: Job) -> dict[str, Any]:
     row = {name: getattr(job, name) for name in _COLUMNS}
