@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vox.backends.bootstrap import bootstrap_args, vox_dir
+from vox.backends.bootstrap import bootstrap_args, environ_for, vox_dir
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +46,14 @@ def test_the_folder_is_that_of_the_running_package() -> None:
 
     assert vox_dir() == str(Path(vox.__file__).parent)
     assert sys.modules["vox"] is vox
+
+
+def test_libraries_of_a_host_report_to_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    subprocess.run(
+        [sys.executable, "-c", "import onnxruntime"], env=environ_for(sys.executable), check=True
+    )
+    assert list(tmp_path.rglob("*")) == []  # else a device id, and events on their way

@@ -9,6 +9,13 @@ from __future__ import annotations
 import os
 import sys
 
+_NO_TELEMETRY = {
+    "ORT_DISABLE_TELEMETRY": "1",  # onnxruntime 1.32: a device id, and events to its maker
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    "DO_NOT_TRACK": "1",  # huggingface_hub and others
+}
+"""What is spoken here is nobody else's business. Whoever sets them otherwise has their way."""
+
 _CODE = """\
 import sys
 sys.path[:] = [entry for entry in sys.path if entry]  # not the folder somebody stands in
@@ -38,12 +45,12 @@ def bootstrap_args(module: str) -> list[str]:
 
 
 def environ_for(interpreter: str) -> dict[str, str]:
-    """The environment variables to start an interpreter with.
+    """The environment variables to start an interpreter with: its libraries report to nobody.
 
     Those that add folders to Python's path are left out for a foreign one: pip would take what it
     finds there for installed, and a host would import it.
     """
-    environ = dict(os.environ)
+    environ = {**_NO_TELEMETRY, **os.environ}
     if interpreter != sys.executable:
         for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__"):
             environ.pop(name, None)
