@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,17 @@ settings.load_profile("vox")
 
 # Read before the tests' own homes clear variables.
 _NAMED = {name: value for name, value in os.environ.items() if name.startswith("VOX_TEST_")}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def heed_signals() -> None:
+    """Programs ignore what whoever started us had us ignore: under nohup, a SIGHUP would be lost.
+
+    A handler of ours, unlike SIG_IGN, is not inherited.
+    """
+    for signum in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(signum) is signal.SIG_IGN:
+            signal.signal(signum, lambda _signum, _frame: None)
 
 
 @pytest.fixture(autouse=True)
