@@ -100,9 +100,17 @@ class Rig:
         return [job.text for job in self.jobs()]
 
     def wait_jobs(self, count: int) -> list[Job]:
-        wait_until(lambda: len(self.jobs()) >= count)
+        try:
+            wait_until(lambda: len(self.jobs()) >= count)
+        except AssertionError as exc:
+            raise AssertionError(f"{exc}: {count} jobs; {self.account()}") from None
         assert len(self.jobs()) == count
         return self.jobs()
+
+    def account(self) -> str:
+        """What became of the files, for the message of a test that waited in vain."""
+        notes = [path.read_text() for path in self.folder.glob("failed/**/*.error.txt")]
+        return "\n".join([str(self.watcher.describe()), str(self.tree()), *notes])
 
     def wait_settled(self) -> None:
         """Wait until the watcher has nothing left that it could take."""

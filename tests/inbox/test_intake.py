@@ -97,6 +97,7 @@ BAD = {
     "expires": (b"---\nexpires: -1\n---\nHi.", "expires -1.0 must be a number of seconds above 0"),
     "backend": (b"---\nbackend: nosuch\n---\nHi.", "no backend is called 'nosuch'"),
     "voice": (b"---\nvoice: nosuch\n---\nHi.", "no voice is called 'nosuch'"),
+    "model": (b"---\nmodel: big\n---\nHi.", "hibari has no models to choose from"),
     "lang": (b"---\nlang: 12\n---\nHi.", "12"),
     "gender": (b"---\ngender: cat\n---\nHi.", "gender 'cat' must be female or male"),
     "not installed": (b"---\nbackend: voxtream\n---\nHi.", "voxtream"),
@@ -130,11 +131,11 @@ def test_a_file_over_the_size_limit_fails(new_rig: Callable[..., Rig]) -> None:
 def test_a_header_sets_what_the_flags_would(rig: Rig) -> None:
     header = (
         "---\nbackend: hibari\nvoice: heart\nlang: en-US\nspeed: 1.5\nvolume: 2\n"
-        "priority: high\nexpires: 60\nreplace: door\nstyle: calm\nmodel: m\n---\n"
+        "priority: high\nexpires: 60\nreplace: door\nstyle: calm\n---\n"
     )
     drop(rig, "a.txt", header + "Hello.")
     (job,) = rig.wait_jobs(1)
-    assert (job.backend, job.voice, job.lang, job.model) == ("hibari", "heart", "en-US", "m")
+    assert (job.backend, job.voice, job.lang) == ("hibari", "heart", "en-US")
     assert (job.speed, job.volume, job.priority, job.style) == (1.5, 2.0, 10, "calm")
     assert (job.replace_key, job.text) == ("door", "Hello.")
     assert job.expires_at is not None and 0 < job.expires_at - job.created_at <= 60

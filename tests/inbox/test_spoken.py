@@ -54,10 +54,12 @@ def spoken_at(job: dict[str, str]) -> float:
     return datetime.datetime.fromisoformat(job["first_audio_at"]).timestamp()
 
 
-def test_an_output_is_written_into_done(vox: Vox) -> None:
+def test_a_header_picks_who_speaks_and_the_output_is_written_into_done(vox: Vox) -> None:
     vox.ok("inbox", "on")
-    drop(vox, "news.txt", f"---\noutput: news.wav\n---\n{SENTENCE}")
-    spoken(vox, "news.txt")
+    header = "---\nbackend: scripted\nmodel: plain\nvoice: two\noutput: news.wav\n---\n"
+    drop(vox, "news.txt", header + SENTENCE)
+    job = spoken(vox, "news.txt")
+    assert (job["backend"], job["model"], job["voice"]) == ("scripted", "plain", "two")
     assert (vox.home / "inbox/done/news.wav").read_bytes()[:4] == b"RIFF"
 
 
