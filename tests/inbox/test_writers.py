@@ -76,6 +76,22 @@ def test_a_file_moved_in_whole_needs_no_time_to_settle(
     assert since(job, began) < 0.2 * 5.0
 
 
+def test_what_is_moved_in_right_after_another_was_taken_is_not_held_up(
+    new_rig: Callable[..., Rig], tmp_path: Path
+) -> None:
+    """watchdog waits half a second for the other half of a move, such as our taking of a file."""
+    rig = new_rig(settle_s=5.0)
+    waits_s = []
+    for number in range(6):
+        path = tmp_path / f"{number}.txt"
+        path.write_text(f"Number {number}.")
+        os.utime(path, (0, 0))
+        began = time.time()
+        path.rename(rig.folder / path.name)
+        waits_s.append(since(rig.wait_jobs(number + 1)[-1], began))
+    assert min(waits_s[1:]) < 0.3
+
+
 def test_many_single_drops_in_a_row_are_each_taken_soon(new_rig: Callable[..., Rig]) -> None:
     """Our own renames must not hold up the events of what comes next."""
     rig = new_rig(settle_s=1.0)

@@ -55,7 +55,11 @@ def _identity(path: str) -> Identity | None:
 def _new_observer() -> BaseObserver:
     if sys.platform == "linux":
         from watchdog.observers.inotify import InotifyObserver
+        from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
 
+        # It holds up everything for half a second after a file was moved out, as each is that we
+        # take, lest the other half of a move comes too. What comes in is all we ask for.
+        InotifyMoveEventGrouper.delay = 0.0
         # Otherwise a file that is moved in looks like one that was just begun.
         return InotifyObserver(generate_full_events=True)
     from watchdog.observers import Observer
