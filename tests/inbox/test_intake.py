@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import codecs
 import os
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
 from tests.inbox.rig import Rig, wait_until
+from vox.errors import StorageError
 from vox.jobs import Job, Request
 
 
@@ -24,7 +28,7 @@ def drop(rig: Rig, name: str, content: str | bytes) -> Path:
 
 
 def why(rig: Rig, name: str) -> str:
-    """The reason in the note about a file that failed, once it is there."""
+    """The reason in the note about a file that failed, once both are there."""
     note = rig.folder / "failed" / f"{name}.error.txt"
     wait_until(lambda: note.exists() and (rig.folder / "failed" / name).exists())
     lines = note.read_text().splitlines()
@@ -37,7 +41,7 @@ def test_a_job_of_the_inbox_says_so_and_names_the_file(rig: Rig) -> None:
     (job,) = rig.wait_jobs(1)
     assert (job.source, job.source_name) == ("inbox", "shopping list.txt")
     assert (job.text, job.sink, job.state) == ("Milk.\nBread.", "play", "queued")
-    assert rig.broker.pending() == [job.id]
+    wait_until(lambda: rig.broker.pending() == [job.id])
     assert rig.tree() == [f".work/{job.id}__shopping list.txt"]
 
 
@@ -117,7 +121,15 @@ def test_bad_files_fail_each_with_its_reason_and_good_ones_beside_them_are_spoke
     for name, (content, said) in BAD.items():
         assert said in why(rig, f"{name}.txt")
         assert (rig.folder / f"failed/{name}.txt").read_bytes() == content
-    assert rig.watcher.describe()["failed"] == len(BAD) and rig.error is None
+    wait_until(lambda: rig.watcher.describe()["failed"] == len(BAD))
+    assert rig.error is None
+
+
+def test_what_a_terminal_would_obey_in_a_name_is_spelled_out_in_the_note(rig: Rig) -> None:
+    drop(rig, "new\nline\x1b[31m.txt", "...")
+    note = rig.folder / "failed/new\nline\x1b[31m.txt.error.txt"
+    wait_until(note.exists)
+    assert note.read_text().splitlines()[0] == r"new\nline\x1b[31m.txt was not spoken."
 
 
 def test_a_file_over_the_size_limit_fails(new_rig: Callable[..., Rig]) -> None:
@@ -180,7 +192,8 @@ def test_an_output_that_waits_keeps_its_name_over_a_restart(rig: Rig) -> None:
     "output",
     [
         *("/tmp/x.wav", "../x.wav", "../../x.wav", "sub/../../x.wav", "link/x.wav"),
-        *(".", "..", "x/", "../done-not/x.wav", "a\0b.wav", "x.exe", "x"),
+        *(".", "..", "x/", "../done-not/x.wav", "a\0b.wav", "x.exe", "x", "~/x.wav"),
+        f"{'x' * 252}.wav",
     ],
 )
 def test_an_output_anywhere_else_fails_the_file(rig: Rig, tmp_path: Path, output: str) -> None:
@@ -266,6 +279,33 @@ def test_retry_puts_all_that_failed_back_without_overwriting_and_without_notes(r
     assert rig.tree() == ["a-2.txt", "a.txt", "b.txt", "notes.error.txt"]
 
 
+def test_a_file_that_fails_anew_while_retry_is_at_it_keeps_its_new_reason(rig: Rig) -> None:
+    drop(rig, "a.txt", "...")
+    why(rig, "a.txt")
+
+    def wait_for_it(frame: FrameType, event: str, _arg: object) -> None:
+        if event == "return" and frame.f_code.co_name == "move_in":
+            sys.setprofile(None)
+            wait_until((rig.folder / "failed/a.txt").exists)
+
+    sys.setprofile(wait_for_it)
+    try:
+        assert rig.watcher.retry() == ["a.txt"]
+    finally:
+        sys.setprofile(None)
+    assert "nothing to speak" in why(rig, "a.txt")
+
+
+def test_a_file_that_cannot_be_moved_back_keeps_its_reason(rig: Rig) -> None:
+    drop(rig, "hibari/a.txt", "...")
+    why(rig, "hibari/a.txt")
+    (rig.folder / "hibari").rmdir()
+    (rig.folder / "hibari").write_text("In the way.")
+    with pytest.raises(StorageError, match="hibari"):
+        rig.watcher.retry()
+    assert "nothing to speak" in why(rig, "hibari/a.txt")
+
+
 def test_the_same_name_failing_twice_keeps_both_files_and_both_reasons(rig: Rig) -> None:
     drop(rig, "a.txt", "...")
     why(rig, "a.txt")
@@ -287,10 +327,10 @@ def test_what_was_dropped_while_nobody_watched_is_taken_in_by_the_next_once_it_s
     rig.watcher.stop()
     for name in ("b", "a"):
         drop(rig, f"{name}.txt", name)
+    began = time.time()
     rig.restart()
-    wait_until(lambda: rig.watcher.describe()["pending"] == 2)
-    assert rig.jobs() == []  # Not known to be whole, so it has to settle.
-    rig.wait_jobs(2)
+    for job in rig.wait_jobs(2):
+        assert job.created_at - began >= 0.5  # Not known to be whole, so it has to settle.
 
 
 def end_while_away(rig: Rig, clear: bool) -> Job:

@@ -31,7 +31,7 @@ def test_what_lies_where_is_counted(home: Path) -> None:
     for name in (
         *("a.txt", "b.TXT", "picture.png", ".hidden.txt", "piper/c.txt"),
         *(".work/abcdef__x.txt", ".work/.abcdef.json", "done/d.txt", "done/piper/e.txt"),
-        *("failed/f.txt", "failed/f.txt.error.txt", "failed/piper/g.txt"),
+        *("done/d.wav", "failed/f.txt", "failed/f.txt.error.txt", "failed/piper/g.txt"),
         *("failed/own.error.txt", "failed/own.error.txt.error.txt", "failed/stale.txt.error.txt"),
     ):
         (inbox / name).parent.mkdir(parents=True, exist_ok=True)

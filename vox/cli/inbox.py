@@ -13,7 +13,7 @@ from ..client import Client, NoDaemon
 from ..errors import StorageError
 from ..paths import Paths, get_paths
 from .options import json_option
-from .output import fields, say, say_json, tell
+from .output import fields, one_line, say, say_json, tell
 
 
 @click.group(invoke_without_command=True)
@@ -76,7 +76,7 @@ def status(as_json: bool) -> None:
         ("watching", str(told["watching"]) if told["enabled"] else "off (inbox.enabled is false)"),
         ("daemon", "stays for it" if told["stay"] else "leaves when idle"),
         *((name, str(told[name])) for name in counts),
-        *((name, str(told[name])) for name in ("note", "error") if told[name]),
+        *((name, one_line(told[name])) for name in ("note", "error") if told[name]),
     ]
     fields(pairs)
     if told["failed"]:
@@ -112,7 +112,7 @@ def retry(as_json: bool) -> None:
         say_json(names)
         return
     for name in names:
-        say(name)
+        say(one_line(name))
     if not names:
         tell("nothing has failed")
 

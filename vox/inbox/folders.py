@@ -97,9 +97,17 @@ def inbox_dir(paths: Paths, config: Config) -> str:
     return os.path.abspath(os.path.expanduser(chosen)) if chosen else paths.inbox_dir
 
 
-def shown(name: str) -> str:
-    """A file's name as text that can be stored and printed, whatever bytes it is made of."""
+def as_text(name: str) -> str:
+    """A file's name as text that can be stored, whatever bytes it is made of."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def shown(name: str) -> str:
+    """A file's name on one line, without anything that a terminal would take for a command."""
+    return "".join(
+        char if char.isprintable() or char == "\u200d" else char.encode("unicode_escape").decode()
+        for char in as_text(name)
+    )
 
 
 # -- names -----------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ from . import header
 from .folders import (
     Claim,
     Folders,
+    as_text,
     claims,
     forget_record,
     free_name,
@@ -160,7 +161,7 @@ class Intake:
         request = Request(
             text=body,
             source="inbox",
-            source_name=shown(os.path.join(claim.subfolder, claim.name)),
+            source_name=as_text(os.path.join(claim.subfolder, claim.name)),
             id=claim.id,
             **fields,
         )
@@ -184,18 +185,20 @@ class Intake:
     def _output(self, claim: Claim, output: str) -> str:
         """The path in `done/` to write to: one that does not exist and no other job writes to."""
         done = self.folders.done
-        path = os.path.normpath(os.path.join(done, output))
+        path = os.path.normpath(os.path.join(done, os.path.expanduser(output)))
         folder, name = os.path.split(path)
         real_done = os.path.realpath(done)
         try:
             inside = path.startswith(done + os.sep) and not output.endswith("/")
             if inside and f"{os.path.realpath(folder)}{os.sep}".startswith(real_done + os.sep):
                 os.makedirs(folder, mode=0o700, exist_ok=True)
+                with contextlib.suppress(FileNotFoundError):
+                    os.lstat(path)  # It may be no name that a file can have.
                 path = os.path.join(folder, free_name(folder, name, self._is_taken))
                 self._outputs[claim.id] = path
                 return path
-        except (OSError, ValueError) as exc:
-            raise BadOutput(f"output {output!r} cannot be written: {exc}") from exc
+        except OSError as exc:
+            raise BadOutput(f"output {output!r} cannot be written: {exc.strerror}") from exc
         raise BadOutput(f"output {output!r} is not inside done/", "give a plain file name")
 
     def _is_taken(self, path: str) -> bool:
@@ -284,7 +287,8 @@ class Intake:
 
     def recount(self) -> None:
         """Count `done/` and `failed/` anew, for users move files. Raises StorageError."""
-        self.done, self.failed = count_done(self.folders), len(failed_files(self.folders))
+        self.done = count_done(self.folders, self._config()["inbox.patterns"])
+        self.failed = len(failed_files(self.folders))
 
     def _forget(self, claim: Claim) -> None:
         self.jobs.pop(claim.id, None)

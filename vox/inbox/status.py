@@ -14,7 +14,7 @@ from typing import Any
 from ..config import Config
 from ..errors import StorageError
 from ..paths import Paths, cannot_write
-from .folders import RESERVED, Folders, inbox_dir, is_note, move_in, note_name, shown
+from .folders import RESERVED, Folders, as_text, inbox_dir, is_note, move_in, note_name
 from .ready import is_wanted
 
 __all__ = ["inbox_dir", "retry", "status"]
@@ -36,7 +36,7 @@ def status(paths: Paths, config: Config) -> dict[str, Any]:
         "note": None,
         "pending": count_pending(folders, config["inbox.patterns"]),
         "working": sum("__" in name for _, name in _files(folders.work)),
-        "done": count_done(folders),
+        "done": count_done(folders, config["inbox.patterns"]),
         "failed": len(failed_files(folders)),
         "last_scan_at": None,
         "error": error,
@@ -52,19 +52,37 @@ def retry(paths: Paths, config: Config) -> list[str]:
     folders = Folders(inbox_dir(paths, config))
     moved = []
     for subfolder, name in failed_files(folders):
-        source = os.path.join(folders.failed, subfolder, name)
+        source_dir = os.path.join(folders.failed, subfolder)
         target_dir = os.path.join(folders.root, subfolder)
         try:
             os.makedirs(target_dir, mode=0o700, exist_ok=True)
-            new_name = move_in(source, target_dir, name)
+            with _without(os.path.join(source_dir, note_name(name))):
+                new_name = move_in(os.path.join(source_dir, name), target_dir, name)
         except FileNotFoundError:
             continue  # Somebody else moved it in the meantime.
         except OSError as exc:
             raise cannot_write(target_dir, exc) from exc
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(os.path.join(folders.failed, subfolder, note_name(name)))
-        moved.append(shown(os.path.join(subfolder, new_name)))
+        moved.append(as_text(os.path.join(subfolder, new_name)))
     return moved
+
+
+@contextlib.contextmanager
+def _without(note_path: str) -> Iterator[None]:
+    """Remove a note before its file is moved, for the file may fail anew at once, with a new note.
+
+    If it cannot be moved, the note is there again.
+    """
+    note = None
+    with contextlib.suppress(FileNotFoundError), open(note_path, "rb") as file:
+        note = file.read()
+        os.unlink(note_path)
+    try:
+        yield
+    except OSError:
+        if note is not None:
+            with open(note_path, "wb") as file:
+                file.write(note)
+        raise
 
 
 def count_pending(folders: Folders, patterns: tuple[str, ...]) -> int:
@@ -77,8 +95,9 @@ def count_pending(folders: Folders, patterns: tuple[str, ...]) -> int:
     )
 
 
-def count_done(folders: Folders) -> int:
-    return sum(1 for _ in _files(folders.done))
+def count_done(folders: Folders, patterns: tuple[str, ...]) -> int:
+    """Files that were spoken; what `output` made of them lies there too."""
+    return sum(is_wanted(name, patterns) for _, name in _files(folders.done))
 
 
 def failed_files(folders: Folders) -> list[tuple[str, str]]:

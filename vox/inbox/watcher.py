@@ -261,6 +261,7 @@ class Watcher:
 
     def _keep_house(self, intake: Intake, config: Config, now: float) -> None:
         """What the disk and the job table say, whatever events we missed."""
+        self._make(intake.folders)
         for each in self._intakes.values():
             each.finish_ended()
         intake.recount()
@@ -272,7 +273,7 @@ class Watcher:
                 log.info("inbox: %d files older than %g days removed from done/", removed, days)
 
     def _intake(self, config: Config, now: float) -> Intake:
-        """The intake of the present folder, which is made if it is not there.
+        """The intake of the present folder, which is made, with what is in it, if it is not there.
 
         A folder that vanishes is given time to come back: whoever makes it anew must not find
         one of ours in the way. Raises StorageError, OSError.
@@ -285,7 +286,8 @@ class Watcher:
             if now - self._missing_since < config["inbox.scan_s"]:
                 raise StorageError(f"there is no folder {root}", "it will be made again soon")
         folders = known.folders if known else Folders(root)
-        folders.make(is_default=config["inbox.path"] is None)
+        if known is None or self._missing_since is not None:
+            self._make(folders)
         self._missing_since = None
         if known is not None:
             return known
@@ -295,6 +297,10 @@ class Watcher:
         intake.recount()
         self._intakes[root] = intake
         return intake
+
+    def _make(self, folders: Folders) -> None:
+        """Not at each look: whoever removes the inbox must not find anew what was gone already."""
+        folders.make(is_default=self._config()["inbox.path"] is None)
 
     def _scan(self, intake: Intake, config: Config, now: float) -> Scan:
         """See what is there, with a watch on it."""
@@ -355,6 +361,8 @@ class Watcher:
         """Make jobs of what is due, as far as the queue has room, in batches."""
         self._waits_for_room = False
         rest = list(due)
+        if rest:
+            self._make(intake.folders)
         while rest and not self._stopping:
             # An event of a job that ends in between wakes us again.
             self._waits_for_room = True
