@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from statistics import median
 
 from tests.inbox.rig import wait_until
 from tests.running import Vox
@@ -42,16 +43,17 @@ def test_once_warm_a_copied_file_is_being_spoken_soon_after_it_has_settled(
 ) -> None:
     vox.ok("inbox", "on")
     vox.ok("Warm.")
-    written_at = drop(vox, "news.txt", SENTENCE).stat().st_mtime
-    wait_until((vox.home / "inbox/done/news.txt").exists)
-    (job,) = [job for job in vox.client.call("GET", "/jobs") if job["source"] == "inbox"]
+    waits_s = []
+    for number in range(3):
+        name = f"{number}.txt"
+        written_at = drop(vox, name, f"Number {number}.").stat().st_mtime
+        waits_s.append(spoken_at(spoken(vox, name)) - written_at)
     settle_s = 1.0
-    assert job["wait_s"] < 0.5 * settle_s
-    assert spoken_at(job) - written_at < 1.5 * settle_s
+    assert min(waits_s) >= settle_s and median(waits_s) < 1.5 * settle_s
 
 
-def spoken_at(job: dict[str, str]) -> float:
-    return datetime.datetime.fromisoformat(job["first_audio_at"]).timestamp()
+def spoken_at(job: dict[str, object]) -> float:
+    return datetime.datetime.fromisoformat(str(job["first_audio_at"])).timestamp()
 
 
 def test_a_header_picks_who_speaks_and_the_output_is_written_into_done(vox: Vox) -> None:
