@@ -78,6 +78,7 @@ class Rig:
 
     def close(self) -> None:
         self.watcher.stop()
+        self.watcher.close()
         self.broker.close()
         self.store.close()
 

@@ -79,6 +79,16 @@ def test_a_daemon_that_stays_for_nothing_still_takes_what_was_dropped_and_then_l
     assert vox.pid is None
 
 
+def test_a_daemon_that_is_told_to_stop_as_it_speaks_puts_the_file_where_it_belongs(
+    vox: Vox, sound: object
+) -> None:
+    vox.ok("inbox", "on")
+    drop(vox, "news.txt", "---\nbackend: scripted\n---\n[say 3s] one")
+    wait_until(lambda: [job for job in vox.jobs() if job["state"] == "speaking"])
+    vox.ok("daemon", "stop")
+    assert (vox.home / "inbox/done/news.txt").exists()
+
+
 def test_a_killed_daemon_leaves_a_file_that_the_next_speaks_to_its_end(
     vox: Vox, sound: object
 ) -> None:

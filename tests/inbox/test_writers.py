@@ -269,7 +269,7 @@ def test_files_of_odd_names_are_spoken_and_keep_their_names(rig: Rig) -> None:
         rig.end(job)
     for job in jobs[1::2]:
         rig.end(job, "failed", error="it broke; mend it")
-    wait_until(lambda: not rig.watcher.describe()["working"])
+    wait_until(lambda: sum(rig.watcher.describe()[key] for key in ("done", "failed")) == len(jobs))
     spoken, failed = (os.listdir(os.path.join(folder, where)) for where in (b"done", b"failed"))
     notes = {name for name in failed if name.endswith(b".error.txt")}
     assert sorted({*spoken, *failed} - notes) == sorted(ODD_NAMES)

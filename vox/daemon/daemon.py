@@ -200,6 +200,7 @@ class Daemon:
         self.hub.say_bye(self._reason, everybody=self._now)
         await asyncio.to_thread(self.inbox.stop)
         await asyncio.to_thread(self.engine.close, self._now)
+        await asyncio.to_thread(self.inbox.close)
         self.hub.say_bye(self._reason, everybody=True)
         server.should_exit = True
         with contextlib.suppress(asyncio.CancelledError, Exception):

@@ -25,7 +25,7 @@ from ..errors import (
     UnknownBackend,
     VoxError,
 )
-from ..jobs import Request, new_id
+from ..jobs import Request, State, new_id
 from ..paths import cannot_write
 from ..queue.store import Store
 from ..queue.submit import Submitter
@@ -235,20 +235,17 @@ class Intake:
         """Move out of `.work/` each file whose job has ended. Raises StorageError."""
         live = self._store.live_ids() if self.jobs else set()
         for job_id in [job_id for job_id in self.jobs if job_id not in live]:
-            self.finish(job_id)
+            job = self._store.find(job_id)
+            if job is None:
+                self.finish(job_id, *(self._store.cleared(job_id) or ("done", None)))
+            elif not job.is_live:
+                self.finish(job_id, job.state, job.error)
 
-    def finish(self, job_id: str) -> None:
-        """Move the file of a job that has ended out of `.work/`; others are left alone."""
+    def finish(self, job_id: str, state: State, error: str | None) -> None:
+        """Move the file of a job that has ended so out of `.work/`, if the job is one of ours."""
         claim = self.jobs.get(job_id)
         if claim is None:
             return
-        job = self._store.find(job_id)
-        if job is not None and job.is_live:
-            return
-        if job is not None:
-            state, error = job.state, job.error
-        else:
-            state, error = self._store.cleared(job_id) or ("done", None)
         try:
             if state == "done":
                 _move(claim, self.folders.done)

@@ -18,7 +18,7 @@ from typing import Any
 
 from ..config import Config
 from ..errors import StorageError, VoxError
-from ..jobs import ENDED, iso
+from ..jobs import ENDED, State, iso
 from ..paths import Paths
 from ..queue.events import Bus, Event
 from ..queue.store import Store
@@ -42,6 +42,9 @@ RETRY_S = 5.0
 GAP_S = 0.02
 LONGEST_GAP_S = 0.5
 RETENTION_S = 3600.0
+
+Ended = tuple[str, State, str | None]
+"""A job's id, how it ended, and why so."""
 
 
 class Watcher:
@@ -70,7 +73,7 @@ class Watcher:
         self._watch = Watch(self._on_hint)
         self._hints: collections.deque[tuple[str | None, bool]] = collections.deque()
         self._closed: set[str] = set()
-        self._ended: collections.deque[str] = collections.deque()
+        self._ended: collections.deque[Ended] = collections.deque()
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="inbox", daemon=True)
         self._unsubscribe: Callable[[], None] = lambda: None
@@ -99,10 +102,14 @@ class Watcher:
     def stop(self) -> None:
         """Take nothing more in. What is claimed and no job yet is taken up by the next daemon."""
         self._stopping = True
-        self._unsubscribe()
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join()
+
+    def close(self) -> None:
+        """After `stop`, and once no job ends any more: move out the files of those that have."""
+        self._unsubscribe()
+        self._move_out_ended()
 
     def scan_soon(self) -> None:
         self._scan_now = True
@@ -162,7 +169,7 @@ class Watcher:
         if event.name != "state" or event.data.get("state") not in ENDED:
             return
         if event.data.get("source") == "inbox":
-            self._ended.append(event.job_id)
+            self._ended.append((event.job_id, event.data["state"], event.data["error"]))
             self._wake.set()
         elif self._waits_for_room:
             self._wake.set()
@@ -202,10 +209,7 @@ class Watcher:
 
     def _turn(self, now: float) -> float:
         """Do what there is to do. Returns when (monotonic) to look again, if nothing wakes us."""
-        while self._ended:
-            job_id = self._ended.popleft()
-            for intake in self._intakes.values():
-                intake.finish(job_id)
+        self._move_out_ended()
         config = self._config()
         if not config["inbox.enabled"]:
             self._watch.close()
@@ -225,6 +229,12 @@ class Watcher:
         if self._next_due is not None and not self._waits_for_room:
             times.append(self._next_due)
         return min(times)
+
+    def _move_out_ended(self) -> None:
+        while self._ended:
+            ended = self._ended.popleft()
+            for intake in self._intakes.values():
+                intake.finish(*ended)
 
     def _is_look_due(self, config: Config, now: float) -> bool:
         return (
