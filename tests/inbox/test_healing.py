@@ -122,6 +122,20 @@ def test_another_folder_can_be_chosen_while_it_runs(rig: Rig, tmp_path: Path) ->
     rig.wait_tree("done/Hello.txt")
 
 
+def test_what_was_claimed_and_no_job_goes_back_when_another_folder_is_chosen(
+    new_rig: Callable[..., Rig], tmp_path: Path
+) -> None:
+    rig = new_rig(settle_s=5.0)
+    rig.watcher.stop()
+    (rig.folder / ".work/abcdef__a.txt").write_text("Hello")
+    rig.restart()
+    wait_until(lambda: rig.watcher.describe()["pending"])
+    rig.set("inbox.path", tmp_path / "new")
+    rig.watcher.scan_soon()
+    rig.wait_tree("a.txt")
+    wait_until(lambda: rig.watcher.describe()["pending"] == 0)
+
+
 def test_switched_off_it_takes_nothing_and_switched_on_again_it_does(rig: Rig) -> None:
     rig.set("inbox.enabled", False)
     wait_until(lambda: rig.watcher.describe()["watching"] == "off")

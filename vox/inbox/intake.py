@@ -85,6 +85,10 @@ class Intake:
         self._store = store
         self._outputs: dict[str, str] = {}
 
+    def make_folders(self) -> None:
+        """Make what is missing of the folder and of what is in it. Raises StorageError."""
+        self.folders.make(is_default=self._config()["inbox.path"] is None)
+
     def recover(self) -> list[Claim]:
         """Take up what a dead daemon left in `.work/`. Returns what never became a job.
 

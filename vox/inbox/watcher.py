@@ -1,4 +1,4 @@
-"""The inbox's thread: scans the folder, waits until files have settled, hands them to the intake.
+"""The inbox's thread: scans the folder, and has what lies there taken once it has settled.
 
 Events are hints, a scan is the truth: at start, after any event, and every `inbox.scan_s` seconds.
 Whatever goes wrong is shown by `describe` and tried again; nothing here ends the thread.
@@ -13,7 +13,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from ..config import Config
@@ -24,21 +24,19 @@ from ..queue.events import Bus, Event
 from ..queue.store import Store
 from ..queue.submit import Submitter
 from . import status
-from .folders import Claim, Folders, claim, inbox_dir, remove_older, shown
+from .folders import Folders, inbox_dir, remove_older, shown
 from .intake import Intake
-from .ready import Seen, Signature, Tracker, is_regular, is_wanted
+from .ready import is_wanted
 from .scan import Scan, scan
+from .taking import RETRY_S, Taking
 from .watch import Watch
 
 log = logging.getLogger(__name__)
 
-BATCH = 200
 POLL_S = 1.0
 """Time between two scans where there are no events, and between two looks for a lost folder."""
 HEALTH_S = 5.0
 """How often the watch itself is looked at; that costs a `stat` per folder."""
-RETRY_S = 5.0
-"""When to try again what failed through no fault of the file."""
 GAP_S = 0.02
 LONGEST_GAP_S = 0.5
 RETENTION_S = 3600.0
@@ -64,10 +62,7 @@ class Watcher:
         self._submitter = submitter
         self._store = store
         self._bus = bus
-        self._on_activity = on_activity
-        self._tracker = Tracker()
-        self._claimed: dict[str, Claim] = {}
-        """Claims that are no jobs yet, by path in `.work/`; the tracker has them too."""
+        self._taking = Taking(on_activity, is_stopping=lambda: self._stopping)
         self._intakes: dict[str, Intake] = {}
         """One for each folder that was the inbox while we ran."""
         self._watch = Watch(self._on_hint)
@@ -83,15 +78,12 @@ class Watcher:
         self._is_looking = False
         self._has_scanned = False
         self._looked_at = 0.0
-        self._waits_for_room = False
         self._folder = ""
         self._missing_since: float | None = None
         self._next_scan = self._next_retention = self._rearm_at = 0.0
-        self._next_due: float | None = None
         self._last_scan_at: float | None = None
         self._error: str | None = None
         self._note: str | None = None
-        self._failures: list[str] = []
 
     # -- from any thread -----------------------------------------------------------------------
 
@@ -130,7 +122,7 @@ class Watcher:
         if self._stopping or self._error is not None or not self._config()["inbox.enabled"]:
             return False
         is_about_to_look = bool(self._hints) or self._scan_now or self._is_looking
-        return is_about_to_look or not self._has_scanned or len(self._tracker) > 0
+        return is_about_to_look or not self._has_scanned or len(self._taking) > 0
 
     @property
     def watched(self) -> list[str]:
@@ -148,7 +140,7 @@ class Watcher:
             "stay": config["inbox.stay"],
             "watching": ("events" if self._watch.is_on else "polling") if is_on else "off",
             "note": self._note,
-            "pending": len(self._tracker),
+            "pending": len(self._taking),
             "working": sum(len(intake.jobs) for intake in intakes),
             "done": sum(intake.done for intake in intakes),
             "failed": sum(intake.failed for intake in intakes),
@@ -171,7 +163,7 @@ class Watcher:
         if event.data.get("source") == "inbox":
             self._ended.append((event.job_id, event.data["state"], event.data["error"]))
             self._wake.set()
-        elif self._waits_for_room:
+        elif self._taking.waits_for_room:
             self._wake.set()
 
     # -- the thread ------------------------------------------------------------------------------
@@ -182,27 +174,27 @@ class Watcher:
             self._wake.wait(wait_s)
             self._wake.clear()
             began = time.monotonic()
-            self._failures = []
             try:
                 next_at = self._turn(began)
+                failures = self._taking.failures
             except (OSError, VoxError) as exc:
-                self._failures.append(_line(exc))
+                failures = [_line(exc)]
                 next_at = began + (POLL_S if self._missing_since is not None else RETRY_S)
             except Exception as exc:  # Whatever it is, the files stay where they are.
                 log.exception("inbox")
-                self._failures.append(f"{type(exc).__name__}: {exc}; see: vox daemon logs")
+                failures = [f"{type(exc).__name__}: {exc}; see: vox daemon logs"]
                 next_at = began + RETRY_S
-            self._tell_failures()
+            self._tell(failures)
             if not self._stopping:
                 # Many events in a row make few scans, however long one takes.
                 time.sleep(min(LONGEST_GAP_S, max(GAP_S, time.monotonic() - began)))
             wait_s = max(0.0, next_at - time.monotonic())
         self._watch.close()
 
-    def _tell_failures(self) -> None:
-        error = self._failures[0] if self._failures else None
-        if len(self._failures) > 1:
-            error = f"{error} (and {len(self._failures) - 1} more)"
+    def _tell(self, failures: list[str]) -> None:
+        error = failures[0] if failures else None
+        if len(failures) > 1:
+            error = f"{error} (and {len(failures) - 1} more)"
         if error is not None and error != self._error:
             log.error("inbox: %s", error)
         self._error = error
@@ -214,7 +206,8 @@ class Watcher:
         if not config["inbox.enabled"]:
             self._watch.close()
             self._hints.clear()
-            self._tracker, self._note, self._has_scanned = Tracker(), None, True
+            self._taking.forget()
+            self._note, self._has_scanned = None, True
             self._next_scan = now
             return now + POLL_S
         if self._is_look_due(config, now):
@@ -226,8 +219,8 @@ class Watcher:
         times = [self._next_scan, now + HEALTH_S]
         if self._is_stirred:
             times.append(self._looked_at + POLL_S)
-        if self._next_due is not None and not self._waits_for_room:
-            times.append(self._next_due)
+        if self._taking.next_due is not None and not self._taking.waits_for_room:
+            times.append(self._taking.next_due)
         return min(times)
 
     def _move_out_ended(self) -> None:
@@ -241,10 +234,10 @@ class Watcher:
             bool(self._hints)
             or inbox_dir(self._paths, config) != self._folder
             or self._scan_now
-            or self._waits_for_room
+            or self._taking.waits_for_room
             or now >= self._next_scan
             or (self._is_stirred and now >= self._looked_at + POLL_S)
-            or (self._next_due is not None and now >= self._next_due)
+            or (self._taking.next_due is not None and now >= self._taking.next_due)
             or (self._watch.is_on and not self._watch.is_intact())
         )
 
@@ -259,19 +252,16 @@ class Watcher:
         found = self._scan(intake, config, now)
         self._has_scanned = True
         looked_at = time.monotonic()
-        if self._track_all(found, looked_at):
-            self._on_activity()
-        settle_s = config["inbox.settle_s"]
-        due, self._next_due = self._tracker.due(settle_s, looked_at, time.time())
+        self._taking.look(intake, found, self._closed, looked_at)
         if not self._watch.is_on:
             self._next_scan = now + max(POLL_S, 20 * (looked_at - now))
         elif is_regular_scan:
             self._next_scan = now + config["inbox.scan_s"]
-        self._take(intake, due, found, looked_at)
+        self._taking.take(intake, found, config["inbox.settle_s"], looked_at)
 
     def _keep_house(self, intake: Intake, config: Config, now: float) -> None:
         """What the disk and the job table say, whatever events we missed."""
-        self._make(intake.folders)
+        intake.make_folders()
         for each in self._intakes.values():
             each.finish_ended()
         intake.recount()
@@ -295,22 +285,15 @@ class Watcher:
             self._missing_since = now if self._missing_since is None else self._missing_since
             if now - self._missing_since < config["inbox.scan_s"]:
                 raise StorageError(f"there is no folder {root}", "it will be made again soon")
-        folders = known.folders if known else Folders(root)
+        intake = known or Intake(Folders(root), self._config, self._submitter, self._store)
         if known is None or self._missing_since is not None:
-            self._make(folders)
+            intake.make_folders()
         self._missing_since = None
-        if known is not None:
-            return known
-        intake = Intake(folders, self._config, self._submitter, self._store)
-        for each in intake.recover():
-            self._claimed[each.path] = each
-        intake.recount()
-        self._intakes[root] = intake
+        if known is None:
+            self._taking.recover(intake)
+            intake.recount()
+            self._intakes[root] = intake
         return intake
-
-    def _make(self, folders: Folders) -> None:
-        """Not at each look: whoever removes the inbox must not find anew what was gone already."""
-        folders.make(is_default=self._config()["inbox.path"] is None)
 
     def _scan(self, intake: Intake, config: Config, now: float) -> Scan:
         """See what is there, with a watch on it."""
@@ -322,18 +305,6 @@ class Watcher:
             found = scan(root, patterns, self._means)
         self._last_scan_at = time.time()
         return found
-
-    def _track_all(self, found: Scan, now: float) -> bool:
-        """Let the tracker see what was found and what is claimed. True if anything has changed."""
-        for path, each in list(self._claimed.items()):
-            try:
-                found.files[path] = os.lstat(path)
-            except FileNotFoundError:
-                del self._claimed[path]
-                continue
-            if path not in self._tracker:
-                self._tracker.look(path, found.files[path], now, each.name)
-        return self._tracker.update(found.files, self._closed, now)
 
     def _take_hints(self) -> None:
         self._closed = set()
@@ -366,76 +337,6 @@ class Watcher:
             return False
         self._note = None
         return changed
-
-    def _take(self, intake: Intake, due: Sequence[Seen], found: Scan, now: float) -> None:
-        """Make jobs of what is due, as far as the queue has room, in batches."""
-        self._waits_for_room = False
-        rest = list(due)
-        if rest:
-            self._make(intake.folders)
-        while rest and not self._stopping:
-            # An event of a job that ends in between wakes us again.
-            self._waits_for_room = True
-            room = intake.room()
-            if room == 0:
-                return
-            self._waits_for_room = False
-            batch, rest = rest[: min(BATCH, room)], rest[min(BATCH, room) :]
-            claims = [pair for seen in batch if (pair := self._claim(intake, seen, found, now))]
-            changed, later = intake.submit(claims)
-            self._keep_changed(intake, changed, now)
-            submitted = {each.path for each, _ in claims} - {each.path for each, _ in changed}
-            for path in submitted - {each.path for each in later}:
-                self._claimed.pop(path, None)
-                self._tracker.drop(path)
-            self._on_activity()
-            if later and intake.error is not None:
-                self._failures.append(intake.error.line)
-                for each in later:
-                    self._track(each, os.lstat(each.path), now)
-                    self._tracker.postpone(each.path, now + RETRY_S)
-                self._next_due = now + RETRY_S
-                return
-            time.sleep(0)
-
-    def _claim(
-        self, intake: Intake, seen: Seen, found: Scan, now: float
-    ) -> tuple[Claim, Signature] | None:
-        known = self._claimed.get(seen.path)
-        if known is not None:
-            return known, seen.signature
-        try:
-            subfolder = found.subfolders.get(seen.path, "")
-            taken = claim(intake.folders, intake.new_id(), seen.path, subfolder)
-        except FileNotFoundError:
-            self._tracker.drop(seen.path)
-            return None
-        except OSError as exc:
-            name = shown(os.path.basename(seen.path))
-            self._failures.append(f"cannot take {name}: {exc.strerror or exc}")
-            self._tracker.postpone(seen.path, now + RETRY_S)
-            self._next_due = min(self._next_due or now + RETRY_S, now + RETRY_S)
-            return None
-        self._tracker.drop(seen.path)
-        self._claimed[taken.path] = taken
-        return taken, seen.signature
-
-    def _keep_changed(
-        self, intake: Intake, changed: Sequence[tuple[Claim, os.stat_result]], now: float
-    ) -> None:
-        """What is not as it had settled settles anew, in `.work/`; what is no file goes back."""
-        for each, info in changed:
-            if is_regular(info):
-                self._track(each, info, now)
-                self._scan_now = True
-                self._wake.set()
-            else:
-                self._claimed.pop(each.path, None)
-                intake.put_back(each)
-
-    def _track(self, each: Claim, info: os.stat_result, now: float) -> None:
-        self._claimed[each.path] = each
-        self._tracker.look(each.path, info, now, each.name)
 
 
 def _line(exc: OSError | VoxError) -> str:
