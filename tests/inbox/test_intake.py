@@ -333,6 +333,18 @@ def test_what_was_dropped_while_nobody_watched_is_taken_in_by_the_next_once_it_s
         assert job.created_at - began >= 0.5  # Not known to be whole, so it has to settle.
 
 
+def test_what_came_after_the_last_look_is_known_to_a_daemon_that_leaves(rig: Rig) -> None:
+    """Not what lies there because it cannot be taken: its successor could not do better."""
+    (rig.folder / "other").mkdir()
+    (rig.folder / "other/a.txt").write_text("Not for us.")
+    rig.watcher.stop()
+    assert not rig.watcher.has_new()
+    drop(rig, "hibari/a.txt", "Hello.")
+    assert rig.watcher.has_new()
+    rig.set("inbox.enabled", False)
+    assert not rig.watcher.has_new()
+
+
 def end_while_away(rig: Rig, clear: bool) -> Job:
     drop(rig, "a.txt", "Hello.")
     (job,) = rig.wait_jobs(1)

@@ -207,14 +207,14 @@ class Daemon:
             await asyncio.wait_for(serving, SHUTDOWN_S + 2)
         # Requests were served to the very end, and other processes may have written as well.
         if self._reason == "idle" and await asyncio.to_thread(self._is_work_left):
-            log.info("a job came while leaving: starting a successor")
+            log.info("something came while leaving: starting a successor")
             spawn_daemon(self.paths, wait=False)
         if self._reason == "failed":
             raise JobFailed("the queue cannot be started", "see: vox daemon logs")
 
     def _is_work_left(self) -> bool:
         with open_store(self.paths) as store:
-            return store.count_live() > 0
+            return store.count_live() > 0 or self.inbox.has_new()
 
     def describe(self) -> dict[str, Any]:
         """What `/health` says. Quick, and without the job table's lock."""

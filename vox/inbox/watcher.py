@@ -103,6 +103,17 @@ class Watcher:
         self._unsubscribe()
         self._move_out_ended()
 
+    def has_new(self) -> bool:
+        """After `stop`: a file has come that nobody looked at, and that could be taken."""
+        config = self._config()
+        if self._error is not None or not config["inbox.enabled"]:
+            return False
+        try:
+            root = os.path.realpath(inbox_dir(self._paths, config))
+            return bool(scan(root, config["inbox.patterns"], self._means).files)
+        except OSError:
+            return False
+
     def scan_soon(self) -> None:
         self._scan_now = True
         self._wake.set()
