@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -140,6 +141,9 @@ class Daemon:
         server = self._make_server()
         self.tcp = open_tcp(self.paths, self.config())
         sockets = [self._listener, *self.tcp.sockets]
+        # All that was imported stays for life: a full collection that went through it again and
+        # again would hold up the loop, and `/health` with it, for 50 ms each time.
+        gc.freeze()
         serving = asyncio.create_task(server.serve(sockets=sockets))
         self._on_ready(None)
         watching = asyncio.create_task(self._watch_idleness())
