@@ -6,6 +6,7 @@ The helpers tell when something was heard, for how long, and which words it was.
 from __future__ import annotations
 
 import difflib
+import io
 import os
 import re
 import shutil
@@ -265,6 +266,18 @@ def read_audio(path: str | Path) -> Recording:
 
     samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     return Recording(samples[:, 0], rate)
+
+
+def decoded(data: bytes) -> Recording:
+    """All of an encoded stream, as players decode it: libsndfile stumbles where no length is."""
+    import av
+
+    blocks, to_mono = [], av.AudioResampler(format="flt", layout="mono")
+    with av.open(io.BytesIO(data)) as container:
+        rate = container.streams.audio[0].rate
+        for frame in container.decode(audio=0):
+            blocks += [block.to_ndarray()[0] for block in to_mono.resample(frame)]
+    return Recording(np.concatenate(blocks), rate)
 
 
 def recognise(recording: Recording, gap_s: float = 0.2) -> list[str]:

@@ -1,7 +1,7 @@
 """Audio as bytes in the format that somebody asked for, encoded while it is made.
 
 Owns what each format is called, its media type and its sample rates; knows nothing of jobs, files
-or HTTP. `soundfile` (libsndfile) and `av` (AAC only, an extra) are imported when needed.
+or HTTP. `soundfile` (libsndfile) and `av` (AAC only) are imported when needed.
 """
 
 from __future__ import annotations
@@ -136,9 +136,9 @@ class _Outlet(io.RawIOBase):
 
     def write(self, data: Any, /) -> int:
         block = bytes(data)
-        lost = max(0, self._left - self._at)
+        kept = block[max(0, self._left - self._at) :]
         begin = max(0, self._at - self._left)
-        self._buffer[begin : begin + len(block) - lost] = block[lost:]
+        self._buffer[begin : begin + len(kept)] = kept
         self._at += len(block)
         return len(block)
 
@@ -201,7 +201,7 @@ class _Aac:
 
     def __init__(self, sample_rate: int) -> None:
         try:
-            import av  # type: ignore[import-not-found,unused-ignore]  # an extra
+            import av
         except ImportError as exc:
             raise BadOption(
                 "aac needs the package av",
