@@ -15,11 +15,11 @@ from fastapi.responses import JSONResponse
 from ..audio.files import Encoder, media_type
 from ..backends import registry
 from ..config import Config
-from ..errors import BadOption, UnknownBackend
+from ..errors import BadOption, EmptyText, UnknownBackend
 from ..jobs import Request
 from .problems import problem
 from .schemas import Model, ModelList, Speech, VoiceList, answers
-from .speech import SpeechResponse
+from .speech import SpeechResponse, nothing_said
 
 if TYPE_CHECKING:
     from .daemon import Daemon
@@ -65,8 +65,16 @@ def make_router(daemon: Daemon) -> APIRouter:
         """Speak into the response, as OpenAI's API does; nothing is played here."""
         await asyncio.to_thread(_check_format, body.response_format)
         wanted = to_request(body, daemon.config())
-        job = await asyncio.to_thread(engine.submit, wanted)
-        return SpeechResponse(daemon, job, body.response_format, body.stream_format == "sse")
+        is_sse = body.stream_format == "sse"
+        try:
+            job = await asyncio.to_thread(engine.submit, wanted)
+        except EmptyText:
+            if not body.input.strip():
+                raise
+            # Home Assistant tries a key with a lone full stop, Open WebUI sends what stood between
+            # two sentences: an error would say that something is wrong.
+            return await asyncio.to_thread(nothing_said, body.response_format, is_sse)
+        return SpeechResponse(daemon, job, body.response_format, is_sse)
 
     @router.get("/models", response_model=ModelList)
     async def models() -> dict[str, Any]:
@@ -74,7 +82,7 @@ def make_router(daemon: Daemon) -> APIRouter:
         found = await asyncio.to_thread(_models, daemon)
         return {"object": "list", "data": found}
 
-    @router.get("/models/{model}", response_model=Model, responses=answers(404))
+    @router.get("/models/{model}", response_model=Model, responses=answers(404, 422))
     async def model(model: Annotated[str, Path(max_length=200)]) -> Any:
         found = await asyncio.to_thread(_models, daemon)
         known = next((each for each in found if each["id"] == model), None)

@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from ..audio.files import Encoder, media_type
 from ..audio.pcm import amplified
+from ..audio.shaping import silence
 from ..audio.spool import Spool
 from ..errors import DaemonUnavailable, VoxError
 from ..jobs import Job
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 
 BLOCK_S = 1.0
 """Audio that is encoded at a time: a slow reader holds no more than this in memory."""
+NOTHING_S = 0.1
+_NOTHING_RATE = 24_000
 
 
 class AudioStream:
@@ -110,8 +113,20 @@ class AudioStream:
 
 def _failure(job: Job) -> VoxError:
     if job.is_live:
-        return DaemonUnavailable("the daemon leaves", "try again: another one is started")
+        return DaemonUnavailable("the daemon leaves", "start one and try again: vox daemon start")
     return problems.job_error(job)
+
+
+def nothing_said(audio_format: str, is_sse: bool) -> Response:
+    """A moment of silence, for a text in which there is nothing to say.
+
+    Raises BadOption if the format cannot be made here.
+    """
+    encoder = Encoder(audio_format, _NOTHING_RATE)
+    data = encoder.feed(silence(NOTHING_S, _NOTHING_RATE)) + encoder.finish()
+    if is_sse:
+        return Response(_delta(data) + _event(_DONE), media_type="text/event-stream")
+    return Response(data, media_type=media_type(audio_format))
 
 
 class SpeechResponse(Response):
