@@ -60,6 +60,12 @@ def test_a_caller_that_goes_away_cancels_its_job(daemon: RunningDaemon) -> None:
         ({"text": "x", "volume": "loud"}, "volume"),
         ({"text": "x", "priority": "urgent"}, "priority"),
         ({"text": "x", "colour": "red"}, "colour"),
+        ({"text": 5}, "text"),
+        ({"text": "x", "speed": True}, "speed"),
+        ({"text": "x", "volume": "1.5"}, "volume"),
+        ({"text": "x", "expires": []}, "expires"),
+        ({"text": "x", "async": "yes"}, "async"),
+        ({"text": "x", "is_async": True}, "is_async"),
         ({"text": "x", "output": "relative.wav"}, "output"),
         ({"text": "x", "id": "UPPER!"}, "id"),
     ],
@@ -74,11 +80,38 @@ def test_a_bad_request_says_which_field_and_why(
     assert field in answer.json()["detail"]
 
 
-def test_what_is_no_json_is_said_so(daemon: RunningDaemon) -> None:
+@pytest.mark.parametrize("path", ["/speak", "/stop", "/v1/audio/speech"])
+@pytest.mark.parametrize(
+    "body",
+    [b"{text", b'{"text": "\xff"}', b"[" * 100_000, b"9" * 5000, b"[]", b'"x"'],
+    ids=["cut", "latin-1", "deep", "endless", "list", "text"],
+)
+def test_what_is_no_json_object_is_said_so(daemon: RunningDaemon, path: str, body: bytes) -> None:
     headers = {"Content-Type": "application/json"}
-    answer = daemon.http.post("/speak", content=b"{text", headers=headers)
+    answer = daemon.http.post(path, content=body, headers=headers)
     assert answer.status_code == 422
+    assert answer.json()["field"] == "body"
     assert "JSON" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("media_type", ["", "text/plain", "application/x-www-form-urlencoded"])
+def test_what_is_not_sent_as_json_is_told_how(daemon: RunningDaemon, media_type: str) -> None:
+    answer = daemon.http.post(
+        "/speak", content=b'{"text": "x"}', headers={"Content-Type": media_type}
+    )
+    assert answer.status_code == 422
+    assert "Content-Type: application/json" in answer.json()["detail"]
+
+
+def test_numbers_that_are_none_are_refused(daemon: RunningDaemon) -> None:
+    for name in ("speed", "volume", "expires"):
+        for number in ("NaN", "Infinity", "-Infinity", "1e999", "9" * 400):
+            answer = daemon.http.post(
+                "/speak",
+                content=f'{{"text": "x", "{name}": {number}}}',
+                headers={"Content-Type": "application/json"},
+            )
+            assert (answer.status_code, answer.json()["field"]) == (422, name)
 
 
 @pytest.mark.parametrize(
@@ -104,6 +137,12 @@ def test_unknown_routes_and_methods_are_problems_too(daemon: RunningDaemon) -> N
     for answer in (daemon.http.get("/nothing"), daemon.http.put("/speak")):
         assert answer.status_code in (404, 405)
         assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_wrong_method_is_told_the_right_ones(daemon: RunningDaemon) -> None:
+    for path, allowed in (("/speak", "POST"), ("/jobs", "DELETE, GET"), ("/jobs/x", "DELETE, GET")):
+        answer = daemon.http.options(path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
 
 
 def test_a_full_queue_says_when_to_come_again(start: Start) -> None:

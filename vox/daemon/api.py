@@ -53,11 +53,11 @@ def make_app(daemon: Daemon) -> FastAPI:
         dependencies=[Security(HTTPBearer(auto_error=False, description="`vox daemon token`"))],
         responses=answers(401, 403, 421),
     )
-    problems.install(app)
-    app.state.daemon = daemon
     own = (_jobs, _streams, _queue, _daemon, _inbox)
-    for make_routes in (*own, openai.make_router, readiness.make_router):
-        app.include_router(make_routes(daemon))
+    routers = [make(daemon) for make in (*own, openai.make_router, readiness.make_router)]
+    for router in routers:
+        app.include_router(router)
+    problems.install(app, [route for router in routers for route in router.routes])
 
     app.add_middleware(NoteActivity, daemon=daemon)
     app.add_middleware(security.Guard, paths=daemon.paths, config=daemon.config)

@@ -156,6 +156,8 @@ class Daemon:
         return _Server(
             uvicorn.Config(
                 make_app(self),
+                # Of the two parsers the one with a limit on headers, whatever is installed.
+                http="h11",
                 log_config=None,
                 access_log=False,
                 lifespan="off",

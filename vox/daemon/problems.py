@@ -6,14 +6,18 @@ that `errors.from_dict` rebuilds the error on the other side.
 
 from __future__ import annotations
 
+import collections
 import logging
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute
 
 from ..errors import QueueFull, VoxError, from_dict
 from ..jobs import LIVE, Job
@@ -85,16 +89,34 @@ def from_job(job: Job, path: str = "") -> JSONResponse:
     return problem(error.http_status, error.message, error.code, path=path, job=job.to_dict())
 
 
-def _fault(error: dict[str, Any]) -> dict[str, str]:
-    """One finding of the validation: which field, and why."""
+def _fault(error: dict[str, Any], is_json: bool) -> dict[str, str]:
+    """One finding of the validation: which field, and why. What is not sent as JSON is not read."""
     if error["type"] == "json_invalid":
         return {"field": "body", "why": f"is not JSON: {error.get('ctx', {}).get('error', '')}"}
+    if error["type"] == "model_attributes_type" and error["loc"] == ("body",):
+        how = "" if is_json else ", sent with Content-Type: application/json"
+        return {"field": "body", "why": f"must be a JSON object{how}"}
     field = ".".join(str(part) for part in error["loc"][1:]) or "body"
     return {"field": field, "why": error["msg"]}
 
 
-def install(app: FastAPI) -> None:
-    """Make the app answer every error as a problem document."""
+def _invalid(faults: list[dict[str, str]], path: str) -> JSONResponse:
+    detail = "; ".join(f"{fault['field']}: {fault['why']}" for fault in faults)
+    more: dict[str, Any] = {"errors": faults, "field": faults[0]["field"], "hint": "see: /docs"}
+    return problem(422, detail, "bad-option", path=path, **more)
+
+
+def _methods_by_path(routes: Sequence[BaseRoute]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = collections.defaultdict(set)
+    for route in routes:
+        if isinstance(route, APIRoute):
+            found[route.path].update(route.methods or ())
+    return found
+
+
+def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
+    """Make the app answer every error as a problem document. `routes`: all that it has."""
+    methods = _methods_by_path(routes)
 
     async def on_vox_error(request: Request, exc: Exception) -> JSONResponse:
         assert isinstance(exc, VoxError)
@@ -102,14 +124,22 @@ def install(app: FastAPI) -> None:
 
     async def on_invalid(request: Request, exc: Exception) -> JSONResponse:
         assert isinstance(exc, RequestValidationError)
-        faults = [_fault(error) for error in exc.errors()]
-        detail = "; ".join(f"{fault['field']}: {fault['why']}" for fault in faults)
-        more: dict[str, Any] = {"errors": faults, "field": faults[0]["field"], "hint": "see: /docs"}
-        return problem(422, detail, "bad-option", path=request.url.path, **more)
+        media_type = request.headers.get("content-type", "").lower()
+        is_json = media_type.startswith("application/") and "json" in media_type
+        faults = [_fault(error, is_json) for error in exc.errors()]
+        return _invalid(faults, request.url.path)
 
     async def on_http(request: Request, exc: Exception) -> JSONResponse:
         assert isinstance(exc, HTTPException)
+        if exc.status_code == 400 and exc.__cause__ is not None:
+            # FastAPI's for what ends its JSON parser: no UTF-8, endless nesting, endless numbers.
+            why = f"cannot be read as JSON: {exc.__cause__}"
+            return _invalid([{"field": "body", "why": why}], request.url.path)
         headers = dict(exc.headers or {})
+        route = request.scope.get("route")
+        if exc.status_code == 405 and isinstance(route, APIRoute):
+            # Of several routes with one path, the first that refused knows only its own methods.
+            headers["Allow"] = ", ".join(sorted(methods[route.path]))
         detail, path = str(exc.detail), request.url.path
         return problem(exc.status_code, detail, "bad-input", headers, path, hint="see: /docs")
 

@@ -16,15 +16,15 @@ INT64_MAX = 2**63 - 1
 
 
 class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    """Takes what the schema says and no more: no number as text, no `true` for 1."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Speak(Body):
     """A request to speak. What is left out follows the settings (`vox config show`)."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        populate_by_name=True,
         json_schema_extra={
             "examples": [
                 {"text": "The build is finished."},
@@ -69,12 +69,13 @@ class Speak(Body):
 
     def to_request(self) -> jobs.Request:
         values = self.model_dump(exclude={"is_async", "expires"})
-        return jobs.Request(**values, expires_s=self.expires)
+        blank = {name: None for name in ("model", "style") if not values[name]}
+        return jobs.Request(**{**values, **blank}, expires_s=self.expires)
 
 
 class Stop(Body):
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{}, {"now": True}, {"when": "drained"}]}
+        json_schema_extra={"examples": [{}, {"now": True}, {"when": "drained"}]}
     )
 
     now: bool = Field(default=False, description="Do not finish what is being said.")
@@ -108,7 +109,7 @@ class Speech(BaseModel):
         None, description="A voice of ours, BACKEND/VOICE, or one of OpenAI's names."
     )
     response_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] = "mp3"
-    speed: float | None = Field(None, ge=0.25, le=4.0)
+    speed: float | None = Field(None, ge=0.25, le=4.0, strict=True)
     stream_format: Literal["audio", "sse"] = "audio"
     instructions: str | None = Field(
         None, max_length=10_000, description="How to speak, for backends that can be told."
