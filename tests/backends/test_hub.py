@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from vox.backends import hub
-from vox.errors import LoadFailed
+from vox.errors import LoadFailed, StorageError
 
 FILES = {
     "config.json": b"{}",
@@ -77,9 +78,12 @@ def ignore(_text: str, _fraction: float | None) -> None:
 
 
 def test_a_model_is_fetched_whole_and_only_once(server: HubServer, tmp_path: Path) -> None:
-    folder, shown = tmp_path / "weights" / "model", []
-    hub.fetch_model("org/model", str(folder), lambda _text, fraction: shown.append(fraction))
+    folder, told = tmp_path / "weights" / "model", []
+    hub.fetch_model("org/model", str(folder), lambda *progress: told.append(progress))
     assert {name: (folder / name).read_bytes() for name in FILES} == FILES
+    # First what it takes, then the share that is there.
+    assert re.fullmatch(r"fetching org/model: 1 MB of [\d,]+ MB free", told[0][0])
+    shown = [fraction for _, fraction in told[1:]]
     assert shown == sorted(shown)
     asked = len(server.asked)
     hub.fetch_model("org/model", str(folder), ignore)
@@ -97,6 +101,17 @@ def test_what_broke_off_is_no_model_yet_and_goes_on(server: HubServer, tmp_path:
     hub.fetch_model("org/model", str(folder), ignore)
     assert [path for path in server.asked if "config.json" in path] == []
     assert (folder / "model.safetensors").read_bytes() == FILES["model.safetensors"]
+
+
+def test_a_model_that_the_disk_does_not_hold_is_not_begun(
+    server: HubServer, tmp_path: Path
+) -> None:
+    server.listing[2]["size"] = 10**15
+    with pytest.raises(StorageError, match="needs 1,000,000,000 MB more") as caught:
+        hub.fetch_model("org/model", str(tmp_path / "model"), ignore)
+    assert "make room" in caught.value.hint
+    assert not (tmp_path / "model").exists()
+    assert [path for path in server.asked if "resolve" in path] == []
 
 
 def test_a_damaged_file_is_not_taken(server: HubServer, tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from vox.backends.pip import transfer
 from vox.backends.weights import download
-from vox.errors import LoadFailed
+from vox.errors import LoadFailed, StorageError
 
 CONTENT = bytes(range(256)) * 4096
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -84,6 +85,24 @@ def test_a_download_that_was_cut_off_goes_on(shop: str, asked: list[str], tmp_pa
     download(f"{shop}/cut", str(path), ignore, SHA256)
     assert path.read_bytes() == CONTENT
     assert asked == ["", f"bytes={len(CONTENT) // 2}-"]
+
+
+def test_the_time_to_go_is_reckoned_from_what_came_in_that_time() -> None:
+    assert transfer("x", 60 * 10**6, 100 * 10**6, 5.0) == (
+        "downloading x: 60 of 100 MB, 3 s to go",
+        0.6,
+    )
+    # Of these 60 MB 50 are from yesterday.
+    text, _ = transfer("x", 60 * 10**6, 100 * 10**6, 5.0, before=50 * 10**6)
+    assert text.endswith("20 s to go")
+
+
+def test_a_folder_that_cannot_be_written_is_not_taken_for_a_lost_connection(
+    shop: str, tmp_path: Path
+) -> None:
+    (tmp_path / "weights").write_bytes(b"a file")
+    with pytest.raises(StorageError, match="cannot write"):
+        download(f"{shop}/whole", str(tmp_path / "weights" / "model.bin"), ignore)
 
 
 def test_a_part_that_is_the_whole_is_taken(shop: str, tmp_path: Path) -> None:

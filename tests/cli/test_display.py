@@ -20,6 +20,11 @@ QUEUED: dict[str, Any] = {
 }
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
 def job(state: str, **fields: Any) -> dict[str, Any]:
     return {**QUEUED, "state": state, "position": 0, **fields}
 
@@ -101,3 +106,15 @@ def test_an_installation_in_a_pipe_tells_each_step_once() -> None:
             progress.show(f"downloading model.onnx: {megabyte} of 50 MB", megabyte / 50)
         progress.show("checking", None)
     assert stream.getvalue() == "downloading model.onnx: 0 of 50 MB\nchecking\n"
+
+
+def test_an_installation_on_a_terminal_keeps_its_steps_and_draws_a_bar_over_itself() -> None:
+    stream = Terminal()
+    with InstallProgress(stream) as progress:
+        progress.show("installing toy: 1.0 GB of 2.0 GB free", None)
+        progress.show("downloading toy: 1 of 2 MB", 0.5)
+        progress.show("downloading toy: 2 of 2 MB", 1.0)
+        progress.show("unpacking", None)
+    shown = [line.rpartition("\x1b[K")[2] for line in stream.getvalue().split("\n")]
+    assert shown == ["installing toy: 1.0 GB of 2.0 GB free", "unpacking", ""]
+    assert "[############............] downloading toy: 1 of 2 MB" in stream.getvalue()

@@ -346,8 +346,12 @@ def test_installing_piper_ends_with_a_spoken_sentence(
     worlds.get("piper")  # where that could be installed, this can
     out = fresh.ok("backends", "install", "piper", timeout_s=NOT_READY_S)
     assert "piper works" in out
-    fresh.ok("-b", "piper", "-o", str(tmp_path / "x.wav"), "The build is finished.")
-    assert word_overlap("The build is finished.", recognise(read_audio(tmp_path / "x.wav"))) >= 0.5
+    # Piper draws its rhythm anew each time, and of a few words the recogniser may then miss half.
+    # Of forty times that it spoke these ten, nine at least were taken down.
+    words = "Good morning. Please open the window and close the door."
+    fresh.ok("-b", "piper", "-o", str(tmp_path / "x.wav"), words)
+    heard = recognise(read_audio(tmp_path / "x.wav"))
+    assert word_overlap(words, heard) >= 0.6, heard
     fresh.ok("daemon", "stop", "--now")
     fresh.ok("backends", "remove", "piper", "-y")
     assert fresh("-b", "piper", "hello").code == 4

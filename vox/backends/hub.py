@@ -6,15 +6,18 @@ Owns which files a model has and that a folder is there either whole or not at a
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import posixpath
+import shutil
 import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass
 
-from ..errors import LoadFailed
+from ..errors import LoadFailed, StorageError
+from ..paths import cannot_write
 from .base import Progress
 from .weights import download
 
@@ -46,11 +49,36 @@ def fetch_model(repo: str, folder: str, progress: Progress) -> None:
     part = folder + ".part"
     files = _files(repo)
     total, done = sum(file.size for file in files) or 1, 0
+    _check_room(repo, files, part, progress)
     for file in files:
         url = f"{endpoint()}/{repo}/resolve/main/{urllib.parse.quote(file.path)}"
         download(url, _inside(part, file.path), _share(progress, done, file, total), file.sha256)
         done += file.size
     os.replace(part, folder)
+
+
+def _check_room(repo: str, files: list[_File], part: str, progress: Progress) -> None:
+    """Say what is still to be fetched. Raises StorageError where the disk does not hold that."""
+    try:
+        os.makedirs(part, exist_ok=True)
+    except OSError as exc:
+        raise cannot_write(part, exc) from exc
+    needed_mb = sum(file.size - _size_of_what_is_there(part, file) for file in files) / 1e6
+    free_mb = shutil.disk_usage(part).free / 1e6
+    progress(f"fetching {repo}: {needed_mb:,.0f} MB of {free_mb:,.0f} MB free", None)
+    if free_mb < needed_mb:
+        raise StorageError(
+            f"{repo} needs {needed_mb:,.0f} MB more and {part} has {free_mb:,.0f} MB free",
+            "make room and run it again, it goes on where it stopped",
+        )
+
+
+def _size_of_what_is_there(part: str, file: _File) -> int:
+    path = _inside(part, file.path)
+    for there in (path, path + ".part"):
+        with contextlib.suppress(OSError):
+            return min(file.size, os.path.getsize(there))
+    return 0
 
 
 def _files(repo: str) -> list[_File]:

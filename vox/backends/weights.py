@@ -15,6 +15,7 @@ import urllib.parse
 import urllib.request
 
 from ..errors import LoadFailed, StorageError
+from ..paths import cannot_write
 from .base import Progress, Settings
 from .pip import site_packages_in, transfer
 
@@ -44,9 +45,9 @@ def download(url: str, path: str, progress: Progress, sha256: str | None = None)
     """
     if os.path.exists(path):
         return
-    os.makedirs(os.path.dirname(path), exist_ok=True)
     part = path + ".part"
     try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
         _transfer(url, part, progress)
     except urllib.error.HTTPError as exc:
         raise LoadFailed(f"{url} cannot be fetched: {exc.code} {exc.reason}") from exc
@@ -56,6 +57,8 @@ def download(url: str, path: str, progress: Progress, sha256: str | None = None)
                 f"the disk is full: {os.path.basename(path)} was not fetched",
                 "make room and run it again, it goes on where it stopped",
             ) from exc
+        if exc.filename is not None:  # a file of ours, not the connection
+            raise cannot_write(exc.filename, exc) from exc
         host = urllib.parse.urlsplit(url).hostname
         reason = getattr(exc, "reason", exc)
         raise LoadFailed(f"no connection to {host}: {reason}", "connect and run it again") from exc
@@ -86,7 +89,7 @@ def _transfer(url: str, part: str, progress: Progress) -> None:
                 now = time.monotonic()
                 if total and now - shown > 0.2:
                     shown = now
-                    progress(*transfer(name, done, total, now - began))
+                    progress(*transfer(name, done, total, now - began, have))
         if done < total:
             raise TimeoutError("the connection was cut off")
 

@@ -1,4 +1,4 @@
-"""How an installation is shown: a bar on a terminal, lines in a pipe."""
+"""How an installation is shown: its steps as lines; what is measured as a bar, on a terminal."""
 
 from __future__ import annotations
 
@@ -30,24 +30,27 @@ class InstallProgress:
         _exc: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
-        if self._has_line:
-            write(self._stream, "\r\x1b[K")
+        self._clear()
 
     def show(self, text: str, fraction: float | None) -> None:
         """Called with what is being done and the fraction done, None where that is not known."""
         step = text.partition(":")[0]
         now = time.monotonic()
-        if self._is_terminal:
+        if self._is_terminal and fraction is not None:
             self._paint(text, fraction)
         elif step != self._step or now - self._told_at >= LINE_EVERY_S:
             self._told_at = now
+            self._clear()
             write(self._stream, text + "\n")
         self._step = step
 
-    def _paint(self, text: str, fraction: float | None) -> None:
-        bar = ""
-        if fraction is not None:
-            full = round(min(1.0, max(0.0, fraction)) * BAR_WIDTH)
-            bar = f"[{'#' * full}{'.' * (BAR_WIDTH - full)}] "
+    def _clear(self) -> None:
+        if self._has_line:
+            write(self._stream, "\r\x1b[K")
+        self._has_line = False
+
+    def _paint(self, text: str, fraction: float) -> None:
+        full = round(min(1.0, max(0.0, fraction)) * BAR_WIDTH)
+        bar = f"[{'#' * full}{'.' * (BAR_WIDTH - full)}] "
         write(self._stream, "\r\x1b[K" + bar + shortened(text, terminal_width() - len(bar) - 1))
         self._has_line = True
