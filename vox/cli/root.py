@@ -215,7 +215,7 @@ def _speak(
     from ..jobs import Request
     from .output import tell
     from .speaking import Manner, speak
-    from .text_input import checked, output_path, read_text
+    from .text_input import checked, model_name, output_path, read_text
 
     if is_async and timeout_s is not None:
         raise click.UsageError("--timeout goes with waiting, not with --async", ctx)
@@ -226,5 +226,6 @@ def _speak(
     if file is None and not quiet and (meant := mistyped(ctx.args)):
         tell(f"this speaks {text!r}; the command is: vox {meant}")
     wishes = {name: checked(name, value) for name, value in wishes.items()}
+    wishes["model"] = model_name(wishes["model"])
     request = Request(text=text, output=output_path(output), **wishes)
     return speak(request, Manner(is_async, timeout_s, as_json, quiet))

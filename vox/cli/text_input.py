@@ -82,6 +82,13 @@ def checked(name: str, value: Any) -> Any:
     return value if value.strip() else None
 
 
+def model_name(model: str | None) -> str | None:
+    """A model's name; a path as the daemon, which stands in another folder, will find it."""
+    if model and (model.startswith((".", "~")) or (os.sep in model and os.path.exists(model))):
+        return os.path.abspath(os.path.expanduser(model))
+    return model
+
+
 def output_path(path: str | None) -> str | None:
     """The path as the daemon, which stands in another folder, will find it. Raises BadOutput."""
     if path is None:
