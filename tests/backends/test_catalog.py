@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from vox.errors import (
 from vox.paths import get_paths
 
 PLUGIN = Path(__file__).parent.parent / "plugins" / "toy"
+needs_no_mlx = pytest.mark.skipif(registry.on_apple_silicon(), reason="here qwen is its own")
 needs_espeak = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="no espeak-ng here")
 
 
@@ -71,6 +72,27 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, catalog: Catalog) -> No
     weights = Path(catalog.settings_for("toy").env_dir) / "weights"
     weights.mkdir(parents=True)
     (weights / "toy.bin").write_text("")
+
+
+Fetch = Callable[[str], None]
+
+
+@pytest.fixture
+def fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, catalog: Catalog) -> Fetch:
+    """qwen-native's package is there, without weights; these come when the function is called."""
+    (tmp_path / "site" / "qwen_tts").mkdir(parents=True)
+    (tmp_path / "site" / "qwen_tts" / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    importlib.invalidate_caches()
+
+    def fetch(name: str) -> None:
+        weights = Path(catalog.settings_for("qwen-native").env_dir, "weights")
+        folder = weights / f"Qwen--Qwen3-TTS-12Hz-{name}"
+        (folder / "speech_tokenizer").mkdir(parents=True)
+        for config in (folder, folder / "speech_tokenizer"):
+            (config / "config.json").write_text("{}")
+
+    return fetch
 
 
 @pytest.fixture
@@ -155,6 +177,12 @@ def test_a_voice_that_is_not_fetched_says_how_to_fetch_it(catalog: Catalog, tmp_
     assert who(catalog.resolve(voice="emma")) == ("hibari", "emma", None)
 
 
+def test_a_voice_of_what_is_not_installed_comes_with_it(catalog: Catalog) -> None:
+    error = raised(BackendNotInstalled, catalog, voice="de_DE-thorsten-medium")
+    install = "vox backends install piper --voice de_DE-thorsten-medium"
+    assert error.line == f"piper is not installed; run: {install}"
+
+
 def test_a_voice_speaks_its_own_language_where_voices_bring_it(catalog: Catalog) -> None:
     error = raised(VoxError, catalog, backend="piper", voice="de_DE-thorsten-medium", lang="en")
     assert error.message == "de_DE-thorsten-medium speaks de-DE, not en"
@@ -183,6 +211,36 @@ def test_a_clone_goes_to_an_installed_backend_that_can(
     assert error.message == "hibari cannot speak with a cloned voice"
     assert [voice.backend for voice in catalog.voices() if voice.is_clone] == ["toy"]
     assert catalog.resolve(default_voice=clone).clone is not None
+
+
+@needs_no_mlx
+def test_a_clone_goes_to_a_backend_that_has_the_weights_for_clones(
+    catalog: Catalog, clone: str, fetched: Fetch, toy: None
+) -> None:
+    fetched("0.6B-CustomVoice")
+    assert catalog.is_ready("qwen")
+    assert catalog.resolve(voice=clone).backend == "toy"
+    chosen = catalog.resolve("qwen", clone)
+    with pytest.raises(BackendNotInstalled, match=r"0\.6B-Base are not installed") as caught:
+        catalog.accepts(chosen)
+    assert caught.value.hint == "run: vox backends install qwen -m 0.6B-Base"
+    fetched("0.6B-Base")
+    assert catalog.accepts(chosen) == []
+    assert catalog.resolve(voice=clone).backend == "qwen"
+
+
+@needs_no_mlx
+def test_a_style_is_followed_or_it_is_said_that_it_is_not(catalog: Catalog, fetched: Fetch) -> None:
+    fetched("0.6B-CustomVoice")
+    (note,) = catalog.accepts(catalog.resolve("qwen"), style="a giant")
+    assert note.startswith("0.6B-CustomVoice follows no style, so --style is ignored; take -m ")
+    fetched("1.7B-CustomVoice")
+    ryan = catalog.resolve("qwen", "Ryan", model="1.7B")
+    assert catalog.accepts(ryan, style="a giant", model="1.7B") == []
+    fetched("1.7B-VoiceDesign")
+    assert catalog.accepts(catalog.resolve("qwen"), style="a giant") == []
+    # A voice has a sound of its own, which is not described.
+    assert catalog.accepts(catalog.resolve("qwen", "Ryan"), style="a giant") == [note]
 
 
 def test_a_clone_without_such_a_backend_says_what_to_install(catalog: Catalog, clone: str) -> None:
@@ -241,6 +299,18 @@ def test_a_broken_third_party_does_not_take_the_voices_of_the_others(catalog: Ca
     assert {"heart", "zamenhof"} <= names
     assert catalog.voices("toy-broken") == []
     assert not catalog.is_ready("toy-broken")
+
+
+@needs_no_mlx
+def test_qwen_has_the_settings_of_qwen_native_below_its_own(
+    catalog: Catalog, config: Settable
+) -> None:
+    config.backends["qwen-native"] = {"device": "cuda:1", "model": "1.7B"}
+    assert catalog.settings_for("qwen") == catalog.settings_for("qwen-native")
+    config.backends["qwen"] = {"model": "0.6B"}
+    settings = catalog.settings_for("qwen")
+    assert (settings.device, settings.model) == ("cuda:1", "0.6B")
+    assert catalog.settings_for("qwen-native").model == "1.7B"
 
 
 def test_settings_come_from_the_backend_s_table(catalog: Catalog, config: Settable) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,9 @@ def test_a_name_that_means_no_model_is_refused_with_those_there_are(tmp_path: Pa
 
 
 def test_absent_weights_name_the_command_that_fetches_them(tmp_path: Path) -> None:
-    assert "0.6B-CustomVoice" in (QwenNative.missing(settings(tmp_path)) or "")
+    missing = QwenNative.missing(settings(tmp_path)) or ""
+    assert "0.6B-CustomVoice" in missing
+    assert missing.endswith("run: vox backends install qwen-native")
     for model, command in [
         (None, "vox backends install qwen-native"),
         ("1.7B", "vox backends install qwen-native -m 1.7B-CustomVoice"),
@@ -126,6 +129,21 @@ def test_nine_voices_have_language_and_sex_and_one_default_each(tmp_path: Path) 
     assert all(voice.lang and voice.gender for voice in voices)
     defaults = [voice.lang for voice in voices if voice.is_default]
     assert sorted(map(str, defaults)) == ["en", "ja", "ko", "zh"]
+
+
+def test_a_model_of_the_users_own_has_its_own_voices(tmp_path: Path) -> None:
+    config = {"tts_model_type": "custom_voice", "talker_config": {"spk_id": {"ryan": 1, "oma": 2}}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    found = {voice.name: voice for voice in QwenNative.voices(settings(tmp_path, str(tmp_path)))}
+    assert set(found) == {"Ryan", "oma"}
+    assert (found["Ryan"].lang, found["oma"].lang, found["oma"].backend) == (
+        "en",
+        None,
+        "qwen-native",
+    )
+    # A clone speaks with what has no speakers.
+    (tmp_path / "config.json").write_text('{"tts_model_type": "base"}')
+    assert len(QwenNative.voices(settings(tmp_path, str(tmp_path)))) == 9
 
 
 def test_languages_are_named_as_the_models_call_them() -> None:

@@ -156,6 +156,15 @@ class Backend(abc.ABC):
         return None
 
     @classmethod
+    def accepts(cls, settings: Settings, wish: Utterance) -> list[str]:
+        """Asked before a job is taken in, when `missing` says None: what of the wish it ignores.
+
+        The wish has no text yet. Raises BackendNotInstalled, with the one command that mends it,
+        if speaking like that takes further weights.
+        """
+        return []
+
+    @classmethod
     def importable(cls) -> bool:
         """True if vox's own environment has the package."""
         return not cls.info.package or importlib.util.find_spec(cls.info.package) is not None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import BackendNotInstalled, VoxError
 from . import registry
-from .base import Backend, Clone, Info, Settings, Voice
+from .base import Backend, Clone, Info, Settings, Utterance, Voice
 from .choice import Resolved, Wish, resolve
 from .clones import Clones
 from .environments import interpreter_for
@@ -46,11 +46,15 @@ class Catalog:
         return registry.environment_of(name)
 
     def settings_for(self, name: str, model: str | None = None) -> Settings:
-        """What the adapter is told, from the table `[backends.NAME]`; `model` goes before it."""
-        table: Mapping[str, Any] = self._config().backends.get(name, {})
+        """What the adapter is told, from the table `[backends.NAME]`; `model` goes before it.
+
+        Below its own table lies that of the backend whose host speaks for it.
+        """
+        tables, environment = self._config().backends, registry.environment_of(name)
+        table: Mapping[str, Any] = {**tables.get(environment, {}), **tables.get(name, {})}
         return Settings(
             voices_dir=self._voices_dir,
-            env_dir=os.path.join(self._backends_dir, registry.environment_of(name)),
+            env_dir=os.path.join(self._backends_dir, environment),
             model=model or table.get("model"),
             device=str(table.get("device", "auto")),
             options=dict(table),
@@ -106,17 +110,45 @@ class Catalog:
         except VoxError:
             return False
 
+    def is_installed(self, name: str) -> bool:
+        """True if its packages are at hand, whatever else is missing. Raises UnknownBackend."""
+        return interpreter_for(name, self._backends_dir) is not None
+
     def check_ready(self, name: str, model: str | None = None) -> None:
         """Raises BackendNotInstalled with the one command that mends it, UnknownBackend."""
         adapter = registry.get(name)
         settings = self.settings_for(name, model)
-        if interpreter_for(name, self._backends_dir) is None:
+        if not self.is_installed(name):
             raise BackendNotInstalled(
                 f"{name} is not installed", f"run: vox backends install {name}"
             )
         missing = adapter.missing(settings)
         if missing:
             raise BackendNotInstalled(f"{name} cannot speak yet: {missing}")
+
+    def accepts(
+        self,
+        who: Resolved,
+        *,
+        style: str | None = None,
+        gender: str | None = None,
+        model: str | None = None,
+    ) -> list[str]:
+        """What of the wish the backend will ignore, a note for each (see `Backend.accepts`).
+
+        Raises BackendNotInstalled with the one command that mends it, UnknownBackend.
+        """
+        self.check_ready(who.backend, model)
+        wish = Utterance(
+            text="",
+            voice=None if who.clone else who.voice,
+            lang=who.lang,
+            style=style,
+            gender=gender,
+            clone=who.clone,
+        )
+        settings = self.settings_for(who.backend, model)
+        return registry.get(who.backend).accepts(settings, wish)
 
     def resolve(
         self,

@@ -132,7 +132,7 @@ class _Choice:
 
     def _cloning_backend(self) -> str:
         cloning = [name for name in registry.names() if self._can_clone(name)]
-        ready = [name for name in cloning if self.catalog.is_ready(name)]
+        ready = [name for name in cloning if self._clones_already(name)]
         if self.wish.default_backend in ready:
             return str(self.wish.default_backend)
         fit = [name for name in ready if self.lang is None or self._speaks(name, self.lang)]
@@ -148,6 +148,15 @@ class _Choice:
             return self.catalog.info(name).clone
         except VoxError:
             return False
+
+    def _clones_already(self, name: str) -> bool:
+        """Whether it could speak with the clone now: for that it may need further weights."""
+        clone = self.catalog.clone(self.wish.voice) if self.wish.voice else None
+        try:
+            self.catalog.accepts(Resolved(name, None, None, clone, []), model=self.wish.model)
+        except VoxError:
+            return False
+        return True
 
     def _by_language(self, lang: str | None) -> str:
         if lang is None or primary(lang) == "en":
@@ -240,11 +249,13 @@ class _Choice:
         if not self._fits(voice, info):
             raise BadOption(f"{voice.name} speaks {voice.lang}, not {self.lang}", field="lang")
         if not voice.installed:
-            self.catalog.check_ready(voice.backend)
-            raise BackendNotInstalled(
-                f"the voice {voice.name} of {voice.backend} is not fetched yet",
-                f"run: vox backends install {voice.backend} --voice {voice.name}",
-            )
+            if self.catalog.is_installed(voice.backend):
+                self.catalog.check_ready(voice.backend)
+                what = f"the voice {voice.name} of {voice.backend} is not fetched yet"
+            else:
+                what = f"{voice.backend} is not installed"
+            install = f"vox backends install {voice.backend} --voice {voice.name}"
+            raise BackendNotInstalled(what, f"run: {install}")
         if self.wish.gender and voice.gender not in (None, self.wish.gender):
             self.notes.append(f"{voice.name} is {voice.gender}; --gender is ignored")
 

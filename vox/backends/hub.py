@@ -17,7 +17,6 @@ import urllib.request
 from dataclasses import dataclass
 
 from ..errors import LoadFailed, StorageError
-from ..paths import cannot_write
 from .base import Progress
 from .weights import download
 
@@ -62,7 +61,7 @@ def _check_room(repo: str, files: list[_File], part: str, progress: Progress) ->
     try:
         os.makedirs(part, exist_ok=True)
     except OSError as exc:
-        raise cannot_write(part, exc) from exc
+        raise StorageError(f"cannot write {part}: {exc.strerror}") from exc
     needed_mb = sum(file.size - _size_of_what_is_there(part, file) for file in files) / 1e6
     free_mb = shutil.disk_usage(part).free / 1e6
     progress(f"fetching {repo}: {needed_mb:,.0f} MB of {free_mb:,.0f} MB free", None)

@@ -50,15 +50,30 @@ class QwenBase(Backend):
 
     @classmethod
     def voices(cls, settings: Settings) -> list[Voice]:
-        return voices(cls.info.name)
+        try:
+            own_speakers = chosen(settings, cls.repo_pattern).speakers
+        except BackendNotInstalled:
+            own_speakers = ()
+        return voices(cls.info.name, own_speakers)
 
     @classmethod
     def missing(cls, settings: Settings) -> str | None:
         try:
-            checkpoint = chosen(settings, cls.repo_pattern)
+            cls._check(chosen(settings, cls.repo_pattern), settings)
         except BackendNotInstalled as exc:
-            return exc.message
-        return None if checkpoint.is_there else f"the weights of {checkpoint.name}"
+            return exc.line
+        return None
+
+    @classmethod
+    def accepts(cls, settings: Settings, wish: Utterance) -> list[str]:
+        checkpoint = cls._checkpoint_for(settings, wish)
+        cls._check(checkpoint, settings)
+        if not wish.style or checkpoint.follows_style:
+            return []
+        other = (
+            "-m 1.7B, or -m VoiceDesign" if checkpoint.kind == "CustomVoice" else "another voice"
+        )
+        return [f"{_short_name(checkpoint)} follows no style, so --style is ignored; take {other}"]
 
     @classmethod
     def fetch(cls, settings: Settings, progress: Progress) -> None:
@@ -141,19 +156,20 @@ class QwenBase(Backend):
         self._warm_up(model, checkpoint.kind)
         self._models[checkpoint.kind] = model
 
-    def _checkpoint(self, kind: Kind) -> Checkpoint:
-        own = chosen(self.settings, self.repo_pattern)
-        return (
-            own if own.kind == kind else standard(self.settings, kind, own.size, self.repo_pattern)
-        )
+    @classmethod
+    def _checkpoint_for(cls, settings: Settings, utterance: Utterance) -> Checkpoint:
+        """The weights that speak the utterance: the chosen ones, or another kind of their size."""
+        own = chosen(settings, cls.repo_pattern)
+        design = standard(settings, "VoiceDesign", own.size, cls.repo_pattern)
+        kind = kind_for(utterance, own.kind, design.is_there)
+        return own if kind == own.kind else standard(settings, kind, own.size, cls.repo_pattern)
 
     def synthesize(self, utterance: Utterance) -> Iterator[Chunk]:
-        own_kind = chosen(self.settings, self.repo_pattern).kind
-        kind = kind_for(utterance, own_kind, self._checkpoint("VoiceDesign").is_there)
-        frames = max_frames(utterance.text)
+        checkpoint = self._checkpoint_for(self.settings, utterance)
+        kind, frames = checkpoint.kind, max_frames(utterance.text)
         try:
             if kind not in self._models:
-                self._load_model(self._checkpoint(kind))
+                self._load_model(checkpoint)
             model = self._models[kind]
             with contextlib.closing(self._speak(model, kind, utterance, frames)) as audio:
                 for samples in audio:

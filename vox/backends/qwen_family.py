@@ -89,10 +89,16 @@ class Checkpoint:
     folder: str
     repo: str | None = None
     """Where it comes from; None: a folder of the user's own."""
+    speakers: tuple[str, ...] = ()
+    """Its own speakers, where it is at hand and none of the published ones."""
 
     @property
     def name(self) -> str:
         return self.repo or self.folder
+
+    @property
+    def follows_style(self) -> bool:
+        return self.kind == "VoiceDesign" or (self.kind == "CustomVoice" and self.size != "0.6B")
 
     @property
     def is_there(self) -> bool:
@@ -112,7 +118,7 @@ def chosen(settings: Settings, repo_pattern: str) -> Checkpoint:
         kind = _KINDS[(named[2] or "CustomVoice").lower()]
         return standard(settings, kind, (named[1] or DEFAULT_SIZE).upper(), repo_pattern)
     folder = os.path.abspath(os.path.expanduser(wish))
-    if wish.startswith(("/", "~", ".")) or os.path.isdir(folder):
+    if wish.startswith(("/", "~", ".")) or (os.sep in wish and os.path.isdir(folder)):
         return _described(folder, None)
     if re.fullmatch(r"[\w.-]+/[\w.-]+", wish):
         return _described(_folder_of(settings, wish), wish)
@@ -143,7 +149,8 @@ def _described(folder: str, repo: str | None) -> Checkpoint:
     said = str(config.get("tts_model_type", "")).replace("_", "")
     by_name = next((key for key in _KINDS if key in folder.lower()), "customvoice")
     size = _SIZES.get(str(config.get("tts_model_size")), DEFAULT_SIZE)
-    return Checkpoint(_KINDS.get(said, _KINDS[by_name]), size, folder, repo)
+    speakers = (config.get("talker_config") or {}).get("spk_id") or {}
+    return Checkpoint(_KINDS.get(said, _KINDS[by_name]), size, folder, repo, tuple(speakers))
 
 
 def kind_for(utterance: Utterance, chosen_kind: Kind, has_design: bool) -> Kind:
@@ -157,9 +164,9 @@ def kind_for(utterance: Utterance, chosen_kind: Kind, has_design: bool) -> Kind:
     return "CustomVoice"
 
 
-def voices(backend: str) -> list[Voice]:
+def voices(backend: str, own_speakers: Collection[str] = ()) -> list[Voice]:
     """The named speakers. Each speaks all ten languages, its own best."""
-    return [
+    published = [
         Voice(
             name=name,
             backend=backend,
@@ -170,6 +177,10 @@ def voices(backend: str) -> list[Voice]:
         )
         for name, (lang, gender, description) in SPEAKERS.items()
     ]
+    if not own_speakers:
+        return published
+    known = {voice.name.lower(): voice for voice in published}
+    return [known.get(name.lower()) or Voice(name, backend) for name in own_speakers]
 
 
 def speaker_for(utterance: Utterance, available: Collection[str]) -> str:

@@ -158,8 +158,6 @@ def _manner(model: Any, kind: Kind, utterance: Utterance) -> dict[str, Any]:
         return {"ref_audio": clone.audio_path, "ref_text": clone.transcript or None}
     if kind == "VoiceDesign":
         return {"instruct": utterance.style or DEFAULT_STYLE}
-    if utterance.style and model.config.tts_model_size == "0b6":
-        log.warning("the 0.6B model does not follow a style; choose -m 1.7B")
     speakers = [name.lower() for name in model.supported_speakers]
     return {"voice": speaker_for(utterance, speakers), "instruct": utterance.style}
 

@@ -174,8 +174,6 @@ class QwenNative(QwenBase):
                 model.generate_voice_design, utterance.text, style, language=language
             )
         speaker = speaker_for(utterance, model.get_supported_speakers())
-        if utterance.style and model.model.tts_model_size == "0b6":
-            log.warning("the 0.6B model does not follow a style; choose -m 1.7B")
         return functools.partial(
             model.generate_custom_voice,
             utterance.text,
@@ -223,16 +221,20 @@ def _precision(device: str, options: Any) -> tuple[str, str]:
     if device.startswith("cuda"):
         import torch
 
-        dtype = "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
-        has_flash = importlib.util.find_spec("flash_attn") is not None
-        attention = "flash_attention_2" if has_flash else "sdpa"
+        with torch.cuda.device(device):
+            # GPUs before Ampere only emulate it, slowly, and half precision overflows in sampling.
+            has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        dtype = "bfloat16" if has_bf16 else "float32"
     else:
         # On MPS half precision overflows in sampling; CPUs compute it slower than float32.
-        dtype, attention = "float32", "sdpa"
+        dtype = "float32"
     dtype = str(options.get("dtype", dtype))
     if dtype not in _DTYPES:
         raise LoadFailed(f"{dtype!r} is no dtype", f"there are: {', '.join(_DTYPES)}")
-    return dtype, str(options.get("attention", attention))
+    # It computes in half precision alone, on GPUs of the same age.
+    has_flash = dtype == "bfloat16" and importlib.util.find_spec("flash_attn") is not None
+    usual = "flash_attention_2" if has_flash and device.startswith("cuda") else "sdpa"
+    return dtype, str(options.get("attention", usual))
 
 
 def _make_prompt(model: Any, clone: Clone) -> Any:

@@ -15,7 +15,6 @@ import urllib.parse
 import urllib.request
 
 from ..errors import LoadFailed, StorageError
-from ..paths import cannot_write
 from .base import Progress, Settings
 from .pip import site_packages_in, transfer
 
@@ -58,7 +57,7 @@ def download(url: str, path: str, progress: Progress, sha256: str | None = None)
                 "make room and run it again, it goes on where it stopped",
             ) from exc
         if exc.filename is not None:  # a file of ours, not the connection
-            raise cannot_write(exc.filename, exc) from exc
+            raise StorageError(f"cannot write {exc.filename}: {exc.strerror}") from exc
         host = urllib.parse.urlsplit(url).hostname
         reason = getattr(exc, "reason", exc)
         raise LoadFailed(f"no connection to {host}: {reason}", "connect and run it again") from exc

@@ -174,7 +174,9 @@ class Submitter:
             default_lang=config["lang"],
             model=request.model,
         )
-        self._catalog.check_ready(resolved.backend, request.model)
+        notes = self._catalog.accepts(
+            resolved, style=request.style, gender=request.gender, model=request.model
+        )
         return Job(
             id=check_id(request.id),
             text=text,
@@ -193,7 +195,7 @@ class Submitter:
             output=output,
             replace_key=request.replace or None,
             expires_at=expires_at,
-            notes=list(resolved.notes),
+            notes=[*resolved.notes, *notes],
         )
 
     def stands_for(self, name: str) -> Literal["backend", "clone"] | None:
