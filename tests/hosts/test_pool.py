@@ -44,13 +44,26 @@ def needs(tmp_path: Path) -> Needs:
 
 
 @pytest.fixture
-def pool(start: StartHost, machine: Machine, needs: Needs) -> Iterator[Pool]:
+def installed() -> dict[str, int]:
+    """When the backends were installed."""
+    return {}
+
+
+@pytest.fixture
+def pool(
+    start: StartHost, machine: Machine, needs: Needs, installed: dict[str, int]
+) -> Iterator[Pool]:
     def launch(name: str, settings: Settings, on_progress: object) -> Handle:
         host = start(settings.model)
-        host.name = name
+        host.name, host.environment = name, installed.get(name)
         return host
 
-    made = Pool(launch, needs, free_memory=machine)
+    made = Pool(
+        launch,
+        needs,
+        free_memory=machine,
+        is_current=lambda host: host.environment == installed.get(host.name),
+    )
     machine.pool = made
     yield made
     made.close()
@@ -90,6 +103,23 @@ def test_a_dead_host_is_replaced(pool: Pool, use: Use) -> None:
     second = use("a")
     assert second is not first and second.is_alive
     assert names(pool) == ["a"]
+
+
+def test_what_was_removed_or_installed_anew_is_not_used_any_more(
+    pool: Pool, use: Use, settings: Settings, installed: dict[str, int]
+) -> None:
+    installed.update(a=1, b=1)
+    first = use("a")
+    assert use("a") is first
+    installed["a"] = 2
+    assert use("a") is not first and not first.is_alive
+    pool.keep = ("a",)
+    busy = pool.acquire("b", settings, NO_PROGRESS)
+    installed.clear()
+    assert pool.unload(idle_for_s=3600) == ["a"]
+    assert busy.is_alive
+    pool.release(busy)
+    assert pool.unload(idle_for_s=3600) == ["b"]
 
 
 def test_idle_models_are_unloaded_and_their_memory_is_back(pool: Pool, use: Use) -> None:

@@ -76,6 +76,18 @@ def interpreter_for(name: str, backends_dir: str) -> str | None:
     return sys.executable if _is_importable(adapter) else None
 
 
+def made_at(name: str, backends_dir: str) -> int | None:
+    """When the backend's own environment was made, to the nanosecond; None if there is none.
+
+    A host that was started from one made at another time runs what is gone or replaced.
+    """
+    env_dir = os.path.join(backends_dir, registry.environment_of(name))
+    try:
+        return os.stat(os.path.join(env_dir, MARKER)).st_mtime_ns
+    except OSError:
+        return None
+
+
 def status(name: str, settings: Settings) -> EnvStatus:
     """How the backend's installation stands. Raises UnknownBackend."""
     adapter = registry.get(name)

@@ -70,6 +70,8 @@ class Handle:
         self.load_s: float | None = None
         self.rss_mb: float | None = None
         self.vram_mb: float | None = None
+        self.environment: int | None = None
+        """Which installation it runs from (see `launch.is_current`)."""
         self.jobs = 0
         self.audio_s = 0.0
         """Seconds of audio made so far, in `synthesis_s` seconds of work."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from ..backends import registry
 from ..backends.base import Settings
 from ..backends.bootstrap import bootstrap_args
-from ..backends.environments import interpreter_for
+from ..backends.environments import interpreter_for, made_at
 from ..errors import BackendNotInstalled
 from .handle import Handle, Limits
 
@@ -32,8 +32,9 @@ def start_host(
     if interpreter is None:
         raise BackendNotInstalled(f"{name} is not installed", f"run: vox backends install {name}")
     adapter.prepare(settings)
+    environment = made_at(name, backends_dir)
     try:
-        return Handle(
+        host = Handle(
             name,
             [interpreter, *bootstrap_args(HOST_MODULE)],
             spec,
@@ -41,8 +42,15 @@ def start_host(
             limits,
             on_progress,
         )
+        host.environment = environment
+        return host
     except OSError as exc:
         raise BackendNotInstalled(
             f"{name} cannot be started: {os.path.basename(interpreter)}: {exc.strerror}",
             f"run: vox backends install {name}",
         ) from exc
+
+
+def is_current(host: Handle, backends_dir: str) -> bool:
+    """False if the host's backend was removed, or installed anew, since it was started."""
+    return host.environment == made_at(host.name, backends_dir)

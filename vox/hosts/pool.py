@@ -55,11 +55,13 @@ class Pool:
         needs: memory.Needs,
         keep: Collection[str] = (),
         free_memory: FreeMemory = measure_free,
+        is_current: Callable[[Handle], bool] = lambda host: True,
     ) -> None:
         self.keep = keep
         self._launch = launch
         self._needs = needs
         self._free_memory = free_memory
+        self._runs_current = is_current
         self._hosts: dict[str, Handle] = {}
         self._busy: str | None = None
         self._lock = threading.RLock()
@@ -73,7 +75,7 @@ class Pool:
         key = model_key(name, settings)
         with self._lock:
             host = self._hosts.get(key)
-            if host is not None and host.is_alive and host.settings == settings:
+            if host is not None and self._is_current(host) and host.settings == settings:
                 self._busy = key
                 return host
             if host is not None:
@@ -85,6 +87,10 @@ class Pool:
         except BaseException:
             self._busy = None
             raise
+
+    def _is_current(self, host: Handle) -> bool:
+        """It lives, and its backend was not removed or installed anew meanwhile."""
+        return host.is_alive and self._runs_current(host)
 
     def _load_with_room(
         self, key: str, name: str, settings: Settings, on_progress: ProgressSink
@@ -156,7 +162,8 @@ class Pool:
     def unload(self, idle_for_s: float = 0.0, everything: bool = False) -> list[str]:
         """Unload hosts that have been idle so long (pinned ones only if `everything`).
 
-        Never a busy one. Their memory is back when this returns. Returns the names unloaded.
+        Also those whose backend was removed or installed anew. Never a busy one. Their memory is
+        back when this returns. Returns the names unloaded.
         """
         unloaded = []
         with self._lock:
@@ -164,7 +171,7 @@ class Pool:
                 if key == self._busy:
                     continue
                 due = host.idle_s >= idle_for_s and host.name not in self.keep
-                if everything or due or not host.is_alive:
+                if everything or due or not self._is_current(host):
                     self._drop(key)
                     unloaded.append(host.name)
         return unloaded

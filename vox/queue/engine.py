@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import logging
+import math
 import os
 import threading
 import time
@@ -23,7 +25,7 @@ from ..backends.catalog import Catalog
 from ..config import Config
 from ..errors import JobNotLive, NoAudioKept, VoxError
 from ..hosts.handle import Handle, Limits
-from ..hosts.launch import start_host
+from ..hosts.launch import is_current, start_host
 from ..hosts.memory import Needs
 from ..hosts.pool import Pool, ProgressSink
 from ..jobs import Job, Request
@@ -82,7 +84,11 @@ class Engine:
         self.catalog = Catalog(paths, config)
         self.spools = SpoolDir(paths.spool_dir, int(settings["spool_limit_mb"] * 1_000_000))
         self.player = Player(self, device=_device(settings["audio_device"]))
-        self.pool = Pool(self._launch, Needs(paths.memory_path))
+        self.pool = Pool(
+            self._launch,
+            Needs(paths.memory_path),
+            is_current=functools.partial(is_current, backends_dir=paths.backends_dir),
+        )
         self.ledger = Ledger(self.store)
         self.worker = Worker(
             self.store,
@@ -202,10 +208,10 @@ class Engine:
             recovery.resend_stranded(self.store, self.broker)
             self.spools.evict(keep=self.store.live_ids())
         idle_timeout_s = config.idle_timeout_s
-        if idle_timeout_s >= 0:
-            # While jobs wait for the ear, their model will soon be wanted again.
-            at_least_s = TICK_S if self.is_idle else BUSY_UNLOAD_S
-            self.pool.unload(idle_for_s=max(idle_timeout_s, at_least_s))
+        # While jobs wait for the ear, their model will soon be wanted again.
+        at_least_s = TICK_S if self.is_idle else BUSY_UNLOAD_S
+        never = idle_timeout_s < 0
+        self.pool.unload(idle_for_s=math.inf if never else max(idle_timeout_s, at_least_s))
 
     # -- what may be asked of it, from any thread ----------------------------------------------
 
