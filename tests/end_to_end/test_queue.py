@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from tests.running import Vox
-from tests.sound import Recorder, recognise, segments_of_sound
+from tests.sound import Recorder, read_audio, recognise, segments_of_sound
 from tests.tones import read_tones
 from vox.errors import WaitTimeout
 
@@ -243,6 +243,26 @@ def test_a_crashing_host_costs_one_retry_and_then_the_job(vox: Vox, recorder: Re
     assert len(result.err.splitlines()) == 1
     vox.ok(*SCRIPTED, "3 [say 0.2s]")
     assert tones(recorder) == [1, 3]
+
+
+@pytest.mark.parametrize("model", ["load-fail", "load-oom"])
+def test_a_model_that_cannot_be_loaded_is_not_loaded_again(
+    vox: Vox, model: str, tmp_path: Path
+) -> None:
+    result = vox(*SCRIPTED, "-m", model, "-o", str(tmp_path / "x.wav"), "1")
+    assert (result.code, len(result.err.splitlines())) == (1, 1)
+    assert (vox.home / "loads").read_text().count(model) == 1
+
+
+def test_where_memory_runs_out_in_mid_sentence_the_others_give_way_for_a_second_attempt(
+    vox: Vox, tmp_path: Path
+) -> None:
+    path = str(tmp_path / "x.wav")
+    vox.ok(*SCRIPTED, "-m", "load-slow:0", "-o", path, "1")
+    vox.ok(*SCRIPTED, "-o", path, "2 [say 0.2s] [oom once] [say 0.2s]")
+    assert read_audio(path).duration_s == pytest.approx(0.4, abs=0.05)
+    (model,) = vox.client.call("GET", "/health")["loaded_models"]
+    assert (model["model"], model["jobs"]) == ("plain", 1)
 
 
 def test_a_stopped_daemon_finishes_what_it_says_and_keeps_the_rest(

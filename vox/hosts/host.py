@@ -61,7 +61,7 @@ class Host:
                     self._send({"event": "stats", **self._memory()})
                 else:
                     self._todo.put(command)
-        except protocol.ProtocolError as exc:
+        except Exception as exc:
             print(f"host: {exc}", file=sys.stderr)
         # The daemon is gone. The main thread may be deep in a library: do not ask it to leave.
         os._exit(0)

@@ -22,7 +22,14 @@ from ..audio.spool import Spool, SpoolDir
 from ..backends.base import Utterance
 from ..backends.catalog import Catalog
 from ..config import Config
-from ..errors import HostError, JobFailed, LoadFailed, SynthesisFailed, VoxError
+from ..errors import (
+    HostCrashed,
+    HostError,
+    JobFailed,
+    OutOfMemory,
+    SynthesisFailed,
+    VoxError,
+)
 from ..hosts.handle import Handle
 from ..hosts.pool import Pool
 from ..jobs import Job
@@ -38,6 +45,14 @@ cannot be loaded is not tried again: that may have taken minutes and would fail 
 
 MAX_IN_LINE = 32
 """Most jobs that are prepared ahead of the ear: each holds files open."""
+
+
+class NotLoaded(Exception):
+    """The model did not get into memory, or not in time: `error` says why. No second attempt."""
+
+    def __init__(self, error: HostError) -> None:
+        super().__init__(error)
+        self.error = error
 
 
 class JobStopped(Exception):
@@ -205,14 +220,16 @@ class Worker:
             try:
                 self._synthesize_from(made, pieces, job, spool)
                 break
-            except LoadFailed:
-                raise
+            except NotLoaded as exc:
+                raise exc.error from exc
             except HostError as exc:
                 spool.rollback()
                 self._check_wanted(job)
                 done = max((segment.index + 1 for segment in spool.segments), default=0)
                 if retry == RETRIES:
                     raise
+                if isinstance(exc, OutOfMemory):
+                    self._pool.unload(everything=True)
                 log.warning("job %s: %s: once more from utterance %d", job.id, exc.line, done + 1)
                 made = done
         if not spool.frames:
@@ -243,7 +260,12 @@ class Worker:
             self._tell(job, {"loading": text, "fraction": fraction})
 
         self._tell(job, {"loading": f"loading {job.backend}", "fraction": None})
-        host = self._pool.acquire(backend, settings, progress)
+        try:
+            host = self._pool.acquire(backend, settings, progress)
+        except HostCrashed:
+            raise  # perhaps somebody killed it
+        except HostError as exc:
+            raise NotLoaded(exc) from exc
         with self._lock:
             self._host = host
         try:

@@ -6,7 +6,7 @@ Put this folder on PYTHONPATH. An utterance is a little script, run from left to
     [until NAME]    wait for the file NAME           [mark NAME]     make the file NAME
     [hang]          never come back                  [crash]         end the process, with a word
     [crash once]    ... at the first attempt only    [fail WORDS]    raise SynthesisFailed(WORDS)
-    [fail once]     ... at the first attempt only    [oom]           raise OutOfMemory
+    [fail once]     ... at the first attempt only    [oom] [oom once]     raise OutOfMemory
     [note WORD]     add a line to the file `noted`
     [noise]         print on standard output         [silent]        no sound for the words
 
@@ -73,6 +73,14 @@ def _mark(name: str) -> bool:
 def _wait_for(name: str) -> None:
     while not os.path.exists(_file(name)):
         time.sleep(0.005)
+
+
+def _fail(name: str, words: str) -> None:
+    if name == "fail":
+        raise SynthesisFailed(words)
+    if name == "oom":
+        raise OutOfMemory("the script does not fit")
+    _crash()
 
 
 def _crash() -> None:
@@ -158,14 +166,9 @@ def _do(name: str, argument: str) -> None:
     elif name == "hang":
         while True:
             time.sleep(60)
-    elif name == "crash":
-        if argument != "once" or _mark("crashed-once"):
-            _crash()
-    elif name == "fail":
-        if argument != "once" or _mark("failed-once"):
-            raise SynthesisFailed(argument)
-    elif name == "oom":
-        raise OutOfMemory("the script does not fit")
+    elif name in ("crash", "fail", "oom"):
+        if argument != "once" or _mark(f"{name}-once"):
+            _fail(name, argument)
     elif name == "noise":
         print("noise on standard output")
         os.write(1, b"more noise on descriptor 1\n")
