@@ -185,8 +185,14 @@ def test_a_second_installation_at_the_same_time_is_refused(index: Path, settings
 def test_a_disk_too_small_is_said_before_anything_is_made(plugin: None, tmp_path: Path) -> None:
     settings = Settings(str(tmp_path), str(tmp_path / "toy-huge"))
     with pytest.raises(StorageError, match="needs 1000000"):
-        install("toy-huge", settings, lambda _text, _done: None)
+        install("toy-huge", settings, lambda _text, _done: None, accelerator="cuda")
     assert not (tmp_path / "toy-huge" / "venv").exists()
+    # Where the small builds for a CPU cannot be had, the large ones must fit.
+    lines: Lines = []
+    with pytest.raises(StorageError, match="needs 1000000"):
+        install("toy-huge", settings, lambda text, _: lines.append(text), accelerator="cpu")
+    assert lines[0] == "http://127.0.0.1:9/ does not answer: taking the large builds"
+    assert lines[1].startswith("installing toy-huge for cpu: 1000000.0 GB of ")
 
 
 class StallingIndex(http.server.BaseHTTPRequestHandler):

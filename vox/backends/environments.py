@@ -26,7 +26,7 @@ from ..errors import BackendNotInstalled, StorageError
 from ..paths import cannot_write, make_dir
 from . import registry
 from .base import Accelerator, Backend, Progress, Settings
-from .pip import Pip, mend, python_in, site_packages_in
+from .pip import Pip, mend, python_in, site_packages_in, usable_lines
 from .runner import run_fetch
 
 MARKER = "installed.json"
@@ -211,7 +211,11 @@ def _install_packages(
         progress(f"the packages of {name} are installed", None)
         return
     began = time.monotonic()
-    _check_disk(adapter, env_dir, accelerator, progress)
+    usable = usable_lines(lines, progress)
+    # Without the index of the small builds come those for CUDA, whatever they run on.
+    needed_mb = adapter.disk_mb(accelerator if len(usable) == len(lines) else "cuda")
+    progress(_what_it_takes(name, accelerator, needed_mb, env_dir), None)
+    _check_disk(name, needed_mb, env_dir)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(os.path.join(env_dir, MARKER))
     venv_dir, temp_dir = os.path.join(env_dir, "venv"), os.path.join(env_dir, "tmp")
@@ -220,7 +224,7 @@ def _install_packages(
         pip = Pip(name, venv_dir, temp_dir, progress)
         pip.make_venv()
         pip.probe(next(line for line in lines if not line.startswith("-")))
-        pip.install(lines)
+        pip.install(usable)
     finally:
         shutil.rmtree(temp_dir, ignore_errors=True)
     site_packages = site_packages_in(venv_dir)
@@ -230,22 +234,24 @@ def _install_packages(
     _write_marker(env_dir, lines, accelerator, time.monotonic() - began)
 
 
-def _check_disk(
-    adapter: type[Backend], env_dir: str, accelerator: Accelerator, progress: Progress
-) -> None:
-    needed_mb = adapter.disk_mb(accelerator)
-    free_mb = shutil.disk_usage(env_dir).free / 1e6
-    name = adapter.info.name
+def _what_it_takes(name: str, accelerator: Accelerator, needed_mb: int, env_dir: str) -> str:
     if not needed_mb:
-        progress(f"installing {name} for {accelerator} into {env_dir}", None)
-        return
-    need, free = _gigabytes(needed_mb), _gigabytes(free_mb)
-    progress(f"installing {name} for {accelerator}: {need} of {free} free in {env_dir}", None)
+        return f"installing {name} for {accelerator} into {env_dir}"
+    need, free = _gigabytes(needed_mb), _gigabytes(_free_mb(env_dir))
+    return f"installing {name} for {accelerator}: {need} of {free} free in {env_dir}"
+
+
+def _check_disk(name: str, needed_mb: int, env_dir: str) -> None:
     # A started installation has taken its share already.
-    if free_mb + _size_mb(env_dir) < needed_mb:
+    if needed_mb and _free_mb(env_dir) + _size_mb(env_dir) < needed_mb:
+        need, free = _gigabytes(needed_mb), _gigabytes(_free_mb(env_dir))
         raise StorageError(
             f"{name} needs {need} and {env_dir} has {free} free", f"make room, then {mend(name)}"
         )
+
+
+def _free_mb(folder: str) -> float:
+    return shutil.disk_usage(folder).free / 1e6
 
 
 def _gigabytes(megabytes: float) -> str:

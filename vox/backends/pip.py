@@ -122,7 +122,7 @@ class Pip:
             self._pip(["install", "--quiet", "--upgrade", "pip"])
         path = os.path.join(self.venv_dir, "requirements.txt")
         with open(path, "w", encoding="utf-8") as file:
-            file.write("\n".join(_without_unreachable_indexes(lines)) + "\n")
+            file.write("\n".join(lines) + "\n")
         self.progress("resolving packages", None)
         bar = "raw" if self._version() >= _PIP_NEEDED else "off"
         self._checked(["install", "--progress-bar", bar, "--retries", "3", "-r", path])
@@ -236,16 +236,25 @@ def _without_password(url: str) -> str:
     return re.sub(r"//[^/@]*@", "//", url)
 
 
-def _without_unreachable_indexes(lines: Sequence[str]) -> list[str]:
+def usable_lines(lines: Sequence[str], progress: Progress) -> list[str]:
     """Leave out extra indexes that do not answer: they only pick a smaller build of a pin."""
-    return [line for line in lines if not line.startswith("--extra-index-url") or _answers(line)]
+    usable = []
+    for line in lines:
+        if not line.startswith("--extra-index-url") or _answers(url := _url_in(line)):
+            usable.append(line)
+        else:
+            progress(f"{url} does not answer: taking the large builds", None)
+    return usable
 
 
-def _answers(line: str) -> bool:
+def _url_in(line: str) -> str:
+    return line.removeprefix("--extra-index-url").strip(" =")
+
+
+def _answers(url: str) -> bool:
     import urllib.error
     import urllib.request
 
-    url = line.removeprefix("--extra-index-url").strip(" =")
     try:
         with urllib.request.urlopen(url, timeout=_PROBE_TIMEOUT_S):
             return True
