@@ -42,6 +42,7 @@ def test_from_start_to_stop(vox: Vox, sound: object) -> None:
     shown = vox.ok("daemon", "status")
     assert f"PID {vox.pid}" in shown
     assert "scripted" in shown
+    assert f"1, memory {model['memory_mb']:.0f} MB" in shown
 
     assert "starts, PID" in vox.ok("daemon", "logs", "-n", "100")
     assert vox.ok("daemon", "logs", "-n", "1").count("\n") == 0

@@ -86,15 +86,24 @@ def _print_status(told: dict[str, Any]) -> None:
             ("queue", _queue(told["queue"])),
             ("audio", _brief(told.get("audio"))),
             ("inbox", _inbox(told["inbox"])),
+            ("models", _sum_of_models(told)),
         ]
     )
     models = told["loaded_models"]
     if not models:
-        say("no model is loaded")
         return
     say()
     header = ("backend", "model", "device", "state", "idle", "memory", "VRAM", "load", "jobs")
     table(header, [_model(each) for each in models])
+
+
+def _sum_of_models(told: dict[str, Any]) -> str:
+    parts = [str(len(told["loaded_models"]) or "none is loaded")]
+    if told["memory_mb"]:
+        parts.append(f"memory {megabytes(told['memory_mb'])}")
+    if told["vram_usage"]["total_mb"]:
+        parts.append(f"VRAM {megabytes(told['vram_usage']['total_mb'])}")
+    return ", ".join(parts)
 
 
 def _model(each: dict[str, Any]) -> list[str]:
