@@ -53,8 +53,11 @@ MAY_IMPORT = {
     # The table, Huey, recovery: they know neither sound nor models.
     "vox.queue.schema": BASICS,
     "vox.queue.events": BASICS,
-    "vox.queue.store": (*BASICS, "vox.queue.events", "vox.queue.schema"),
-    "vox.queue.broker": (*BASICS, "vox.queue.events"),
+    "vox.queue.damage": BASICS,
+    "vox.queue.store": (
+        *BASICS, "vox.queue.damage", "vox.queue.events", "vox.queue.schema",
+    ),
+    "vox.queue.broker": (*BASICS, "vox.queue.damage", "vox.queue.events"),
     "vox.queue.recovery": (*BASICS, "vox.queue.broker", "vox.queue.store"),
     "vox.queue.submit": (*BASICS, "vox.queue.*", "vox.backends.catalog", "vox.audio.files"),
     "vox.queue.offline": (*BASICS, "vox.queue.*", "vox.backends.catalog"),

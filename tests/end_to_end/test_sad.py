@@ -27,18 +27,24 @@ def one_line(result: Result, code: int, *parts: str) -> None:
         assert part in lines[0], result.err
 
 
-@pytest.fixture
-def small_disk(home: Path) -> Iterator[Path]:
-    """A file system of 1 MB as the home. Needs the right to mount."""
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(home)],
+@contextlib.contextmanager
+def mounted(home: Path, size: str) -> Iterator[None]:
+    """A file system of that size as the home. Needs the right to mount."""
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(home)],
         capture_output=True,
         check=False,
     )
-    if mounted.returncode:
+    if done.returncode:
         pytest.skip("needs the right to mount a file system")
-    yield home
+    yield
     subprocess.run(["umount", "-l", str(home)], check=True)
+
+
+@pytest.fixture
+def small_disk(home: Path) -> Iterator[Path]:
+    with mounted(home, "1m"):
+        yield home
 
 
 def fill(disk: Path) -> Path:
@@ -79,6 +85,32 @@ def test_a_disk_that_fills_while_it_speaks_fails_the_job_at_once(
     filler.unlink()
     vox.ok(*SCRIPTED, "3 [say 0.1s]")
     assert [job["state"] for job in vox.jobs()] == ["done", "failed", "done"]
+
+
+def test_what_waits_when_the_disk_is_full_fails_too_and_nobody_waits_for_ever(
+    small_disk: Path, vox: Vox, sound: object
+) -> None:
+    vox.ok(*SCRIPTED, "1 [say 0.1s]")
+    speaking = vox.popen(*SCRIPTED, "2 [say 0.1s] [until filled] [say 60s]")
+    vox.until(_newest(vox), "speaking")
+    waiting = vox.popen(*SCRIPTED, "3 [say 0.1s]")
+    while len(vox.client.call("GET", "/queue")) < 2:
+        pass
+    (small_disk / "filled.new").touch()
+    filler = fill(small_disk)
+    (small_disk / "filled.new").rename(small_disk / "filled")
+    for call in (speaking, waiting):
+        _, err = call.communicate(timeout=60)
+        one_line(Result(call.returncode, "", err), 1, "make room")
+    filler.unlink()
+    vox.ok(*SCRIPTED, "4 [say 0.1s]")
+    assert [job["state"] for job in vox.jobs()] == ["done", "failed", "failed", "done"]
+
+
+@pytest.mark.parametrize("size", ["64k", "100k"])
+def test_a_disk_too_small_for_the_queue_is_said(home: Path, vox: Vox, size: str) -> None:
+    with mounted(home, size):
+        one_line(vox("hello"), 1, "disk", "make room")
 
 
 def _newest(vox: Vox) -> str:

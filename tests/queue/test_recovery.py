@@ -88,6 +88,6 @@ def test_jobs_whose_client_died_between_table_and_huey_are_found(
 ) -> None:
     held, stranded = queued(store, "held", "stranded")
     broker.send([(held.id, 0)])
-    assert recovery.resend_stranded(store, broker) == 1
+    assert recovery.resend_stranded(store, broker, pytest.fail) == 1
     assert broker.pending() == [held.id, stranded.id]
-    assert recovery.resend_stranded(store, broker) == 0
+    assert recovery.resend_stranded(store, broker, pytest.fail) == 0

@@ -6,10 +6,12 @@ write the queue must not be able to run code. The worker is woken by an event in
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import sqlite3
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import huey
@@ -17,6 +19,8 @@ import huey.consumer
 import huey.registry
 import huey.serializer
 import huey.storage
+
+from .damage import storage_error
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +54,8 @@ class WakingStorage(huey.storage.SqliteStorage):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.wake = threading.Event()
         self.gate: Gate = lambda _job_id: True
+        self._kept: set[int] = set()
+        """Rows whose task was handed out, though a full disk kept them from being deleted."""
         super().__init__(*args, **kwargs)
 
     def dequeue(self) -> Any:
@@ -60,13 +66,29 @@ class WakingStorage(huey.storage.SqliteStorage):  # type: ignore[misc]
             results=True,
         )
         for row_id, data in rows:
-            if self._may_take(data):
-                with self.db(commit=True) as cursor:
-                    cursor.execute("delete from task where id = ?", (row_id,))
-                    if cursor.rowcount == 1:
-                        return data
+            if self._may_take(data) and self._take_out(row_id):
+                return data
         self.wake.wait(SAFETY_NET_S)
         return None
+
+    def _take_out(self, row_id: int) -> bool:
+        """Delete the row; True if its task is to be run now.
+
+        It is, once, even if the disk is full: the job table says whether the job still waits, and
+        the worker tells its caller that it cannot be spoken.
+        """
+        try:
+            with self.db(commit=True) as cursor:
+                cursor.execute("delete from task where id = ?", (row_id,))
+                is_ours = cursor.rowcount == 1 and row_id not in self._kept
+        except sqlite3.Error as exc:
+            self.conn.rollback()  # Huey does so only for what fails before the commit
+            log.error("a task cannot be taken out of the queue: %s", exc)
+            is_ours = row_id not in self._kept
+            self._kept.add(row_id)
+            return is_ours
+        self._kept.discard(row_id)
+        return is_ours
 
     def _may_take(self, data: Any) -> bool:
         try:
@@ -94,18 +116,15 @@ class _Consumer(huey.consumer.Consumer):  # type: ignore[misc]
 
 
 class Broker:
-    """The queue of tasks. `start` begins to run them, one at a time, with `run`."""
+    """The queue of tasks. `start` begins to run them, one at a time, with `run`.
+
+    Making one, sending and asking what is pending raise StorageError.
+    """
 
     def __init__(self, db_path: str, run: Callable[[str], None] | None = None) -> None:
-        self._huey = huey.Huey(
-            QUEUE,
-            results=False,
-            serializer=JsonSerializer(),
-            storage_class=WakingStorage,
-            filename=db_path,
-            strict_fifo=True,
-            timeout=30,
-        )
+        self._db_path = db_path
+        with self._translated():
+            self._huey = self._open()
         self._storage: WakingStorage = self._huey.storage
         self._consumer: _Consumer | None = None
 
@@ -117,22 +136,43 @@ class Broker:
         speak.__module__ = "vox"
         self._task = self._huey.task(name="speak")(speak)
 
+    def _open(self) -> huey.Huey:
+        return huey.Huey(
+            QUEUE,
+            results=False,
+            serializer=JsonSerializer(),
+            storage_class=WakingStorage,
+            filename=self._db_path,
+            strict_fifo=True,
+            timeout=30,
+        )
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as exc:
+            raise storage_error(self._db_path, exc) from exc
+
     def _pack(self, job_id: str, priority: int) -> tuple[bytes, int]:
         return self._huey.serialize_task(self._task.s(job_id, priority=priority)), priority
 
     def send(self, jobs: Iterable[tuple[str, int]]) -> None:
         """Send a task for each (job id, priority), in order, and wake the worker."""
-        self._storage.enqueue_many([self._pack(*job) for job in jobs])
+        with self._translated():
+            self._storage.enqueue_many([self._pack(*job) for job in jobs])
         self.wake()
 
     def replace_all(self, jobs: Iterable[tuple[str, int]]) -> None:
         """Make the queue hold just these tasks, in this order."""
-        self._storage.replace_all([self._pack(*job) for job in jobs])
+        with self._translated():
+            self._storage.replace_all([self._pack(*job) for job in jobs])
         self.wake()
 
     def pending(self) -> list[str]:
         """Ids of the jobs that tasks wait for, in queue order."""
-        return [_job_id(data) for data in self._storage.enqueued_items()]
+        with self._translated():
+            return [_job_id(data) for data in self._storage.enqueued_items()]
 
     def wake(self) -> None:
         self._storage.wake.set()

@@ -205,7 +205,7 @@ class Engine:
             self.player.cancel(job.id)
         if time.monotonic() >= self._next_stranded:
             self._next_stranded = time.monotonic() + STRANDED_EVERY_S
-            recovery.resend_stranded(self.store, self.broker)
+            recovery.resend_stranded(self.store, self.broker, self.ledger.failed)
             self.spools.evict(keep=self.store.live_ids())
         idle_timeout_s = config.idle_timeout_s
         # While jobs wait for the ear, their model will soon be wanted again.
@@ -286,7 +286,7 @@ class Engine:
 
     def look_again(self) -> None:
         """Another process may have written to the queue: find out now."""
-        recovery.resend_stranded(self.store, self.broker)
+        recovery.resend_stranded(self.store, self.broker, self.ledger.failed)
         self.broker.wake()
 
     # -- the player's listener: from its thread, which must never wait for a disk ---------------

@@ -6,20 +6,29 @@ and written as soon as there is room, so that nobody waits for ever.
 
 from __future__ import annotations
 
+import collections
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ..errors import StorageError, UnknownJob, VoxError
-from ..jobs import Job, State
+from ..jobs import LIVE, Job, State
 from .store import Store
 
 log = logging.getLogger(__name__)
 
 RETRY_S = 1.0
-_WORKED_ON: tuple[State, ...] = ("preparing", "speaking")
+
+
+@dataclass(slots=True)
+class _Note:
+    """Something to write down and, should the disk not take it, to tell at once."""
+
+    write: Callable[[], Any]
+    tell: Callable[[], None] | None = None
 
 
 class Ledger:
@@ -27,8 +36,9 @@ class Ledger:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._writes: queue.SimpleQueue[Callable[[], Any] | None] = queue.SimpleQueue()
-        self._closing = threading.Event()
+        self._notes: queue.SimpleQueue[_Note | None] = queue.SimpleQueue()
+        self._failing: set[str] = set()
+        """Jobs that failed, as long as that could not be written down."""
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
 
     def start(self) -> None:
@@ -36,8 +46,7 @@ class Ledger:
 
     def close(self, timeout_s: float = 5.0) -> None:
         """Write what is noted, as far as the disk lets us."""
-        self._closing.set()
-        self._writes.put(None)
+        self._notes.put(None)
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
 
@@ -48,42 +57,38 @@ class Ledger:
             first = self._store.get(job_id).first_audio_at or at
             self._store.change(job_id, ("preparing",), "speaking", first_audio_at=first)
 
-        self._writes.put(write)
+        self._notes.put(_Note(write))
 
     def heard(self, job_id: str, utterances: int) -> None:
         """So many of its utterances were heard to their end."""
-        self._writes.put(lambda: self._store.note(job_id, heard=utterances))
+        self._notes.put(_Note(lambda: self._store.note(job_id, heard=utterances)))
 
     def done(self, job_id: str, at: float, first_audio_at: float | None = None) -> None:
         """It was heard, or written, to its end."""
         columns = {} if first_audio_at is None else {"first_audio_at": first_audio_at}
-        self._end(job_id, "done", finished_at=at, **columns)
+        self._end(job_id, ("preparing", "speaking"), "done", finished_at=at, **columns)
 
     def failed(self, job_id: str, error: VoxError) -> None:
         """It ends here, with the error's line."""
+        if job_id in self._failing:
+            return
+        self._failing.add(job_id)
         log.error("job %s failed: %s", job_id, error.line)
         self._end(
             job_id,
+            LIVE,
             "failed",
             error=error.line,
             error_code=error.code,
             error_exit=error.exit_code,
         )
 
-    def _end(self, job_id: str, state: State, **columns: Any) -> None:
-        told = False
-
+    def _end(self, job_id: str, sources: Sequence[State], state: State, **columns: Any) -> None:
         def write() -> None:
-            nonlocal told
-            try:
-                self._store.change(job_id, _WORKED_ON, state, **columns)
-            except StorageError:
-                if not told:
-                    told = True
-                    self._tell(job_id, state, columns)
-                raise
+            self._store.change(job_id, sources, state, **columns)
+            self._failing.discard(job_id)
 
-        self._writes.put(write)
+        self._notes.put(_Note(write, lambda: self._tell(job_id, state, columns)))
 
     def _tell(self, job_id: str, state: State, columns: dict[str, Any]) -> None:
         """Tell how the job ended though it cannot be written down yet."""
@@ -96,12 +101,27 @@ class Ledger:
         self._store.bus.publish("state", job.id, job.to_dict())
 
     def _run(self) -> None:
-        while (write := self._writes.get()) is not None:
-            while not self._written(write):
-                if self._closing.wait(RETRY_S):
-                    return
+        unwritten: collections.deque[_Note] = collections.deque()
+        note: _Note | None
+        while True:
+            try:
+                note = self._notes.get(timeout=RETRY_S if unwritten else None)
+            except queue.Empty:
+                self._write(unwritten)
+                continue
+            if note is None:
+                return
+            unwritten.append(note)
+            self._write(unwritten)
+            if unwritten and note.tell is not None:
+                self._tried(note.tell)
 
-    def _written(self, write: Callable[[], Any]) -> bool:
+    def _write(self, notes: collections.deque[_Note]) -> None:
+        """Write them in order, as far as the disk lets us."""
+        while notes and self._tried(notes[0].write):
+            notes.popleft()
+
+    def _tried(self, write: Callable[[], Any]) -> bool:
         """False if it is worth another try."""
         try:
             write()

@@ -6,7 +6,9 @@ Runs before the consumer does, under the consumer lock, so nobody else moves job
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
+from ..errors import StorageError
 from ..jobs import Job
 from .broker import Broker
 from .store import Store
@@ -68,10 +70,13 @@ def give_back(store: Store, job_id: str) -> Job | None:
     return store.change(job_id, ("preparing", "speaking"), "queued")
 
 
-def resend_stranded(store: Store, broker: Broker) -> int:
+def resend_stranded(
+    store: Store, broker: Broker, on_failure: Callable[[str, StorageError], None]
+) -> int:
     """Send tasks for queued jobs that Huey does not hold: their client died in between.
 
-    Returns how many there were. A job sent twice is spoken once: its state says so.
+    Returns how many there were. A job sent twice is spoken once: its state says so. `on_failure`
+    is told of each that cannot be sent, for want of room on the disk.
     """
     queued = store.queued_ids()
     if not queued:
@@ -79,5 +84,9 @@ def resend_stranded(store: Store, broker: Broker) -> int:
     held = set(broker.pending())
     stranded = [job_id for job_id in queued if job_id not in held]
     if stranded:
-        broker.send((job_id, store.get(job_id).priority) for job_id in stranded)
+        try:
+            broker.send((job_id, store.get(job_id).priority) for job_id in stranded)
+        except StorageError as exc:
+            for job_id in stranded:
+                on_failure(job_id, exc)
     return len(stranded)

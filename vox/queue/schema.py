@@ -63,6 +63,7 @@ def migrate(conn: sqlite3.Connection) -> None:
                     conn.execute(statement)
             conn.execute(f"pragma user_version = {number}")
         conn.execute("commit")
-    except BaseException:
-        conn.execute("rollback")
-        raise
+    finally:
+        # A full disk has SQLite roll back by itself.
+        if conn.in_transaction:
+            conn.execute("rollback")

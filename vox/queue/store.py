@@ -17,9 +17,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
-from ..errors import AmbiguousId, DaemonLeaving, JobNotLive, StorageError, UnknownJob, VoxError
+from ..errors import AmbiguousId, JobNotLive, UnknownJob
 from ..jobs import ENDED, ID_ALPHABET, LIVE, Job, State, new_id
 from ..paths import cannot_write, make_dir
+from .damage import is_damage, move_aside, storage_error
 from .events import Bus
 from .schema import migrate
 
@@ -46,8 +47,8 @@ class Store:
         try:
             self._conn = self._open()
         except sqlite3.DatabaseError as exc:
-            if not _is_damage(exc):
-                raise _storage_error(path, exc) from exc
+            if not is_damage(exc):
+                raise storage_error(path, exc) from exc
             self._conn = self._repair()
         # Readers of a WAL never wait for a writer: /health answers while thousands are taken in.
         self._reader = self._open()
@@ -86,8 +87,8 @@ class Store:
             try:
                 return self._open()
             except sqlite3.DatabaseError as exc:
-                if not _is_damage(exc):
-                    raise _storage_error(self.path, exc) from exc
+                if not is_damage(exc):
+                    raise storage_error(self.path, exc) from exc
                 self.moved_aside = move_aside(self.path)
                 return self._open()
         finally:
@@ -106,7 +107,7 @@ class Store:
                 yield self._conn
                 self._conn.execute("commit")
             except sqlite3.Error as exc:
-                raise _storage_error(self.path, exc) from exc
+                raise storage_error(self.path, exc) from exc
             finally:
                 # A full disk has SQLite roll back by itself.
                 if self._conn.in_transaction:
@@ -117,14 +118,14 @@ class Store:
             try:
                 return self._reader.execute(sql, params).fetchall()
             except sqlite3.Error as exc:
-                raise _storage_error(self.path, exc) from exc
+                raise storage_error(self.path, exc) from exc
 
     def _count(self, sql: str) -> list[sqlite3.Row]:
         with self._count_lock:
             try:
                 return self._counter.execute(sql).fetchall()
             except sqlite3.Error as exc:
-                raise _storage_error(self.path, exc) from exc
+                raise storage_error(self.path, exc) from exc
 
     # -- write -------------------------------------------------------------------------------
 
@@ -386,43 +387,3 @@ def _use_wal(conn: sqlite3.Connection) -> None:
             if "locked" not in str(exc) or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
-
-
-def _is_damage(exc: sqlite3.DatabaseError) -> bool:
-    """True if the file is no (whole) database, as opposed to locked, full or read-only."""
-    return getattr(exc, "sqlite_errorcode", 0) & 0xFF in (
-        sqlite3.SQLITE_CORRUPT,
-        sqlite3.SQLITE_NOTADB,
-    )
-
-
-def move_aside(path: str) -> str:
-    """Rename a damaged database (never delete it) and say where it is now."""
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    aside = f"{path}.damaged-{stamp}"
-    number = 1
-    while os.path.exists(aside):
-        number += 1
-        aside = f"{path}.damaged-{stamp}-{number}"
-    try:
-        for suffix in ("-wal", "-shm"):
-            with contextlib.suppress(FileNotFoundError):
-                os.rename(path + suffix, aside + suffix)
-        os.rename(path, aside)
-    except OSError as exc:
-        raise cannot_write(path, exc) from exc
-    return aside
-
-
-def _storage_error(path: str, exc: sqlite3.Error) -> VoxError:
-    if isinstance(exc, sqlite3.ProgrammingError) and "closed" in str(exc):
-        return DaemonLeaving("the daemon is leaving", "ask again")
-    code = getattr(exc, "sqlite_errorcode", 0) & 0xFF
-    hint = "see: vox doctor"
-    if code == sqlite3.SQLITE_FULL:
-        hint = "the disk is full: make room, or see: vox history clear"
-    elif code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
-        hint = "mend the permissions, or set VOX_HOME to another place"
-    elif code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        hint = "it is damaged: the next start of the daemon moves it aside"
-    return StorageError(f"{path}: {exc}", hint)

@@ -18,7 +18,7 @@ from .. import text as texts
 from ..audio import files
 from ..backends.catalog import Catalog
 from ..config import KEYS, Config
-from ..errors import BadOption, NotAvailable, QueueFull, VoxError
+from ..errors import BadOption, NotAvailable, QueueFull, StorageError, VoxError
 from ..jobs import ID_ALPHABET, ID_LENGTH, PRIORITIES, Job, Request
 from ..paths import cannot_write
 from .broker import Broker
@@ -113,7 +113,9 @@ class Submitter:
                 self._replace(job)
             self._check_room(len(jobs), config)
             self.store.add(jobs)
-            self._broker.send([(job.id, job.priority) for job in jobs])
+            # The jobs are accepted. What Huey cannot hold now it is sent again: see `recovery`.
+            with contextlib.suppress(StorageError):
+                self._broker.send([(job.id, job.priority) for job in jobs])
 
     def resubmit(self, old: Job) -> Job:
         """A new job that says what an old one said, in the same way. Raises as `submit_many`."""

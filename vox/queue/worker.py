@@ -26,7 +26,9 @@ from ..errors import (
     HostCrashed,
     HostError,
     JobFailed,
+    LoadFailed,
     OutOfMemory,
+    StorageError,
     SynthesisFailed,
     VoxError,
 )
@@ -159,6 +161,8 @@ class Worker:
             if taken is not None:
                 self.taken.add(job_id)
                 self._prepare(taken)
+        except StorageError as exc:
+            self._ledger.failed(job_id, exc)
         finally:
             with self._lock:
                 self._current = None
