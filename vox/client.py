@@ -192,15 +192,16 @@ class Client:
         with contextlib.suppress(NoDaemon, VoxError):
             self.call("POST", "/stop", {"when": "drained"})
 
-    def start_daemon(self, wait: bool = True, deadline: float | None = None) -> None:
+    def start_daemon(self, wait: bool = True, deadline: float | None = None) -> list[str]:
         """Start a daemon unless one is up; racing starters are sorted out by its lock.
 
-        `wait`: until it listens. Raises DaemonUnavailable, WaitTimeout.
+        `wait`: until it listens; returns what it has to tell the user. Raises DaemonUnavailable,
+        WaitTimeout.
         """
         from .spawn import spawn_daemon
 
         try:
-            spawn_daemon(self.paths, wait=wait, deadline=deadline)
+            return spawn_daemon(self.paths, wait=wait, deadline=deadline)
         except TimeoutError:
             raise WaitTimeout("the daemon is still starting; the job goes on") from None
 

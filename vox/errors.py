@@ -12,7 +12,7 @@ module knows nothing of who raises or prints.
      +- NotAvailable                 UnknownBackend  UnknownVoice  UnknownModel
      |                               BackendNotInstalled
      +- JobFailed                    HostError (HostCrashed  HostTimeout  LoadFailed  OutOfMemory
-     |                               SynthesisFailed)  StorageError
+     |                               SynthesisFailed)  StorageError (StorageDamaged)
      +- JobCancelled   JobExpired   WaitTimeout   NoAudioOutput
 """
 
@@ -179,6 +179,12 @@ class StorageError(JobFailed):
     """The disk is full, read-only or damaged."""
 
     http_status = 507
+
+
+class StorageDamaged(StorageError):
+    """The queue's database is damaged within; whoever opens it with a check moves it aside."""
+
+    default_hint = "run: vox daemon restart, which moves it aside"
 
 
 class JobCancelled(VoxError):

@@ -16,6 +16,7 @@ Sink = Literal["play", "file", "stream"]
 
 LIVE: tuple[State, ...] = ("queued", "preparing", "speaking")
 ENDED: tuple[State, ...] = ("done", "failed", "cancelled", "expired")
+STATES = (*LIVE, *ENDED)
 PRIORITIES = {"high": 10, "normal": 0, "low": -10}
 
 # Without 0/o, 1/l/i, u and v: read out or typed from a screen they are taken for one another.

@@ -22,11 +22,11 @@ DAEMON_MODULE = "vox.daemon.main"
 
 def spawn_daemon(
     paths: Paths, wait: bool, deadline: float | None = None, extra_args: tuple[str, ...] = ()
-) -> None:
+) -> list[str]:
     """Start a daemon process. It leaves at once if another one is up.
 
-    `wait`: until it, or the other one, listens. Raises DaemonUnavailable, StorageError; or
-    TimeoutError if the (monotonic) deadline passes first.
+    `wait`: until it, or the other one, listens; returns what it has to tell the user. Raises
+    DaemonUnavailable, StorageError; or TimeoutError if the (monotonic) deadline passes first.
     """
     make_private_dir(paths.runtime_dir)
     make_dir(paths.log_dir)
@@ -39,8 +39,7 @@ def spawn_daemon(
     finally:
         os.close(write_end)
     try:
-        if wait:
-            _wait_until_ready(read_end, deadline)
+        return _wait_until_ready(read_end, deadline) if wait else []
     finally:
         os.close(read_end)
 
@@ -71,7 +70,7 @@ def _popen(paths: Paths, write_end: int, extra_args: tuple[str, ...]) -> None:
         ).returncode = 0  # It outlives us on purpose: no "still running" warning.
 
 
-def _wait_until_ready(read_end: int, deadline: float | None) -> None:
+def _wait_until_ready(read_end: int, deadline: float | None) -> list[str]:
     limit = time.monotonic() + START_TIMEOUT_S
     said = b""
     while not said.endswith(b"\n"):
@@ -91,3 +90,5 @@ def _wait_until_ready(read_end: int, deadline: float | None) -> None:
         if isinstance(error, DaemonUnavailable) or error.exit_code == 2:
             raise error
         raise DaemonUnavailable(f"the daemon cannot start: {error.message}", error.hint)
+    notes: list[str] = answer["notes"]
+    return notes

@@ -186,6 +186,42 @@ def test_a_damaged_database_is_kept_aside_and_said_and_the_job_is_spoken(
     assert segments_of_sound(recorder.stop())
 
 
+@pytest.mark.parametrize("command", [("history",), ("daemon", "start"), ("cancel", "--all")])
+def test_a_damaged_database_is_said_by_whatever_command_meets_it(
+    vox: Vox, home: Path, command: tuple[str, ...]
+) -> None:
+    (home / "vox.db").write_bytes(os.urandom(50_000))
+    result = vox(*command)
+    (kept,) = home.glob("vox.db.damaged-*")
+    assert result.code == 0
+    assert result.err == f"vox: the queue's database was damaged; it is kept as {kept}\n"
+
+
+def test_a_database_damaged_deep_within_is_kept_aside_as_well(
+    vox: Vox, home: Path, sound: object
+) -> None:
+    database = home / "vox.db"
+    vox.ok("daemon", "start")
+    vox.ok("pause")
+    for number in range(8):
+        vox.ok(*SCRIPTED, "--async", stdin=f"{number} " + "x" * 4_000)
+    vox.ok("daemon", "stop", "--now")
+    # All but its beginning, so that it opens like a whole one.
+    damaged = database.read_bytes()[:8192] + b"\xff" * (database.stat().st_size - 8192)
+    database.write_bytes(damaged)
+    one_line(vox("history"), 1, "vox daemon restart")
+    result = vox(*SCRIPTED, "2 [say 0.1s]")
+    assert result.code == 0, result
+    (kept,) = home.glob("vox.db.damaged-*")
+    assert str(kept) in result.err
+    assert kept.read_bytes() == damaged
+
+
+def test_a_folder_in_the_place_of_the_database_is_said(vox: Vox, home: Path) -> None:
+    (home / "vox.db").mkdir()
+    one_line(vox("hello"), 1, "vox.db is a folder", "move it away")
+
+
 @pytest.mark.parametrize(
     ("text", "part"),
     [

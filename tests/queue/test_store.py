@@ -139,6 +139,12 @@ def test_history_is_newest_first_and_searched_literally(store: Store) -> None:
     assert [j.text for j in store.history(states=("queued",), limit=1)] == ["ÄPFEL"]
 
 
+def test_search_finds_every_script_whatever_its_case(store: Store) -> None:
+    store.add([job("Привет, Мир"), job("STRASSE ÄÖ")])
+    assert [j.text for j in store.history(search="привет, мИР")] == ["Привет, Мир"]
+    assert [j.text for j in store.history(search="straße äö")] == ["STRASSE ÄÖ"]
+
+
 def test_only_ended_jobs_are_cleared_and_only_old_ones(store: Store, clock: Clock) -> None:
     old, live = store.add([job("old"), job("live")])
     store.cancel(old.id)

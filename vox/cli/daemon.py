@@ -36,7 +36,8 @@ def start() -> None:
 
 
 def _start(client: Client) -> None:
-    client.start_daemon(wait=True)
+    for note in client.start_daemon(wait=True):
+        tell(f"vox: {note}")
     say(f"running, PID {client.call('GET', '/health')['pid']}")
 
 

@@ -106,7 +106,7 @@ def _database(paths: Paths, _config: Config) -> Iterator[Finding]:
 
     damage = offline.damage(paths)
     if damage:
-        hint = "the next start of the daemon moves it aside"
+        hint = "run: vox daemon restart, which moves it aside"
         yield Finding("queue", "fail", f"{paths.db_path}: {damage}", hint)
     else:
         yield Finding("queue", "ok", paths.db_path)

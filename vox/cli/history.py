@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ..client import Client
-from ..jobs import ENDED, LIVE
+from ..jobs import STATES
 from ..paths import get_paths
 from . import reach
 from .options import Duration, json_option
@@ -33,7 +33,7 @@ HEADER = ("id", "when", "state", "voice", "source", "s", "text")
     "--state",
     "states",
     multiple=True,
-    type=click.Choice([*LIVE, *ENDED]),
+    type=click.Choice(STATES),
     help="Only in this state (repeatable).",
 )
 @json_option

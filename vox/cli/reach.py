@@ -5,14 +5,31 @@ None of these starts a daemon. The one place of the command line that opens the 
 
 from __future__ import annotations
 
-from typing import Any
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from ..client import ANSWER_TIMEOUT_S, Client, NoDaemon
 from ..errors import UnknownJob
 from ..jobs import ID_ALPHABET
+from .output import tell
+
+if TYPE_CHECKING:
+    from ..queue.store import Store
 
 Job = dict[str, Any]
+
+
+@contextlib.contextmanager
+def _open_store(client: Client) -> Iterator[Store]:
+    """The job table where no daemon is up; says so if a damaged one had to be moved aside."""
+    from ..queue import offline
+
+    with offline.open_store(client.paths) as store:
+        if note := offline.note_of(store):
+            tell(f"vox: {note}")
+        yield store
 
 
 def _target(job_id: str) -> str:
@@ -32,9 +49,7 @@ def history(
     try:
         found: list[Job] = client.call("GET", f"/jobs?{query}")
     except NoDaemon:
-        from ..queue import offline
-
-        with offline.open_store(client.paths) as store:
+        with _open_store(client) as store:
             jobs = store.history(limit, search, states)  # type: ignore[arg-type]  # checked by click
             return [job.to_dict(store.position(job) if job.is_live else None) for job in jobs]
     return found
@@ -45,9 +60,7 @@ def job(client: Client, job_id: str) -> Job:
     try:
         found: Job = client.call("GET", _target(job_id))
     except NoDaemon:
-        from ..queue import offline
-
-        with offline.open_store(client.paths) as store:
+        with _open_store(client) as store:
             kept = store.get(job_id)
             return kept.to_dict(store.position(kept))
     return found
@@ -58,9 +71,7 @@ def queue(client: Client) -> list[Job]:
     try:
         found: list[Job] = client.call("GET", "/queue")
     except NoDaemon:
-        from ..queue import offline
-
-        with offline.open_store(client.paths) as store:
+        with _open_store(client) as store:
             return [job.to_dict(store.position(job)) for job in store.live()]
     return found
 
@@ -71,9 +82,7 @@ def cancel(client: Client, job_id: str, timeout_s: float = ANSWER_TIMEOUT_S) -> 
     try:
         cancelled: Job = client.call("DELETE", target, timeout_s=timeout_s)
     except NoDaemon:
-        from ..queue import offline
-
-        with offline.open_store(client.paths) as store:
+        with _open_store(client) as store:
             return store.cancel(store.get(job_id).id).to_dict()
     return cancelled
 
@@ -82,9 +91,7 @@ def cancel_all(client: Client) -> list[Job]:
     try:
         cancelled: list[Job] = client.call("POST", "/cancel")
     except NoDaemon:
-        from ..queue import offline
-
-        with offline.open_store(client.paths) as store:
+        with _open_store(client) as store:
             return [store.cancel(job.id).to_dict() for job in store.live()]
     return cancelled
 
@@ -96,9 +103,8 @@ def clear(client: Client, older_than_s: float | None) -> int:
         return int(client.call("DELETE", f"/jobs{query}")["cleared"])
     except NoDaemon:
         from ..audio.spool import SpoolDir
-        from ..queue import offline
 
-        with offline.open_store(client.paths) as store:
+        with _open_store(client) as store:
             gone = store.clear(older_than_s)
         spools = SpoolDir(client.paths.spool_dir, limit_bytes=0)
         for job_id in gone:

@@ -23,13 +23,13 @@ import uvicorn
 
 from .. import __version__
 from ..config import LiveConfig
-from ..errors import JobFailed, StorageError, VoxError
+from ..errors import JobFailed, StorageError
 from ..inbox.watcher import Watcher
 from ..jobs import ENDED
 from ..paths import Paths
 from ..queue.engine import Engine, consumer_lock
 from ..queue.events import Bus, Event
-from ..queue.offline import open_store
+from ..queue.offline import note_of, open_store
 from ..spawn import spawn_daemon
 from .api import make_app
 from .hub import Hub
@@ -52,14 +52,17 @@ class _Server(uvicorn.Server):
 
 
 class Daemon:
-    """Everything that lives in the daemon's process. `run` returns when it has left."""
+    """Everything that lives in the daemon's process. `run` returns when it has left.
+
+    `on_ready` is told, once it serves, what whoever started it should know.
+    """
 
     def __init__(
         self,
         paths: Paths,
         config: LiveConfig,
         listener: socket.socket,
-        on_ready: Callable[[VoxError | None], None],
+        on_ready: Callable[[list[str]], None],
         idle_timeout_s: float | None = None,
     ) -> None:
         self.paths = paths
@@ -134,8 +137,6 @@ class Daemon:
             self._loop.add_signal_handler(signum, self.stop, True, "signal")
         # The terminal that started us may go; that is none of our business.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        if self.engine.store.moved_aside:
-            log.error("vox.db was damaged: kept as %s", self.engine.store.moved_aside)
         threading.Thread(target=self._start_engine, name="start", daemon=True).start()
         self.hub = Hub(self.engine.store, self.bus, self._loop)
         server = self._make_server()
@@ -145,12 +146,18 @@ class Daemon:
         # again would hold up the loop, and `/health` with it, for 50 ms each time.
         gc.freeze()
         serving = asyncio.create_task(server.serve(sockets=sockets))
-        self._on_ready(None)
+        self._tell_ready()
         watching = asyncio.create_task(self._watch_idleness())
         leaving = asyncio.create_task(self._leave.wait())
         await asyncio.wait([serving, leaving], return_when=asyncio.FIRST_COMPLETED)
         watching.cancel()
         await self._go(server, serving)
+
+    def _tell_ready(self) -> None:
+        note = note_of(self.engine.store)
+        if note is not None:
+            log.error("%s", note)
+        self._on_ready([note] if note else [])
 
     def _make_server(self) -> _Server:
         return _Server(

@@ -17,6 +17,8 @@ import resource
 import socket
 import sys
 import time
+from collections.abc import Sequence
+from typing import Any
 
 from .. import __version__, http1
 from ..config import LiveConfig
@@ -37,10 +39,10 @@ class Ready:
     def __init__(self, fd: int | None) -> None:
         self._fd = fd
 
-    def tell(self, error: VoxError | None = None) -> None:
+    def tell(self, error: VoxError | None = None, notes: Sequence[str] = ()) -> None:
         if self._fd is None:
             return
-        answer = {"ready": True} if error is None else {"error": error.to_dict()}
+        answer: dict[str, Any] = {"notes": notes} if error is None else {"error": error.to_dict()}
         with contextlib.suppress(OSError):
             os.write(self._fd, json.dumps(answer).encode() + b"\n")
         with contextlib.suppress(OSError):
@@ -83,7 +85,7 @@ def _be_daemon(paths: Paths, ready: Ready, idle_timeout_s: float | None) -> int:
     from .daemon import Daemon
 
     try:
-        Daemon(paths, config, listener, ready.tell, idle_timeout_s).run()
+        Daemon(paths, config, listener, lambda notes: ready.tell(notes=notes), idle_timeout_s).run()
     finally:
         remove_own_files(paths)
     log.info("vox %s left", __version__)

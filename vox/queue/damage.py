@@ -10,7 +10,7 @@ import os
 import sqlite3
 import time
 
-from ..errors import DaemonLeaving, StorageError, VoxError
+from ..errors import DaemonLeaving, StorageDamaged, StorageError, VoxError
 from ..paths import cannot_write
 
 
@@ -20,6 +20,20 @@ def is_damage(exc: sqlite3.DatabaseError) -> bool:
         sqlite3.SQLITE_CORRUPT,
         sqlite3.SQLITE_NOTADB,
     )
+
+
+def check_whole(conn: sqlite3.Connection) -> None:
+    """Raises DatabaseError, which `is_damage`, if a part of the file is damaged."""
+    if found := damage_in(conn):
+        error = sqlite3.DatabaseError(found)
+        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise error
+
+
+def damage_in(conn: sqlite3.Connection) -> str | None:
+    """What SQLite finds wrong, on one line; None if it finds nothing."""
+    found = str(conn.execute("pragma quick_check(1)").fetchone()[0])
+    return None if found == "ok" else " ".join(found.split())
 
 
 def move_aside(path: str) -> str:
@@ -50,5 +64,5 @@ def storage_error(path: str, exc: sqlite3.Error) -> VoxError:
     elif code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
         hint = "mend the permissions, or set VOX_HOME to another place"
     elif code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        hint = "it is damaged: the next start of the daemon moves it aside"
+        return StorageDamaged(f"{path}: {exc}")
     return StorageError(f"{path}: {exc}", hint)

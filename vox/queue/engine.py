@@ -80,7 +80,7 @@ class Engine:
         self.config = config
         self.bus = bus or Bus()
         self._clock = clock
-        self.store = Store(paths.db_path, self.bus, clock)
+        self.store = Store(paths.db_path, self.bus, clock, check=True)
         self.catalog = Catalog(paths, config)
         self.spools = SpoolDir(paths.spool_dir, int(settings["spool_limit_mb"] * 1_000_000))
         self.player = Player(self, device=_device(settings["audio_device"]))

@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
-from ..errors import AmbiguousId, JobNotLive, UnknownJob
-from ..jobs import ENDED, ID_ALPHABET, LIVE, Job, State, new_id
+from ..errors import AmbiguousId, JobNotLive, StorageDamaged, StorageError, UnknownJob
+from ..jobs import ENDED, ID_ALPHABET, LIVE, STATES, Job, State, new_id
 from ..paths import cannot_write, make_dir
-from .damage import is_damage, move_aside, storage_error
+from .damage import check_whole, is_damage, move_aside, storage_error
 from .events import Bus
 from .schema import migrate
 
@@ -33,8 +33,13 @@ class Store:
     """Jobs in `vox.db`. One connection to write and one to read: several threads may share it."""
 
     def __init__(
-        self, path: str, bus: Bus | None = None, clock: Callable[[], float] = time.time
+        self,
+        path: str,
+        bus: Bus | None = None,
+        clock: Callable[[], float] = time.time,
+        check: bool = False,
     ) -> None:
+        """`check`: look for damage within it, too; that reads the whole file."""
         self.path = path
         self.bus = bus
         self.clock = clock
@@ -44,18 +49,20 @@ class Store:
         self._read_lock = threading.Lock()
         self._count_lock = threading.Lock()
         make_dir(os.path.dirname(path))
+        if os.path.isdir(path):
+            raise StorageError(f"{path} is a folder", "move it away")
         try:
-            self._conn = self._open()
+            self._conn = self._open(check)
         except sqlite3.DatabaseError as exc:
             if not is_damage(exc):
                 raise storage_error(path, exc) from exc
-            self._conn = self._repair()
+            self._conn = self._repair(check)
         # Readers of a WAL never wait for a writer: /health answers while thousands are taken in.
         self._reader = self._open()
         # And what `/health` counts never waits for somebody's long list.
         self._counter = self._open()
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self, check: bool = False) -> sqlite3.Connection:
         if not os.path.exists(self.path):
             # For this user alone from the first moment: texts are private.
             with contextlib.suppress(FileExistsError):
@@ -70,7 +77,13 @@ class Store:
         )
         try:
             conn.row_factory = sqlite3.Row
+            # A byte of a text that has rotted must not take the whole history with it.
+            conn.text_factory = lambda data: data.decode(errors="replace")
+            # SQLite's own folds ASCII alone.
+            conn.create_function("folded", 1, str.casefold, deterministic=True)
             _use_wal(conn)
+            if check:
+                check_whole(conn)
             # A job that was accepted survives a power cut.
             conn.execute("pragma synchronous = full")
             migrate(conn)
@@ -79,13 +92,13 @@ class Store:
             raise
         return conn
 
-    def _repair(self) -> sqlite3.Connection:
+    def _repair(self, check: bool) -> sqlite3.Connection:
         """Move a damaged file aside and begin a new one; of several processes, one does it."""
         fd = os.open(self.path + ".repair", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
             try:
-                return self._open()
+                return self._open(check)
             except sqlite3.DatabaseError as exc:
                 if not is_damage(exc):
                     raise storage_error(self.path, exc) from exc
@@ -304,9 +317,8 @@ class Store:
         """Jobs, newest first; `search` is found anywhere in the text, whatever its case."""
         where, params = ["1"], list[Any]()
         if search:
-            where.append("text like ? escape '\\'")
-            escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-            params.append(f"%{escaped}%")
+            where.append("instr(folded(text), ?)")
+            params.append(search.casefold())
         if states:
             where.append(f"state in ({', '.join('?' * len(states))})")
             params.extend(states)
@@ -372,7 +384,12 @@ def _row(job: Job) -> dict[str, Any]:
 def _job(row: sqlite3.Row) -> Job:
     # A newer vox may have added columns while this daemon still finishes its queue.
     values = {name: row[name] for name in _COLUMNS}
-    values["notes"] = json.loads(values["notes"])
+    if values["state"] not in STATES or None in (values["text"], values["created_at"]):
+        raise StorageDamaged("the queue's database holds a job that makes no sense")
+    try:
+        values["notes"] = json.loads(values["notes"])
+    except ValueError:
+        values["notes"] = []  # rotted, like a text
     return Job(**values)
 
 
