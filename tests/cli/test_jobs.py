@@ -13,6 +13,7 @@ from tests.running import Vox
 from vox.jobs import Request
 from vox.queue import offline
 
+SCRIPTED = ("-b", "scripted")
 TEXT = "1 [say 0.1s] A long text, with\na line break,\tand the \u4f60\u597d of another script."
 
 
@@ -134,3 +135,39 @@ def test_without_a_daemon_there_is_nothing_to_skip_or_pause(vox: Vox) -> None:
         result = vox(command)
         assert (result.code, result.out, result.err.count("\n")) == (3, "", 1)
     assert not vox.client.is_up()
+
+
+def test_positions_are_the_same_wherever_they_are_shown(vox: Vox, sound: object) -> None:
+    vox.ok("config", "set", "lookahead_s", "0")
+    vox.ok("daemon", "start")
+    vox.ok("pause")
+    first, second, urgent = (
+        vox.ok(*SCRIPTED, "--async", "--priority", priority, "1 [say 0.1s]")
+        for priority in ("normal", "normal", "high")
+    )
+    vox.until(first, "preparing")
+    vox.until(urgent, "preparing")  # it passes a full look-ahead
+    third = vox.ok(*SCRIPTED, "--async", "1 [say 0.1s]")
+    expected = {first: 0, urgent: 0, second: 1, third: 2}
+
+    def check() -> None:
+        for command in ("queue", "history"):
+            jobs = json.loads(vox.ok(command, "--json"))
+            assert {job["id"]: job["position"] for job in jobs} == expected, command
+        assert {job_id: vox.job(job_id)["position"] for job_id in expected} == expected
+
+    check()
+    vox.ok("daemon", "stop", "--now")
+    expected = {urgent: 1, first: 2, second: 3, third: 4}
+    check()
+    assert [job["id"] for job in json.loads(vox.ok("queue", "--json"))] == list(expected)
+
+
+def test_a_wait_that_is_too_long_shows_the_job_as_it_is(vox: Vox, sound: object) -> None:
+    vox.ok("daemon", "start")
+    vox.ok("pause")
+    job_id = vox.ok(*SCRIPTED, "--async", "1 [say 0.1s]")
+    late = vox("wait", "--timeout", "0.1", "--json", job_id)
+    assert late.code == 7
+    assert late.err.count("\n") == 1
+    assert (late.json()["id"], late.json()["exit_code"]) == (job_id, None)

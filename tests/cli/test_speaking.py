@@ -108,6 +108,8 @@ def test_a_timeout_leaves_the_job_alone(warm: Vox) -> None:
 
 
 def test_expired_and_cancelled_jobs_have_their_exit_codes(warm: Vox) -> None:
+    # The loudspeaker is free, and still it is too late.
+    assert warm(*SCRIPTED, "--expires", "0.000001", "1 [say 1s]").code == 6
     warm.ok("pause")
     expired = warm(*SCRIPTED, "--expires", "0.05", "1 [say 1s]")
     assert (expired.code, expired.err.count("\n")) == (6, 1)

@@ -139,6 +139,22 @@ def test_history_is_newest_first_and_searched_literally(store: Store) -> None:
     assert [j.text for j in store.history(states=("queued",), limit=1)] == ["ÄPFEL"]
 
 
+def test_what_is_asked_all_the_time_never_reads_the_whole_history(store: Store) -> None:
+    (made,) = store.add([job(replace_key="k")])
+    asked: list[str] = []
+    for connection in (store._reader, store._counter):
+        connection.set_trace_callback(asked.append)
+    store.expire(), store.live(), store.live_ids(), store.queued_ids(), store.live_with_key("k")
+    store.position(made), store.count_live(), store.live_counts(), store.get(made.id)
+    store.latest(), store.shown([made]), store.history(limit=1)
+    for connection in (store._reader, store._counter):
+        connection.set_trace_callback(None)
+    assert len(asked) >= 12
+    for sql in asked:
+        plan = [row[3] for row in store._query(f"explain query plan {sql}")]
+        assert "limit 1" in sql or "SCAN job" not in plan, (sql, plan)
+
+
 def test_search_finds_every_script_whatever_its_case(store: Store) -> None:
     store.add([job("Привет, Мир"), job("STRASSE ÄÖ")])
     assert [j.text for j in store.history(search="привет, мИР")] == ["Привет, Мир"]

@@ -50,8 +50,8 @@ def history(
         found: list[Job] = client.call("GET", f"/jobs?{query}")
     except NoDaemon:
         with _open_store(client) as store:
-            jobs = store.history(limit, search, states)  # type: ignore[arg-type]  # checked by click
-            return [job.to_dict(store.position(job) if job.is_live else None) for job in jobs]
+            # click has checked the states
+            return store.shown(store.history(limit, search, states))  # type: ignore[arg-type]
     return found
 
 
@@ -72,7 +72,7 @@ def queue(client: Client) -> list[Job]:
         found: list[Job] = client.call("GET", "/queue")
     except NoDaemon:
         with _open_store(client) as store:
-            return [job.to_dict(store.position(job)) for job in store.live()]
+            return store.shown(store.live())
     return found
 
 

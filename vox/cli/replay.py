@@ -62,7 +62,7 @@ def wait(job_ids: tuple[str, ...], timeout_s: float | None, as_json: bool, quiet
     client = Client(get_paths())
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
     manner = Manner(as_json=as_json, quiet=quiet)
-    ended, exit_code = [], 0
+    shown, exit_code = [], 0
     try:
         with signals():
             for job_id in job_ids:
@@ -71,15 +71,17 @@ def wait(job_ids: tuple[str, ...], timeout_s: float | None, as_json: bool, quiet
                 except VoxError as exc:
                     complain(exc.line)
                     exit_code = exit_code or exc.exit_code
+                    if isinstance(exc, WaitTimeout) and as_json:
+                        shown.append(reach.job(client, job_id))
                     continue
-                ended.append(job)
+                shown.append(job)
                 if job["exit_code"]:
                     complain(what_became_of(job))
                     exit_code = exit_code or job["exit_code"]
     except Terminated as exc:
         return exc.exit_code
     if as_json:
-        say_json(ended if len(job_ids) > 1 else (ended[0] if ended else None))
+        say_json(shown if len(job_ids) > 1 else (shown[0] if shown else None))
     return exit_code
 
 

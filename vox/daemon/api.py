@@ -121,7 +121,7 @@ def _jobs(daemon: Daemon) -> APIRouter:
 
         def found() -> list[dict[str, Any]]:
             jobs = engine.store.history(limit, search, tuple(state or ()), source)
-            return [job.to_dict() for job in jobs]
+            return engine.store.shown(jobs)
 
         return await _answer(found)
 
@@ -190,16 +190,7 @@ def _queue(daemon: Daemon) -> APIRouter:
     @router.get("/queue", responses={200: {"model": list[schemas.Job]}})
     async def queue() -> Response:
         """Live jobs in queue order, what is being spoken first."""
-
-        def shown() -> list[dict[str, Any]]:
-            position = 0
-            found = []
-            for job in engine.store.live():
-                position += job.state == "queued"
-                found.append(job.to_dict(position if job.state == "queued" else 0))
-            return found
-
-        return await _answer(shown)
+        return await _answer(lambda: engine.store.shown(engine.store.live()))
 
     @router.post("/cancel", responses={200: {"model": list[schemas.Job]}})
     async def cancel_all() -> Response:

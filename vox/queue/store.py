@@ -27,6 +27,8 @@ from .schema import migrate
 BUSY_TIMEOUT_S = 30.0
 _COLUMNS = tuple(f.name for f in fields(Job))
 _LIVE_SQL = "('queued', 'preparing', 'speaking')"
+_QUEUED_SQL = f"state in {_LIVE_SQL} and state = 'queued'"
+"""Put so that the index of live jobs is used: else every call would read the whole history."""
 
 
 class Store:
@@ -222,7 +224,9 @@ class Store:
         """Move jobs whose time passed before they were spoken to `expired`."""
         now = self.clock()
         due = self._query(
-            "select id from job where expires_at < ? and state in ('queued', 'preparing')", (now,)
+            f"select id from job where state in {_LIVE_SQL} and state != 'speaking' "
+            "and expires_at < ?",
+            (now,),
         )
         message = "it was not spoken in time; give it longer: --expires S"
         return [
@@ -342,7 +346,7 @@ class Store:
 
     def queued_ids(self) -> list[str]:
         """Ids of the queued jobs in queue order."""
-        sql = "select id from job where state = 'queued' order by priority desc, seq"
+        sql = f"select id from job where {_QUEUED_SQL} order by priority desc, seq"
         return [row["id"] for row in self._query(sql)]
 
     def live_with_key(self, replace_key: str) -> list[Job]:
@@ -356,10 +360,18 @@ class Store:
         if job.state != "queued":
             return 0
         sql = (
-            "select count(*) from job where state = 'queued' "
+            f"select count(*) from job where {_QUEUED_SQL} "
             "and (priority > ? or (priority = ? and seq <= ?))"
         )
         return int(self._query(sql, (job.priority, job.priority, job.seq))[0][0])
+
+    def shown(self, jobs: Sequence[Job]) -> list[dict[str, Any]]:
+        """The jobs as JSON objects, each with its position."""
+        is_any_live = any(job.is_live for job in jobs)
+        order = (
+            {job_id: at for at, job_id in enumerate(self.queued_ids(), 1)} if is_any_live else {}
+        )
+        return [job.to_dict(order.get(job.id, 0) if job.is_live else None) for job in jobs]
 
     def count_live(self) -> int:
         return int(self._count(f"select count(*) from job where state in {_LIVE_SQL}")[0][0])
@@ -390,6 +402,8 @@ def _job(row: sqlite3.Row) -> Job:
         values["notes"] = json.loads(values["notes"])
     except ValueError:
         values["notes"] = []  # rotted, like a text
+    # `returning` gives a whole number as an integer, whatever the column is.
+    values["speed"], values["volume"] = float(values["speed"]), float(values["volume"])
     return Job(**values)
 
 

@@ -156,6 +156,8 @@ class Worker:
         with self._lock:
             self._current = job
         try:
+            if job.expires_at is not None:
+                self._store.expire()  # the ticker, who does so too, may not have come round yet
             started_at = job.started_at or self._clock()
             taken = self._store.change(job_id, ("queued",), "preparing", started_at=started_at)
             if taken is not None:
