@@ -26,7 +26,6 @@ from ..errors import (
     HostCrashed,
     HostError,
     JobFailed,
-    LoadFailed,
     OutOfMemory,
     StorageError,
     SynthesisFailed,
