@@ -49,7 +49,7 @@ def free_vram_mb(device: str) -> float | None:
     `device`: "cuda" or "cuda:N".
     """
     try:
-        import pynvml  # type: ignore[import-not-found,unused-ignore]
+        import pynvml
     except ImportError:
         return None
     try:
