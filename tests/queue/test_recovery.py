@@ -67,6 +67,34 @@ def test_three_deaths_without_progress_fail_the_job_with_the_reason(
     assert broker.pending() == []
 
 
+def test_deaths_are_put_down_to_one_job_and_not_to_those_that_were_prepared_behind_it(
+    store: Store, broker: Broker
+) -> None:
+    deadly, *others = queued(store, "deadly", "second", "third")
+    for _ in range(recovery.MAX_ATTEMPTS):
+        die_while_speaking(store, deadly, heard=0)
+        for job in others:
+            store.change(job.id, ("queued",), "preparing")
+        recovery.recover(store, broker)
+    assert store.get(deadly.id).state == "failed"
+    assert [(store.get(job.id).state, store.get(job.id).attempts) for job in others] == [
+        ("queued", 0)
+    ] * 2
+
+
+def test_what_only_waits_for_the_ear_is_not_what_the_daemon_died_on(
+    store: Store, broker: Broker
+) -> None:
+    """As while the loudspeaker is paused."""
+    waiting, deadly = queued(store, "waiting", "deadly")
+    for _ in range(recovery.MAX_ATTEMPTS):
+        for job in (waiting, deadly):
+            store.change(job.id, ("queued",), "preparing")
+        store.note(waiting.id, audio_s=1.0)
+        recovery.recover(store, broker)
+    assert [store.get(job.id).state for job in (waiting, deadly)] == ["queued", "failed"]
+
+
 def test_progress_starts_the_count_of_attempts_anew(store: Store, broker: Broker) -> None:
     (job,) = queued(store, "long")
     for heard in (0, 0, 1, 1, 2, 2):

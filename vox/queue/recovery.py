@@ -30,15 +30,23 @@ def recover(store: Store, broker: Broker, streams_died_before: int = 0) -> list[
         if old.sink == "stream" and old.seq < streams_died_before:
             # The response that it went into died with the daemon.
             store.cancel(old.id, "its caller went away")
+    interrupted = [old for old in store.live() if old.state != "queued" and old.sink != "stream"]
+    # Many may be prepared behind the one that is heard: three deaths must not fail them all.
+    suspect = next((old for old in interrupted if not _only_waited(old)), None)
     back = [
         job
-        for old in store.live()
-        if old.state != "queued" and old.sink != "stream" and (job := _take_back(store, old))
+        for old in interrupted
+        if (job := _take_back(store, old) if old is suspect else give_back(store, old.id))
     ]
     jobs = [job for job in store.live() if job.state == "queued"]
     if [job.id for job in jobs] != broker.pending():
         broker.replace_all((job.id, job.priority) for job in jobs)
     return back
+
+
+def _only_waited(job: Job) -> bool:
+    """Its audio was complete and waited for its turn at the loudspeaker."""
+    return job.state == "preparing" and job.audio_s is not None
 
 
 def _take_back(store: Store, job: Job) -> Job | None:
