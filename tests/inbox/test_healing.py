@@ -41,6 +41,15 @@ def test_a_scan_alone_is_enough(new_rig: Callable[..., Rig]) -> None:
     rig.wait_tree("done/Hello.txt")
 
 
+def test_polling_can_be_chosen_while_it_runs(new_rig: Callable[..., Rig]) -> None:
+    rig = new_rig(scan_s=RARELY_S)
+    for polling, watching in ((True, "polling"), (False, "events")):
+        rig.set("inbox.polling", polling)
+        wait_until(lambda expected=watching: rig.watcher.describe()["watching"] == expected)  # type: ignore[misc]
+        drop(rig, watching)
+        wait_until(lambda expected=watching: expected in rig.texts())  # type: ignore[misc]
+
+
 def test_a_folder_removed_and_made_again_is_watched_again(new_rig: Callable[..., Rig]) -> None:
     rig = new_rig(scan_s=RARELY_S)
     shutil.rmtree(rig.folder)
@@ -149,7 +158,7 @@ def test_switched_off_it_takes_nothing_and_switched_on_again_it_does(rig: Rig) -
 def test_a_chosen_folder_is_not_made_with_its_parents(home: Path) -> None:
     """They may be a disk that is not mounted right now."""
     with Rig(path=str(home / "disk/inbox")) as rig:
-        assert "cannot write" in str(rig.error)
+        assert rig.error == f"there is no folder {home / 'disk'}; make it, or mount its disk"
         assert not rig.watcher.is_busy
         assert not (home / "disk").exists()
 

@@ -80,6 +80,9 @@ def _make(path: str) -> None:
     except FileExistsError:
         if not _is_real_dir(path):
             raise StorageError(f"{path} is not a folder", "move it away") from None
+    except FileNotFoundError as exc:
+        parent = os.path.dirname(path)
+        raise StorageError(f"there is no folder {parent}", "make it, or mount its disk") from exc
     except OSError as exc:
         raise cannot_write(path, exc) from exc
 

@@ -249,7 +249,7 @@ class Watcher:
             or now >= self._next_scan
             or (self._is_stirred and now >= self._looked_at + POLL_S)
             or (self._taking.next_due is not None and now >= self._taking.next_due)
-            or (self._watch.is_on and not self._watch.is_intact())
+            or (self._watch.is_on and (config["inbox.polling"] or not self._watch.is_intact()))
         )
 
     def _look(self, config: Config, now: float) -> None:
