@@ -93,7 +93,7 @@ def test_a_killed_daemon_leaves_a_file_that_the_next_speaks_to_its_end(
     vox: Vox, sound: object
 ) -> None:
     vox.ok("inbox", "on")
-    drop(vox, "news.txt", f"{SENTENCE} " * 4)
+    drop(vox, "news.txt", "---\nbackend: scripted\n---\n[say 2s] one")
     wait_until(lambda: [job for job in vox.jobs() if job["state"] == "speaking"])
     vox.kill_daemon()
     (claimed,) = (vox.home / "inbox/.work").glob("*__news.txt")

@@ -95,6 +95,17 @@ def test_what_only_waits_for_the_ear_is_not_what_the_daemon_died_on(
     assert [store.get(job.id).state for job in (waiting, deadly)] == ["queued", "failed"]
 
 
+def test_a_daemon_that_dies_while_it_writes_a_file_died_on_that_job(
+    store: Store, broker: Broker
+) -> None:
+    (job,) = store.add([Job(id="", text="deadly", backend="x", sink="file", output="/x.wav")])
+    for _ in range(recovery.MAX_ATTEMPTS):
+        store.change(job.id, ("queued",), "preparing")
+        store.note(job.id, audio_s=1.0)
+        recovery.recover(store, broker)
+    assert store.get(job.id).state == "failed"
+
+
 def test_progress_starts_the_count_of_attempts_anew(store: Store, broker: Broker) -> None:
     (job,) = queued(store, "long")
     for heard in (0, 0, 1, 1, 2, 2):

@@ -46,7 +46,7 @@ def recover(store: Store, broker: Broker, streams_died_before: int = 0) -> list[
 
 def _only_waited(job: Job) -> bool:
     """Its audio was complete and waited for its turn at the loudspeaker."""
-    return job.state == "preparing" and job.audio_s is not None
+    return job.sink == "play" and job.state == "preparing" and job.audio_s is not None
 
 
 def _take_back(store: Store, job: Job) -> Job | None:
