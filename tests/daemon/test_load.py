@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
-
-import httpx
 
 from tests.daemon.conftest import RunningDaemon, Start, until
+from tests.daemon.storm import submit
 from tests.running import CHECKOUT
 from vox import http1
 
@@ -22,34 +18,14 @@ CLIENTS = 50
 JOBS_PER_CLIENT = 40
 
 
-@contextlib.asynccontextmanager
-async def _client(daemon: RunningDaemon) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.AsyncHTTPTransport(uds=daemon.paths.socket_path)
-    async with httpx.AsyncClient(
-        transport=transport, base_url="http://localhost", timeout=240
-    ) as client:
-        yield client
-
-
-async def _submit(client: httpx.AsyncClient, text: str, **more: Any) -> str:
-    answer = await client.post("/speak", json={"text": text, "async": True, **more})
-    assert answer.status_code == 202, answer.text
-    return str(answer.json()["id"])
-
-
 async def _crowd(daemon: RunningDaemon) -> list[list[str]]:
     """Every client submits its jobs one after the other; the ids, by client."""
 
     async def one(number: int) -> list[str]:
-        async with _client(daemon) as client:
-            return [
-                await _submit(
-                    client,
-                    f"[note {number}/{index}] [say 0.02s] Hm",
-                    output=str(daemon.home / f"{number}.wav"),
-                )
-                for index in range(JOBS_PER_CLIENT)
-            ]
+        output = str(daemon.home / f"{number}.wav")
+        texts = [f"[note {number}/{index}] [say 0.02s] Hm" for index in range(JOBS_PER_CLIENT)]
+        path = daemon.paths.socket_path
+        return [(await submit(path, text=text, output=output))["id"] for text in texts]
 
     return list(await asyncio.gather(*(one(number) for number in range(CLIENTS))))
 

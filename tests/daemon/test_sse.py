@@ -102,7 +102,7 @@ def test_an_id_that_is_not_known_any_more_starts_from_what_is_true_now(
 
 
 def test_a_bound_listener_that_dies_cancels_the_job(daemon: RunningDaemon) -> None:
-    job = daemon.speak("[slow 0.02] [say 600s]")
+    job = daemon.speak("[slow 0.02] [say 60s]")
     with daemon.events(f"/jobs/{job['id']}/events?bind=true") as events:
         next(events)
     assert daemon.ended(job["id"])["state"] == "cancelled"

@@ -51,7 +51,7 @@ def make_app(daemon: Daemon) -> FastAPI:
         redoc_url=None,
         # Said here, asked for by the guard: over TCP every request needs the token.
         dependencies=[Security(HTTPBearer(auto_error=False, description="`vox daemon token`"))],
-        responses=answers(401, 403, 421),
+        responses=answers(401, 403, 413, 421, 507),
     )
     own = (_jobs, _streams, _queue, _daemon, _inbox)
     routers = [make(daemon) for make in (*own, openai.make_router, readiness.make_router)]
@@ -98,7 +98,7 @@ def _jobs(daemon: Daemon) -> APIRouter:
         responses={
             200: {"model": schemas.Job, "description": "It was heard."},
             202: {"model": schemas.Job, "description": "Accepted, with `async`."},
-            **answers(409, 413, 422, 500, 503, 507),
+            **answers(409, 422, 500, 503),
         },
     )
     async def speak(body: Speak, request: Request) -> Response:

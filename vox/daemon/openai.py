@@ -57,7 +57,7 @@ def make_router(daemon: Daemon) -> APIRouter:
     events: dict[str, Any] = {"text/event-stream": {}}
     streamed: dict[int | str, dict[str, Any]] = {
         200: {"description": "The audio as it is made.", "content": {**audio, **events}},
-        **answers(409, 413, 422, 500, 503),
+        **answers(409, 422, 500, 503),
     }
 
     @router.post("/audio/speech", response_class=Response, responses=streamed)

@@ -20,7 +20,7 @@ from .schemas import Readiness, answers
 if TYPE_CHECKING:
     from .daemon import Daemon
 
-GOOD_FOR_S = 3.0
+GOOD_FOR_S = 1.0
 """How long an answer is given again: whoever asks often must not hammer the sound device."""
 ROOM_BYTES = 20_000_000
 """Free space below which a job's audio may well not fit."""
