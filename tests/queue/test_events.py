@@ -35,3 +35,5 @@ def test_what_fell_out_of_the_ring_or_was_another_daemons_is_admitted() -> None:
     assert bus.since("otherdaemon-2") is None
     assert bus.since(f"{bus.epoch}-99") is None
     assert bus.since("nonsense") is None
+    for number in ("", "²", "-1", "9" * 5000):
+        assert bus.since(f"{bus.epoch}-{number}") is None

@@ -11,7 +11,7 @@ from fastapi import Request
 from fastapi.responses import StreamingResponse
 
 from ..errors import VoxError
-from ..jobs import Job
+from ..jobs import LIVE, Job, State
 from ..queue.events import Event
 from .hub import RECHECK_S, Hub, Item, Sent, ends_job, frame
 
@@ -68,16 +68,18 @@ async def job_events(
                 has_ended = has_ended or ends_job(event)
                 yield frame(event.name, event.data, event.id)
             store = daemon.engine.store
+            told: State | None = None
             if not has_ended:
                 now = await asyncio.to_thread(store.get, job.id)
                 has_ended = not now.is_live
                 if not missed or has_ended:
+                    told = now.state
                     position = await asyncio.to_thread(store.position, now)
                     yield frame("state", now.to_dict(position), known_id)
             last = max((event.number for event in missed), default=0)
             while not has_ended:
                 items = await _batch(queue, RECHECK_S)
-                fresh = _fresh(items, last)
+                fresh = [each for each in _fresh(items, last) if not _is_behind(each.event, told)]
                 if not items and not (now := await asyncio.to_thread(store.get, job.id)).is_live:
                     yield frame("state", now.to_dict())
                     has_ended = True
@@ -97,6 +99,13 @@ def _fresh(items: list[Item], last: int) -> list[Sent]:
         for item in items
         if item is not None and (not item.event.number or item.event.number > last)
     ]
+
+
+def _is_behind(event: Event, told: State | None) -> bool:
+    """Whether it tells no more than the state that was looked up while it was under way."""
+    if told is None or event.name != "state" or event.data["state"] not in LIVE:
+        return False
+    return LIVE.index(event.data["state"]) <= LIVE.index(told)
 
 
 def _cancel_quietly(daemon: Daemon, job_id: str) -> None:

@@ -67,7 +67,7 @@ class Bus:
     def since(self, last_id: str) -> list[Event] | None:
         """The events after that id, or None if they are not all at hand any more."""
         epoch, _, number = last_id.rpartition("-")
-        if epoch != self.epoch or not number.isdigit():
+        if epoch != self.epoch or not number.isdecimal() or len(number) > 18:
             return None
         last = int(number)
         with self._lock:
