@@ -295,8 +295,7 @@ def test_a_client_that_goes_away_cancels_its_job_and_frees_the_host(daemon: Runn
     gone_at = time.monotonic()
     next_job = daemon.speak("Next")
     assert daemon.ended(next_job["id"])["state"] == "done"
-    # A second is what the issue asks for; beside other work on a small machine it may be more.
-    assert time.monotonic() - gone_at < 5.0
+    assert time.monotonic() - gone_at < 1.0  # some 50 ms, beside other work on two cores
     found = daemon.http.get("/jobs", params={"search": "for a minute"}).json()
     assert found[0]["state"] == "cancelled"
     assert daemon.http.get("/health").json()["loaded_models"][0]["state"] == "idle"
