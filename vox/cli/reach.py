@@ -51,7 +51,7 @@ def history(
     except NoDaemon:
         with _open_store(client) as store:
             # click has checked the states
-            return store.shown(store.history(limit, search, states))  # type: ignore[arg-type]
+            return list(store.shown(store.history(limit, search, states)))  # type: ignore[arg-type]
     return found
 
 
@@ -72,7 +72,7 @@ def queue(client: Client) -> list[Job]:
         found: list[Job] = client.call("GET", "/queue")
     except NoDaemon:
         with _open_store(client) as store:
-            return store.shown(store.live())
+            return list(store.shown(store.live()))
     return found
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -79,11 +80,16 @@ class NoteActivity:
 
 async def _answer(build: Callable[[], Any], status: int = 200) -> Response:
     """What `build` returns as JSON, both made in a thread: a long list must not hold the loop."""
+    body = await asyncio.to_thread(lambda: _encoded(build()))
+    return Response(body, status, media_type="application/json")
 
-    def make() -> bytes:
-        return json.dumps(build(), ensure_ascii=False).encode()
 
-    return Response(await asyncio.to_thread(make), status, media_type="application/json")
+def _encoded(value: Any) -> bytes:
+    """JSON. Of what is iterated one item at a time: the encoder lets no other thread run."""
+    dumps = functools.partial(json.dumps, ensure_ascii=False)
+    if isinstance(value, Iterator):
+        return f"[{', '.join(map(dumps, value))}]".encode()
+    return dumps(value).encode()
 
 
 def _jobs(daemon: Daemon) -> APIRouter:
@@ -119,7 +125,7 @@ def _jobs(daemon: Daemon) -> APIRouter:
     ) -> Response:
         """Jobs, newest first."""
 
-        def found() -> list[dict[str, Any]]:
+        def found() -> Iterator[dict[str, Any]]:
             jobs = engine.store.history(limit, search, tuple(state or ()), source)
             return engine.store.shown(jobs)
 
@@ -195,7 +201,7 @@ def _queue(daemon: Daemon) -> APIRouter:
     @router.post("/cancel", responses={200: {"model": list[schemas.Job]}})
     async def cancel_all() -> Response:
         """Cancel every live job."""
-        return await _answer(lambda: [job.to_dict() for job in engine.cancel_all()])
+        return await _answer(lambda: (job.to_dict() for job in engine.cancel_all()))
 
     @router.post("/skip", response_model=schemas.Skipped)
     async def skip() -> Response:

@@ -113,6 +113,11 @@ def _cancel_quietly(daemon: Daemon, job_id: str) -> None:
         daemon.engine.cancel(job_id, "its caller went away")
 
 
+def _live(daemon: Daemon) -> bytes:
+    """All live jobs as events: of ten thousand it takes too long for the loop's thread."""
+    return b"".join(frame("state", job.to_dict()) for job in daemon.engine.store.live())
+
+
 async def all_events(daemon: Daemon, last_id: str | None) -> AsyncIterator[bytes]:
     """Every event, from `last_id` on if it is still known, else after the live jobs as they are."""
     assert daemon.hub is not None
@@ -120,8 +125,7 @@ async def all_events(daemon: Daemon, last_id: str | None) -> AsyncIterator[bytes
         known_id = daemon.hub.last_id
         missed = _missed(daemon.hub, last_id, None)
         if missed is None:
-            live = await asyncio.to_thread(daemon.engine.store.live)
-            yield b"".join(frame("state", job.to_dict()) for job in live) + b": these live now\n"
+            yield await asyncio.to_thread(_live, daemon) + b": these live now\n"
             # Last, so that whoever is cut off in the middle of them asks for all of them again.
             yield f"id: {known_id}\n\n".encode()
         for event in missed or ():

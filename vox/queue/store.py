@@ -365,13 +365,13 @@ class Store:
         )
         return int(self._query(sql, (job.priority, job.priority, job.seq))[0][0])
 
-    def shown(self, jobs: Sequence[Job]) -> list[dict[str, Any]]:
-        """The jobs as JSON objects, each with its position."""
+    def shown(self, jobs: Sequence[Job]) -> Iterator[dict[str, Any]]:
+        """The jobs as JSON objects, each with its position as of now."""
         is_any_live = any(job.is_live for job in jobs)
         order = (
             {job_id: at for at, job_id in enumerate(self.queued_ids(), 1)} if is_any_live else {}
         )
-        return [job.to_dict(order.get(job.id, 0) if job.is_live else None) for job in jobs]
+        return (job.to_dict(order.get(job.id, 0) if job.is_live else None) for job in jobs)
 
     def count_live(self) -> int:
         return int(self._count(f"select count(*) from job where state in {_LIVE_SQL}")[0][0])
