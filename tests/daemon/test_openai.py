@@ -207,15 +207,16 @@ def test_names_map_as_configured(start: Start) -> None:
     daemon = start(
         backend="hibari",
         http_voices={"alloy": "two"},
-        http_models={"tts-1-hd": "scripted", "big": "scripted/load-slow:0"},
+        http_models={"tts-1-hd": "scripted", "an/other": "scripted/load-slow:0"},
     )
     for client in _client(daemon):
         answer = client.audio.speech.create(model="tts-1-hd", voice="alloy", input="Hello")
         job = daemon.job(answer.response.headers["x-job-id"])
         assert (job["backend"], job["voice"]) == ("scripted", "two")
-        answer = client.audio.speech.create(model="big", voice="one", input="Hello")
+        answer = client.audio.speech.create(model="an/other", voice="one", input="Hello")
         job = daemon.job(answer.response.headers["x-job-id"])
         assert (job["backend"], job["model"]) == ("scripted", "load-slow:0")
+        assert client.models.retrieve("an/other").id == "an/other"
 
 
 def test_as_open_webui_calls_it(daemon: RunningDaemon) -> None:

@@ -82,7 +82,7 @@ def make_router(daemon: Daemon) -> APIRouter:
         found = await asyncio.to_thread(_models, daemon)
         return {"object": "list", "data": found}
 
-    @router.get("/models/{model}", response_model=Model, responses=answers(404, 422))
+    @router.get("/models/{model:path}", response_model=Model, responses=answers(404, 422))
     async def model(model: Annotated[str, Path(max_length=200)]) -> Any:
         found = await asyncio.to_thread(_models, daemon)
         known = next((each for each in found if each["id"] == model), None)

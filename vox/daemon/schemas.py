@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -105,7 +105,7 @@ class Speech(BaseModel):
     model: str = Field("", max_length=NAME_LIMIT, pattern=_NO_NUL, description="A backend of ours, "
                        "BACKEND/MODEL, or one of OpenAI's names.")  # fmt: skip
     input: str = Field(description="What is to be spoken.")
-    voice: str | CustomVoice | None = Field(
+    voice: Annotated[str, Field(max_length=NAME_LIMIT)] | CustomVoice | None = Field(
         None, description="A voice of ours, BACKEND/VOICE, or one of OpenAI's names."
     )
     response_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] = "mp3"
