@@ -38,9 +38,10 @@ def test_history_is_tab_separated_in_a_pipe(with_jobs: Vox) -> None:
     assert not with_jobs.client.is_up()
 
 
-def test_history_fits_the_terminal(with_jobs: Vox) -> None:
+@pytest.mark.parametrize("plain", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
+def test_history_fits_the_terminal(with_jobs: Vox, plain: dict[str, str]) -> None:
     control, terminal = os.openpty()
-    call = with_jobs.popen("history", stdout=terminal, env={"COLUMNS": "60", "NO_COLOR": "1"})
+    call = with_jobs.popen("history", stdout=terminal, env={"COLUMNS": "60", **plain})
     os.close(terminal)
     shown = _all_of(control).decode().splitlines()
     assert call.wait(timeout=60) == 0

@@ -138,7 +138,8 @@ def table(
 
 
 def _bold(text: str) -> str:
-    return text if os.environ.get("NO_COLOR") else f"\x1b[1m{text}\x1b[0m"
+    is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return text if is_plain else f"\x1b[1m{text}\x1b[0m"
 
 
 def fields(pairs: Sequence[tuple[str, str]]) -> None:
