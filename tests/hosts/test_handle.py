@@ -14,11 +14,13 @@ import numpy as np
 import psutil
 import pytest
 
-from vox.backends.base import Utterance
+from vox.backends.base import Settings, Utterance
+from vox.backends.bootstrap import bootstrap_args
 from vox.errors import HostCrashed, HostTimeout, LoadFailed, OutOfMemory, SynthesisFailed
 from vox.hosts.handle import Handle
+from vox.hosts.launch import HOST_MODULE
 
-from .conftest import StartHost
+from .conftest import SCRIPTED, StartHost
 
 
 def say(host: Handle, text: str) -> int:
@@ -128,6 +130,17 @@ def test_a_host_killed_from_outside_is_told_as_such(start: StartHost) -> None:
     os.kill(host.pid, signal.SIGKILL)
     with pytest.raises(HostCrashed, match="killed by SIGKILL"):
         list(chunks)
+
+
+def test_a_host_killed_because_memory_ran_out_is_told_as_such(
+    scripted_dir: Path, settings: Settings
+) -> None:
+    kills = iter([7, 8])
+    command = [sys.executable, *bootstrap_args(HOST_MODULE)]
+    host = Handle("scripted", command, SCRIPTED, settings, oom_kills=lambda: next(kills))
+    threading.Timer(0.0, os.kill, (host.pid, signal.SIGKILL)).start()
+    with pytest.raises(OutOfMemory, match="memory ran out"):
+        host.load()
 
 
 def test_a_synthesis_that_fails_leaves_the_host_warm(start: StartHost) -> None:

@@ -24,7 +24,7 @@ from typing import IO, Any, Literal
 from ..backends.base import Chunk, Settings, Utterance
 from ..backends.bootstrap import environ_for
 from ..errors import HostCrashed, HostError, HostTimeout, OutOfMemory, VoxError, from_dict
-from . import protocol
+from . import memory, protocol
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +58,7 @@ class Handle:
         settings: Settings,
         limits: Limits = Limits(),
         on_progress: Callable[[str, float | None], None] = lambda _text, _fraction: None,
+        oom_kills: Callable[[], int | None] = memory.oom_kills,
     ) -> None:
         self.name = name
         self.settings = settings
@@ -78,6 +79,8 @@ class Handle:
         self.synthesis_s = 0.0
         self.last_used = time.monotonic()
         self._next_id = 0
+        self._oom_kills = oom_kills
+        self._oom_kills_before = oom_kills()
         self._current_id: int | None = None
         self._last_lines: collections.deque[str] = collections.deque(maxlen=20)
         self._frames: queue.SimpleQueue[protocol.Frame | None] = queue.SimpleQueue()
@@ -285,9 +288,11 @@ class Handle:
             raise self._crashed()
         return frame
 
-    def _crashed(self) -> HostCrashed:
+    def _crashed(self) -> HostCrashed | OutOfMemory:
         self.kill()
         status = self._process.returncode
+        if status == -signal.SIGKILL and self._oom_kills() != self._oom_kills_before:
+            return OutOfMemory(f"memory ran out, and the system killed the {self.name} host")
         if status < 0:
             try:
                 how = f"was killed by {signal.Signals(-status).name}"

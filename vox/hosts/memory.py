@@ -23,6 +23,18 @@ def free_ram_mb() -> float | None:
     return None
 
 
+def oom_kills() -> int | None:
+    """How many processes were killed because memory ran out; None where that is not counted.
+
+    Linux promises memory that it does not have: what does not fit is killed, no allocation fails.
+    """
+    with contextlib.suppress(OSError, ValueError), open("/proc/vmstat", encoding="ascii") as stat:
+        for line in stat:
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return None
+
+
 def _free_linux_mb() -> float | None:
     with contextlib.suppress(OSError, ValueError), open("/proc/meminfo", encoding="ascii") as info:
         for line in info:
