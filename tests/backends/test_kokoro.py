@@ -15,12 +15,15 @@ import numpy as np
 import pytest
 
 from tests.sound import Recording, recognise, word_overlap
+from vox.backends import registry
 from vox.backends.base import Settings, Utterance
+from vox.backends.bootstrap import bootstrap_args
 from vox.backends.kokoro import Kokoro
 from vox.errors import LoadFailed, SynthesisFailed, UnknownVoice
 from vox.hosts.handle import Handle
 
 Host = Callable[[str], Handle]
+Environment = Callable[[str], tuple[str, Settings]]
 SENTENCE = "She sells one hundred and twenty three books. We are going to the market on Monday."
 
 
@@ -53,6 +56,30 @@ def test_speed_changes_the_duration(host: Host) -> None:
 def test_a_language_that_it_does_not_speak_is_refused(host: Host) -> None:
     with pytest.raises(SynthesisFailed, match="'ja'"):
         spoken(host("kokoro"), Utterance("Guten Tag", lang="ja"))
+
+
+@pytest.mark.heavy
+def test_voices_that_are_fetched_while_it_is_warm_are_spoken_with(
+    environment: Environment, settings: Settings
+) -> None:
+    interpreter, installed = environment("kokoro")
+    theirs, ours = (Path(each.env_dir, "weights") for each in (installed, settings))
+    ours.mkdir(parents=True)
+    for path in theirs.iterdir():
+        (ours / path.name).symlink_to(path)
+    command = [interpreter, *bootstrap_args("vox.hosts.host")]
+    handle = Handle("kokoro", command, registry.import_string("kokoro"), settings)
+    try:
+        handle.load()
+        with pytest.raises(UnknownVoice):
+            spoken(handle, Utterance("Yes.", voice="af_new"))
+        with zipfile.ZipFile(ours / "voices_ja.npz") as source:
+            style = source.read("jm_kumo.npy")
+        with zipfile.ZipFile(ours / "voices-v1.0.bin", "w") as archive:
+            archive.writestr("af_new.npy", style)
+        assert spoken(handle, Utterance("Yes.", voice="af_new")).duration_s > 0.1
+    finally:
+        handle.kill()
 
 
 @pytest.fixture

@@ -140,17 +140,26 @@ class Kokoro(Backend):
         try:
             import kokoro_onnx
 
-            model, voices = _model_path(self.settings), _voices_path(self.settings)
-            if model is None:
-                model = _assemble(self.settings)
-            self._model: Model = kokoro_onnx.Kokoro(model, str(voices))
+            model = _model_path(self.settings) or _assemble(self.settings)
+            self._voices_path = str(_voices_path(self.settings))
+            self._model: Model = kokoro_onnx.Kokoro(model, self._voices_path)
             self._at_hand = _ordered(list(self._model.get_voices()))
             self._model.create("Warm up.", voice=self._at_hand[0])
         except Exception as exc:
             raise LoadFailed(f"kokoro could not be loaded: {exc}") from exc
         return Loaded(device="cpu", model=os.path.basename(model))
 
+    def _take_up_voices(self) -> None:
+        """Those that were fetched since the model was loaded."""
+        path = _voices_path(self.settings)
+        if path is not None and path != self._voices_path:
+            import numpy as np
+
+            self._model.voices, self._voices_path = np.load(path), path
+            self._at_hand = _ordered(list(self._model.get_voices()))
+
     def synthesize(self, utterance: Utterance) -> Iterator[Chunk]:
+        self._take_up_voices()
         name, lang = self._voice_and_language(utterance)
         low, high = self.info.speed or (1.0, 1.0)
         speed = min(high, max(low, utterance.speed))
