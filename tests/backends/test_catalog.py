@@ -318,4 +318,7 @@ def test_settings_come_from_the_backend_s_table(catalog: Catalog, config: Settab
     settings = catalog.settings_for("toy")
     assert (settings.device, settings.model) == ("cuda:1", "small")
     assert settings.options["mood"] == "calm"
+    before = catalog.host_settings("toy")
+    config.backends["toy"]["voice"] = "zamenhof"
+    assert catalog.host_settings("toy") == before
     assert catalog.settings_for("toy", model="large").model == "large"

@@ -56,6 +56,14 @@ def test_voices_are_listed_by_backend_and_language(vox: Vox) -> None:
     assert vox("voices", "-l", "klingonese").code == 2
 
 
+def test_another_usual_voice_does_not_load_the_model_anew(vox: Vox, sound: object) -> None:
+    for voice in ("one", "two"):
+        vox.ok("config", "set", "backends.scripted.voice", voice)
+        vox.ok("-b", "scripted", "-o", str(vox.home / "x.wav"), "1")
+        assert vox.jobs()[-1]["voice"] == voice
+    assert len((vox.home / "loads").read_text().splitlines()) == 1
+
+
 def test_backends_tell_what_they_can_and_whether_they_are_warm(vox: Vox, sound: object) -> None:
     told = {each["name"]: each for each in json.loads(vox.ok("backends", "list", "--json"))}
     assert told["hibari"]["ready"]

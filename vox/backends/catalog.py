@@ -60,6 +60,15 @@ class Catalog:
             options=dict(table),
         )
 
+    def host_settings(self, name: str, model: str | None = None) -> Settings:
+        """What the host that speaks for it is started with.
+
+        The usual voice comes with each utterance: another one must not load the model anew.
+        """
+        settings = self.settings_for(name, model)
+        options = {key: value for key, value in settings.options.items() if key != "voice"}
+        return replace(settings, options=options)
+
     def clone(self, name: str) -> Clone | None:
         """The clone of that name, None if there is none."""
         return self.clones.find(name)

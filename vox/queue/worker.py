@@ -259,7 +259,7 @@ class Worker:
     @contextlib.contextmanager
     def _warm_host(self, job: Job) -> Iterator[Handle]:
         backend = self._catalog.host_of(job.backend)
-        settings = self._catalog.settings_for(job.backend, model=job.model)
+        settings = self._catalog.host_settings(job.backend, job.model)
 
         def progress(text: str, fraction: float | None) -> None:
             self._tell(job, {"loading": text, "fraction": fraction})
