@@ -220,6 +220,7 @@ def test_a_clone_goes_to_a_backend_that_has_the_weights_for_clones(
     fetched("0.6B-CustomVoice")
     assert catalog.is_ready("qwen")
     assert catalog.resolve(voice=clone).backend == "toy"
+    assert catalog.resolve(default_voice=clone).backend == "toy"
     chosen = catalog.resolve("qwen", clone)
     with pytest.raises(BackendNotInstalled, match=r"0\.6B-Base are not installed") as caught:
         catalog.accepts(chosen)
@@ -227,6 +228,15 @@ def test_a_clone_goes_to_a_backend_that_has_the_weights_for_clones(
     fetched("0.6B-Base")
     assert catalog.accepts(chosen) == []
     assert catalog.resolve(voice=clone).backend == "qwen"
+
+
+@needs_no_mlx
+def test_weights_for_clones_are_asked_for_where_a_backend_lacks_no_more(
+    catalog: Catalog, clone: str, fetched: Fetch
+) -> None:
+    fetched("0.6B-CustomVoice")
+    error = raised(BackendNotInstalled, catalog, voice=clone)
+    assert error.hint == "run: vox backends install qwen -m 0.6B-Base"
 
 
 @needs_no_mlx

@@ -110,8 +110,9 @@ class _Choice:
         return self._by_language(self.lang or self.usual_lang)
 
     def _backend_of(self, voice: str) -> str:
-        if self.catalog.clone(voice) is not None:
-            return self._cloning_backend()
+        clone = self.catalog.clone(voice)
+        if clone is not None:
+            return self._cloning_backend(clone)
         hits = [known for known in self.catalog.voices() if known.name == voice]
         hits = hits or [v for v in self.catalog.voices() if v.name.casefold() == voice.casefold()]
         hits = [hit for hit in hits if hit.installed] or hits
@@ -130,16 +131,20 @@ class _Choice:
             )
         return names[0]
 
-    def _cloning_backend(self) -> str:
+    def _cloning_backend(self, clone: Clone) -> str:
         cloning = [name for name in registry.names() if self._can_clone(name)]
-        ready = [name for name in cloning if self._clones_already(name)]
+        obstacles = {name: self._obstacle(name, clone) for name in cloning}
+        ready = [name for name in cloning if obstacles[name] is None]
         if self.wish.default_backend in ready:
             return str(self.wish.default_backend)
         fit = [name for name in ready if self.lang is None or self._speaks(name, self.lang)]
         if fit:
             return fit[0]
+        for name, obstacle in obstacles.items():
+            if obstacle is not None and self.catalog.is_ready(name):
+                raise obstacle  # It lacks no more than the weights for clones.
         raise BackendNotInstalled(
-            f"no installed backend can speak with the cloned voice {self.wish.voice!r}",
+            f"no installed backend can speak with the cloned voice {clone.name!r}",
             f"run: vox backends install {cloning[-1] if cloning else 'voxtream'}",
         )
 
@@ -149,14 +154,13 @@ class _Choice:
         except VoxError:
             return False
 
-    def _clones_already(self, name: str) -> bool:
-        """Whether it could speak with the clone now: for that it may need further weights."""
-        clone = self.catalog.clone(self.wish.voice) if self.wish.voice else None
+    def _obstacle(self, name: str, clone: Clone) -> VoxError | None:
+        """Why it cannot speak with the clone now: for that it may lack further weights."""
         try:
             self.catalog.accepts(Resolved(name, None, None, clone, []), model=self.wish.model)
-        except VoxError:
-            return False
-        return True
+        except VoxError as exc:
+            return exc
+        return None
 
     def _by_language(self, lang: str | None) -> str:
         if lang is None or primary(lang) == "en":

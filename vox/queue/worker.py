@@ -26,6 +26,7 @@ from ..errors import (
     HostCrashed,
     HostError,
     JobFailed,
+    LoadFailed,
     OutOfMemory,
     StorageError,
     SynthesisFailed,
@@ -227,6 +228,8 @@ class Worker:
                 break
             except NotLoaded as exc:
                 raise exc.error from exc
+            except LoadFailed:  # of further weights, for which the host was there already
+                raise
             except HostError as exc:
                 spool.rollback()
                 self._check_wanted(job)
