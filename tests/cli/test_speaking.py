@@ -57,6 +57,21 @@ def test_text_comes_from_arguments_a_file_or_standard_input(warm: Vox, tmp_path:
     warm.ok("cancel", "--all")
 
 
+def test_a_model_s_path_is_taken_from_where_the_caller_stands(warm: Vox, tmp_path: Path) -> None:
+    warm.ok("pause")
+    (tmp_path / "models" / "mine").mkdir(parents=True)
+    (tmp_path / "plain").mkdir()
+    asked = {
+        "./mine": f"{tmp_path}/mine",
+        "models/mine": f"{tmp_path}/models/mine",
+        "org/model": "org/model",
+        "plain": "plain",
+    }
+    for wish, model in asked.items():
+        assert queued(warm, "-m", wish, "1", cwd=tmp_path)["model"] == model
+    warm.ok("cancel", "--all")
+
+
 def test_flags_beat_variables_and_reach_the_job(warm: Vox) -> None:
     warm.ok("pause")
     environ = {"VOX_VOICE": "two", "VOX_SPEED": "2", "VOX_BACKEND": "hibari", "VOX_VOLUME": ""}
