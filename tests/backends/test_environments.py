@@ -148,6 +148,13 @@ def test_a_failed_installation_looks_broken_and_goes_on(
     lines = run_install(settings)
     assert "making the environment" not in lines
     assert status("toy", settings).is_ready
+    # Killed while it unpacked: pip wrote what the package is called, but not all of it.
+    marker(settings).unlink()
+    (site_packages,) = Path(settings.env_dir).glob("venv/lib/python3*/site-packages")
+    (site_packages / "toytts-1.0.dist-info" / "INSTALLER").unlink()
+    (site_packages / "toytts" / "__init__.py").unlink()
+    run_install(settings)
+    assert (site_packages / "toytts" / "__init__.py").exists()
 
 
 def test_no_network_is_one_line(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -123,9 +124,20 @@ class Pip:
         path = os.path.join(self.venv_dir, "requirements.txt")
         with open(path, "w", encoding="utf-8") as file:
             file.write("\n".join(lines) + "\n")
+        self._forget_half_unpacked()
         self.progress("resolving packages", None)
         bar = "raw" if self._version() >= _PIP_NEEDED else "off"
         self._checked(["install", "--progress-bar", bar, "--retries", "3", "-r", path])
+
+    def _forget_half_unpacked(self) -> None:
+        """What a killed pip was unpacking would count as installed for the next one.
+
+        INSTALLER is what pip writes when all files are there.
+        """
+        site_packages = glob.escape(site_packages_in(self.venv_dir) or "")
+        for folder in glob.glob(os.path.join(site_packages, "*.dist-info")):
+            if not os.path.exists(os.path.join(folder, "INSTALLER")):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _version(self) -> tuple[int, ...]:
         """Of the environment's pip, from the name of its metadata: asking it takes a second."""
