@@ -27,10 +27,10 @@ NOWHERE = "http://127.0.0.1:9/simple"
 Lines = list[str]
 
 
-def make_wheel(folder: Path) -> Path:
+def make_wheel(folder: Path, code: str = "import sys\nWHO = sys.prefix\n") -> Path:
     info = "toytts-1.0.dist-info"
     files = {
-        "toytts/__init__.py": "import sys\nWHO = sys.prefix\n",
+        "toytts/__init__.py": code,
         "toy_backend.py": (PLUGIN / "toy_backend.py").read_text(),
         f"{info}/METADATA": "Metadata-Version: 2.1\nName: toytts\nVersion: 1.0\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
@@ -153,8 +153,14 @@ def test_a_failed_installation_looks_broken_and_goes_on(
     (site_packages,) = Path(settings.env_dir).glob("venv/lib/python3*/site-packages")
     (site_packages / "toytts-1.0.dist-info" / "INSTALLER").unlink()
     (site_packages / "toytts" / "__init__.py").unlink()
+    make_wheel(index, code="import what_there_is_not")
+    with pytest.raises(BackendNotInstalled, match=r"cannot be imported: .*what_there_is_not"):
+        run_install(settings)
+    assert status("toy", settings).broken
+    (site_packages / "toytts-1.0.dist-info" / "INSTALLER").unlink()
+    make_wheel(index)
     run_install(settings)
-    assert (site_packages / "toytts" / "__init__.py").exists()
+    assert status("toy", settings).is_ready
 
 
 def test_no_network_is_one_line(

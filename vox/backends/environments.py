@@ -231,6 +231,7 @@ def _install_packages(
     if site_packages is None:
         raise BackendNotInstalled(f"{name} was not installed: {venv_dir} is empty", mend(name))
     adapter.after_install(site_packages)
+    pip.check_import(adapter.info.package)
     _write_marker(env_dir, lines, accelerator, time.monotonic() - began)
 
 

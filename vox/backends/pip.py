@@ -129,6 +129,16 @@ class Pip:
         bar = "raw" if self._version() >= _PIP_NEEDED else "off"
         self._checked(["install", "--progress-bar", bar, "--retries", "3", "-r", path])
 
+    def check_import(self, package: str) -> None:
+        """Packages that cannot be imported are no installation. Raises BackendNotInstalled."""
+        self.progress(f"importing {package}", None)
+        status, lines = self._run([python_in(self.venv_dir), "-c", f"import {package}"])
+        if status != 0:
+            raise BackendNotInstalled(
+                f"{self.name} was not installed: {package} cannot be imported: {_last(lines)}",
+                f"run: vox backends remove {self.name} && vox backends install {self.name}",
+            )
+
     def _forget_half_unpacked(self) -> None:
         """What a killed pip was unpacking would count as installed for the next one.
 
