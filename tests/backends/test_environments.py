@@ -242,6 +242,8 @@ def test_ctrl_c_in_mid_download_leaves_what_a_second_run_completes(
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         code = (
+            # Whoever starts the tests in the background may have had it ignored.
+            "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
             "from vox.backends.base import Settings\n"
             "from vox.backends.environments import install\n"
             f"settings = Settings({settings.voices_dir!r}, {settings.env_dir!r}, device='cpu')\n"
