@@ -6,7 +6,6 @@ show them with `Job.to_dict`.
 
 from __future__ import annotations
 
-import datetime
 import os
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
@@ -38,6 +37,8 @@ def iso(at: float | None) -> str | None:
     """ISO 8601 in UTC with milliseconds, from seconds since the epoch; None stays None."""
     if at is None:
         return None
+    import datetime  # a millisecond on the way to the first sound, which needs no time
+
     when = datetime.datetime.fromtimestamp(at, datetime.UTC)
     return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 

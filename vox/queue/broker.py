@@ -58,6 +58,12 @@ class WakingStorage(huey.storage.SqliteStorage):  # type: ignore[misc]
         """Rows whose task was handed out, though a full disk kept them from being deleted."""
         super().__init__(*args, **kwargs)
 
+    def _create_connection(self) -> sqlite3.Connection:
+        conn: sqlite3.Connection = super()._create_connection()
+        # What a power cut takes of it is sent again: the job table has it.
+        conn.execute("pragma synchronous = normal")
+        return conn
+
     def dequeue(self) -> Any:
         self.wake.clear()
         rows = self.sql(

@@ -86,8 +86,6 @@ class Store:
             _use_wal(conn)
             if check:
                 check_whole(conn)
-            # A job that was accepted survives a power cut.
-            conn.execute("pragma synchronous = full")
             migrate(conn)
         except BaseException:
             conn.close()
@@ -115,9 +113,12 @@ class Store:
                 connection.close()
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, survives_power_cut: bool = False) -> Iterator[sqlite3.Connection]:
+        """Whole whatever happens. Without `survives_power_cut` it does not wait for the disk."""
         with self._lock:
             try:
+                synchronous = "full" if survives_power_cut else "normal"
+                self._conn.execute(f"pragma synchronous = {synchronous}")
                 self._conn.execute("begin immediate")
                 yield self._conn
                 self._conn.execute("commit")
@@ -154,7 +155,7 @@ class Store:
         sql = (
             f"insert into job ({', '.join(columns)}) values ({', '.join(':' + c for c in columns)})"
         )
-        with self._transaction() as conn:
+        with self._transaction(survives_power_cut=True) as conn:
             for job in jobs:
                 job.created_at = job.created_at or self.clock()
                 self._insert(conn, sql, job)
