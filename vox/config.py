@@ -11,7 +11,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .errors import BadConfig
@@ -177,6 +177,8 @@ class Config:
     backends: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
     """Where a setting that is not the default comes from: `config.toml` or its variable."""
+    trouble: str | None = None
+    """Why the file, as it is by now, is not in force; None: it is."""
 
     def __getitem__(self, key: str) -> Any:
         return self.values[key]
@@ -332,7 +334,7 @@ def _write(path: str, text: str) -> None:
 class LiveConfig:
     """The settings, read anew whenever the file has changed.
 
-    A file that is broken in the meantime leaves the last good settings in force.
+    A file that is broken in the meantime leaves the last good settings in force: see `trouble`.
     """
 
     def __init__(self, path: str, environ: Mapping[str, str] = os.environ) -> None:
@@ -340,7 +342,6 @@ class LiveConfig:
         self._environ = dict(environ)
         self._stamp = self._stat()
         self._config = load(path, self._environ)
-        self.error: BadConfig | None = None
 
     def _stat(self) -> tuple[int, int, int] | None:
         try:
@@ -354,7 +355,7 @@ class LiveConfig:
         if stamp != self._stamp:
             self._stamp = stamp
             try:
-                self._config, self.error = load(self._path, self._environ), None
+                self._config = load(self._path, self._environ)
             except BadConfig as exc:
-                self.error = exc
+                self._config = replace(self._config, trouble=exc.message)
         return self._config

@@ -17,6 +17,8 @@ from .errors import DaemonUnavailable, VoxError, from_dict
 from .paths import Paths, cannot_write, make_dir, make_private_dir
 
 START_TIMEOUT_S = 60.0
+OF_ONE_CALL = ("VOX_BACKEND", "VOX_VOICE", "VOX_LANG", "VOX_MODEL", "VOX_SPEED", "VOX_VOLUME")
+"""Variables that every call tells of itself: those of the first are not to hold for the next."""
 DAEMON_MODULE = "vox.daemon.main"
 
 
@@ -45,7 +47,7 @@ def spawn_daemon(
 
 
 def _popen(paths: Paths, write_end: int, extra_args: tuple[str, ...]) -> None:
-    environ = dict(os.environ)
+    environ = {name: value for name, value in os.environ.items() if name not in OF_ONE_CALL}
     if environ.get("VOX_HOME"):
         environ["VOX_HOME"] = os.path.abspath(os.path.expanduser(environ["VOX_HOME"]))
     try:

@@ -72,6 +72,16 @@ def test_a_model_s_path_is_taken_from_where_the_caller_stands(warm: Vox, tmp_pat
     warm.ok("cancel", "--all")
 
 
+def test_variables_of_the_call_that_starts_the_daemon_are_not_those_of_the_next(
+    vox: Vox, sound: object
+) -> None:
+    first = {"VOX_SPEED": "2", "VOX_VOLUME": "0.5", "VOX_LANG": "en-GB", "VOX_BACKEND": "scripted"}
+    told = json.loads(vox.ok("--json", "1 [say 0.1s]", env=first))
+    assert (told["speed"], told["volume"], told["lang"]) == (2, 0.5, "en-GB")
+    told = json.loads(vox.ok("--json", *SCRIPTED, "1 [say 0.1s]"))
+    assert (told["speed"], told["volume"], told["lang"]) == (1, 1, None)
+
+
 def test_flags_beat_variables_and_reach_the_job(warm: Vox) -> None:
     warm.ok("pause")
     environ = {"VOX_VOICE": "two", "VOX_SPEED": "2", "VOX_BACKEND": "hibari", "VOX_VOLUME": ""}

@@ -168,9 +168,13 @@ def test_a_broken_config_is_said_with_its_line(vox: Vox, home: Path) -> None:
 def test_a_config_that_breaks_under_a_daemon_leaves_the_last_good_one_in_force(
     vox: Vox, home: Path, sound: object
 ) -> None:
+    vox.ok("config", "set", "speed", "1.5")
     vox.ok(*SCRIPTED, "1")
     (home / "config.toml").write_text("idle_timeout = \n")
-    vox.ok(*SCRIPTED, "2")
+    one_line(vox(*SCRIPTED, "2"), 0, "config.toml is not valid TOML", "before")
+    assert vox.jobs()[-1]["speed"] == 1.5
+    (home / "config.toml").unlink()
+    assert vox(*SCRIPTED, "3").err == ""
 
 
 def test_a_damaged_database_is_kept_aside_and_said_and_the_job_is_spoken(

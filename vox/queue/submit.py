@@ -179,6 +179,8 @@ class Submitter:
         notes = self._catalog.accepts(
             resolved, style=request.style, gender=request.gender, model=request.model
         )
+        if config.trouble:
+            notes.append(f"{config.trouble}; what was set before holds until it is mended")
         return Job(
             id=check_id(request.id),
             text=text,
