@@ -111,13 +111,14 @@ class Client:
                 self.start_daemon(wait=False)
         return job
 
-    def post(self, request: Request) -> dict[str, Any]:
+    def post(self, request: Request, timeout_s: float = ANSWER_TIMEOUT_S) -> dict[str, Any]:
         """Make a durable job through the daemon that is up; returns it as JSON.
 
-        Raises NoDaemon, or what the daemon answers.
+        Raises NoDaemon, DaemonUnavailable, or what the daemon answers.
         """
         self._retire_older()
-        job: dict[str, Any] = self.call("POST", "/speak", {**_body(request), "async": True})
+        body = {**_body(request), "async": True}
+        job: dict[str, Any] = self.call("POST", "/speak", body, timeout_s)
         return job
 
     def follow(

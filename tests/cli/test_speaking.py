@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
+import struct
 import subprocess
+import termios
 import time
 from pathlib import Path
 
@@ -215,6 +218,9 @@ def test_a_replay_is_a_new_job_of_the_old_text(warm: Vox) -> None:
 def test_a_terminal_shows_what_is_waited_for_and_erases_it(warm: Vox) -> None:
     control, terminal = os.openpty()
     text = "1 [say 0.7s]. 2 [say 0.7s]. 3 [say 0.7s]."
+    fcntl.ioctl(
+        terminal, termios.TIOCSWINSZ, struct.pack("4H", 24, 14, 0, 0)
+    )  # narrower than the line
     call = warm.popen(*SCRIPTED, text, stderr=terminal)
     os.close(terminal)
     shown = b""
@@ -228,7 +234,7 @@ def test_a_terminal_shows_what_is_waited_for_and_erases_it(warm: Vox) -> None:
         shown += data
     os.close(control)
     assert call.wait(timeout=60) == 0
-    assert b"speaking 2 of 3" in shown
+    assert "speaking 2 o…".encode() in shown
     assert shown.endswith(b"\r\x1b[K")
     assert b"\n" not in shown
 

@@ -294,6 +294,7 @@ def test_a_daemon_that_hangs_is_said_and_a_restart_mends_it(vox: Vox, sound: obj
     pid = vox.pid
     assert pid is not None
     os.kill(pid, 19)  # SIGSTOP
+    one_line(vox("--timeout", "0.5", "hello"), 3, "does not answer", "vox daemon restart")
     vox.ok("daemon", "restart", "--now", timeout_s=200)
     assert vox.pid != pid
     vox.ok(*SCRIPTED, "1")

@@ -66,7 +66,7 @@ def _list(as_json: bool) -> None:
         say_json(told)
     else:
         rows = [_row(each) for each in told]
-        is_narrow = is_terminal(sys.stdout) and terminal_width() < WIDE
+        is_narrow = is_terminal(sys.stdout) and terminal_width(sys.stdout) < WIDE
         columns = len(HEADER) - is_narrow
         table(HEADER[:columns], [row[:columns] for row in rows], numbers=(2, 5))
 

@@ -52,5 +52,6 @@ class InstallProgress:
     def _paint(self, text: str, fraction: float) -> None:
         full = round(min(1.0, max(0.0, fraction)) * BAR_WIDTH)
         bar = f"[{'#' * full}{'.' * (BAR_WIDTH - full)}] "
-        write(self._stream, "\r\x1b[K" + bar + shortened(text, terminal_width() - len(bar) - 1))
+        room = terminal_width(self._stream) - len(bar) - 1
+        write(self._stream, "\r\x1b[K" + bar + shortened(text, room))
         self._has_line = True

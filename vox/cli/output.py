@@ -69,13 +69,20 @@ def is_terminal(stream: TextIO | None) -> bool:
         return False
 
 
+USUAL_WIDTH = 80
+
 # -- tables ----------------------------------------------------------------------------------
 
 
-def terminal_width() -> int:
-    import shutil
-
-    return max(40, shutil.get_terminal_size().columns)
+def terminal_width(stream: TextIO) -> int:
+    """Columns of the terminal that the stream is; COLUMNS, if it is set, knows better."""
+    told = os.environ.get("COLUMNS", "")
+    if told.isdigit() and int(told):
+        return int(told)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or USUAL_WIDTH
+    except (OSError, ValueError):
+        return USUAL_WIDTH
 
 
 def char_width(char: str) -> int:
@@ -127,7 +134,7 @@ def table(
         return
     lines = [list(header), *([one_line(cell) for cell in row] for row in rows)]
     widths = [max(map(text_width, column)) for column in zip(*lines, strict=True)]
-    room = max(10, terminal_width() - sum(width + 2 for width in widths[:-1]) - 1)
+    room = max(10, terminal_width(sys.stdout) - sum(width + 2 for width in widths[:-1]) - 1)
     for number, line in enumerate(lines):
         cells = []
         for index, cell in enumerate(line[:-1]):

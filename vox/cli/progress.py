@@ -54,7 +54,7 @@ class Progress:
             while not self._is_over:
                 if self._text != shown:
                     shown = self._text
-                    self._write(_ERASE + shortened(shown, terminal_width() - 1))
+                    self._write(_ERASE + shortened(shown, terminal_width(self._stream) - 1))
                 self._changed.wait()
             if shown:
                 self._write(_ERASE)

@@ -13,13 +13,15 @@ from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import Any, NamedTuple
 
-from ..client import Client, NoDaemon, OnEvent
+from ..client import ANSWER_TIMEOUT_S, Client, NoDaemon, OnEvent
 from ..errors import VoxError, WaitTimeout
 from ..jobs import Request, new_id
 from ..paths import get_paths
 from .output import complain, is_terminal, say, say_json, tell
 
 CANCEL_TIMEOUT_S = 5.0
+LEAST_ANSWER_S = 2.0
+"""However short a `--timeout` is: a daemon that is slower than this to take a job in hangs."""
 
 Job = dict[str, Any]
 
@@ -111,8 +113,9 @@ class Ended(NamedTuple):
 
 
 def _submit(client: Client, request: Request, manner: Manner) -> Job | Ended:
+    answer_s = min(ANSWER_TIMEOUT_S, max(LEAST_ANSWER_S, manner.timeout_s or ANSWER_TIMEOUT_S))
     try:
-        return client.post(request)
+        return client.post(request, answer_s)
     except NoDaemon:
         pass
     from ..backends.registry import LIGHT

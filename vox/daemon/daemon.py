@@ -67,7 +67,7 @@ class Daemon:
     ) -> None:
         self.paths = paths
         self.config = config
-        self.started_at = time.time()
+        self._started = time.monotonic()
         self.last_active = time.monotonic()
         self._idle_timeout_s = idle_timeout_s
         self._listener = listener
@@ -91,7 +91,7 @@ class Daemon:
 
     @property
     def uptime_s(self) -> float:
-        return time.time() - self.started_at
+        return time.monotonic() - self._started
 
     @property
     def idle_timeout_s(self) -> float:
