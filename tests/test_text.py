@@ -72,7 +72,7 @@ def test_a_wrapped_paragraph_is_not_cut_at_its_line_ends() -> None:
 
 
 def test_lists_and_headings_are_cut_at_their_lines_without_markers() -> None:
-    text = "# The title\nSome text here\n- first item\n* second item\n1. third item\n> a quote"
+    text = "# The title\nSome text here\n---\n- first item\n* second item\n1. third item\n> a quote"
     assert texts(text) == [
         "The title",
         "Some text here",
@@ -110,6 +110,13 @@ def test_chinese_is_cut_at_its_full_stops() -> None:
         "我们去公园吧。",
         "你觉得怎么样？",
     ]
+
+
+def test_a_word_without_end_is_cut_between_letters_and_their_signs() -> None:
+    for letter in ("\u0e01\u0e31", "\u0915\u093f", "e\u0301"):  # Thai, Devanagari, Latin
+        _, *pieces = split("x" + letter * 500)
+        assert len(pieces) > 1
+        assert all(piece.text.startswith(letter) for piece in pieces)
 
 
 ALPHABET = st.sampled_from("ab1Éß世।\u0301👍 \n.,!?-#()\"'")

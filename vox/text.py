@@ -135,8 +135,9 @@ def _blocks(text: str) -> Iterator[tuple[int, int]]:
         if marker or _NUMBER.match(content):
             yield start, line.start()
             start = line.start() + line.group().index(content) + (marker.end() if marker else 0)
-        if not content or content.startswith("#") or _RULE.match(content):
-            yield start, line.end()
+        is_rule = _RULE.match(content)
+        if not content or content.startswith("#") or is_rule:
+            yield start, line.start() if is_rule else line.end()
             start = line.end()
     yield start, len(text)
 
@@ -200,7 +201,7 @@ def _cut_at(text: str, start: int, limit: int) -> int:
             return at
     for at in range(limit, half, -1):
         is_joined = text[at] in "\u200d\ufe0f" or text[at - 1] == "\u200d"
-        if not (is_joined or unicodedata.combining(text[at])):
+        if not (is_joined or unicodedata.category(text[at]).startswith("M")):
             return at
     return limit
 

@@ -79,7 +79,9 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == ["spool", "taken.wav"]
 
 
-@pytest.mark.parametrize("name", ["out", "out.txt", "no/such/folder.wav", "folder.wav"])
+@pytest.mark.parametrize(
+    "name", ["out", "out.txt", "no/such/folder.wav", "folder.wav", "x" * 260 + ".wav"]
+)
 def test_an_output_that_cannot_be_is_refused_before_any_work(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder.wav").mkdir()
     with pytest.raises(BadOutput):

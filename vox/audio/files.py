@@ -28,21 +28,32 @@ _EMPTY_RATE = 24_000  # a spool without any sound has none
 
 def check_output(path: str) -> None:
     """Raises BadOutput if no audio file could be written there. For before the synthesis."""
-    _format_of(path)
     folder = os.path.dirname(os.path.abspath(path))
     if os.path.isdir(path):
         raise BadOutput(f"{path} is a folder", "name a file in it")
+    _format_of(path)
     if not os.path.isdir(folder):
         raise BadOutput(
             f"cannot write {path}: there is no folder {folder}", f"make it: mkdir -p {folder}"
         )
     if not os.access(folder, os.W_OK | os.X_OK):
         raise BadOutput(f"cannot write {path}: no permission in {folder}", "choose another folder")
-    if os.path.exists(path):
+    if _is_there(path):
         if not os.path.isfile(path):
             raise BadOutput(f"{path} is not a regular file", "choose another name")
         if not os.access(path, os.W_OK):
             raise BadOutput(f"cannot write {path}: it is write-protected", "choose another name")
+
+
+def _is_there(path: str) -> bool:
+    """Raises BadOutput for a name that no file can have."""
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        return False
+    except OSError as exc:
+        raise BadOutput(f"cannot write {path}: {exc.strerror}", "choose another name") from exc
+    return True
 
 
 def _format_of(path: str) -> Format:
