@@ -59,3 +59,15 @@ def test_help_loads_no_command(vox: Vox) -> None:
         "vox.cli.options",
         "vox.cli.root",
     }
+
+
+def test_nothing_is_imported_before_ctrl_c_is_minded(vox: Vox) -> None:
+    program = "import sys; b = set(sys.modules); import vox.cli; print(*(set(sys.modules) - b))"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, **vox.environ},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert set(done.stdout.split()) <= {"vox", "vox.cli", "gc", "__future__"}

@@ -1,7 +1,8 @@
 """The command line: `main` runs one command and turns whatever happens into an exit code.
 
 Nothing here or in `root` and `speaking` may import numpy, huey, sqlite3 or a backend: they are on
-the way to the first sound. Commands are modules of their own, see `commands`.
+the way to the first sound. Commands are modules of their own, see `commands`. And nothing here is
+imported before `main` minds Ctrl-C, but for what Python has loaded anyway.
 """
 
 from __future__ import annotations
@@ -9,24 +10,22 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Sequence
-from typing import NoReturn
 
 INTERRUPTED = 130
 
 
-def main() -> NoReturn:
-    """The entry point `vox`."""
-    # Looking for garbage while modules are imported takes a twentieth of a warm call.
-    gc.set_threshold(100_000)
+def main() -> None:
+    """The entry point `vox`: ends the process."""
     try:
+        # Looking for garbage while modules are imported takes a twentieth of a warm call.
+        gc.set_threshold(100_000)
         code = run(sys.argv[1:])
     except KeyboardInterrupt:
         code = INTERRUPTED
     sys.exit(code)
 
 
-def run(args: Sequence[str]) -> int:
+def run(args: list[str]) -> int:
     """Run one command line; returns its exit code (see DESIGN). Prints one line on errors.
 
     A second Ctrl-C, while the first is seen to, is raised as KeyboardInterrupt.
@@ -37,9 +36,9 @@ def run(args: Sequence[str]) -> int:
     from .root import root
 
     if "_VOX_COMPLETE" in os.environ:
-        root.main(args=list(args), prog_name="vox", complete_var="_VOX_COMPLETE")
+        root.main(args=args, prog_name="vox", complete_var="_VOX_COMPLETE")
     try:
-        with root.make_context("vox", list(args)) as ctx:
+        with root.make_context("vox", args) as ctx:
             return int(root.invoke(ctx) or 0)
     except click.exceptions.Exit as exc:
         return exc.exit_code
