@@ -170,6 +170,20 @@ def test_a_link_in_place_of_done_is_refused(home: Path, tmp_path: Path) -> None:
         wait_until(lambda: "done is not a folder" in str(rig.error))
 
 
+def test_a_link_that_comes_in_place_of_done_is_refused_until_it_is_gone(
+    new_rig: Callable[..., Rig], tmp_path: Path
+) -> None:
+    rig = new_rig(scan_s=RARELY_S)
+    (rig.folder / "done").rmdir()
+    (rig.folder / "done").symlink_to(tmp_path)
+    drop(rig, "Hello")
+    wait_until(lambda: "done is not a folder" in str(rig.error))
+    (rig.folder / "done").unlink()
+    rig.end(rig.wait_jobs(1)[0])
+    wait_until((rig.folder / "done/Hello.txt").exists)
+    wait_until(lambda: rig.error is None)
+
+
 def test_files_dropped_while_the_process_was_frozen_and_events_overflowed_are_all_taken(
     new_rig: Callable[..., Rig],
 ) -> None:

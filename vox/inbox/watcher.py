@@ -255,6 +255,8 @@ class Watcher:
     def _look(self, config: Config, now: float) -> None:
         """Scan, and take what is due."""
         is_regular_scan = self._scan_now or now >= self._next_scan
+        # Should anything fail, what was due still is.
+        next_scan, self._next_scan = self._next_scan, 0.0
         self._scan_now = self._is_stirred = False
         self._looked_at = now
         intake = self._intake(config, now)
@@ -265,10 +267,11 @@ class Watcher:
         looked_at = time.monotonic()
         self._taking.look(intake, found, self._closed, looked_at)
         if not self._watch.is_on:
-            self._next_scan = now + max(POLL_S, 20 * (looked_at - now))
+            next_scan = now + max(POLL_S, 20 * (looked_at - now))
         elif is_regular_scan:
-            self._next_scan = now + config["inbox.scan_s"]
+            next_scan = now + config["inbox.scan_s"]
         self._taking.take(intake, found, config["inbox.settle_s"], looked_at)
+        self._next_scan = next_scan
 
     def _keep_house(self, intake: Intake, config: Config, now: float) -> None:
         """What the disk and the job table say, whatever events we missed."""
