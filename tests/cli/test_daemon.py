@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
 import stat
+import threading
 from pathlib import Path
 
 from tests.running import Vox
+from vox.cli import stopping
+from vox.paths import make_private_dir
 
 STATUS = {"running", "pid", "version", "uptime_s", "idle_timeout_s", "queue", "loaded_models"}
 MODEL = {"backend", "model", "device", "state", "idle_s", "memory_mb", "vram_mb"}
@@ -23,6 +27,25 @@ def test_without_a_daemon(vox: Vox) -> None:
     assert vox.ok("daemon", "stop") == "not running"
     assert vox("daemon", "logs").code == 0
     assert not vox.client.is_up()
+
+
+def test_a_daemon_is_there_until_its_lock_is_free(vox: Vox) -> None:
+    make_private_dir(vox.paths.runtime_dir)
+    lock = os.open(vox.paths.lock_path, os.O_RDWR | os.O_CREAT)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    Path(vox.paths.pid_path).write_text("1\n")
+    is_free = threading.Event()
+
+    def leave() -> None:
+        is_free.set()
+        os.close(lock)
+
+    def finish(_told: str) -> None:
+        os.unlink(vox.paths.pid_path)
+        threading.Timer(0.3, leave).start()
+
+    assert stopping.stop(vox.client, now=False, tell=finish)
+    assert is_free.is_set()
 
 
 def test_from_start_to_stop(vox: Vox, sound: object) -> None:

@@ -75,7 +75,8 @@ def _gone_after(paths: Paths, limit_s: float | None) -> bool:
     """Wait until the daemon that is there now has gone, or another has taken its place."""
     pid = pid_of(paths)
     deadline = None if limit_s is None else time.monotonic() + limit_s
-    while is_there(paths) and pid_of(paths) == pid:
+    # One that leaves takes its PID file away while it still holds the lock.
+    while is_there(paths) and pid_of(paths) in (pid, None):
         if deadline is not None and time.monotonic() > deadline:
             return False
         time.sleep(POLL_S)
