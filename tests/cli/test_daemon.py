@@ -41,8 +41,8 @@ def test_a_daemon_is_there_until_its_lock_is_free(vox: Vox) -> None:
         os.close(lock)
 
     def finish(_told: str) -> None:
-        os.unlink(vox.paths.pid_path)
-        threading.Timer(0.3, leave).start()
+        threading.Timer(0.2, os.unlink, [vox.paths.pid_path]).start()
+        threading.Timer(0.5, leave).start()
 
     assert stopping.stop(vox.client, now=False, tell=finish)
     assert is_free.is_set()
