@@ -100,6 +100,16 @@ class Vox:
             assert time.monotonic() < deadline, f"{job_id} never came to {states}"
             time.sleep(0.02)
 
+    def until_health(self, status: str, timeout_s: float = 60.0) -> None:
+        """Until the daemon that is up says that of itself."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            with contextlib.suppress(NoDaemon):
+                if self.client.call("GET", "/health")["status"] == status:
+                    return
+            assert time.monotonic() < deadline, f"the daemon was never {status}"
+            time.sleep(0.02)
+
     @property
     def pid(self) -> int | None:
         """The PID in the PID file, if there is one."""

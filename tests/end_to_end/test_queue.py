@@ -371,6 +371,60 @@ def test_a_timeout_holds_though_events_keep_coming(vox: Vox, sound: object) -> N
     vox.ok("cancel", job["id"])
 
 
+def test_a_daemon_that_finishes_can_be_watched_and_cancelled(vox: Vox, recorder: Recorder) -> None:
+    job_id = vox.ok(*SCRIPTED, "--async", "1 [say 60s]")
+    vox.until(job_id, "speaking")
+    stop = vox.popen("daemon", "stop")
+    vox.until_health("stopping")
+    assert "stopping" in vox.ok("daemon", "status")
+    assert vox.ok("queue", "--json")
+    vox.ok("cancel", job_id)
+    out, _ = stop.communicate(timeout=30)
+    assert (stop.returncode, out) == (0, "stopped\n")
+    recorder.wait_for_silence()
+    assert vox.job(job_id)["state"] == "cancelled"
+
+
+def test_a_daemon_that_finishes_can_be_hurried(vox: Vox, recorder: Recorder) -> None:
+    job_id = vox.ok(*SCRIPTED, "--async", "1 [say 60s]")
+    vox.until(job_id, "speaking")
+    stop = vox.popen("daemon", "stop")
+    vox.until_health("stopping")
+    assert vox.ok("daemon", "stop", "--now") == "stopped"
+    stop.communicate(timeout=30)
+    recorder.wait_for_silence()
+    assert vox.job(job_id)["state"] == "queued"
+
+
+def test_what_comes_while_a_daemon_finishes_is_spoken_by_the_next(
+    vox: Vox, recorder: Recorder
+) -> None:
+    first = vox.ok(*SCRIPTED, "--async", "1 [say 3s]")
+    vox.until(first, "speaking")
+    pid = vox.pid
+    stop = vox.popen("daemon", "stop")
+    vox.until_health("stopping")
+    later = [vox.popen(*SCRIPTED, f"{number} [say 0.2s]") for number in (2, 3)]
+    for call in (stop, *later):
+        call.communicate(timeout=60)
+    assert [call.returncode for call in (stop, *later)] == [0, 0, 0]
+    assert vox.pid not in (None, pid)
+    heard = tones(recorder)
+    assert (heard[0], sorted(heard)) == (1, [1, 2, 3])
+
+
+def test_a_start_while_a_daemon_finishes_leaves_one_running(vox: Vox, sound: object) -> None:
+    first = vox.ok(*SCRIPTED, "--async", "1 [say 2s]")
+    vox.until(first, "speaking")
+    pid = vox.pid
+    stop = vox.popen("daemon", "stop")
+    vox.until_health("stopping")
+    vox.ok("daemon", "start")
+    stop.communicate(timeout=60)
+    vox.until_health("ok")
+    assert vox.pid != pid
+
+
 def test_a_daemon_that_is_stopped_while_paused_leaves(vox: Vox, recorder: Recorder) -> None:
     job_id = vox.ok(*SCRIPTED, "--async", "1 [say 60s]")
     vox.until(job_id, "speaking")

@@ -238,6 +238,9 @@ def _daemon(daemon: Daemon) -> APIRouter:
     @router.post("/wake", status_code=204)
     async def wake() -> None:
         """Look at the queue now: another process has written to it."""
+        if daemon.is_leaving:
+            daemon.was_called = True
+            return
         await asyncio.to_thread(engine.look_again)
 
     @router.get("/health", responses={200: {"model": schemas.Health}})

@@ -76,6 +76,9 @@ class Daemon:
         self._reason: Reason = "idle"
         self._now = False
         self.is_leaving = False
+        self.was_called = False
+        """Somebody asked for a daemon while this one was leaving."""
+        self._last_seq = 0
         self.leaves_when_drained = False
         self.bus = Bus()
         self.engine = Engine(paths, config, self.bus)
@@ -202,32 +205,54 @@ class Daemon:
                 log.error("%s", exc.line)
 
     async def _go(self, server: _Server, serving: asyncio.Task[None]) -> None:
-        """Close the sockets, finish (or not) what is being said, say goodbye, stop serving."""
+        """Close the sockets, finish (or not) what is being said, say goodbye, stop serving.
+
+        Told to stop, it finishes before it closes them: that may take an hour, in which it can
+        still be asked what it does, to cancel, and to hurry.
+        """
         log.info("leaving (%s%s)", self._reason, ", now" if self._now else "")
         self.is_leaving = True
-        for listening in server.servers:
-            listening.close()
-        with contextlib.suppress(OSError):
-            os.unlink(self.paths.socket_path)
+        if self._reason != "stop":
+            self._close_sockets(server)
+        newest = await asyncio.to_thread(self.engine.store.latest)
+        self._last_seq = newest.seq if newest else 0
         assert self.hub is not None
         self.hub.say_bye(self._reason, everybody=self._now)
         await asyncio.to_thread(self.inbox.stop)
-        await asyncio.to_thread(self.engine.close, self._now)
+        if not self._now:
+            await asyncio.to_thread(self.engine.finish)
+        self._close_sockets(server)
+        await asyncio.to_thread(self.engine.close)
         await asyncio.to_thread(self.inbox.close)
-        self.hub.say_bye(self._reason, everybody=True)
+        late = await asyncio.to_thread(self._late)
+        self.hub.say_bye(self._reason, everybody=True, but=late)
         server.should_exit = True
         with contextlib.suppress(asyncio.CancelledError, Exception):
             await asyncio.wait_for(serving, SHUTDOWN_S + 2)
         # Requests were served to the very end, and other processes may have written as well.
-        if self._reason == "idle" and await asyncio.to_thread(self._is_work_left):
+        if await asyncio.to_thread(self._is_wanted_again):
             log.info("something came while leaving: starting a successor")
             spawn_daemon(self.paths, wait=False)
         if self._reason == "failed":
             raise JobFailed("the queue cannot be started", "see: vox daemon logs")
 
-    def _is_work_left(self) -> bool:
+    def _close_sockets(self, server: _Server) -> None:
+        for listening in server.servers:
+            listening.close()
+        with contextlib.suppress(OSError):
+            os.unlink(self.paths.socket_path)
+
+    def _late(self) -> set[str]:
+        """The jobs that came after we were told to stop: they are not for us, but are spoken."""
         with open_store(self.paths) as store:
-            return store.count_live() > 0 or self.inbox.has_new()
+            live = store.live()
+        return {job.id for job in live if job.seq > self._last_seq and job.sink != "stream"}
+
+    def _is_wanted_again(self) -> bool:
+        if self._reason == "idle":
+            with open_store(self.paths) as store:
+                return store.count_live() > 0 or self.inbox.has_new()
+        return self._reason == "stop" and (self.was_called or bool(self._late()))
 
     def describe(self) -> dict[str, Any]:
         """What `/health` says. Quick, and without the job table's lock."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -142,12 +142,16 @@ class Hub:
                     if stream_id == job_id:
                         self._put(queue, _passing("progress", job_id, data))
 
-    def say_bye(self, reason: str, everybody: bool) -> None:
-        """End the streams: of everybody, or of those whose job is not being worked on."""
+    def say_bye(self, reason: str, everybody: bool, but: Collection[str] = ()) -> None:
+        """End the streams: of everybody, or of those whose job is not being worked on.
+
+        Whoever waits for one of the jobs `but` is left to find out that a successor speaks it.
+        """
         working = () if everybody else {j.id for j in self._store.live() if j.state != "queued"}
         for queue, job_id in list(self._streams.items()):
             if job_id is None or job_id not in working:
-                queue.put_nowait(_passing("bye", job_id or "", {"reason": reason}))
+                if job_id not in but:
+                    queue.put_nowait(_passing("bye", job_id or "", {"reason": reason}))
                 queue.put_nowait(None)
                 self._streams.pop(queue, None)
 

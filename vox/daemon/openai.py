@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse
 from ..audio.files import Encoder, media_type
 from ..backends import registry
 from ..config import Config
-from ..errors import BadOption, EmptyText, UnknownBackend
+from ..errors import BadOption, DaemonLeaving, EmptyText, UnknownBackend
 from ..jobs import Request
 from .problems import problem
 from .schemas import Model, ModelList, Speech, VoiceList, answers
@@ -66,6 +66,8 @@ def make_router(daemon: Daemon) -> APIRouter:
         await asyncio.to_thread(_check_format, body.response_format)
         wanted = to_request(body, daemon.config())
         is_sse = body.stream_format == "sse"
+        if daemon.is_leaving:
+            raise DaemonLeaving("the daemon leaves", "start one and try again: vox daemon start")
         try:
             job = await asyncio.to_thread(engine.submit, wanted)
         except EmptyText:

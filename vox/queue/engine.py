@@ -138,13 +138,23 @@ class Engine:
         threading.Thread(target=self.player.warm_up, name="warm-up", daemon=True).start()
         self.is_started = True
 
-    def close(self, now: bool = False) -> None:
-        """Leave. Unless `now`, what is being spoken is finished; what waits stays queued."""
+    def finish(self) -> None:
+        """Begin nothing more; return when what is heard or written now has been so to its end."""
+        if not self.is_started:
+            return
+        self.broker.stop(timeout_s=0.0)
+        writing = self.worker.current_id
+        # Nothing that waits begins to sound any more; paused, nothing is finished either.
+        self.player.stop(now=self._hurry.is_set())
+        while writing is not None and not self._hurry.wait(0.1):
+            job = self.store.find(writing)
+            if job is None or not job.is_live or job.sink == "play":
+                break
+
+    def close(self) -> None:
+        """Leave now; what is not finished is put back into the queue."""
         self._closing.set()
         if self.is_started:
-            if not now:
-                self.broker.stop(timeout_s=0.0)
-                self._finish_speaking()
             self.worker.stop()
             self.broker.stop(timeout_s=10.0)
             self.player.stop(now=True)
@@ -156,18 +166,8 @@ class Engine:
         self.broker.close()
         self.store.close()
 
-    def _finish_speaking(self) -> None:
-        """Wait until what is heard now, or written to a file now, has been so to its end."""
-        writing = self.worker.current_id
-        # Nothing that waits begins to sound any more; paused, nothing is finished either.
-        self.player.stop(now=self._hurry.is_set())
-        while writing is not None and not self._hurry.wait(0.1):
-            job = self.store.find(writing)
-            if job is None or not job.is_live or job.sink == "play":
-                break
-
     def hurry(self) -> None:
-        """While `close` finishes what is being said: finish it no more."""
+        """While `finish` waits for the end of what is being said: wait no more."""
         self._hurry.set()
         threading.Thread(target=self.player.stop, args=(True,), daemon=True).start()
 

@@ -92,7 +92,7 @@ class Foreground:
         """Leave; True if other jobs wait, for which a daemon is needed."""
         try:
             others_wait = not self._engine.is_idle
-            self._engine.close(now=True)
+            self._engine.close()
             return others_wait
         finally:
             self._lock.close()
