@@ -8,6 +8,7 @@ whatever happens next, and then a daemon is started. Prints nothing.
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -61,13 +62,31 @@ class Client:
         headers: dict[str, str] | None = None,
     ) -> http1.Answer:
         try:
-            return http1.request(self.paths.socket_path, method, target, body, timeout_s, headers)
+            return self._request(method, target, body, timeout_s, headers)
         except (http1.Refused, http1.Dropped) as exc:
             raise NoDaemon from exc
         except TimeoutError as exc:
             raise DaemonUnavailable(
                 "the daemon does not answer", "try: vox daemon restart, or see: vox daemon logs"
             ) from exc
+
+    def _request(
+        self,
+        method: str,
+        target: str,
+        body: dict[str, Any] | None = None,
+        timeout_s: float | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> http1.Answer:
+        """See `http1.request`."""
+        rest = (method, target, body, timeout_s, headers)
+        try:
+            return http1.request(self.paths.socket_path, *rest)
+        except http1.Refused:
+            elsewhere = _socket_elsewhere(self.paths)
+            if elsewhere is None:
+                raise
+        return http1.request(elsewhere, *rest)
 
     @staticmethod
     def _json(answer: http1.Answer) -> Any:
@@ -84,7 +103,7 @@ class Client:
 
     def is_up(self) -> bool:
         try:
-            http1.request(self.paths.socket_path, "GET", "/ping", timeout_s=5.0).close()
+            self._request("GET", "/ping", timeout_s=5.0).close()
         except (http1.Refused, http1.Dropped):
             return False
         except TimeoutError:
@@ -151,9 +170,7 @@ class Client:
     ) -> dict[str, Any]:
         target = f"/jobs/{job_id}/events" + ("?bind=true" if bind else "")
         try:
-            answer = http1.request(
-                self.paths.socket_path, "GET", target, timeout_s=_left(deadline, job_id)
-            )
+            answer = self._request("GET", target, timeout_s=_left(deadline, job_id))
         except http1.Refused as exc:
             raise NoDaemon from exc
         except TimeoutError:
@@ -212,6 +229,29 @@ def _body(request: Request) -> dict[str, Any]:
     body = {name: getattr(request, name) for name in REQUEST_FIELDS}
     body["expires"] = body.pop("expires_s")
     return {name: value for name, value in body.items() if value is not None}
+
+
+def _socket_elsewhere(paths: Paths) -> str | None:
+    """The socket of the daemon that drains this queue, if it listens at another place than ours.
+
+    So it does when it was started under another XDG_RUNTIME_DIR, by cron or over ssh for example.
+    """
+    import fcntl
+
+    try:
+        lock = os.open(paths.consumer_lock_path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        listens_at = os.fsdecode(os.read(lock, 4096))
+        return listens_at if listens_at not in ("", paths.socket_path) else None
+    except OSError:
+        return None
+    finally:
+        os.close(lock)
+    return None  # Whoever wrote it is gone.
 
 
 def _left(deadline: float | None, job_id: str) -> float | None:

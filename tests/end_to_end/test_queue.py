@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import signal
 import threading
@@ -423,6 +424,28 @@ def test_a_start_while_a_daemon_finishes_leaves_one_running(vox: Vox, sound: obj
     stop.communicate(timeout=60)
     vox.until_health("ok")
     assert vox.pid != pid
+
+
+def test_a_call_under_another_runtime_folder_finds_the_daemon_that_is_up(
+    vox: Vox, home: Path, tmp_path: Path, sound: object
+) -> None:
+    def told(where: str, *args: str) -> str:
+        """By a command that cron, say, starts with another XDG_RUNTIME_DIR than the desktop."""
+        folder = tmp_path / where
+        folder.mkdir(mode=0o700, exist_ok=True)
+        environ = {"VOX_HOME": "", "HOME": str(home), "XDG_RUNTIME_DIR": str(folder)}
+        return vox.ok(*args, env=environ)
+
+    told("desktop", *SCRIPTED, "1 [say 0.1s]")
+    pid = json.loads(told("desktop", "daemon", "status", "--json"))["pid"]
+    try:
+        job_id = told("cron", *SCRIPTED, "--async", "1 [say 60s]")
+        assert json.loads(told("cron", "daemon", "status", "--json"))["pid"] == pid
+        assert told("cron", "pause").startswith("paused")
+        told("cron", "cancel", job_id)
+    finally:
+        told("desktop", "daemon", "stop", "--now")
+    assert os.listdir(tmp_path / "cron") == []
 
 
 def test_a_daemon_that_is_stopped_while_paused_leaves(vox: Vox, recorder: Recorder) -> None:

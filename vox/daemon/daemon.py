@@ -181,7 +181,7 @@ class Daemon:
         """In a thread: a light command line may hold the consumer lock while it speaks."""
         try:
             lock = contextlib.ExitStack()
-            lock.enter_context(consumer_lock(self.paths))
+            lock.enter_context(consumer_lock(self.paths, listens_at=self.paths.socket_path))
             self._consumer_lock = lock
             if self.is_leaving:
                 return

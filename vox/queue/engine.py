@@ -46,8 +46,12 @@ BUSY_UNLOAD_S = 60.0
 
 
 @contextlib.contextmanager
-def consumer_lock(paths: Paths, blocking: bool = True) -> Iterator[bool]:
-    """Hold the lock of whoever drains the queue; yields False if it is taken and not waited for."""
+def consumer_lock(paths: Paths, blocking: bool = True, listens_at: str = "") -> Iterator[bool]:
+    """Hold the lock of whoever drains the queue; yields False if it is taken and not waited for.
+
+    `listens_at`: the holder's control socket, kept in the lock's file for clients who look for it
+    under another XDG_RUNTIME_DIR.
+    """
     make_dir(paths.data_dir)
     try:
         fd = os.open(paths.consumer_lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -59,6 +63,9 @@ def consumer_lock(paths: Paths, blocking: bool = True) -> Iterator[bool]:
         except BlockingIOError:
             yield False
             return
+        with contextlib.suppress(OSError):  # a full disk
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, os.fsencode(listens_at), 0)
         yield True
     finally:
         os.close(fd)
