@@ -76,6 +76,13 @@ def _text(value: Any) -> str | None:
     return str(value).strip()
 
 
+def _log_level(value: Any) -> str:
+    level = str(value).strip().lower()
+    if level not in ("debug", "info", "warning", "error"):
+        raise ValueError("must be debug, info, warning or error")
+    return level
+
+
 def _idle_timeout(value: Any) -> float:
     number: float = _number(-1)(value)
     if -1 < number < 0:
@@ -147,7 +154,7 @@ KEYS: dict[str, Key] = {
     "http_hosts": Key((), _texts, "Host and Origin names allowed besides loopback"),
     "http_voices": Key({}, _map, "OpenAI voice names to voices of ours"),
     "http_models": Key({}, _map, "OpenAI model names to backends of ours"),
-    "log_level": Key("info", _text, "debug, info, warning or error"),
+    "log_level": Key("info", _log_level, "debug, info, warning or error"),
     "inbox.enabled": Key(True, _boolean, "daemons watch the inbox"),
     "inbox.stay": Key(False, _boolean, "the daemon stays for the inbox's sake (vox inbox on)"),
     "inbox.path": Key(None, _folder, "the inbox folder"),
@@ -265,6 +272,11 @@ def _checked(where: str, name: str, value: Any) -> Any:
 # -- writing ---------------------------------------------------------------------------------
 
 
+def checked(name: str, text: str) -> Any:
+    """The value that the text stands for. Raises BadConfig (unknown key, bad value)."""
+    return _checked("", name, text)
+
+
 def set_value(path: str, name: str, text: str) -> Any:
     """Set one key in the file, keeping comments and everything else. Returns the value.
 
@@ -272,7 +284,10 @@ def set_value(path: str, name: str, text: str) -> Any:
     """
     import tomlkit
 
-    value = _checked("", name, text)
+    value = checked(name, text)
+    if value is None:
+        unset_value(path, name)
+        return None
     document = _document(path)
     table: Any = document
     *parents, last = name.split(".")
@@ -280,27 +295,31 @@ def set_value(path: str, name: str, text: str) -> Any:
         if parent not in table:
             table[parent] = tomlkit.table(is_super_table=parent == "backends")
         table = table[parent]
-    if value is None:
-        table.pop(last, None)
-    else:
-        table[last] = list(value) if isinstance(value, tuple) else value
+    table[last] = list(value) if isinstance(value, tuple) else value
     _write(path, tomlkit.dumps(document))
     return value
 
 
 def unset_value(path: str, name: str) -> bool:
-    """Remove one key from the file; False if it was not set there. Raises as `set_value`."""
+    """Remove one key from the file; False if it was not set there. Raises as `set_value`.
+
+    A table that held nothing else goes with it.
+    """
     import tomlkit
 
     find_key(name)
     document = _document(path)
-    table: Any = document
+    tables: list[Any] = [document]
     *parents, last = name.split(".")
     for parent in parents:
-        table = table.get(parent, {})
-    if last not in table:
+        tables.append(tables[-1].get(parent, {}))
+    if last not in tables[-1]:
         return False
-    del table[last]
+    del tables[-1][last]
+    for parent, table, inner in reversed(list(zip(parents, tables, tables[1:], strict=False))):
+        if inner.as_string().strip(" \n{}"):  # other keys, or somebody's comments
+            break
+        del table[parent]
     _write(path, tomlkit.dumps(document))
     return True
 

@@ -35,6 +35,35 @@ def test_settings_are_set_shown_and_unset(vox: Vox) -> None:
     assert len(vox.ok("config", "show").splitlines()) == len(KEYS) + 1
 
 
+def test_a_setting_may_name_what_is_not_installed(vox: Vox) -> None:
+    vox.ok("config", "set", "backend", "voxtream")
+    vox.ok("config", "set", "voice", "drei")
+    vox.ok("config", "set", "keep", "voxtream", "hibari")
+    vox.ok("config", "set", "backends.scripted.voice", "drei")
+    vox.ok("config", "set", "lang", "en_us")
+
+
+def test_a_pattern_that_the_shell_made_several_of_is_a_list(vox: Vox) -> None:
+    told = vox.ok("config", "set", "inbox.patterns", "a.md", "b.md,", "*.txt")
+    assert told == "inbox.patterns = a.md, b.md, *.txt"
+
+
+def test_tables_that_become_empty_go_unless_there_is_a_comment_in_them(vox: Vox) -> None:
+    path = Path(vox.paths.config_path)
+    path.write_text("# mine\n[inbox]\nstay = true\nsettle_s = 2\n")
+    vox.ok("config", "set", "backends.qwen.model", "x")
+    vox.ok("config", "unset", "inbox.stay")
+    assert "[inbox]\nsettle_s = 2\n" in path.read_text()
+    vox.ok("config", "unset", "inbox.settle_s")
+    vox.ok("config", "unset", "backends.qwen.model")
+    vox.ok("config", "set", "http", "off")
+    assert path.read_text().split() == ["#", "mine"]
+    for text in ("[inbox]\n# keep this\nstay = true\n", "inbox.stay = true  # why\n"):
+        path.write_text(text)
+        vox.ok("config", "unset", "inbox.stay")
+        assert path.read_text() == ("[inbox]\n# keep this\n" if "keep" in text else "")
+
+
 def test_a_running_daemon_that_must_be_restarted_is_told_of(vox: Vox) -> None:
     vox.ok("daemon", "start")
     assert "vox daemon restart" in vox("config", "set", "http", "127.0.0.1:8765").err

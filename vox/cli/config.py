@@ -9,10 +9,11 @@ import click
 
 from .. import config as settings
 from ..client import Client
-from ..errors import BadConfig
+from ..errors import BackendNotInstalled, BadConfig, BadOption
 from ..paths import Paths, get_paths
 from .options import json_option
 from .output import is_terminal, say, say_json, table, tell
+from .voices import open_catalog
 
 NEED_RESTART = ("http", "http_allow_remote", "audio_device", "log_level", "spool_limit_mb")
 """What a running daemon reads only when it starts."""
@@ -108,9 +109,13 @@ def _text(value: Any, none: str = "-") -> str:
 def set_(key: str, value: tuple[str, ...]) -> None:
     """Set one, e.g.: vox config set idle_timeout 600"""
     paths = get_paths()
+    # The shell may have made several of one pattern.
+    is_list = isinstance(settings.find_key(key).default, tuple)
+    text = (", " if is_list else " ").join(value)
     if key == "http":
-        _check_reach(" ".join(value), settings.load(paths.config_path))
-    value_set = settings.set_value(paths.config_path, key, " ".join(value))
+        _check_reach(text, settings.load(paths.config_path))
+    _check_names(paths, key, settings.checked(key, text))
+    value_set = settings.set_value(paths.config_path, key, text)
     say(f"{key} = {_text(value_set, none='(not set)')}")
     if key == "http" and value_set:
         from ..tokens import ensure_token
@@ -118,6 +123,40 @@ def set_(key: str, value: tuple[str, ...]) -> None:
         ensure_token(paths)
         say("its bearer token: vox daemon token")
     _after_change(paths, key)
+
+
+def _check_names(paths: Paths, key: str, value: Any) -> None:
+    """What is called so must exist, whether it is installed or not.
+
+    Raises UnknownBackend, UnknownVoice, UnknownLanguage.
+    """
+    *tables, last = key.split(".")
+    named = [tables[1]] if tables[:1] == ["backends"] else []
+    if key == "keep":
+        named += value
+    elif key == "backend" and value:
+        named.append(value)
+    if named:
+        from ..backends import registry
+
+        for name in named:
+            registry.import_string(name)
+    if value and last == "voice":
+        _check_voice(paths, value, *named)
+    elif value and key == "lang":
+        from ..backends.languages import normalize
+
+        normalize(value)
+
+
+def _check_voice(paths: Paths, voice: str, backend: str | None = None) -> None:
+    try:
+        open_catalog(paths).resolve(backend=backend, voice=voice)
+    except BackendNotInstalled:
+        pass
+    except BadOption:
+        if backend is not None:  # else several have a voice of that name
+            raise
 
 
 def _check_reach(address: str, loaded: settings.Config) -> None:
