@@ -49,6 +49,8 @@ def assert_one_line(result: Result, code: int, *words: str) -> None:
         (("config", "set", "no_such", "1"), ("no_such", "vox config show")),
         (("config", "set", "idle_timeot", "1"), ("did you mean idle_timeout",)),
         (("config", "set", "speed", "9"), ("0.25",)),
+        (("config", "set", "log_level", "loud"), ("log_level", "debug, info, warning or error")),
+        (("config", "set", "lang", "german"), ("'german'", "write de")),
         (("daemon", "frobnicate"), ("frobnicate",)),
         (("history", "show", "zzzzzz"), ("zzzzzz", "vox history")),
         (("replay", "zzzzzz"), ("zzzzzz",)),
@@ -71,6 +73,53 @@ def test_bad_usage_is_one_line_and_exit_code_two(
     )
     assert_one_line(Result(done.returncode, done.stdout.decode(), done.stderr.decode()), 2, *words)
     assert not vox.client.is_up()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("backend", "nosuch", ("'nosuch'", "hibari")),
+        ("voice", "nosuch", ("'nosuch'", "vox voices")),
+        ("keep", "hibari, nosuch", ("'nosuch'", "hibari")),
+        ("backends.nosuch.device", "cpu", ("'nosuch'", "hibari")),
+        ("backends.piper.voice", "nosuch", ("'nosuch'", "vox voices -b piper")),
+    ],
+)
+def test_a_setting_takes_no_name_of_nothing(
+    vox: Vox, key: str, value: str, words: tuple[str, ...]
+) -> None:
+    assert_one_line(vox("config", "set", key, value), 4, *words)
+    assert not Path(vox.paths.config_path).exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "words"),
+    [
+        ('backend = "nosuch"', 4, ("setting backend", "'nosuch'", "vox config show")),
+        ('lang = "german"', 2, ("setting lang", "'german'", "write de", "vox config show")),
+        ('lang = "xx"', 2, ("setting lang", "xx", "vox config show")),
+    ],
+)
+def test_a_setting_that_is_wrong_is_named(
+    vox: Vox, text: str, code: int, words: tuple[str, ...]
+) -> None:
+    Path(vox.paths.config_path).write_text(text + "\n")
+    assert_one_line(vox("hi"), code, *words)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("VOX_SPEED", "7", 2),
+        ("VOX_BACKEND", "nosuch", 4),
+        ("VOX_VOICE", "nobody", 4),
+        ("VOX_LANG", "german", 2),
+    ],
+)
+def test_a_variable_that_is_wrong_is_named(vox: Vox, name: str, value: str, code: int) -> None:
+    told = vox("hi", env={name: value})
+    assert_one_line(told, code, name, value)
+    assert "--speed" not in told.err
 
 
 REFUSED = [

@@ -5,7 +5,9 @@ Owns the rules of "Default choice"; what voices and backends there are comes fro
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -67,7 +69,10 @@ class _Choice:
         self.catalog = catalog
         self.wish = wish
         self.lang = normalize(wish.lang) if wish.lang else None
-        self.usual_lang = normalize(wish.default_lang) if wish.default_lang else None
+        self.usual_lang: str | None = None
+        if wish.default_lang and not self.lang:
+            with _blamed_on("lang"):
+                self.usual_lang = normalize(wish.default_lang)
         self.notes: list[str] = []
         if wish.gender not in (None, "female", "male"):
             raise BadOption(f"gender {wish.gender!r} must be female or male", field="gender")
@@ -98,6 +103,9 @@ class _Choice:
         if wish.voice:
             return self._backend_of(wish.voice)
         usual = wish.default_backend
+        if usual:
+            with _blamed_on("backend"):
+                registry.import_string(usual)
         if usual and (self.lang is None or self._speaks(usual, self.lang)):
             return usual
         if wish.default_voice and not usual:
@@ -107,7 +115,10 @@ class _Choice:
                     return name
             except VoxError as exc:
                 self.notes.append(f"the configured voice is not used: {exc.message}")
-        return self._by_language(self.lang or self.usual_lang)
+        if self.lang or not self.usual_lang:
+            return self._by_language(self.lang)
+        with _blamed_on("lang"):
+            return self._by_language(self.usual_lang)
 
     def _backend_of(self, voice: str) -> str:
         clone = self.catalog.clone(voice)
@@ -294,6 +305,16 @@ class _Choice:
             low, high = info.speed
             nearest = min(high, max(low, speed))
             self.notes.append(f"{info.name} speaks at {low:g} to {high:g}; --speed is {nearest:g}")
+
+
+@contextlib.contextmanager
+def _blamed_on(setting: str) -> Iterator[None]:
+    """What cannot be is the doing of a setting: the error says of which."""
+    try:
+        yield
+    except VoxError as exc:
+        hint = "; ".join(filter(None, [exc.hint, "see: vox config show"]))
+        raise type(exc)(f"the setting {setting}: {exc.message}", hint) from exc
 
 
 def _named(name: str, voices: list[Voice]) -> Voice | None:

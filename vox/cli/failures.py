@@ -35,6 +35,10 @@ def report(exc: Exception) -> int:
 
 def usage_line(exc: click.UsageError) -> str:
     """A usage error of click's on one line, in our manner."""
+    if isinstance(exc, click.BadParameter) and exc.ctx and exc.param and exc.param.envvar:
+        source = exc.ctx.get_parameter_source(exc.param.name or "")
+        if source is click.core.ParameterSource.ENVIRONMENT:
+            exc.param_hint = str(exc.param.envvar)
     message = " ".join(exc.format_message().split()).rstrip(".")
     if len(message) > 1 and message[1].islower():
         message = message[0].lower() + message[1:]

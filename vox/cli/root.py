@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from ..errors import VoxError
 from .commands import COMMANDS
 from .options import SECONDS, Number, json_option, quiet_option, timeout_option
 
@@ -228,4 +229,25 @@ def _speak(
     wishes = {name: checked(name, value) for name, value in wishes.items()}
     wishes["model"] = model_name(wishes["model"])
     request = Request(text=text, output=output_path(output), **wishes)
-    return speak(request, Manner(is_async, timeout_s, as_json, quiet))
+    try:
+        return speak(request, Manner(is_async, timeout_s, as_json, quiet))
+    except VoxError as exc:
+        blame_variable(ctx, exc)
+        raise
+
+
+_WISHES = {
+    "unknown-backend": "backend",
+    "unknown-voice": "voice",
+    "unknown-language": "lang",
+    "unknown-model": "model",
+}
+
+
+def blame_variable(ctx: click.Context, exc: VoxError) -> None:
+    """Nobody looks for a name that is wrong in a variable, so the error names the variable."""
+    wish = _WISHES.get(exc.code, "")
+    param = next((param for param in ctx.command.params if param.name == wish), None)
+    source = ctx.get_parameter_source(wish)
+    if param and param.envvar and source is click.core.ParameterSource.ENVIRONMENT:
+        exc.message = f"{param.envvar}: {exc.message}"
