@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import signal
+import socket
 import stat
 import threading
 from pathlib import Path
@@ -76,6 +77,34 @@ def test_from_start_to_stop(vox: Vox, sound: object) -> None:
     assert vox.ok("daemon", "stop") == "stopped"
     assert vox.pid is None
     assert vox.ok("daemon", "stop") == "not running"
+
+
+def test_http_that_cannot_listen_is_told_by_start_status_and_doctor(
+    vox: Vox, sound: object
+) -> None:
+    assert "\nhttp" not in status_of_started(vox)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        vox.ok("config", "set", "http", address)
+        for command in ("restart", "start"):
+            told = vox("daemon", command)
+            assert (told.code, told.err.count("\n")) == (0, 1)
+            assert f"cannot listen on {address}" in told.err
+        assert f"cannot listen on {address}" in vox.ok("daemon", "status")
+        examined = vox("doctor", "--json")
+        failed = [each for each in examined.json() if each["level"] == "fail"]
+        assert [each["name"] for each in failed] == ["http"]
+        assert f"cannot listen on {address}" in failed[0]["text"]
+    assert vox("daemon", "restart").err == ""
+    assert f"http://{address}" in vox.ok("daemon", "status")
+    assert f"http://{address}" in vox.ok("doctor")
+
+
+def status_of_started(vox: Vox) -> str:
+    vox.ok("daemon", "start")
+    return vox.ok("daemon", "status")
 
 
 def test_stopping_finishes_what_is_spoken_unless_told_otherwise(vox: Vox, sound: object) -> None:

@@ -38,7 +38,10 @@ def start() -> None:
 def _start(client: Client) -> None:
     for note in client.start_daemon(wait=True):
         tell(f"vox: {note}")
-    say(f"running, PID {client.call('GET', '/health')['pid']}")
+    health = client.call("GET", "/health")
+    if error := health["http"]["error"]:  # also of one that was running
+        tell(f"vox: no HTTP API on TCP: {error}")
+    say(f"running, PID {health['pid']}")
 
 
 @daemon.command()
@@ -79,6 +82,7 @@ def status(as_json: bool) -> int:
 
 
 def _print_status(told: dict[str, Any]) -> None:
+    http = told["http"]
     fields(
         [
             ("daemon", f"{told['status']}, PID {told['pid']}, vox {told['version']}"),
@@ -87,6 +91,7 @@ def _print_status(told: dict[str, Any]) -> None:
             ("queue", _queue(told["queue"])),
             ("audio", _brief(told.get("audio"))),
             ("inbox", _inbox(told["inbox"])),
+            *([("http", _http(http))] if http["address"] else []),
             ("models", _sum_of_models(told)),
         ]
     )
@@ -137,6 +142,10 @@ def _inbox(told: dict[str, Any]) -> str:
     parts = [str(told.get("folder", "-"))]
     parts += [f"{told[name]} {name}" for name in ("pending", "working", "failed") if told.get(name)]
     return ", ".join([*parts, *filter(None, [told.get("error")])])
+
+
+def _http(told: dict[str, Any]) -> str:
+    return f"off: {told['error']}" if told["error"] else f"http://{told['address']}"
 
 
 def _brief(value: Any) -> str:

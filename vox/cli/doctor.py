@@ -161,6 +161,11 @@ def _daemon(paths: Paths, _config: Config) -> Iterator[Finding]:
     inbox = health["inbox"]
     if inbox.get("error"):
         yield Finding("inbox", "fail", inbox["error"], "see: vox inbox status")
+    http = health["http"]
+    if http["error"]:
+        yield Finding("http", "fail", http["error"])
+    elif http["address"]:
+        yield Finding("http", "ok", f"listens on http://{http['address']}")
 
 
 def _failures(paths: Paths, _config: Config) -> Iterator[Finding]:
