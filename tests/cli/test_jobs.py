@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import pytest
 
 from tests.running import Vox
 from vox.jobs import Request
+from vox.paths import make_private_dir
 from vox.queue import offline
 
 SCRIPTED = ("-b", "scripted")
@@ -136,6 +138,31 @@ def test_without_a_daemon_there_is_nothing_to_skip_or_pause(vox: Vox) -> None:
         result = vox(command)
         assert (result.code, result.out, result.err.count("\n")) == (3, "", 1)
     assert not vox.client.is_up()
+
+
+def test_a_daemon_that_just_starts_is_paused(vox: Vox, sound: object) -> None:
+    job_id = vox.ok(*SCRIPTED, "--async", "1 [say 0.1s]")
+    assert vox.ok("pause").startswith("paused")
+    vox.until(job_id, "preparing")
+    assert vox.client.call("GET", "/health")["queue"]["paused"]
+    vox.ok("resume")
+    vox.until(job_id, "done")
+
+
+def test_jobs_that_wait_without_a_daemon_are_told_of(with_jobs: Vox) -> None:
+    result = with_jobs("pause")
+    assert (result.code, result.out) == (3, "")
+    assert "no daemon is running; 3 jobs are in the queue" in result.err
+    assert not with_jobs.client.is_up()
+
+
+def test_a_daemon_that_leaves_cannot_be_paused(vox: Vox) -> None:
+    make_private_dir(vox.paths.runtime_dir)
+    with open(vox.paths.lock_path, "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        result = vox("pause")
+    assert (result.code, result.err.count("\n")) == (3, 1)
+    assert "is leaving" in result.err
 
 
 def test_positions_are_the_same_wherever_they_are_shown(vox: Vox, sound: object) -> None:

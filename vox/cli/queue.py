@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import Any
 
 import click
@@ -10,10 +11,13 @@ import click
 from ..client import Client, NoDaemon
 from ..errors import DaemonUnavailable, VoxError
 from ..paths import get_paths
-from . import reach
+from . import reach, stopping
 from .history import voice_of, when
 from .options import json_option
 from .output import complain, is_terminal, say, say_json, table
+
+STARTING_S = 2.0
+"""How long a daemon may take to listen, from when the call that started it has ended."""
 
 HEADER = ("#", "id", "state", "when", "voice", "source", "text")
 
@@ -83,12 +87,39 @@ def _cancel_each(client: Client, job_ids: tuple[str, ...]) -> tuple[list[dict[st
 
 
 def _call(target: str) -> dict[str, Any]:
-    """Ask the daemon. Raises DaemonUnavailable if none is up: it alone has a loudspeaker."""
-    try:
-        answer: dict[str, Any] = Client(get_paths()).call("POST", target)
-    except NoDaemon:
-        raise DaemonUnavailable("no daemon is running", "nothing is being spoken") from None
-    return answer
+    """Ask the daemon, one that is just starting too: it alone has a loudspeaker.
+
+    Raises DaemonUnavailable if there is none.
+    """
+    client = Client(get_paths())
+    jobs: list[dict[str, Any]] | None = None
+    deadline = time.monotonic() + STARTING_S
+    while True:
+        try:
+            answer: dict[str, Any] = client.call("POST", target)
+            return answer
+        except NoDaemon:
+            is_there = stopping.is_there(client.paths)
+        if not is_there and jobs is None:
+            jobs = reach.queue(client)
+        if (not is_there and not jobs) or time.monotonic() > deadline:
+            raise _nobody(client, is_there)
+        time.sleep(stopping.POLL_S)
+
+
+def _nobody(client: Client, is_there: bool) -> DaemonUnavailable:
+    if is_there:
+        return DaemonUnavailable(
+            "the daemon is leaving once it has said what it is saying",
+            "to cut it off: vox daemon stop --now",
+        )
+    count = len(reach.queue(client))
+    if not count:
+        return DaemonUnavailable("no daemon is running", "nothing is being spoken")
+    counted = "1 job is" if count == 1 else f"{count} jobs are"
+    return DaemonUnavailable(
+        f"no daemon is running; {counted} in the queue", "see: vox queue, or: vox daemon start"
+    )
 
 
 @click.command()
