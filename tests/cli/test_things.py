@@ -95,6 +95,9 @@ def test_another_usual_voice_does_not_load_the_model_anew(vox: Vox, sound: objec
 
 def test_backends_tell_what_they_can_and_whether_they_are_warm(vox: Vox, sound: object) -> None:
     told = {each["name"]: each for each in json.loads(vox.ok("backends", "list", "--json"))}
+    assert json.loads(vox.ok("backends", "--json")) == list(told.values())
+    misplaced = vox("backends", "--json", "list")
+    assert (misplaced.code, "vox backends list --json" in misplaced.err) == (2, True)
     assert told["hibari"]["ready"]
     assert told["hibari"]["warm"] == []
     assert told["voxtream"]["clone"]

@@ -42,11 +42,15 @@ def _complete_name(_ctx: click.Context, _param: click.Parameter, incomplete: str
 
 
 @click.group(invoke_without_command=True)
+@json_option
 @click.pass_context
-def backends(ctx: click.Context) -> None:
+def backends(ctx: click.Context, as_json: bool) -> None:
     """List, install, remove and test backends. Alone: list."""
-    if ctx.invoked_subcommand is None:
-        _list(as_json=False)
+    command = ctx.invoked_subcommand
+    if command is None:
+        _list(as_json)
+    elif as_json:
+        raise click.UsageError(f"--json goes after the command: vox backends {command} --json", ctx)
 
 
 @backends.command("list")
