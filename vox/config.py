@@ -204,12 +204,13 @@ def load(path: str, environ: Mapping[str, str] = os.environ) -> Config:
     values = {name: key.default for name, key in KEYS.items()}
     origins: dict[str, str] = {}
     tables: dict[str, dict[str, Any]] = {}
-    for name, value in _flatten(_read(path)).items():
+    for name, given in _flatten(_read(path)).items():
+        value = _checked(path, name, given)
         if name.startswith("backends."):
-            _, backend, option = name.split(".", 2)
-            tables.setdefault(backend, {})[option] = _checked(path, name, value)
+            _, backend, option = name.split(".")
+            tables.setdefault(backend, {})[option] = value
         else:
-            values[name] = _checked(path, name, value)
+            values[name] = value
             origins[name] = "config.toml"
     for name in KEYS:
         variable = "VOX_" + name.upper().replace(".", "_")

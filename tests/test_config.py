@@ -1,0 +1,94 @@
+"""The settings: where their values come from, what is refused, and what a change leaves alone."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from vox import config
+from vox.errors import BadConfig
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "config.toml"
+
+
+def test_variables_beat_the_file_which_beats_the_defaults(path: Path) -> None:
+    path.write_text('speed = 1.5\nlang = "de"\n[inbox]\nsettle_s = 2\n')
+    found = config.load(str(path), {"VOX_SPEED": "2", "VOX_INBOX_SETTLE_S": "3", "VOX_VOICE": ""})
+    assert (found["speed"], found["inbox.settle_s"], found["lang"]) == (2, 3, "de")
+    assert (found["volume"], found["voice"]) == (1.0, None)
+    assert found.origins == {
+        "speed": "VOX_SPEED",
+        "inbox.settle_s": "VOX_INBOX_SETTLE_S",
+        "lang": "config.toml",
+    }
+
+
+def test_tables_of_backends_are_theirs(path: Path) -> None:
+    path.write_text('[backends.qwen-native]\ndevice = "cuda:1"\nattention = "eager"\n')
+    tables = config.load(str(path), {}).backends
+    assert tables == {"qwen-native": {"device": "cuda:1", "attention": "eager"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("speed = 9", "speed = 9 must be 0.25 to 4"),
+        ("speed = true", "speed = True must be"),
+        ("sped = 1", "there is no setting 'sped'"),
+        ("max_queue = 1.5", "must be a whole number"),
+        ("idle_timeout = -0.5", "-1 (never leave)"),
+        ('daemon = "perhaps"', "must be true or false"),
+        ('http = "8080"', "must be HOST:PORT"),
+        ('keep = "a"\nkeep = "b"', "not valid TOML"),
+        ('[backends.kokoro]\ndevice = "tpu"', "must be auto, cpu, cuda, cuda:N or mps"),
+        ("[backends]\nqwen = 1", "backends.qwen"),
+        ("backends = 1", "there is no setting 'backends'"),
+        ("[backends.qwen.more]\nx = 1", "backends.qwen.more.x"),
+    ],
+)
+def test_what_makes_no_sense_is_one_line_that_names_the_file(
+    path: Path, text: str, words: str
+) -> None:
+    path.write_text(text)
+    with pytest.raises(BadConfig) as caught:
+        config.load(str(path), {})
+    assert caught.value.message.startswith(str(path))
+    assert words in caught.value.line
+    assert "\n" not in caught.value.line
+
+
+def test_a_change_keeps_comments_order_and_links(path: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "dotfiles.toml"
+    kept.write_text("# mine\nspeed = 1.5 # quick\n\n[inbox] # the folder\npolling = true\n")
+    path.symlink_to(kept)
+    config.set_value(str(path), "inbox.settle_s", "2")
+    config.set_value(str(path), "speed", "1.2")
+    assert config.unset_value(str(path), "inbox.polling")
+    assert path.is_symlink()
+    assert kept.read_text() == (
+        "# mine\nspeed = 1.2 # quick\n\n[inbox] # the folder\nsettle_s = 2\n"
+    )
+    assert not config.unset_value(str(path), "inbox.polling")
+
+
+def test_a_change_is_seen_and_a_broken_file_leaves_the_last_good_settings(path: Path) -> None:
+    path.write_text("speed = 1.5")
+    live = config.LiveConfig(str(path), {})
+    path.write_text("speed = 2.25")
+    assert live()["speed"] == 2.25
+    path.write_text("speed = ")
+    assert live()["speed"] == 2.25
+    assert str(path) in str(live().trouble)
+    os.unlink(path)
+    assert live()["speed"] == 1.0
+    assert live().trouble is None
+
+
+def test_without_a_daemon_that_stays_it_leaves_at_once(path: Path) -> None:
+    path.write_text("daemon = false\nidle_timeout = 600")
+    assert config.load(str(path), {}).idle_timeout_s == 0
