@@ -10,6 +10,7 @@ import pytest
 
 from tests.audio.test_player import Ears, ears, spools, tones
 from tests.sound import Recorder, SoundServer, segments_of_sound
+from vox.audio.device import Loudspeaker
 from vox.audio.player import Playback, Player
 from vox.audio.spool import SpoolDir
 from vox.errors import NoAudioOutput
@@ -78,3 +79,28 @@ def test_a_sound_server_that_stays_away_fails_the_job(
     with pytest.raises(NoAudioOutput):
         player.check()
     assert player.describe()["error"]
+
+
+def test_a_machine_without_a_sound_device_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULSE_SERVER", "unix:/nowhere")
+    assert trouble_with(None).message == "there is no sound device"
+    error = trouble_with("nosuch")
+    assert error.message == "no sound device matches 'nosuch' (the setting audio_device)"
+    assert error.hint.startswith("there is none at all")
+
+
+def test_a_setting_that_names_no_device_is_told_which_there_are(server: SoundServer) -> None:
+    for device in ("nosuch", 99):
+        error = trouble_with(device)
+        assert f"{device!r} (the setting audio_device)" in error.message
+        assert "default" in error.hint
+
+
+def trouble_with(device: str | int | None) -> NoAudioOutput:
+    speaker = Loudspeaker(device)
+    try:
+        with pytest.raises(NoAudioOutput) as caught:
+            speaker.probe()
+    finally:
+        speaker.leave()
+    return caught.value

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 import soundfile
 
 from tests.running import Vox
@@ -179,3 +180,12 @@ def test_the_doctor_says_what_is_wrong_and_goes_on(vox: Vox, sound: object) -> N
     assert shutil.which("espeak-ng") is None or len(failed) == 2
     Path(vox.paths.config_path).write_text("speed = \n")
     assert vox("doctor").code == 1
+
+
+def test_the_doctor_sends_nobody_to_the_doctor(vox: Vox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULSE_SERVER", "unix:/nowhere")
+    assert "vox doctor" in vox("-b", "say", "hello").err
+    examined = vox("doctor")
+    assert "FAIL  sound: there is no sound device; write a file instead" in examined.out
+    assert "latest failure" in examined.out
+    assert "vox doctor" not in examined.out

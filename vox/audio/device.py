@@ -35,6 +35,7 @@ _SERVER_S = 0.02  # what the sound server holds beside our buffer
 STALL_S = 5.0
 """A device that takes nothing for so long hangs."""
 _PROBE_GOOD_S = 2.0
+_SHOWN = 8
 
 
 class DeviceLost(NoAudioOutput):
@@ -221,8 +222,26 @@ class Loudspeaker:
                 try:
                     return self._start(sd, sample_rate)
                 except (sd.PortAudioError, ValueError) as exc:
-                    raise NoAudioOutput(f"no sound device can be opened: {_reason(exc)}") from exc
-            raise NoAudioOutput(f"no sound device can be opened: {_reason(first)}") from first
+                    raise self._trouble(sd, exc) from exc
+            raise self._trouble(sd, first) from first
+
+    def _trouble(self, sd: Any, exc: BaseException) -> NoAudioOutput:
+        """In a user's words: PortAudio speaks of "device -1"."""
+        try:
+            sd.query_devices(self._device, "output")
+            is_known = True
+        except (sd.PortAudioError, ValueError) as missing:
+            is_known = str(missing).startswith("Multiple")
+        if is_known:
+            return NoAudioOutput(f"no sound device can be opened: {_reason(exc)}")
+        if self._device is None:
+            return NoAudioOutput("there is no sound device")
+        names = [each["name"] for each in sd.query_devices() if each["max_output_channels"]]
+        there = f"there are: {', '.join(names[:_SHOWN])}" if names else "there is none at all"
+        return NoAudioOutput(
+            f"no sound device matches {self._device!r} (the setting audio_device)",
+            f"{there}; for the system's own: vox config unset audio_device",
+        )
 
     def _start(self, sd: Any, sample_rate: int) -> Any:
         stream = sd.OutputStream(

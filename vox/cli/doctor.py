@@ -26,7 +26,8 @@ from .voices import open_catalog
 
 LEAST_DISK_MB = 200
 LATEST_S = 24 * 3600
-
+TO_US = ", or check: vox doctor"
+"""What some errors end with, of no use to whom the doctor tells them."""
 
 Level = Literal["ok", "note", "fail"]
 
@@ -47,7 +48,10 @@ def doctor(as_json: bool) -> int:
     """Check that everything vox needs is there. The exit code is 1 if something is not."""
     paths = get_paths()
     findings: list[Finding] = []
-    for finding in _examine(paths):
+    for found in _examine(paths):
+        finding = found._replace(
+            text=found.text.replace(TO_US, ""), hint=found.hint.replace(TO_US, "")
+        )
         findings.append(finding)
         if not as_json:
             say(_line(finding))
