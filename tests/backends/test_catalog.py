@@ -140,6 +140,7 @@ def test_a_language_must_be_spoken_by_the_backend_that_was_named(catalog: Catalo
     raised(UnknownLanguage, catalog, lang="tlh")
     # A language that is only a default stands back.
     assert who(catalog.resolve("hibari", default_lang="de")) == ("hibari", None, None)
+    assert who(catalog.resolve(lang="en", default_lang="german")) == ("hibari", None, "en")
 
 
 def test_a_voice_alone_is_enough(catalog: Catalog, toy: None) -> None:
