@@ -109,10 +109,7 @@ def _call(target: str) -> dict[str, Any]:
 
 def _nobody(client: Client, is_there: bool) -> DaemonUnavailable:
     if is_there:
-        return DaemonUnavailable(
-            "the daemon is leaving once it has said what it is saying",
-            "to cut it off: vox daemon stop --now",
-        )
+        return DaemonUnavailable("the daemon is just starting or leaving", "try again in a moment")
     count = len(reach.queue(client))
     if not count:
         return DaemonUnavailable("no daemon is running", "nothing is being spoken")
