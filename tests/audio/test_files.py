@@ -79,6 +79,27 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == ["spool", "taken.wav"]
 
 
+class Unwanted(Exception):
+    """Nobody wants the file any more."""
+
+
+@pytest.mark.parametrize("asked", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("extension", sorted(FORMATS))
+def test_a_write_that_is_interrupted_leaves_nothing_behind_however_late_it_is(
+    tmp_path: Path, extension: str, asked: int
+) -> None:
+    spool = spool_of(tmp_path, tone(35.0, 8_000), 8_000)  # four blocks, and before it appears
+    checks = iter(range(1, asked))
+
+    def check() -> None:
+        if next(checks, None) is None:
+            raise Unwanted
+
+    with pytest.raises(Unwanted):
+        write(spool, str(tmp_path / f"out{extension}"), check=check)
+    assert os.listdir(tmp_path) == ["spool"]
+
+
 @pytest.mark.parametrize(
     "name", ["out", "out.txt", "no/such/folder.wav", "folder.wav", "x" * 260 + ".wav"]
 )

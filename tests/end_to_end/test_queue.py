@@ -473,6 +473,35 @@ def test_a_file_is_written_though_the_loudspeaker_is_paused_and_far_behind(
     vox.ok("cancel", "--all")
 
 
+def encoding(vox: Vox, folder: Path) -> str:
+    """A job whose long file is being encoded: opus takes some seconds."""
+    text = "1 [say 200s]"
+    job_id = vox.ok(*SCRIPTED, "--async", "-o", str(folder / "long.opus"), text)
+    while not list(folder.glob("*.part")):
+        assert vox.job(job_id)["state"] in ("queued", "preparing")
+    return job_id
+
+
+def test_a_job_that_is_cancelled_while_its_file_is_encoded_leaves_none(
+    vox: Vox, tmp_path: Path
+) -> None:
+    job_id = encoding(vox, tmp_path)
+    vox.ok("cancel", job_id)
+    vox.ok(*SCRIPTED, "-o", str(tmp_path / "next.wav"), "2 [say 0.1s]")
+    assert vox.job(job_id)["state"] == "cancelled"
+    assert os.listdir(tmp_path) == ["next.wav"]
+
+
+def test_a_daemon_that_leaves_now_stops_encoding_and_puts_the_job_back(
+    vox: Vox, tmp_path: Path
+) -> None:
+    job_id = encoding(vox, tmp_path)
+    vox.ok("daemon", "stop", "--now")
+    assert vox.job(job_id)["state"] == "queued"
+    assert os.listdir(tmp_path) == []
+    vox.ok("cancel", job_id)
+
+
 def test_a_light_call_and_a_daemon_that_starts_share_the_queue(
     vox: Vox, recorder: Recorder
 ) -> None:

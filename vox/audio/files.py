@@ -9,6 +9,7 @@ import contextlib
 import errno
 import os
 import secrets
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 from ..errors import BadOutput, StorageError
@@ -24,6 +25,9 @@ FORMATS = {f".{name}": ENCODINGS[name] for name in ("wav", "flac", "ogg", "opus"
 
 _BLOCK_S = 10.0
 _EMPTY_RATE = 24_000  # a spool without any sound has none
+
+Check = Callable[[], None]
+"""Raises whatever is to end the writing."""
 
 
 def check_output(path: str) -> None:
@@ -68,10 +72,11 @@ def _format_of(path: str) -> Format:
         ) from None
 
 
-def write(spool: Spool, path: str, volume: float = 1.0) -> None:
+def write(spool: Spool, path: str, volume: float = 1.0, check: Check = lambda: None) -> None:
     """Write a complete spool to an audio file; one that is there is replaced in one step.
 
-    Raises BadOutput, StorageError; then nothing is left behind.
+    `check` is called before every block, some seconds of audio, and once more before the file
+    appears. Raises what it raises, BadOutput, StorageError; then nothing is left behind.
     """
     fmt = _format_of(path)
     target = os.path.realpath(path)  # a link stays a link
@@ -81,7 +86,8 @@ def write(spool: Spool, path: str, volume: float = 1.0) -> None:
         try:
             fd = os.open(part_path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
             with os.fdopen(fd, "w+b") as file:
-                _encode(spool, file, fmt, volume)
+                _encode(spool, file, fmt, volume, check)
+            check()
             os.replace(part_path, target)
         except BaseException:
             _remove(part_path)
@@ -121,7 +127,7 @@ class _Sink:
         return self._file.read(size)
 
 
-def _encode(spool: Spool, file: BinaryIO, fmt: Format, volume: float) -> None:
+def _encode(spool: Spool, file: BinaryIO, fmt: Format, volume: float, check: Check) -> None:
     import soundfile
 
     source_rate = spool.sample_rate or _EMPTY_RATE
@@ -133,6 +139,7 @@ def _encode(spool: Spool, file: BinaryIO, fmt: Format, volume: float) -> None:
         ) as out:
             position = 0
             while len(samples := spool.read(position, round(_BLOCK_S * source_rate))):
+                check()
                 position += len(samples)
                 out.write(_ready(samples, volume, source_rate, rate))
                 if sink.error is not None:

@@ -214,6 +214,13 @@ class Worker:
         if self._stopping or job.id in self._dropped:
             raise JobStopped
 
+    def _check_live(self, job: Job) -> None:
+        """As `_check_wanted`, and asks the table too: whoever cancels a job writes there first."""
+        self._check_wanted(job)
+        known = self._store.find(job.id)
+        if known is None or not known.is_live:
+            raise JobStopped
+
     def _synthesize_all(self, job: Job, spool: Spool) -> None:
         if spool.is_complete:
             self._store.note(job.id, utterances=len(spool.segments), audio_s=_audio_s(spool))
@@ -335,7 +342,7 @@ class Worker:
         if job.sink == "play":
             return
         if job.sink == "file" and job.output:
-            files.write(spool, job.output, job.volume)
+            files.write(spool, job.output, job.volume, lambda: self._check_live(job))
         now = self._clock()
         self._ledger.done(job.id, now, first_audio_at=job.first_audio_at or now)
 
