@@ -149,6 +149,19 @@ def test_expired_and_cancelled_jobs_have_their_exit_codes(warm: Vox) -> None:
     assert (call.returncode, err) == (5, f"vox: job {jobs[0]['id']} was cancelled\n")
 
 
+def test_a_replaced_job_s_caller_is_told_that_a_newer_one_took_its_place(warm: Vox) -> None:
+    warm.ok("pause")
+    call = warm.popen(*SCRIPTED, "--replace", "progress", "1 [say 1s]")
+    job = _only_job(warm)
+    warm.ok(*SCRIPTED, "--async", "--replace", "progress", "2 [say 1s]")
+    _, err = call.communicate(timeout=60)
+    why = "replaced by a newer one under the key 'progress'"
+    assert (call.returncode, err) == (5, f"vox: job {job['id']} was {why}\n")
+    old = warm.job(job["id"])
+    assert (old["state"], old["error"], old["error_code"]) == ("cancelled", why, "job-cancelled")
+    warm.ok("cancel", "--all")
+
+
 @pytest.mark.parametrize(
     ("signum", "code"),
     [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],

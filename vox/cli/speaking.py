@@ -188,7 +188,7 @@ def what_became_of(job: Job) -> str:
     if state == "cancelled":
         return (
             f"{name} was {error}"
-            if error in ("cancelled", "skipped")
+            if error.startswith(("cancelled", "skipped", "replaced "))
             else f"{name} was cancelled: {error}"
         )
     return f"{name} {state}: {error}"

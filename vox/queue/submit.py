@@ -24,7 +24,8 @@ from ..paths import cannot_write
 from .broker import Broker
 from .store import Store
 
-Cancel = Callable[[str], Any]
+Cancel = Callable[[str, str], Any]
+"""Given a job's id and the reason."""
 
 
 def check_option(field: str, value: Any) -> Any:
@@ -145,9 +146,10 @@ class Submitter:
 
     def _replace(self, job: Job) -> None:
         if job.replace_key:
+            reason = f"replaced by a newer one under the key {job.replace_key!r}"
             for old in self.store.live_with_key(job.replace_key):
                 try:
-                    self._cancel(old.id)
+                    self._cancel(old.id, reason)
                 except VoxError:
                     continue  # It ended in the meantime.
 
