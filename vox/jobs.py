@@ -18,6 +18,9 @@ ENDED: tuple[State, ...] = ("done", "failed", "cancelled", "expired")
 STATES = (*LIVE, *ENDED)
 PRIORITIES = {"high": 10, "normal": 0, "low": -10}
 
+PAUSED = "speech is paused; go on with: vox resume"
+"""What whoever has something to be played is told meanwhile."""
+
 # Without 0/o, 1/l/i, u and v: read out or typed from a screen they are taken for one another.
 ID_ALPHABET = "23456789abcdefghjkmnpqrstwxyz"
 ID_LENGTH = 6

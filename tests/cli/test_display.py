@@ -59,6 +59,18 @@ def test_the_line_follows_the_job_from_the_queue_to_its_last_sentence() -> None:
     ]
 
 
+def test_the_line_says_paused_while_speech_is_but_of_a_file_how_it_grows() -> None:
+    view = View()
+    view.after("state", QUEUED)
+    assert view.after("progress", {"id": "x", "paused": True}) == "paused"
+    assert view.after("progress", {"id": "x", "position": 1, "queue_length": 1}) == "paused"
+    assert view.after("state", job("preparing")) == "paused"
+    assert view.after("progress", {"id": "x", "paused": False}) == "preparing"
+    view.after("progress", {"id": "x", "paused": True})
+    written = job("preparing", output="/tmp/x.mp3", utterances=3, heard=1)
+    assert view.after("state", written) == "writing x.mp3: 2 of 3"
+
+
 def test_the_line_names_the_file_that_is_written() -> None:
     view = View()
     written = job("preparing", output="/tmp/x.mp3", utterances=3, heard=1)

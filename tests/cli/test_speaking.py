@@ -17,6 +17,7 @@ import pytest
 from tests.running import Vox
 
 SCRIPTED = ("-b", "scripted")
+PAUSED = "vox: speech is paused; go on with: vox resume\n"
 
 
 @pytest.fixture
@@ -140,13 +141,33 @@ def test_expired_and_cancelled_jobs_have_their_exit_codes(warm: Vox) -> None:
     assert warm(*SCRIPTED, "--expires", "0.000001", "1 [say 1s]").code == 6
     warm.ok("pause")
     expired = warm(*SCRIPTED, "--expires", "0.05", "1 [say 1s]")
-    assert (expired.code, expired.err.count("\n")) == (6, 1)
+    assert (expired.code, expired.err.count("\n")) == (6, 2)
     call = warm.popen(*SCRIPTED, "2 [say 1s]")
     while not (jobs := warm.client.call("GET", "/queue")):
         time.sleep(0.02)
     warm.ok("cancel", jobs[0]["id"][:5])
     _, err = call.communicate(timeout=60)
-    assert (call.returncode, err) == (5, f"vox: job {jobs[0]['id']} was cancelled\n")
+    assert (call.returncode, err) == (5, f"{PAUSED}vox: job {jobs[0]['id']} was cancelled\n")
+
+
+def test_who_has_something_to_be_played_is_told_that_speech_is_paused(
+    warm: Vox, tmp_path: Path
+) -> None:
+    first = warm.ok(*SCRIPTED, "--async", "1 [say 30s]")
+    warm.ok("pause")
+    told = warm(*SCRIPTED, "--async", "2 [say 1s]")
+    assert (told.code, told.err) == (0, PAUSED)
+    assert warm.job(told.out.strip())["notes"] == [PAUSED.removeprefix("vox: ").strip()]
+    assert warm.job(first)["notes"] == []
+    assert warm(*SCRIPTED, "-q", "--async", "3 [say 1s]").err == ""
+    assert warm(*SCRIPTED, "-o", str(tmp_path / "x.wav"), "4 [say 0.1s]").err == ""
+
+    listed = warm("queue")
+    assert (listed.out.count("\n"), listed.err) == (3, PAUSED)
+    assert warm("queue", "--json").err == ""
+    warm.ok("cancel", "--all")
+    warm.ok("resume")
+    assert warm("queue").err == ""
 
 
 def test_a_replaced_job_s_caller_is_told_that_a_newer_one_took_its_place(warm: Vox) -> None:
@@ -156,7 +177,7 @@ def test_a_replaced_job_s_caller_is_told_that_a_newer_one_took_its_place(warm: V
     warm.ok(*SCRIPTED, "--async", "--replace", "progress", "2 [say 1s]")
     _, err = call.communicate(timeout=60)
     why = "replaced by a newer one under the key 'progress'"
-    assert (call.returncode, err) == (5, f"vox: job {job['id']} was {why}\n")
+    assert (call.returncode, err) == (5, f"{PAUSED}vox: job {job['id']} was {why}\n")
     old = warm.job(job["id"])
     assert (old["state"], old["error"], old["error_code"]) == ("cancelled", why, "job-cancelled")
     warm.ok("cancel", "--all")

@@ -52,7 +52,9 @@ def test_a_job_that_gets_on_while_it_is_looked_up_never_seems_to_go_back(tmp_pat
         with contextlib.closing(Busy(str(tmp_path / "vox.db"), bus)) as store:
             (job,) = store.add([Job(id="", text="Quick", backend="scripted")])
             hub = Hub(store, bus, asyncio.get_running_loop())
-            daemon: Any = SimpleNamespace(hub=hub, engine=SimpleNamespace(store=store))
+            player = SimpleNamespace(is_paused=False)
+            engine = SimpleNamespace(store=store, player=player)
+            daemon: Any = SimpleNamespace(hub=hub, engine=engine)
             frames = []
             async for chunk in sse.job_events(daemon, job, None, bind=False):
                 if not frames:
@@ -83,6 +85,21 @@ def test_progress_tells_loading_position_and_utterances(start: Start) -> None:
     progress = [event.data for event in seen if event.name == "progress"]
     assert any(data.get("loading") for data in progress)
     assert max(data.get("heard") or 0 for data in progress) == 2
+
+
+def test_followers_are_told_whether_speech_is_paused(daemon: RunningDaemon) -> None:
+    job = daemon.speak("[until resumed] Paused")
+    with daemon.events(f"/jobs/{job['id']}/events") as early:
+        next(early)
+        daemon.http.post("/pause")
+        assert next(event.data["paused"] for event in early if "paused" in event.data)
+        with daemon.events(f"/jobs/{job['id']}/events") as late:
+            assert next(late).data["id"] == job["id"]
+            assert next(late).data == {"id": job["id"], "paused": True}
+        daemon.http.post("/resume")
+        assert not next(event.data["paused"] for event in early if "paused" in event.data)
+    daemon.mark("resumed")
+    assert daemon.ended(job["id"])["state"] == "done"
 
 
 def test_who_reconnects_with_the_last_id_misses_nothing(daemon: RunningDaemon) -> None:

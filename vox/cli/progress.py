@@ -74,6 +74,7 @@ class View:
         self._job: dict[str, Any] = {}
         self._loading: str | None = None
         self._place = ""
+        self._is_paused = False
 
     def after(self, name: str, data: dict[str, Any]) -> str:
         """Take in one event; returns the line."""
@@ -85,12 +86,16 @@ class View:
                 self._loading = None
         elif "loading" in data:
             self._loading = data["loading"]
+        elif "paused" in data:
+            self._is_paused = data["paused"]
         elif "position" in data:
             self._place = f"position {data['position']} of {data['queue_length']}"
         return self._loading or self._doing()
 
     def _doing(self) -> str:
         state = self._job.get("state")
+        if self._is_paused and not self._job.get("output"):
+            return "paused"
         if state == "queued":
             position = self._job.get("position")
             return self._place or (f"position {position}" if position else "queued")

@@ -10,11 +10,12 @@ import click
 
 from ..client import Client, NoDaemon
 from ..errors import DaemonUnavailable, VoxError
+from ..jobs import PAUSED
 from ..paths import get_paths
 from . import reach, stopping
 from .history import voice_of, when
 from .options import json_option
-from .output import complain, is_terminal, say, say_json, table
+from .output import complain, is_terminal, say, say_json, table, tell
 
 STARTING_S = 2.0
 """How long a daemon may take to listen, from when the call that started it has ended."""
@@ -26,13 +27,17 @@ HEADER = ("#", "id", "state", "when", "voice", "source", "text")
 @json_option
 def queue(as_json: bool) -> None:
     """List what is being spoken and what waits, in order."""
-    jobs = reach.queue(Client(get_paths()))
+    client = Client(get_paths())
+    jobs = reach.queue(client)
     if as_json:
         say_json(jobs)
-    elif jobs or not is_terminal(sys.stdout):
+        return
+    if jobs or not is_terminal(sys.stdout):
         table(HEADER, [_row(job) for job in jobs], numbers=(0,))
     else:
         say("the queue is empty")
+    if reach.is_paused(client):
+        tell(f"vox: {PAUSED}")
 
 
 def _row(job: dict[str, Any]) -> list[str]:

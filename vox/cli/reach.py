@@ -76,6 +76,14 @@ def queue(client: Client) -> list[Job]:
     return found
 
 
+def is_paused(client: Client) -> bool:
+    """Whether speech is paused. Only a daemon that is up can hold it."""
+    try:
+        return bool(client.call("GET", "/health")["queue"]["paused"])
+    except NoDaemon:
+        return False
+
+
 def cancel(client: Client, job_id: str, timeout_s: float = ANSWER_TIMEOUT_S) -> Job:
     """Cancel a live job. Raises UnknownJob, AmbiguousId, JobNotLive."""
     target = _target(job_id)

@@ -217,14 +217,21 @@ def _queue(daemon: Daemon) -> APIRouter:
     async def pause() -> dict[str, bool]:
         """Fall silent until `/resume`; jobs are taken in meanwhile."""
         await asyncio.to_thread(engine.pause)
+        _tell_paused(daemon, True)
         return {"paused": True}
 
     @router.post("/resume", response_model=schemas.Paused)
     async def resume() -> dict[str, bool]:
         await asyncio.to_thread(engine.resume)
+        _tell_paused(daemon, False)
         return {"paused": False}
 
     return router
+
+
+def _tell_paused(daemon: Daemon, is_paused: bool) -> None:
+    assert daemon.hub is not None
+    daemon.hub.tell_paused(is_paused)
 
 
 def _daemon(daemon: Daemon) -> APIRouter:

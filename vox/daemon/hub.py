@@ -142,6 +142,12 @@ class Hub:
                     if stream_id == job_id:
                         self._put(queue, _passing("progress", job_id, data))
 
+    def tell_paused(self, is_paused: bool) -> None:
+        """Tell everybody who follows one job whether speech is paused."""
+        for queue, job_id in list(self._streams.items()):
+            if job_id is not None:
+                self._put(queue, paused(job_id, is_paused))
+
     def say_bye(self, reason: str, everybody: bool, but: Collection[str] = ()) -> None:
         """End the streams: of everybody, or of those whose job is not being worked on.
 
@@ -154,6 +160,11 @@ class Hub:
                     queue.put_nowait(_passing("bye", job_id or "", {"reason": reason}))
                 queue.put_nowait(None)
                 self._streams.pop(queue, None)
+
+
+def paused(job_id: str, is_paused: bool) -> Sent:
+    """For who follows the job: whether speech is paused now."""
+    return _passing("progress", job_id, {"id": job_id, "paused": is_paused})
 
 
 def _passing(name: str, job_id: str, data: dict[str, Any]) -> Sent:

@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 from ..errors import VoxError
 from ..jobs import LIVE, Job, State
 from ..queue.events import Event
-from .hub import RECHECK_S, Hub, Item, Sent, ends_job, frame
+from .hub import RECHECK_S, Hub, Item, Sent, ends_job, frame, paused
 
 if TYPE_CHECKING:
     from .daemon import Daemon
@@ -76,6 +76,8 @@ async def job_events(
                     told = now.state
                     position = await asyncio.to_thread(store.position, now)
                     yield frame("state", now.to_dict(position), known_id)
+                if not has_ended and daemon.engine.player.is_paused:
+                    yield paused(job.id, True).frame
             last = max((event.number for event in missed), default=0)
             while not has_ended:
                 items = await _batch(queue, RECHECK_S)

@@ -109,7 +109,13 @@ class Engine:
         )
         self.broker = Broker(paths.db_path, self.worker.run)
         self.submitter = Submitter(
-            self.store, self.broker, self.catalog, config, self.cancel, clock
+            self.store,
+            self.broker,
+            self.catalog,
+            config,
+            self.cancel,
+            clock,
+            is_paused=lambda: self.player.is_paused,
         )
         newest = self.store.latest()
         # Streams that were there before us lost the response that they went into; those that

@@ -19,7 +19,7 @@ from ..audio import files
 from ..backends.catalog import Catalog
 from ..config import KEYS, Config
 from ..errors import BadOption, NotAvailable, QueueFull, StorageError, VoxError
-from ..jobs import ID_ALPHABET, ID_LENGTH, PRIORITIES, Job, Request
+from ..jobs import ID_ALPHABET, ID_LENGTH, PAUSED, PRIORITIES, Job, Request
 from ..paths import cannot_write
 from .broker import Broker
 from .store import Store
@@ -71,7 +71,10 @@ def _locked(path: str) -> Iterator[None]:
 
 
 class Submitter:
-    """Takes requests in. `cancel` is told of jobs that a newer one replaces."""
+    """Takes requests in. `cancel` is told of jobs that a newer one replaces.
+
+    `is_paused`: whether what is to be played has to wait until somebody resumes.
+    """
 
     def __init__(
         self,
@@ -81,6 +84,7 @@ class Submitter:
         config: Callable[[], Config],
         cancel: Cancel | None = None,
         clock: Callable[[], float] = time.time,
+        is_paused: Callable[[], bool] = lambda: False,
     ) -> None:
         self.store = store
         self._broker = broker
@@ -88,6 +92,7 @@ class Submitter:
         self._config = config
         self._cancel = cancel or store.cancel
         self._clock = clock
+        self._is_paused = is_paused
         self._in_order = threading.Lock()
 
     def submit(self, request: Request) -> Job:
@@ -112,6 +117,8 @@ class Submitter:
         with self._in_order, _locked(self.store.path + ".order"):
             for job in jobs:
                 self._replace(job)
+                if job.sink == "play" and self._is_paused():
+                    job.notes.append(PAUSED)
             self._check_room(len(jobs), config)
             self.store.add(jobs)
             # The jobs are accepted. What Huey cannot hold now it is sent again: see `recovery`.
