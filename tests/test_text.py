@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vox.errors import BadInput, EmptyText, TextTooLong
-from vox.text import clean, decode, split
+from vox.text import clean, decode, split, written_in
 
 
 def texts(text: str, lang: str | None = None) -> list[str]:
@@ -147,3 +147,23 @@ def test_a_megabyte_is_cut_whatever_it_is_made_of(unit: str) -> None:
     pieces = split(text)
     assert pieces[-1].end == len(text)
     assert all(piece.end - piece.start <= 400 for piece in pieces)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Hello 你好世界 world", "你好世界"),
+        ("Hello 你好，\n世界! world", "你好， 世界"),
+        ("Hello你好", "你好"),
+        ("नमस्ते!", "नमस्ते"),
+        ("Москва and Санкт-Петербург", "Москва"),
+        ("слово " * 10, "слово слово слово с…"),
+        ("Grüße, naïve Ångström, ﬁn, ｆｕｌｌ", ""),
+        ("5 µm, 3 \u2126, 1º, 👍🏽 🎉 — 42 ½ ②", ""),
+        ("日本", "日本"),
+        ("日本" + "👍" * 1_000_000, "日本"),
+        ("カー and more", ""),
+    ],
+)
+def test_letters_of_other_scripts_are_found(text: str, found: str) -> None:
+    assert written_in(text, {"CJK", "CYRILLIC", "DEVANAGARI", "GREEK"}) == found

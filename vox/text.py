@@ -11,7 +11,7 @@ import codecs
 import itertools
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from .errors import BadInput, EmptyText, TextTooLong
@@ -30,6 +30,7 @@ _CONTROL = re.compile("[\x01-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]"
 _NEWLINE = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SPACES = re.compile(r"\s+")
+_SCRIPT = re.compile("[^A-Z]")
 
 _LINE = re.compile(r"[^\n]*\n?")
 _MARKER = re.compile(r"(?:(?:[-*+•‣◦>]|#{1,6})[^\S\n]+)+")
@@ -95,6 +96,26 @@ def clean(text: str, limit: int = LIMIT_CHARS) -> str:
 def is_speakable(text: str) -> bool:
     """True if it has a letter or a digit, of whatever script."""
     return _SPEAKABLE.search(text) is not None
+
+
+def written_in(text: str, scripts: Collection[str], limit: int = 20) -> str:
+    """The first stretch in letters of these scripts, on one line and no longer than `limit`.
+
+    "" if there is none. `scripts`: what Unicode's names of their letters begin with ("CJK",
+    "CYRILLIC"); signs such as the one for micro are none.
+    """
+    letters = "".join(
+        char
+        for char in set(text)
+        if char.isalpha() and _SCRIPT.split(unicodedata.name(char, ""), maxsplit=1)[0] in scripts
+    )
+    found = re.search(rf"[{letters}][{letters}\W]{{0,99}}", text) if letters else None
+    if found is None:
+        return ""
+    stretch = _SPACES.sub(" ", found.group())
+    while unicodedata.category(stretch[-1])[0] not in "LM":
+        stretch = stretch[:-1]
+    return stretch if len(stretch) <= limit else stretch[: limit - 1].rstrip() + "…"
 
 
 def split(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vox.backends.languages import closeness, normalize, primary
+from vox.backends.languages import closeness, normalize, primary, strange_scripts
 from vox.errors import UnknownLanguage
 
 
@@ -40,3 +40,15 @@ def test_closer_tags_fit_better() -> None:
     assert closeness("de", "en") == closeness("", "en") == 0
     assert closeness("cmn", "zh") > 0
     assert primary("nb-NO") == primary("no")
+
+
+def test_scripts_are_strange_to_who_speaks_no_language_that_is_written_in_them() -> None:
+    assert {"CJK", "CYRILLIC", "GREEK"} <= strange_scripts(["en"])
+    assert "LATIN" not in strange_scripts(["en"]) | strange_scripts(["ru"])
+    assert "CYRILLIC" not in strange_scripts(["en", "ru-RU"])
+    assert not {"CJK", "HIRAGANA", "KATAKANA"} & strange_scripts(["ja"])
+
+
+@pytest.mark.parametrize("spoken", [[], [""], ["en", "tlh"]])
+def test_of_a_language_that_is_not_known_no_script_is_called_strange(spoken: list[str]) -> None:
+    assert strange_scripts(spoken) == frozenset()

@@ -170,6 +170,19 @@ def test_who_has_something_to_be_played_is_told_that_speech_is_paused(
     assert warm("queue").err == ""
 
 
+def test_what_a_voice_cannot_read_is_noted(warm: Vox) -> None:
+    told = warm(*SCRIPTED, "--json", "Hello 你好世界 world, 1")
+    note = "scripted speaks en, de: it may leave out '你好世界'"
+    assert (told.code, told.json()["notes"], told.err) == (0, [note], f"vox: {note}\n")
+    assert warm(*SCRIPTED, "Grüße 👍 für 5 µm").err == ""
+    # Its voices bring the language.
+    spoken = warm("-b", "say", "-l", "en", "--async", "Hello Москва")
+    assert "speaks en" in spoken.err
+    assert "it may leave out 'Москва'" in spoken.err
+    assert warm("-b", "say", "-l", "ru", "--async", "Hello Москва").err == ""
+    warm.ok("cancel", "--all")
+
+
 def test_a_replaced_job_s_caller_is_told_that_a_newer_one_took_its_place(warm: Vox) -> None:
     warm.ok("pause")
     call = warm.popen(*SCRIPTED, "--replace", "progress", "1 [say 1s]")

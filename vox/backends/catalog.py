@@ -18,6 +18,7 @@ from .base import Backend, Clone, Info, Settings, Utterance, Voice
 from .choice import Resolved, Wish, resolve
 from .clones import Clones
 from .environments import interpreter_for
+from .languages import strange_scripts
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -158,6 +159,16 @@ class Catalog:
         )
         settings = self.settings_for(who.backend, model)
         return registry.get(who.backend).accepts(settings, wish)
+
+    def strange_scripts(self, who: Resolved) -> tuple[str, frozenset[str]]:
+        """What it speaks ("hibari speaks en"), and the scripts of which that needs none."""
+        name, spoken = who.backend, list(self.info(who.backend).languages)
+        if not spoken:  # its voices bring the language
+            voices = self.voices(who.backend, clones=False)
+            own = [voice.lang for voice in voices if voice.name == who.voice and voice.lang]
+            name = who.voice if who.voice and own else name
+            spoken = own or ([who.lang] if who.lang else [])
+        return f"{name} speaks {', '.join(spoken)}", strange_scripts(spoken)
 
     def resolve(
         self,

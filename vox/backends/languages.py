@@ -1,4 +1,4 @@
-"""Language tags: their form, and which of them mean the same speech.
+"""Language tags: their form, which of them mean the same speech, and how they are written.
 
 Owns the comparison of BCP 47 tags (RFC 5646) as far as voices need it. Knows nothing of backends.
 """
@@ -6,6 +6,7 @@ Owns the comparison of BCP 47 tags (RFC 5646) as far as voices need it. Knows no
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from ..errors import UnknownLanguage
 
@@ -34,6 +35,40 @@ _NAMES = {
     "turkish": "tr",
     "ukrainian": "uk",
 }
+# By the word that Unicode's names of the letters begin with. What is written in Latin letters is
+# listed too, for of a language that is not here we do not know how it is written.
+_WRITTEN = {
+    "LATIN": "af az bs ca cs cy da de en eo es et eu fi fr ga gl hr hu id is it la lb lt lv mi ms "
+    "mt nl nn no pl pt ro sk sl sq sr sv sw tl tr uz vi",
+    "ARABIC": "ar fa ku ps sd ug ur",
+    "ARMENIAN": "hy",
+    "BENGALI": "as bn",
+    "CJK": "ja ko yue zh",
+    "CYRILLIC": "az ba be bg cv kk ky mk mn ru sr tg tt uk uz",
+    "DEVANAGARI": "hi kok mr ne",
+    "ETHIOPIC": "am ti",
+    "GEORGIAN": "ka",
+    "GREEK": "el grc",
+    "GUJARATI": "gu",
+    "GURMUKHI": "pa",
+    "HANGUL": "ko",
+    "HEBREW": "he yi",
+    "HIRAGANA": "ja",
+    "KANNADA": "kn",
+    "KATAKANA": "ja",
+    "KHMER": "km",
+    "LAO": "lo",
+    "MALAYALAM": "ml",
+    "MYANMAR": "my shn",
+    "ORIYA": "or",
+    "SINHALA": "si",
+    "TAMIL": "ta",
+    "TELUGU": "te",
+    "THAI": "th",
+    "TIBETAN": "bo dz",
+}
+_SCRIPTS = {script: frozenset(languages.split()) for script, languages in _WRITTEN.items()}
+_KNOWN = frozenset[str]().union(*_SCRIPTS.values())
 
 
 def normalize(tag: str) -> str:
@@ -65,3 +100,17 @@ def closeness(spoken: str, wanted: str) -> int:
     if spoken == wanted:
         return 3
     return 2 if "-" not in wanted or "-" not in spoken else 1
+
+
+def strange_scripts(spoken: Iterable[str]) -> frozenset[str]:
+    """The scripts that none of these languages is written in, as Unicode calls them ("CJK").
+
+    Never Latin, which voices everywhere come across. Empty if there is a language whose script we
+    do not know.
+    """
+    languages = {primary(tag) for tag in spoken}
+    if not languages or not languages <= _KNOWN:
+        return frozenset()
+    return frozenset(script for script, written in _SCRIPTS.items() if not written & languages) - {
+        "LATIN"
+    }

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from .. import text as texts
 from ..audio import files
-from ..backends.catalog import Catalog
+from ..backends.catalog import Catalog, Resolved
 from ..config import KEYS, Config
 from ..errors import BadOption, NotAvailable, QueueFull, StorageError, VoxError
 from ..jobs import ID_ALPHABET, ID_LENGTH, PAUSED, PRIORITIES, Job, Request
@@ -188,6 +188,7 @@ class Submitter:
         notes = self._catalog.accepts(
             resolved, style=request.style, gender=request.gender, model=request.model
         )
+        notes += self._left_out(text, resolved)
         if config.trouble:
             notes.append(f"{config.trouble}; what was set before holds until it is mended")
         return Job(
@@ -210,6 +211,14 @@ class Submitter:
             expires_at=expires_at,
             notes=[*resolved.notes, *notes],
         )
+
+    def _left_out(self, text: str, who: Resolved) -> list[str]:
+        """A note on letters that are of no language that the voice speaks: they fall silent."""
+        if text.isascii():
+            return []
+        speaks, strange_scripts = self._catalog.strange_scripts(who)
+        strange = texts.written_in(text, strange_scripts)
+        return [f"{speaks}: it may leave out {strange!r}"] if strange else []
 
     def stands_for(self, name: str) -> Literal["backend", "clone"] | None:
         """What a bare name picks: a backend, or a voice that was cloned; None: neither."""
