@@ -65,7 +65,9 @@ def test_from_start_to_stop(vox: Vox, sound: object) -> None:
 
     shown = vox.ok("daemon", "status")
     assert f"PID {vox.pid}" in shown
-    assert "scripted" in shown
+    header, row = (line.split("\t") for line in shown.splitlines()[-2:])
+    assert header[:2] == ["backend", "model"]
+    assert (row[0], len(row)) == ("scripted", len(header))
     assert f"1, memory {model['memory_mb']:.0f} MB" in shown
 
     assert "starts, PID" in vox.ok("daemon", "logs", "-n", "100")

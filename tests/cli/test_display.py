@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import sys
 from typing import Any
 
 import pytest
 
+from vox.cli import backends, voices
 from vox.cli.install_progress import InstallProgress
-from vox.cli.output import duration, megabytes, one_line, shortened, text_width
+from vox.cli.output import duration, megabytes, one_line, shortened, table, text_width
 from vox.cli.progress import View
 
 QUEUED: dict[str, Any] = {
@@ -93,6 +95,76 @@ def test_the_line_names_the_file_that_is_written() -> None:
 def test_a_text_is_shortened_to_columns_not_characters(text: str, width: int, shown: str) -> None:
     assert shortened(text, width) == shown
     assert text_width(shown) <= width
+
+
+WIDE_TABLES = {
+    "backends": (
+        backends.HEADER,
+        backends.SPARE,
+        [
+            "qwen-native",
+            "not installed",
+            "4.4 GB",
+            "cuda",
+            "de en es fr +6",
+            "9",
+            "sentence",
+            "clone, style, gender, speed 0.5-2.5",
+            "Qwen3-TTS on torch: ten languages, nine voices",
+        ],
+    ),
+    "voices": (
+        voices.HEADER,
+        voices.SPARE,
+        [
+            "sr_RS-serbski_institut-medium",
+            "qwen-native",
+            "chr-US-qaaa-x-west",
+            "female",
+            "default, not installed",
+            "youthful, Beijing; also speaks the other languages",
+        ],
+    ),
+    "paths": (("clone", "audio"), (), ["me", "/home/someone/" + "folder/" * 20]),
+}
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120, 200])
+@pytest.mark.parametrize("name", WIDE_TABLES)
+def test_a_table_fits_the_terminal_and_keeps_its_names(
+    name: str, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    header, spare, row = WIDE_TABLES[name]
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("NO_COLOR", "1")
+    table(header, [row, [""] * len(row)], spare=spare)
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 3
+    assert max(map(text_width, lines)) < columns
+    assert lines[1].startswith(row[0] + " ")
+    if columns == 200:
+        assert [cell for cell in row if cell not in lines[1]] == []
+
+
+def test_a_table_that_fits_is_left_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setenv("COLUMNS", "15")
+    monkeypatch.setenv("NO_COLOR", "1")
+    table(("name", "n", "text"), [("a", "10", "hi")], numbers=(1,), spare=(1,))
+    assert stream.getvalue() == "name   n  text\na     10  hi\n"
+
+
+def test_programs_get_whole_cells_and_a_header_where_it_is_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for is_named, header in ((False, ""), (True, "a\tb\n")):
+        stream = io.StringIO()
+        monkeypatch.setattr(sys, "stdout", stream)
+        table(("a", "b"), [("x" * 300, "y")], spare=(1,), is_named=is_named)
+        assert stream.getvalue() == header + "x" * 300 + "\ty\n"
 
 
 def test_nothing_that_a_terminal_obeys_is_printed_of_a_text() -> None:

@@ -14,7 +14,7 @@ from ..jobs import Request
 from ..paths import Paths, get_paths, make_dir
 from .install_progress import InstallProgress
 from .options import json_option
-from .output import complain, is_terminal, megabytes, say, say_json, table, tell, terminal_width
+from .output import complain, is_terminal, megabytes, say, say_json, table, tell
 from .speaking import Manner, spoken, what_became_of
 from .voices import open_catalog
 
@@ -31,8 +31,8 @@ HEADER = (
     "can",
     "what it is",
 )
-WIDE = 130
-"""Columns of a terminal that has room for the last column."""
+SPARE = (8, 3, 4, 6, 5, 2)
+"""Columns that a narrow terminal does without, the first of them first."""
 
 
 def _complete_name(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
@@ -70,9 +70,7 @@ def _list(as_json: bool) -> None:
         say_json(told)
     else:
         rows = [_row(each) for each in told]
-        is_narrow = is_terminal(sys.stdout) and terminal_width(sys.stdout) < WIDE
-        columns = len(HEADER) - is_narrow
-        table(HEADER[:columns], [row[:columns] for row in rows], numbers=(2, 5))
+        table(HEADER, rows, numbers=(2, 5), spare=SPARE)
 
 
 def _warm(paths: Paths) -> list[dict[str, Any]]:

@@ -62,7 +62,7 @@ def list_(as_json: bool) -> None:
         rows = [
             (each.name, each.lang or "", each.audio_path, each.transcript or "") for each in found
         ]
-        table(("clone", "language", "audio", "text"), rows)
+        table(("clone", "language", "audio", "text"), rows, spare=(1, 3))
     else:
         say("there are no clones; make one: vox clone add NAME FILE")
 

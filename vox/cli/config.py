@@ -44,7 +44,7 @@ def show(key: str | None, as_json: bool) -> None:
         say_json(rows)
     else:
         told = [(each["key"], _text(each["value"]), each["origin"], each["help"]) for each in rows]
-        table(("setting", "value", "from", "meaning"), told)
+        table(("setting", "value", "from", "meaning"), told, spare=(3,))
 
 
 def _rows(loaded: settings.Config) -> list[dict[str, Any]]:

@@ -100,7 +100,8 @@ def _print_status(told: dict[str, Any]) -> None:
         return
     say()
     header = ("backend", "model", "device", "state", "idle", "memory", "VRAM", "load", "jobs")
-    table(header, [_model(each) for each in models])
+    # Beside the names and values above, tab-separated lines alone would say nothing.
+    table(header, [_model(each) for each in models], spare=(7, 4, 6), is_named=True)
 
 
 def _sum_of_models(told: dict[str, Any]) -> str:

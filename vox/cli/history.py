@@ -57,7 +57,7 @@ def history(
     if as_json:
         say_json(jobs)
     elif jobs or not is_terminal(sys.stdout):
-        table(HEADER, [_row(job) for job in jobs], numbers=(5,))
+        table(HEADER, [_row(job) for job in jobs], numbers=(5,), spare=(5, 4, 3))
     else:
         say("nothing found" if search or states else "nothing was spoken yet")
 

@@ -120,28 +120,61 @@ def shortened(text: str, width: int) -> str:
     return "".join(kept).rstrip() + "…"
 
 
+TEXT_WIDTH, CELL_WIDTH = 20, 6
+"""Columns below which the last column, and any other but the first, is not shortened."""
+
+
 def table(
-    header: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    numbers: Sequence[int] = (),
+    spare: Sequence[int] = (),
+    is_named: bool = False,
 ) -> None:
     """A table for people on a terminal, tab-separated lines without a header for programs.
 
-    On a terminal the last column is shortened to what room there is. `numbers`: the columns to
-    align at the right.
+    It fits the terminal: the last column is shortened to what room there is, then the columns
+    `spare` are left out, the first of them first, then all others but the first are shortened.
+    `numbers`: the columns to align at the right. `is_named`: programs get the header too.
     """
     if not is_terminal(sys.stdout):
-        for row in rows:
+        for row in [header, *rows] if is_named else rows:
             say("\t".join(one_line(cell) for cell in row))
         return
     lines = [list(header), *([one_line(cell) for cell in row] for row in rows)]
-    widths = [max(map(text_width, column)) for column in zip(*lines, strict=True)]
-    room = max(10, terminal_width(sys.stdout) - sum(width + 2 for width in widths[:-1]) - 1)
+    natural = [max(map(text_width, column)) for column in zip(*lines, strict=True)]
+    widths = fitted(natural, terminal_width(sys.stdout) - 1, spare)
     for number, line in enumerate(lines):
         cells = []
-        for index, cell in enumerate(line[:-1]):
-            padding = " " * (widths[index] - text_width(cell))
+        for index, width in widths.items():
+            cell = shortened(line[index], width)
+            padding = " " * (width - text_width(cell))
             cells.append(padding + cell if index in numbers else cell + padding)
-        text = "  ".join([*cells, shortened(line[-1], room)]).rstrip()
+        text = "  ".join(cells).rstrip()
         say(_bold(text) if number == 0 else text)
+
+
+def fitted(natural: Sequence[int], room: int, spare: Sequence[int] = ()) -> dict[int, int]:
+    """The columns that are shown, and the width of each, two apart in `room` columns."""
+    widths = dict(enumerate(natural))
+
+    def excess() -> int:
+        return sum(widths.values()) + 2 * (len(widths) - 1) - room
+
+    def shrink(index: int, least: int) -> None:
+        widths[index] -= max(0, min(excess(), widths[index] - least))
+
+    left = list(spare)
+    while excess() > max(0, widths[last := max(widths)] - TEXT_WIDTH) and left:
+        del widths[left.pop(0)]
+    shrink(last, TEXT_WIDTH)
+    while excess() > 0:
+        widest = max(list(widths)[1:] or [0], key=lambda index: widths[index])
+        if widths[widest] <= CELL_WIDTH:
+            break
+        shrink(widest, widths[widest] - 1)
+    shrink(min(widths), CELL_WIDTH)
+    return widths
 
 
 def _bold(text: str) -> str:

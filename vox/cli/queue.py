@@ -33,7 +33,7 @@ def queue(as_json: bool) -> None:
         say_json(jobs)
         return
     if jobs or not is_terminal(sys.stdout):
-        table(HEADER, [_row(job) for job in jobs], numbers=(0,))
+        table(HEADER, [_row(job) for job in jobs], numbers=(0,), spare=(5, 4, 3))
     else:
         say("the queue is empty")
     if reach.is_paused(client):

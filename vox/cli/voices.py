@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..backends.catalog import Catalog
 
 HEADER = ("voice", "backend", "language", "gender", "", "description")
+SPARE = (3, 5)
 
 
 def open_catalog(paths: Paths) -> Catalog:
@@ -44,7 +45,7 @@ def voices(backend: str | None, lang: str | None, as_json: bool) -> None:
     if as_json:
         say_json([dataclasses.asdict(voice) for voice in found])
     elif found or not is_terminal(sys.stdout):
-        table(HEADER, [_row(voice) for voice in found])
+        table(HEADER, [_row(voice) for voice in found], spare=(1, *SPARE) if backend else SPARE)
     else:
         say("no voice is known for that")
 
