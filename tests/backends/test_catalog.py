@@ -13,6 +13,7 @@ import pytest
 import soundfile
 
 from vox.backends import registry
+from vox.backends.base import Voice
 from vox.backends.catalog import Catalog, Resolved
 from vox.config import KEYS, Config
 from vox.errors import (
@@ -187,6 +188,32 @@ def test_a_voice_of_what_is_not_installed_comes_with_it(catalog: Catalog) -> Non
 def test_a_voice_speaks_its_own_language_where_voices_bring_it(catalog: Catalog) -> None:
     error = raised(VoxError, catalog, backend="piper", voice="de_DE-thorsten-medium", lang="en")
     assert error.message == "de_DE-thorsten-medium speaks de-DE, not en"
+
+
+def test_voices_of_a_language_are_those_that_it_takes_best_first(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [
+        Voice("kumo", "kokoro"),  # of no language of its own
+        Voice("far", "kokoro", "en-US"),
+        Voice("fetched", "piper", "en-US"),
+        Voice("unfetched", "piper", "en-GB", installed=False),
+        Voice("german", "piper", "de-DE", installed=False),
+        Voice("many", "qwen-native", "zh"),
+        Voice("me", "qwen-native", "fr", is_clone=True),
+    ]
+    monkeypatch.setattr(catalog, "voices", lambda *_args, **_keywords: found)
+
+    def names(lang: str) -> list[str]:
+        return [voice.name for voice in catalog.voices_for(lang)]
+
+    assert names("en") == ["far", "fetched", "unfetched", "kumo", "many", "me"]
+    assert names("en-GB") == ["unfetched", "far", "fetched", "kumo", "many", "me"]
+    assert names("de") == ["german", "many", "me"]
+    assert names("zh") == ["many", "me"]
+    assert names("xx") == []
+    with pytest.raises(UnknownLanguage):
+        names("klingonese")
 
 
 def test_the_configured_voice_applies_to_its_own_backend_alone(

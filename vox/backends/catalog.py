@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import BackendNotInstalled, VoxError
 from . import registry
 from .base import Backend, Clone, Info, Settings, Utterance, Voice
-from .choice import Resolved, Wish, resolve
+from .choice import Resolved, Wish, resolve, speaking
 from .clones import Clones
 from .environments import interpreter_for
 from .languages import strange_scripts
@@ -91,6 +91,13 @@ class Catalog:
                 # Third parties' code: one broken adapter must not take the others' voices along.
                 log.info("the voices of %s cannot be listed: %s", name, exc)
         return found
+
+    def voices_for(self, lang: str, backend: str | None = None) -> list[Voice]:
+        """The voices that speak the language, the best matches first.
+
+        Raises UnknownLanguage, UnknownBackend.
+        """
+        return speaking(self, self.voices(backend), lang)
 
     def describe(self) -> list[dict[str, Any]]:
         """What every backend can do and how its installation stands (see `listing`)."""

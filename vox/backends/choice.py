@@ -64,6 +64,15 @@ def resolve(catalog: Catalog, wish: Wish) -> Resolved:
     return _Choice(catalog, wish).made()
 
 
+def speaking(catalog: Catalog, voices: list[Voice], lang: str) -> list[Voice]:
+    """Those of the voices that a request for the language takes, the best matches first.
+
+    Where a backend has voices of the language, its voices of other languages are left out, though
+    it takes them with an accent. Raises UnknownLanguage if `lang` is no language tag.
+    """
+    return _Choice(catalog, Wish(lang=lang)).speaking(voices, normalize(lang))
+
+
 class _Choice:
     def __init__(self, catalog: Catalog, wish: Wish) -> None:
         self.catalog = catalog
@@ -214,6 +223,25 @@ class _Choice:
             return self._speaks(name, lang)
         own = next((v.lang for v in self._voices(name) if v.name == voice), None)
         return own is None or closeness(own, lang) > 0
+
+    def speaking(self, voices: list[Voice], lang: str) -> list[Voice]:
+        """See the function of that name."""
+        infos = {name: self.catalog.info(name) for name in {v.backend for v in voices}}
+        speak = {name for name in infos if self._speaks(name, lang)}
+        have_own = {v.backend for v in voices if closeness(v.lang or "", lang) and not v.is_clone}
+
+        def fit(voice: Voice) -> int:
+            found = closeness(voice.lang or "", lang)
+            return found if "-" in lang else min(found, 1)
+
+        def is_taken(voice: Voice) -> bool:
+            if voice.backend not in speak:
+                return False
+            if voice.is_clone or voice.lang is None or fit(voice):
+                return True
+            return voice.backend not in have_own and self._fits(voice, infos[voice.backend])
+
+        return sorted(filter(is_taken, voices), key=lambda v: (-fit(v), not v.installed))
 
     # -- the voice ---------------------------------------------------------------------------
 

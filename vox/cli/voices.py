@@ -30,18 +30,14 @@ def open_catalog(paths: Paths) -> Catalog:
 
 @click.command()
 @click.option("-b", "--backend", metavar="NAME", help="Only this backend's.")
-@click.option("-l", "--lang", metavar="LANG", help="Only those that speak it, e.g. en or de-AT.")
+@click.option(
+    "-l", "--lang", metavar="LANG", help="Only those that speak it, best first; e.g. en or de-AT."
+)
 @json_option
 def voices(backend: str | None, lang: str | None, as_json: bool) -> None:
     """List the voices. With -v a name that is unique needs no -b."""
-    from ..backends.languages import closeness, normalize
-
-    wanted = normalize(lang) if lang else None
-    found = [
-        voice
-        for voice in open_catalog(get_paths()).voices(backend)
-        if wanted is None or voice.lang is None or closeness(voice.lang, wanted)
-    ]
+    catalog = open_catalog(get_paths())
+    found = catalog.voices_for(lang, backend) if lang else catalog.voices(backend)
     if as_json:
         say_json([dataclasses.asdict(voice) for voice in found])
     elif found or not is_terminal(sys.stdout):
