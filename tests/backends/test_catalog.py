@@ -165,7 +165,11 @@ def test_a_voice_of_several_backends_needs_a_backend(
 
 
 def test_an_unknown_voice_names_those_that_are_near(catalog: Catalog) -> None:
-    assert "heart" in raised(UnknownVoice, catalog, voice="haert").hint
+    assert raised(UnknownVoice, catalog, voice="heartt").line == (
+        "no voice is called 'heartt'; did you mean heart or af_heart?"
+    )
+    assert raised(UnknownVoice, catalog, voice="nobody").hint == "see: vox voices"
+    assert raised(UnknownVoice, catalog, voice="Ryann").hint == "did you mean Ryan or Dylan?"
     error = raised(UnknownVoice, catalog, backend="hibari", voice="nobody")
     assert error.hint.startswith("there are heart, ") and error.exit_code == 4
 

@@ -354,6 +354,11 @@ def _named(name: str, voices: list[Voice]) -> Voice | None:
 
 
 def _similar(name: str, known: list[str], backend: str | None = None) -> str:
-    see = f"see: vox voices -b {backend}" if backend else "see: vox voices"
-    near = difflib.get_close_matches(name, known, n=_SHOWN) or (known[:_SHOWN] if backend else [])
-    return f"there are {', '.join(near)}; {see}" if near else see
+    """What to do about a name that is none: those that are near, else where they all are."""
+    known = list(dict.fromkeys(known))
+    near = difflib.get_close_matches(name, known)
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    if backend is None:
+        return "see: vox voices"
+    return f"there are {', '.join(known[:_SHOWN])}; see: vox voices -b {backend}"
