@@ -43,6 +43,8 @@ def test_every_command_has_help(path: tuple[str, ...]) -> None:
     with command.make_context("vox", [], resilient_parsing=True) as ctx:
         text = command.get_help(ctx)
     assert text.startswith("Usage: vox")
+    cut = [line for line in text.partition("Commands:")[2].splitlines() if line.endswith("...")]
+    assert cut == []
     for param in command.params:
         if isinstance(param, click.Option) and param.name != "seconds":
             assert param.help, (path, param)

@@ -44,6 +44,7 @@ def test_text_comes_from_arguments_a_file_or_standard_input(warm: Vox, tmp_path:
         (("-f", str(file)), None),
         (("-f", "-"), "From a pipe.\n"),
         ((), "From a pipe too."),
+        (("-",), "From a dash."),
         (("from arguments",), "not from a pipe"),
     ]
     heard = [queued(warm, *args, stdin=data)["text"] for args, data in texts]
@@ -56,6 +57,7 @@ def test_text_comes_from_arguments_a_file_or_standard_input(warm: Vox, tmp_path:
         "From a file, caf\u00e9.",
         "From a pipe.",
         "From a pipe too.",
+        "From a dash.",
         "from arguments",
     ]
     warm.ok("cancel", "--all")

@@ -114,7 +114,7 @@ def _state(each: dict[str, Any]) -> str:
     return "warm" if each["warm"] else "outdated" if each["outdated"] else "ready"
 
 
-@backends.command()
+@backends.command(short_help="Install a backend and its weights, then test it.")
 @click.argument("name", shell_complete=_complete_name)
 @click.option(
     "-v",

@@ -23,7 +23,7 @@ def clone() -> None:
     """
 
 
-@clone.command()
+@clone.command(short_help="Make the clone NAME from a sound FILE of 1 to 30 s.")
 @click.argument("name")
 @click.argument("file")
 @click.option("--text", metavar="T", help=TEXT_HELP)

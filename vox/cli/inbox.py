@@ -43,7 +43,7 @@ def path() -> None:
     say(_folder(get_paths()))
 
 
-@inbox.command()
+@inbox.command(short_help="Speak at once what is dropped: the daemon stays.")
 def on() -> None:
     """Speak at once what is dropped: the daemon stays for the inbox's sake."""
     paths = get_paths()
@@ -55,7 +55,7 @@ def on() -> None:
     say(f"on: {folder}")
 
 
-@inbox.command()
+@inbox.command(short_help="The daemon leaves again when it is idle.")
 def off() -> None:
     """The daemon leaves when idle again; the next one takes in what was dropped meanwhile."""
     settings.set_value(get_paths().config_path, "inbox.stay", "false")

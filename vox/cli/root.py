@@ -91,6 +91,12 @@ def _complete_backend(_ctx: click.Context, _param: click.Parameter, incomplete: 
     return [name for name in registry.names() if name.startswith(incomplete)]
 
 
+def _one_file(ctx: click.Context, _param: click.Parameter, files: tuple[str, ...]) -> str | None:
+    if len(files) > 1:
+        raise click.UsageError("-f goes with one file; for several: cat FILE... | vox", ctx)
+    return files[0] if files else None
+
+
 def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
         from .. import __version__
@@ -108,7 +114,13 @@ def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.option(
-    "-f", "--file", "file", metavar="FILE", help="Read the text from FILE (- is standard input)."
+    "-f",
+    "--file",
+    "file",
+    multiple=True,
+    callback=_one_file,
+    metavar="FILE",
+    help="Read the text from FILE (- is standard input).",
 )
 @click.option(
     "-b",

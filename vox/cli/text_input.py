@@ -25,6 +25,8 @@ def read_text(ctx: click.Context, file: str | None, words: list[str]) -> str | N
 
             raise click.UsageError(f"text comes from -f {file} or from arguments, not both", ctx)
         return _from_file(file)
+    if words == ["-"]:
+        return _from_file("-")
     if words:
         text = " ".join(words)
         checked("text", text)
