@@ -42,6 +42,35 @@ def install(command: Path, home: Path, vox_home: Path, *arguments: str) -> None:
     )  # fmt: skip
 
 
+def test_without_a_systemd_that_answers_one_line_says_what_to_do(
+    vox_command: Path, inbox: Path, tmp_path: Path
+) -> None:
+    systemctl = tmp_path / "bin/systemctl"
+    systemctl.parent.mkdir()
+    systemctl.write_text("#!/bin/sh\necho Failed to connect to bus >&2\nexit 1\n")
+    systemctl.chmod(0o755)
+    environ = {
+        "PATH": f"{systemctl.parent}:{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "VOX": str(vox_command),
+        "VOX_HOME": str(inbox.parent),
+    }
+
+    def run(*arguments: str) -> tuple[int, list[str]]:
+        done = subprocess.run(
+            [INSTALL, "--systemd", *arguments], env=environ, check=False, timeout=60,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        )  # fmt: skip
+        lines = done.stderr.splitlines()
+        return done.returncode, [line for line in lines if ": wrote " not in line]
+
+    code, (line,) = run()
+    assert code == 1
+    assert "run this again" in line and "vox inbox on" in line
+    assert run("--remove") == (0, [])
+    assert list((tmp_path / ".config/systemd/user").iterdir()) == []
+
+
 @pytest.fixture
 def inbox(tmp_path: Path) -> Path:
     folder = tmp_path / ODD / "inbox"
