@@ -67,6 +67,39 @@ def test_setup_leaves_a_folder_that_is_no_environment_alone(copy: Path, tmp_path
     assert [path.name for path in mine.iterdir()] == ["notes.txt"]
 
 
+def closing_lines(copy: Path, home: Path, path: str) -> list[str]:
+    """What setup says at its end; the environment it made is a stand-in."""
+    command = home / "env/bin/vox"
+    command.parent.mkdir(parents=True, exist_ok=True)
+    command.write_text("#!/bin/sh\n")
+    command.chmod(0o755)
+    functions = copy / "functions"
+    text = (copy / "contrib/setup").read_text().removesuffix('main "$@"\n')
+    functions.write_text(f"{text}\nvenv=$HOME/env\nlink_command\n")
+    done = run(functions, cwd=home, PATH=f"{path}:/usr/bin:/bin")
+    assert (done.returncode, done.stdout) == (0, "")
+    return done.stderr.splitlines()
+
+
+def test_setup_ends_with_what_to_type(copy: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    link = home / ".local/bin/vox"
+    ready, hint = closing_lines(copy, home, "/nowhere")
+    assert ready == f'setup: ready: {home}/env/bin/vox "Hello."'
+    assert f"source {home}/env/bin/activate" in hint and f"put {link.parent} on your PATH" in hint
+    assert not link.parent.exists()
+    # In an activated environment, and where there is a link.
+    assert closing_lines(copy, home, f"{home}/env/bin") == ['setup: ready: vox "Hello."']
+    assert closing_lines(copy, home, str(link.parent)) == ['setup: ready: vox "Hello."']
+    assert link.resolve() == home / "env/bin/vox"
+    # Where that name is another's.
+    link.unlink()
+    link.write_text("#!/bin/sh\n")
+    other, ready, hint = closing_lines(copy, home, str(link.parent))
+    assert other.endswith("it stays as it is") and "/env/bin/vox" in ready
+    assert hint.endswith("env/bin/activate")
+
+
 def test_ci_runs_the_check_and_nothing_else() -> None:
     lines = (ROOT / ".ci/run").read_text().splitlines()
     assert [line for line in lines if line and not line.startswith("#")] == [
