@@ -156,13 +156,13 @@ def test_jobs_that_wait_without_a_daemon_are_told_of(with_jobs: Vox) -> None:
     assert not with_jobs.client.is_up()
 
 
-def test_a_daemon_that_leaves_cannot_be_paused(vox: Vox) -> None:
+def test_a_daemon_that_does_not_listen_cannot_be_paused(vox: Vox) -> None:
     make_private_dir(vox.paths.runtime_dir)
     with open(vox.paths.lock_path, "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         result = vox("pause")
     assert (result.code, result.err.count("\n")) == (3, 1)
-    assert "is leaving" in result.err
+    assert "starting or leaving" in result.err
 
 
 def test_positions_are_the_same_wherever_they_are_shown(vox: Vox, sound: object) -> None:
