@@ -10,7 +10,7 @@ import pytest
 
 from vox.cli import backends, voices
 from vox.cli.install_progress import InstallProgress
-from vox.cli.output import duration, megabytes, one_line, shortened, table, text_width
+from vox.cli.output import duration, fields, megabytes, one_line, shortened, table, text_width
 from vox.cli.progress import View
 
 QUEUED: dict[str, Any] = {
@@ -155,6 +155,23 @@ def test_a_table_that_fits_is_left_whole(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("NO_COLOR", "1")
     table(("name", "n", "text"), [("a", "10", "hi")], numbers=(1,), spare=(1,))
     assert stream.getvalue() == "name   n  text\na     10  hi\n"
+
+
+def test_a_long_value_breaks_between_words_on_a_terminal_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = "/a-folder" * 8
+    pairs = [("audio", f"no sound device; see {path} or run: vox doctor"), ("x", "")]
+    monkeypatch.setenv("COLUMNS", "30")
+    for stream in (Terminal(), io.StringIO()):
+        monkeypatch.setattr(sys, "stdout", stream)
+        fields(pairs)
+        lines = stream.getvalue().splitlines()
+        if stream.isatty():
+            assert lines[:2] == ["audio  no sound device; see", " " * 7 + path]
+            assert lines[2:] == [" " * 7 + "or run: vox doctor", "x"]
+        else:
+            assert lines == [f"audio  {pairs[0][1]}", "x"]
 
 
 def test_programs_get_whole_cells_and_a_header_where_it_is_needed(

@@ -183,10 +183,21 @@ def _bold(text: str) -> str:
 
 
 def fields(pairs: Sequence[tuple[str, str]]) -> None:
-    """Names and values, one pair a line."""
+    """Names and values, one pair a line; on a terminal, lines break between words."""
     width = max((text_width(name) for name, _ in pairs), default=0)
+    room = terminal_width(sys.stdout) - width - 3 if is_terminal(sys.stdout) else 0
     for name, value in pairs:
-        say(f"{name + ' ' * (width - text_width(name))}  {value}".rstrip())
+        lines = _wrapped(value, room) if text_width(value) > room > CELL_WIDTH else [value]
+        say(f"{name + ' ' * (width - text_width(name))}  {lines[0]}".rstrip())
+        for line in lines[1:]:
+            say(" " * (width + 2) + line)
+
+
+def _wrapped(text: str, room: int) -> list[str]:
+    import textwrap
+
+    # A path is left whole: who copies it gets it as it is.
+    return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [text]
 
 
 def duration(seconds: float | None) -> str:
