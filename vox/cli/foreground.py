@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import sys
-from collections.abc import Iterator
-from typing import Any, TextIO
+from typing import Any
 
 from ..client import Client, OnEvent
 from ..jobs import Request
@@ -44,39 +42,21 @@ def start_passing_daemon(client: Client) -> None:
     spawn_daemon(client.paths, wait=False, extra_args=("--idle-timeout=0",))
 
 
-@contextlib.contextmanager
-def libraries_write_to_the_log(paths: Paths) -> Iterator[None]:
+def let_libraries_write_to_the_log(paths: Paths) -> None:
     """Sound libraries print on the file descriptor itself; the terminal is for our one line.
 
-    Raises StorageError.
+    From here to the end of the process: threads that are left behind in such a library may print
+    when our job has long ended. `sys.stderr` still leads to where it went. Raises StorageError.
     """
     make_dir(paths.log_dir)
     try:
-        log = open(paths.log_path, "a", encoding="utf-8")  # noqa: SIM115 - closed below
+        log = open(paths.log_path, "a", encoding="utf-8")  # noqa: SIM115 - as long as we live
     except OSError as exc:
         raise cannot_write(paths.log_path, exc) from exc
     handler = logging.StreamHandler(log)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.getLogger().addHandler(handler)
-    try:
-        with log, _standard_error_into(log):
-            yield
-    finally:
-        logging.getLogger().removeHandler(handler)
-
-
-@contextlib.contextmanager
-def _standard_error_into(log: TextIO) -> Iterator[None]:
-    """File descriptor 2 goes to the log, `sys.stderr` still to where it went."""
     if sys.stderr is None:  # closed by whoever started us
-        yield
         return
-    before, screen = sys.stderr, os.dup(2)
-    sys.stderr = open(screen, "w", buffering=1, closefd=False)  # noqa: SIM115 - its fd is closed
+    sys.stderr = open(os.dup(2), "w", buffering=1)  # noqa: SIM115 - likewise
     os.dup2(log.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(screen, 2)
-        sys.stderr = before
-        os.close(screen)

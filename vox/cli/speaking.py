@@ -131,7 +131,8 @@ def _submit(client: Client, request: Request, manner: Manner) -> Job | Ended:
     if manner.is_async:
         foreground.start_passing_daemon(client)
         return job
-    with foreground.libraries_write_to_the_log(client.paths), watcher(manner) as on_event:
+    foreground.let_libraries_write_to_the_log(client.paths)
+    with watcher(manner) as on_event:
         try:
             return Ended(foreground.speak(client, request, on_event, manner.timeout_s))
         except WaitTimeout as exc:
