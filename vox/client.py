@@ -236,22 +236,33 @@ def _socket_elsewhere(paths: Paths) -> str | None:
 
     So it does when it was started under another XDG_RUNTIME_DIR, by cron or over ssh for example.
     """
+    if not is_locked(paths.consumer_lock_path):
+        return None  # Whoever wrote it is gone.
+    try:
+        with open(paths.consumer_lock_path, "rb") as file:
+            listens_at = os.fsdecode(file.read())
+    except OSError:
+        return None
+    return listens_at if listens_at not in ("", paths.socket_path) else None
+
+
+def is_locked(path: str) -> bool:
+    """Whether somebody holds the lock that the file stands for."""
     import fcntl
 
     try:
-        lock = os.open(paths.consumer_lock_path, os.O_RDONLY | os.O_CLOEXEC)
+        lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return None
+        return False
     try:
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
     except BlockingIOError:
-        listens_at = os.fsdecode(os.read(lock, 4096))
-        return listens_at if listens_at not in ("", paths.socket_path) else None
-    except OSError:
-        return None
+        return True
+    except OSError:  # a file system without locks
+        return False
     finally:
         os.close(lock)
-    return None  # Whoever wrote it is gone.
 
 
 def _left(deadline: float | None, job_id: str) -> float | None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import signal
 import time
 from collections.abc import Callable
 
-from ..client import Client, NoDaemon
+from ..client import Client, NoDaemon, is_locked
 from ..errors import DaemonUnavailable
 from ..paths import Paths
 
@@ -49,17 +48,7 @@ def stop(client: Client, now: bool, tell: Callable[[str], None]) -> bool:
 
 def is_there(paths: Paths) -> bool:
     """True if a daemon holds the lock: it is up, starting or leaving."""
-    try:
-        fd = os.open(paths.lock_path, os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)
-    return False
+    return is_locked(paths.lock_path)
 
 
 def pid_of(paths: Paths) -> int | None:

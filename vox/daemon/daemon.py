@@ -1,8 +1,9 @@
 """The composition root: engine, inbox and API in one process, and when that process leaves.
 
-Leaving is race-free: the sockets are closed first, then the queue is looked at once more; a
-client that was refused writes its job to the queue and starts a successor, which waits for our
-lock. Should a job have come in between, we start the successor ourselves.
+Leaving is race-free: the sockets are closed, then the queue is looked at once more; a client that
+was refused writes its job to the queue and starts a successor, which waits for our lock. Should a
+job have come in between, or while we finished what we were told to stop after, we start the
+successor ourselves.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import math
 import os
 import signal
 import socket
@@ -25,7 +27,7 @@ from .. import __version__
 from ..config import LiveConfig
 from ..errors import JobFailed, StorageError
 from ..inbox.watcher import Watcher
-from ..jobs import ENDED
+from ..jobs import ENDED, Job
 from ..paths import Paths
 from ..queue.engine import Engine, consumer_lock
 from ..queue.events import Bus, Event
@@ -78,7 +80,8 @@ class Daemon:
         self.is_leaving = False
         self.was_called = False
         """Somebody asked for a daemon while this one was leaving."""
-        self._last_seq = 0
+        self._last_seq = math.inf
+        """Of the newest job when we were told to stop."""
         self.leaves_when_drained = False
         self.bus = Bus()
         self.engine = Engine(paths, config, self.bus)
@@ -214,8 +217,8 @@ class Daemon:
         self.is_leaving = True
         if self._reason != "stop":
             self._close_sockets(server)
-        newest = await asyncio.to_thread(self.engine.store.latest)
-        self._last_seq = newest.seq if newest else 0
+        else:
+            await asyncio.to_thread(self._note_newest)
         assert self.hub is not None
         self.hub.say_bye(self._reason, everybody=self._now)
         await asyncio.to_thread(self.inbox.stop)
@@ -242,10 +245,18 @@ class Daemon:
         with contextlib.suppress(OSError):
             os.unlink(self.paths.socket_path)
 
+    def _note_newest(self) -> None:
+        with contextlib.suppress(StorageError):  # then no job counts as late
+            newest = self.engine.store.latest()
+            self._last_seq = newest.seq if newest else 0
+
     def _late(self) -> set[str]:
         """The jobs that came after we were told to stop: they are not for us, but are spoken."""
-        with open_store(self.paths) as store:
-            live = store.live()
+        live: list[Job] = []
+        if self._last_seq < math.inf:
+            # A disk that is full must not keep us from leaving.
+            with contextlib.suppress(StorageError), open_store(self.paths) as store:
+                live = store.live()
         return {job.id for job in live if job.seq > self._last_seq and job.sink != "stream"}
 
     def _is_wanted_again(self) -> bool:
