@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vox.client import Client, NoDaemon
+from vox.client.remote import Client, NoDaemon
 from vox.paths import get_paths
 
 CHECKOUT = Path(__file__).parent.parent

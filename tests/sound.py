@@ -273,7 +273,7 @@ def decoded(data: bytes) -> Recording:
     import av
 
     blocks, to_mono = [], av.AudioResampler(format="flt", layout="mono")
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         rate = container.streams.audio[0].rate
         for frame in container.decode(audio=0):
             blocks += [block.to_ndarray()[0] for block in to_mono.resample(frame)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import graphlib
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,91 +20,84 @@ from vox.backends.registry import BUILT_IN
 
 ROOT = Path(__file__).parents[1]
 
-BASICS = ("vox", "vox.errors", "vox.jobs", "vox.text", "vox.config", "vox.paths")
+BASICS = (
+    "vox", "vox.bootstrap", "vox.config", "vox.errors", "vox.files", "vox.jobs", "vox.languages",
+    "vox.paths", "vox.tokens",
+)  # fmt: skip
+"""What every room may import; among themselves they go down only, as all files do."""
 
-# Module -> what of vox it may import. The first pattern that fits counts; what a module shares a
-# package with is always allowed, except where a pattern names the module itself.
-MAY_IMPORT = {
+# Module -> what of vox it may import beside BASICS. The first pattern that fits counts; what a
+# module shares a room with is always allowed: that there is no circle is a test of its own.
+MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "vox": (),
-    "vox.errors": (),
-    "vox.jobs": BASICS,
-    "vox.text": BASICS,
-    "vox.config": BASICS,
-    "vox.paths": BASICS,
-    # Beside the client: each does one thing for it and for the daemon.
-    "vox.http1": ("vox.errors",),
-    "vox.tokens": ("vox.errors", "vox.paths"),
-    "vox.spawn": ("vox.errors", "vox.paths", "vox.backends.bootstrap"),
-    "vox.client": (*BASICS, "vox.http1", "vox.spawn", "vox.queue.offline"),
     "vox.__main__": ("vox.cli",),
+    "vox.bootstrap": (),
+    "vox.config": (),
+    "vox.errors": (),
+    "vox.files": (),
+    "vox.jobs": (),
+    "vox.languages": (),
+    "vox.paths": (),
+    "vox.tokens": (),
+    "vox.text*": (),
+    "vox.queue*": (),
+    "vox.audio*": (),
+    # An adapter: what adapters share, nothing of the rest.
+    "vox.backends*": (),
+    "vox.install*": ("vox.backends.base", "vox.backends.registry", "vox.backends.kit.*"),
+    # Recording and checking a clone's sample is done with vox's own resampler.
+    "vox.voices*": (
+        "vox.backends.base", "vox.backends.registry", "vox.install.*", "vox.audio.pcm",
+    ),
+    # The child: nothing of vox but what a backend's own environment can load.
+    "vox.hosts.host": ("vox.backends.base", "vox.backends.registry"),
+    "vox.hosts.protocol": (),
+    "vox.hosts*": ("vox.backends.base", "vox.backends.registry", "vox.install.*"),
+    "vox.engine*": (
+        "vox.queue.*", "vox.audio.*", "vox.hosts.*", "vox.voices.*", "vox.text.*",
+        "vox.backends.base",
+    ),
+    "vox.inbox*": ("vox.engine.submit", "vox.queue.*", "vox.text.*"),
+    "vox.client*": ("vox.engine.*", "vox.queue.*", "vox.voices.*", "vox.audio.spool"),
+    "vox.api*": ("vox.audio.*", "vox.voices.*", "vox.queue.*", "vox.backends.registry",
+                 "vox.daemon.daemon"),
+    "vox.daemon*": (
+        "vox.api.*", "vox.client.*", "vox.engine.*", "vox.inbox.*", "vox.queue.*", "vox.voices.*",
+        "vox.hosts.*", "vox.audio.*",
+    ),
     "vox.cli*": (
-        *BASICS, "vox.cli*", "vox.client", "vox.spawn", "vox.tokens",
-        # Only when no daemon is up.
-        "vox.queue.offline", "vox.queue.foreground", "vox.audio.spool",
-        # Environments, voices and clones are files; no daemon is needed for them.
-        "vox.backends.catalog", "vox.backends.clones", "vox.backends.environments",
-        "vox.backends.base", "vox.backends.registry", "vox.backends.languages",
+        "vox.client.*", "vox.voices.*", "vox.install.*", "vox.backends.base",
+        "vox.backends.registry", "vox.text.*", "vox.queue.store", "vox.queue.sqlite_errors",
+        "vox.audio.spool",
         # `vox doctor` opens the device, `vox inbox` the folder.
         "vox.audio.device", "vox.inbox.*",
     ),
-    "vox.daemon*": (
-        *BASICS, "vox.daemon*", "vox.http1", "vox.spawn", "vox.tokens",
-        "vox.audio*", "vox.backends*", "vox.hosts*", "vox.inbox*", "vox.queue*",
-    ),
-    # The table, Huey, recovery: they know neither sound nor models.
-    "vox.queue.schema": BASICS,
-    "vox.queue.events": BASICS,
-    "vox.queue.damage": BASICS,
-    "vox.queue.store": (
-        *BASICS, "vox.queue.damage", "vox.queue.events", "vox.queue.schema",
-    ),
-    "vox.queue.broker": (*BASICS, "vox.queue.damage", "vox.queue.events"),
-    "vox.queue.recovery": (*BASICS, "vox.queue.broker", "vox.queue.store"),
-    "vox.queue.submit": (*BASICS, "vox.queue.*", "vox.backends.catalog", "vox.audio.files"),
-    "vox.queue.offline": (*BASICS, "vox.queue.*", "vox.backends.catalog"),
-    "vox.queue*": (
-        *BASICS, "vox.queue*", "vox.audio*", "vox.hosts*",
-        "vox.backends.base", "vox.backends.catalog",
-    ),
-    "vox.inbox*": (
-        *BASICS, "vox.inbox*", "vox.queue*", "vox.backends.catalog", "vox.backends.registry",
-    ),
-    # The child: nothing of vox but what a backend's own environment can load.
-    "vox.hosts.host": (
-        "vox.errors", "vox.hosts.protocol", "vox.backends.base", "vox.backends.registry",
-    ),
-    "vox.hosts.protocol": ("vox.errors",),
-    "vox.hosts*": (*BASICS, "vox.hosts*", "vox.backends.*"),
-    # Recording and checking a clone's sample is done with vox's own resampler.
-    "vox.backends.clones": (*BASICS, "vox.backends.*", "vox.audio.pcm"),
-    "vox.backends*": (*BASICS, "vox.backends*"),
-    "vox.audio*": ("vox.errors", "vox.paths", "vox.audio*"),
 }  # fmt: skip
 
 # Library -> the modules that may import it at all. What is not here is a backend's own package.
 OWNERS = {
     "huey": ("vox.queue.broker",),
     "sqlite3": ("vox.queue.*",),
-    "fastapi": ("vox.daemon.*",),
-    "starlette": ("vox.daemon.*",),
+    "fastapi": ("vox.api.*",),
+    "starlette": ("vox.api.*",),
     "uvicorn": ("vox.daemon.*",),
-    "prometheus_client": ("vox.daemon.metrics",),
-    "pydantic": ("vox.daemon.*",),
+    "prometheus_client": ("vox.api.metrics",),
+    "pydantic": ("vox.api.*",),
     "click": ("vox.cli*",),
     "watchdog": ("vox.inbox.*",),
     "platformdirs": ("vox.paths",),
-    "tomlkit": ("vox.config", "vox.backends.clones"),
-    "sentencex": ("vox.text",),
-    "sounddevice": ("vox.audio.device", "vox.backends.clones"),
-    "soundfile": ("vox.audio.*", "vox.backends.*"),
+    "tomlkit": ("vox.config", "vox.voices.clones"),
+    "sentencex": ("vox.text.split",),
+    "sounddevice": ("vox.audio.device", "vox.voices.clones"),
+    "soundfile": ("vox.audio.*", "vox.backends.*", "vox.voices.clones"),
     "av": ("vox.audio.encoder",),
-    "numpy": ("vox.audio.*", "vox.backends.*", "vox.hosts.*", "vox.queue.worker"),
+    "numpy": ("vox.audio.*", "vox.backends.*", "vox.hosts.*", "vox.voices.clones"),
     "pynvml": ("vox.hosts.memory",),
 }
 
 # What these import of the world must wait until a function needs it: they are on the way to the
 # first sound, or are read in an environment that has nothing of it.
-LAZY = ("vox.text", "vox.config", "vox.paths", "vox.jobs", "vox.errors", "vox.client", "vox.spawn")
+LAZY = (*BASICS, "vox.text.*", "vox.client.*")
 
 
 @dataclass(frozen=True)
@@ -129,29 +123,34 @@ MODULES = modules()
 
 
 @functools.cache
-def imports_of(module: str) -> list[Import]:
+def imports_of(module: str, for_type_checkers: bool = False) -> list[Import]:
+    """What it imports; what only type checkers see of it, if asked for, too."""
     tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
     is_package = MODULES[module].name == "__init__.py"
     package = module if is_package else module.rpartition(".")[0]
     return [
         Import(module, name, node.lineno, is_lazy)
-        for node, is_lazy in import_nodes(tree, is_lazy=False)
+        for node, is_lazy in import_nodes(tree, False, for_type_checkers)
         for name in names_in(node, package)
     ]
 
 
 def import_nodes(
-    node: ast.AST, is_lazy: bool
+    node: ast.AST, is_lazy: bool, for_type_checkers: bool
 ) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Import | ast.ImportFrom):
             yield child, is_lazy
-        elif isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+        elif (
+            isinstance(child, ast.If)
+            and "TYPE_CHECKING" in ast.unparse(child.test)
+            and not for_type_checkers
+        ):
             for other in child.orelse:
-                yield from import_nodes(other, is_lazy)
+                yield from import_nodes(other, is_lazy, for_type_checkers)
         else:
             inside = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-            yield from import_nodes(child, is_lazy or inside)
+            yield from import_nodes(child, is_lazy or inside, for_type_checkers)
 
 
 def names_in(node: ast.Import | ast.ImportFrom, package: str) -> Iterator[str]:
@@ -172,10 +171,16 @@ def fits(name: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
+def room_of(module: str) -> str:
+    """ "vox.queue" for "vox.queue.store"; a module beside the rooms is a room of its own."""
+    return ".".join(module.split(".")[:2])
+
+
 def allowed_for(module: str) -> tuple[str, ...]:
+    room = room_of(module)
     for pattern, allowed in MAY_IMPORT.items():
         if fnmatchcase(module, pattern):
-            return allowed
+            return (*BASICS, *allowed, room, f"{room}.*")
     pytest.fail(f"no rule says what {module} may import: add it to the table")
 
 
@@ -212,7 +217,7 @@ def test_libraries_are_imported_by_their_owners_alone(module: str) -> None:
     assert not wrong
 
 
-@pytest.mark.parametrize("module", LAZY)
+@pytest.mark.parametrize("module", [module for module in MODULES if fits(module, LAZY)])
 def test_what_stands_on_the_way_to_the_first_sound_imports_libraries_late(module: str) -> None:
     wrong = [
         str(found)
@@ -221,6 +226,32 @@ def test_what_stands_on_the_way_to_the_first_sound_imports_libraries_late(module
         and not found.is_lazy
     ]
     assert not wrong
+
+
+def circles() -> list[set[str]]:
+    """Sets of modules that import each other, however long the way round."""
+    sorter = graphlib.TopologicalSorter(
+        {
+            module: {
+                found.imported
+                for found in imports_of(module, for_type_checkers=True)
+                # A package's own file is there before its modules are.
+                if found.imported in MODULES and not module.startswith(f"{found.imported}.")
+            }
+            for module in MODULES
+        }
+    )
+    try:
+        sorter.prepare()
+    except graphlib.CycleError as exc:
+        return [set(exc.args[1])]
+    return []
+
+
+@pytest.mark.xfail(reason="the API still knows the whole daemon")
+def test_no_circle_of_files() -> None:
+    """Not even one that only a type checker goes round, or that a late import hides."""
+    assert not circles()
 
 
 def test_nothing_imports_the_command_line_or_the_daemon() -> None:
@@ -255,9 +286,7 @@ def test_what_a_host_loads_needs_nothing_but_the_standard_library(start: str) ->
                     found
                 )
     foreign = {
-        name
-        for name in reached
-        if not fits(name, ("vox", "vox.errors", "vox.backends*", "vox.hosts.*"))
+        name for name in reached if not fits(name, (*BASICS, "vox.backends*", "vox.hosts.*"))
     }
     assert not foreign
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from vox.errors import StorageError
-from vox.paths import SOCKET_PATH_MAX, get_paths, make_private_dir
+from vox.files import make_private_dir
+from vox.paths import SOCKET_PATH_MAX, get_paths
 
 
 def test_vox_home_holds_everything(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from . import files
 from .errors import BadConfig
-from .paths import cannot_write, make_dir
 
 Check = Callable[[Any], Any]
 
@@ -297,7 +297,7 @@ def set_value(path: str, name: str, text: str) -> Any:
             table[parent] = tomlkit.table(is_super_table=parent == "backends")
         table = table[parent]
     table[last] = list(value) if isinstance(value, tuple) else value
-    _write(path, tomlkit.dumps(document))
+    files.write(path, tomlkit.dumps(document))
     return value
 
 
@@ -321,7 +321,7 @@ def unset_value(path: str, name: str) -> bool:
         if inner.as_string().strip(" \n{}"):  # other keys, or somebody's comments
             break
         del table[parent]
-    _write(path, tomlkit.dumps(document))
+    files.write(path, tomlkit.dumps(document))
     return True
 
 
@@ -334,21 +334,6 @@ def _document(path: str) -> Any:
             return tomlkit.parse(file.read())
     except FileNotFoundError:
         return tomlkit.document()
-
-
-def _write(path: str, text: str) -> None:
-    # A link (dotfiles are often kept so) stays one: what it points to is replaced.
-    path = os.path.realpath(path)
-    make_dir(os.path.dirname(path))
-    temporary = f"{path}.{os.getpid()}.new"
-    try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as exc:
-        raise cannot_write(path, exc) from exc
 
 
 class LiveConfig:

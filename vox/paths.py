@@ -8,12 +8,9 @@ nothing here needs more.
 from __future__ import annotations
 
 import os
-import stat
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-from .errors import StorageError
 
 # sun_path holds 108 bytes on Linux and 104 on macOS, with the closing NUL.
 SOCKET_PATH_MAX = 103 if sys.platform == "darwin" else 107
@@ -144,40 +141,3 @@ def _digest(path: str) -> str:
     import hashlib
 
     return hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
-
-
-def make_private_dir(path: str) -> str:
-    """Make a folder (and its parents) for this user alone, or check that it is such a one.
-
-    Raises StorageError if it cannot be made, is a link, or belongs to somebody else.
-    """
-    try:
-        os.makedirs(path, mode=0o700, exist_ok=True)
-        info = os.lstat(path)
-        if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.getuid():
-            raise StorageError(
-                f"{path} is not a folder of yours", "move it away, or set VOX_HOME to another place"
-            )
-        if stat.S_IMODE(info.st_mode) & 0o077:
-            os.chmod(path, 0o700)
-    except OSError as exc:
-        raise cannot_write(path, exc) from exc
-    return path
-
-
-def make_dir(path: str) -> str:
-    """Make a folder and its parents if it is not there. Raises StorageError."""
-    try:
-        os.makedirs(path, mode=0o700, exist_ok=True)
-    except OSError as exc:
-        raise cannot_write(path, exc) from exc
-    return path
-
-
-def cannot_write(path: str, exc: OSError) -> StorageError:
-    """The error for a file or folder that the system does not let us write."""
-    reason = exc.strerror or str(exc)
-    return StorageError(
-        f"cannot write {path}: {reason}",
-        "make room or mend the permissions, or set VOX_HOME to another place",
-    )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 
+from . import files
 from .errors import StorageError
-from .paths import Paths, cannot_write, make_dir
+from .files import cannot_write
+from .paths import Paths
 
 TOKEN_BYTES = 32
 
@@ -16,7 +17,8 @@ def ensure_token(paths: Paths) -> str:
     token = read_token(paths)
     if token is not None:
         return token
-    temporary = _write_new(paths)
+    temporary = f"{paths.token_path}.{os.getpid()}"
+    _write_new(temporary)
     try:
         _keep_first(temporary, paths.token_path)
     except OSError as exc:
@@ -26,31 +28,14 @@ def ensure_token(paths: Paths) -> str:
 
 def renew_token(paths: Paths) -> str:
     """A new token in place of the old one, which is no longer good. Raises StorageError."""
-    temporary = _write_new(paths)
-    try:
-        os.replace(temporary, paths.token_path)
-    except OSError as exc:
-        raise cannot_write(paths.token_path, exc) from exc
+    _write_new(paths.token_path)
     return _content(paths.token_path)
 
 
-def _write_new(paths: Paths) -> str:
-    """Write a fresh token beside the token's file; returns the path."""
+def _write_new(path: str) -> None:
     import secrets
 
-    make_dir(os.path.dirname(paths.token_path))
-    temporary = f"{paths.token_path}.{os.getpid()}.new"
-    try:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(fd, "w", encoding="ascii") as file:
-            file.write(secrets.token_urlsafe(TOKEN_BYTES) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as exc:
-        raise cannot_write(paths.token_path, exc) from exc
-    return temporary
+    files.write(path, secrets.token_urlsafe(TOKEN_BYTES) + "\n", mode=0o600)
 
 
 def _keep_first(temporary: str, path: str) -> None:

@@ -24,7 +24,7 @@ from vox.audio.player import Playback, Player
 from vox.audio.shaping import Shaper
 from vox.audio.spool import Spool, SpoolDir
 from vox.errors import VoxError
-from vox.text import split
+from vox.text.split import split
 
 RATE = 24_000
 NEARLY_S = 0.15

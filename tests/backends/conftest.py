@@ -9,7 +9,7 @@ import pytest
 from tests.backends.worlds import ADAPTERS, Worlds
 from vox.backends import registry
 from vox.backends.base import Settings
-from vox.backends.bootstrap import bootstrap_args
+from vox.bootstrap import bootstrap_args
 from vox.hosts.handle import Handle
 
 Environment = Callable[[str], tuple[str, Settings]]

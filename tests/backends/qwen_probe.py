@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from qwen_tts import Qwen3TTSModel
 
-from vox.backends.qwen_streaming import state_after, stream
+from vox.backends.qwen.streaming import state_after, stream
 
 FRAMES = 100
 """More than the 72 of the decoder's attention window."""

@@ -18,8 +18,8 @@ from tests.backends.contract import CHECKS
 from tests.backends.worlds import ADAPTERS
 from vox.backends import registry
 from vox.backends.base import Settings
-from vox.backends.bootstrap import environ_for, vox_dir
-from vox.backends.languages import normalize, primary
+from vox.bootstrap import environ_for, vox_dir
+from vox.languages import normalize, primary
 
 ROOT = Path(vox_dir()).parent
 SCRIPTED_DIR = Path(__file__).parent.parent / "plugins" / "scripted"

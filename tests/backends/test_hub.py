@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from vox.backends import hub
+from vox.backends.kit import hub
 from vox.errors import LoadFailed, StorageError
 
 FILES = {

@@ -17,8 +17,8 @@ import pytest
 from tests.sound import Recording, recognise, word_overlap
 from vox.backends import registry
 from vox.backends.base import Settings, Utterance
-from vox.backends.bootstrap import bootstrap_args
 from vox.backends.kokoro import Kokoro
+from vox.bootstrap import bootstrap_args
 from vox.errors import LoadFailed, SynthesisFailed, UnknownVoice
 from vox.hosts.handle import Handle
 

@@ -9,7 +9,7 @@ import pytest
 
 from vox.backends import registry
 from vox.backends.base import Clone, Settings, Utterance
-from vox.backends.qwen_family import (
+from vox.backends.qwen.family import (
     SPEAKERS,
     chosen,
     kind_for,
@@ -17,7 +17,7 @@ from vox.backends.qwen_family import (
     max_frames,
     speaker_for,
 )
-from vox.backends.qwen_native import QwenNative
+from vox.backends.qwen.native import QwenNative
 from vox.errors import BackendNotInstalled, LoadFailed, UnknownVoice
 
 MODEL_SPEAKERS = sorted(name.lower() for name in SPEAKERS)

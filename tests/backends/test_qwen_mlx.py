@@ -12,8 +12,8 @@ import pytest
 
 from tests.backends.conftest import Environment
 from vox.backends.base import Clone, Settings, Utterance
-from vox.backends.bootstrap import bootstrap_args
-from vox.backends.qwen_mlx import QwenMlx
+from vox.backends.qwen.mlx import QwenMlx
+from vox.bootstrap import bootstrap_args
 from vox.errors import BackendNotInstalled, UnknownVoice
 from vox.hosts.handle import Handle
 
@@ -32,7 +32,7 @@ def settings(environment: Environment) -> Settings:
 def host(environment: Environment) -> Iterator[Handle]:
     python, settings = environment("qwen-mlx")
     command = [python, *bootstrap_args("vox.hosts.host")]
-    handle = Handle("qwen", command, "vox.backends.qwen_mlx:QwenMlx", settings)
+    handle = Handle("qwen", command, "vox.backends.qwen.mlx:QwenMlx", settings)
     handle.load()
     yield handle
     handle.close()

@@ -16,7 +16,7 @@ import soundfile
 from tests.backends.conftest import Environment
 from tests.backends.worlds import QWEN, run
 from vox.backends.base import Clone, Settings, Utterance
-from vox.backends.bootstrap import bootstrap_args
+from vox.bootstrap import bootstrap_args
 from vox.errors import BackendNotInstalled, LoadFailed, UnknownVoice
 from vox.hosts.handle import Handle
 
@@ -39,7 +39,7 @@ def settings(environment: Environment) -> Settings:
 
 def started(python: str, settings: Settings) -> Handle:
     command = [python, *bootstrap_args("vox.hosts.host")]
-    return Handle("qwen-native", command, "vox.backends.qwen_native:QwenNative", settings)
+    return Handle("qwen-native", command, "vox.backends.qwen.native:QwenNative", settings)
 
 
 @pytest.fixture(scope="module")

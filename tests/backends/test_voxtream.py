@@ -21,11 +21,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vox.backends import voxtream_prompt, voxtream_weights
 from vox.backends.base import Chunk, Clone, Settings, Utterance
-from vox.backends.bootstrap import bootstrap_args
-from vox.backends.voxtream import Voxtream, _run_espeak
-from vox.backends.voxtream_configs import GENERATOR
+from vox.backends.voxtream import prompt, weights
+from vox.backends.voxtream.configs import GENERATOR
+from vox.backends.voxtream.voxtream import Voxtream, _run_espeak
+from vox.bootstrap import bootstrap_args
 from vox.errors import LoadFailed, SynthesisFailed, UnknownVoice
 from vox.hosts.handle import Handle
 from vox.hosts.launch import HOST_MODULE
@@ -90,7 +90,7 @@ def test_without_espeak_it_says_how_to_get_it(tmp_path: Path) -> None:
 
 def test_a_model_that_is_no_repository_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LoadFailed, match="no model called"):
-        voxtream_weights.model_of(settings_in(tmp_path, model="/etc/passwd"))
+        weights.model_of(settings_in(tmp_path, model="/etc/passwd"))
 
 
 @pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
@@ -107,9 +107,9 @@ def test_text_never_becomes_an_option_of_espeak(tmp_path: Path) -> None:
 def test_default_prompt_is_speech_of_the_right_length_and_made_once(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
     Voxtream.prepare(settings)
-    path = Path(voxtream_prompt.default_path(settings))
-    with wave.open(str(path)) as prompt:
-        duration_s = prompt.getnframes() / prompt.getframerate()
+    path = Path(prompt.default_path(settings))
+    with wave.open(str(path)) as spoken:
+        duration_s = spoken.getnframes() / spoken.getframerate()
         samples = np.frombuffer(prompt.readframes(prompt.getnframes()), "<i2") / 32768
     assert 3 < duration_s <= 10
     assert np.abs(samples).max() > 0.1
@@ -122,20 +122,20 @@ def test_default_prompt_is_speech_of_the_right_length_and_made_once(tmp_path: Pa
 def test_long_recording_is_cut_where_it_is_quiet(tmp_path: Path) -> None:
     samples = noise(12)
     samples[int(8.9 * RATE) : int(9.1 * RATE)] = 0
-    path = voxtream_prompt.cut(write_wav(tmp_path / "long.wav", samples), str(tmp_path))
+    path = prompt.cut(write_wav(tmp_path / "long.wav", samples), str(tmp_path))
     with wave.open(str(path)) as cut:
         assert 8.9 < cut.getnframes() / RATE < 9.1
 
 
 def test_short_recording_is_refused_with_its_length(tmp_path: Path) -> None:
     with pytest.raises(SynthesisFailed, match=r"0\.5 s"):
-        voxtream_prompt.cut(write_wav(tmp_path / "short.wav", noise(0.5)), str(tmp_path))
+        prompt.cut(write_wav(tmp_path / "short.wav", noise(0.5)), str(tmp_path))
 
 
 def test_recording_that_is_no_audio_is_an_unknown_voice(tmp_path: Path) -> None:
     (tmp_path / "x.wav").write_text("no audio")
     with pytest.raises(UnknownVoice, match=r"x\.wav"):
-        voxtream_prompt.cut(tmp_path / "x.wav", str(tmp_path))
+        prompt.cut(tmp_path / "x.wav", str(tmp_path))
 
 
 # -- fetching ------------------------------------------------------------------------------------
@@ -173,10 +173,10 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
 
 def test_fetch_brings_what_is_absent_and_nothing_twice(tmp_path: Path, hub: type[Hub]) -> None:
     settings = settings_in(tmp_path)
-    voxtream_weights.mark_encoder_fetched(settings)
-    assert voxtream_weights.absent(settings)
+    weights.mark_encoder_fetched(settings)
+    assert weights.absent(settings)
     Voxtream.fetch(settings, lambda _text, _fraction: None)
-    assert not voxtream_weights.absent(settings)
+    assert not weights.absent(settings)
     assert any(path.endswith("/resolve/abc123/model.safetensors") for path in hub.asked)
     hub.asked.clear()
     Voxtream.fetch(settings, lambda _text, _fraction: None)
@@ -187,9 +187,9 @@ def test_interrupted_fetch_goes_on_with_the_commit_that_it_began(
     tmp_path: Path, hub: type[Hub]
 ) -> None:
     settings = settings_in(tmp_path)
-    voxtream_weights.mark_encoder_fetched(settings)
+    weights.mark_encoder_fetched(settings)
     Voxtream.fetch(settings, lambda _text, _fraction: None)
-    model = voxtream_weights.repository_dir(settings, voxtream_weights.DEFAULT_MODEL)
+    model = weights.repository_dir(settings, weights.DEFAULT_MODEL)
     os.unlink(os.path.join(model, "snapshots", "abc123", "model.safetensors"))
     hub.asked.clear()
     Voxtream.fetch(settings, lambda _text, _fraction: None)
@@ -215,7 +215,7 @@ def world(environment: Callable[[str], tuple[str, Settings]]) -> Settings:
 def start(settings: Settings) -> Handle:
     python = os.path.join(settings.env_dir, "venv", "bin", "python")
     command = [python, *bootstrap_args(HOST_MODULE)]
-    return Handle("voxtream", command, "vox.backends.voxtream:Voxtream", settings)
+    return Handle("voxtream", command, "vox.backends.voxtream.voxtream:Voxtream", settings)
 
 
 @pytest.fixture(scope="module")
@@ -236,7 +236,7 @@ def speak(
 class TestRealPackage:
     def test_load_says_what_runs_where(self, host: Handle) -> None:
         assert (host.device, host.dtype) == ("cpu", "float32")
-        assert host.model == voxtream_weights.DEFAULT_MODEL
+        assert host.model == weights.DEFAULT_MODEL
 
     def test_chunks_are_frames_of_80_ms(self, host: Handle) -> None:
         chunks = speak(host, SENTENCE)

@@ -18,10 +18,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from vox.backends import voxtream_weights as weights
 from vox.backends.base import Settings
-from vox.backends.torch_tools import no_initial_values
-from vox.backends.voxtream_configs import GENERATOR
+from vox.backends.kit.torch_tools import no_initial_values
+from vox.backends.voxtream import weights
+from vox.backends.voxtream.configs import GENERATOR
+from vox.files import write
 
 DIM = 64
 LAYERS = {"tiny_phone": 1, "tiny_temp": 2, "tiny_dep": 1}
@@ -167,9 +168,9 @@ def make(interpreter: str, backend_dir: Path, checkout: Path) -> str:
 
 def _write_repository(settings: Settings, repo: str, files: dict[str, bytes]) -> None:
     folder, revision = weights.repository_dir(settings, repo), "0" * 39 + "1"
-    weights.write_file(os.path.join(folder, "refs", "main"), revision.encode())
+    write(os.path.join(folder, "refs", "main"), revision.encode())
     for name, data in files.items():
-        weights.write_file(os.path.join(folder, "snapshots", revision, name), data)
+        write(os.path.join(folder, "snapshots", revision, name), data)
 
 
 def _language_model() -> bytes:
@@ -237,7 +238,7 @@ def main() -> None:
     )
     _write_repository(settings, GENERATOR["mimi_repo"], {GENERATOR["mimi_name"]: _mimi()})
     hub = os.path.join(variables["TORCH_HOME"], "hub", "IDRnD_ReDimNet_master")
-    weights.write_file(os.path.join(hub, "hubconf.py"), HUBCONF.encode())
+    write(os.path.join(hub, "hubconf.py"), HUBCONF.encode())
     weights.mark_encoder_fetched(settings)
 
 

@@ -22,14 +22,15 @@ from pathlib import Path
 import pytest
 
 from tests.backends import tiny_voxtream
-from vox.backends import environments, registry
+from vox.backends import registry
 from vox.backends.base import Settings
-from vox.backends.voxtream import Voxtream
+from vox.backends.voxtream.voxtream import Voxtream
+from vox.install import environments
 
 HERE = Path(__file__).parent
 CHECKOUT = HERE.parent.parent
 
-ADAPTERS = {"qwen-mlx": "vox.backends.qwen_mlx:QwenMlx"}
+ADAPTERS = {"qwen-mlx": "vox.backends.qwen.mlx:QwenMlx"}
 """Of those that the registry does not know (see tests/plugins)."""
 QWEN = {
     "qwen-native": {

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.running import Vox
 from vox.cli import stopping
-from vox.paths import make_private_dir
+from vox.files import make_private_dir
 
 STATUS = {"running", "pid", "version", "uptime_s", "idle_timeout_s", "queue", "loaded_models"}
 MODEL = {"backend", "model", "device", "state", "idle_s", "memory_mb", "vram_mb"}

@@ -18,8 +18,8 @@ HEAVY = {
 
 OF_VOX = {
     "vox", "vox.cli", "vox.cli.commands", "vox.cli.options", "vox.cli.output", "vox.cli.root",
-    "vox.cli.speaking", "vox.cli.text_input", "vox.client", "vox.errors", "vox.http1", "vox.jobs",
-    "vox.paths",
+    "vox.cli.speaking", "vox.cli.text_input", "vox.client", "vox.client.http", "vox.client.remote",
+    "vox.errors", "vox.jobs", "vox.paths",
 }  # fmt: skip
 
 PROGRAM = """\

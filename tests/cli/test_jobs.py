@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.running import Vox
+from vox.client import local as offline
+from vox.files import make_private_dir
 from vox.jobs import Request
-from vox.paths import make_private_dir
-from vox.queue import offline
 
 SCRIPTED = ("-b", "scripted")
 TEXT = "1 [say 0.1s] A long text, with\na line break,\tand the \u4f60\u597d of another script."

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from vox.backends.base import Settings
-from vox.backends.bootstrap import bootstrap_args
+from vox.bootstrap import bootstrap_args
 from vox.hosts.handle import Handle, Limits
 from vox.hosts.launch import HOST_MODULE
 

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from vox.backends.base import Settings, Utterance
-from vox.backends.bootstrap import bootstrap_args
+from vox.bootstrap import bootstrap_args
 from vox.errors import HostCrashed, HostTimeout, LoadFailed, OutOfMemory, SynthesisFailed
 from vox.hosts.handle import Handle
 from vox.hosts.launch import HOST_MODULE
@@ -180,7 +180,7 @@ def test_a_host_ends_by_itself_when_its_daemon_is_killed(scripted_dir: Path) -> 
     code = (
         "import os, sys\n"
         "from vox.backends.base import Settings, Utterance\n"
-        "from vox.backends.bootstrap import bootstrap_args\n"
+        "from vox.bootstrap import bootstrap_args\n"
         "from vox.hosts.handle import Handle\n"
         "host = Handle('scripted', [sys.executable, *bootstrap_args('vox.hosts.host')],\n"
         "    'scripted_backend:Scripted', Settings('v', 'e'))\n"

@@ -12,15 +12,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from vox.backends.catalog import Catalog
 from vox.config import LiveConfig, set_value
+from vox.engine.submit import Submitter
 from vox.inbox.watcher import Watcher
 from vox.jobs import Job
 from vox.paths import get_paths
 from vox.queue.broker import Broker
 from vox.queue.events import Bus
 from vox.queue.store import Store
-from vox.queue.submit import Submitter
+from vox.voices.catalog import Catalog
 
 LIMIT_S = 60.0
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import StorageError
-from ..paths import cannot_write, make_dir
+from ..files import cannot_write, make_dir
 from .pcm import BYTES_PER_FRAME, EMPTY, Resampler, Samples, from_pcm16, mono, to_pcm16
 
 _PCM = ".pcm"

@@ -29,6 +29,11 @@ Progress = Callable[[str, float | None], None]
 fraction done, 0 to 1, or None where that is not known."""
 
 
+def install_hint(name: str) -> str:
+    """The hint with the one command that installs a backend or goes on installing it."""
+    return f"run: vox backends install {name}"
+
+
 @dataclass(frozen=True, slots=True)
 class Voice:
     """A voice that a user picks by name."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..errors import LoadFailed, SynthesisFailed, UnknownVoice
 from .base import Backend, Chunk, Gender, Info, Loaded, Progress, Settings, Utterance, Voice
-from .weights import download
+from .kit.weights import download
 
 if TYPE_CHECKING:
     from hibari import Hibari as Model

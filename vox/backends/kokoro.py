@@ -18,6 +18,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import LoadFailed, SynthesisFailed, UnknownVoice
+from ..languages import closeness
 from .base import (
     Accelerator,
     Backend,
@@ -30,8 +31,7 @@ from .base import (
     Utterance,
     Voice,
 )
-from .languages import closeness
-from .weights import download, package_dir, weights_dir
+from .kit.weights import download, package_dir, weights_dir
 
 if TYPE_CHECKING:
     from kokoro_onnx import Kokoro as Model

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import LoadFailed, SynthesisFailed, UnknownVoice, VoxError
+from ..languages import closeness, normalize, primary
 from .base import (
     Accelerator,
     Backend,
@@ -26,8 +27,7 @@ from .base import (
     Utterance,
     Voice,
 )
-from .languages import closeness, normalize, primary
-from .weights import download, package_dir, weights_dir
+from .kit.weights import download, package_dir, weights_dir
 
 if TYPE_CHECKING:
     from piper import PiperVoice

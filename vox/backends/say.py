@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, ClassVar
 
 from ..errors import LoadFailed, SynthesisFailed, UnknownVoice
+from ..languages import closeness, normalize, primary
 from .base import Backend, Chunk, Gender, Info, Loaded, Progress, Settings, Utterance, Voice
-from .languages import closeness, normalize, primary
 
 if TYPE_CHECKING:
     from .base import Samples

@@ -9,9 +9,10 @@ from typing import Any
 
 import click
 
-from ..client import Client, NoDaemon
+from ..client.remote import Client, NoDaemon
+from ..files import make_dir
 from ..jobs import Request
-from ..paths import Paths, get_paths, make_dir
+from ..paths import Paths, get_paths
 from .install_progress import InstallProgress
 from .options import json_option
 from .output import complain, is_terminal, megabytes, say, say_json, table, tell
@@ -136,7 +137,7 @@ def install(name: str, voices: tuple[str, ...], device: Any) -> int:
 
     What an interrupted installation has done is kept.
     """
-    from ..backends import environments
+    from ..install import environments
 
     paths = get_paths()
     settings = open_catalog(paths).settings_for(name)
@@ -177,7 +178,7 @@ def _test(paths: Paths, name: str) -> int:
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 def remove(name: str, yes: bool) -> None:
     """Remove the environment and weights of backend NAME."""
-    from ..backends import environments
+    from ..install import environments
 
     paths = get_paths()
     settings = open_catalog(paths).settings_for(name)

@@ -41,7 +41,7 @@ def add(name: str, file: str, text: str | None, lang: str | None) -> None:
 @click.option("-l", "--lang", metavar="LANG", help="The language that you speak.")
 def record(name: str, seconds: float, text: str | None, lang: str | None) -> None:
     """Make the clone NAME from what you say into the microphone."""
-    from ..backends import clones
+    from ..voices import clones
 
     kept = open_catalog(get_paths()).clones
     kept.check_name(name)

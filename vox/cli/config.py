@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from .. import config as settings
-from ..client import Client
+from ..client.remote import Client
 from ..errors import BackendNotInstalled, BadConfig, BadOption
 from ..paths import Paths, get_paths
 from .options import json_option
@@ -144,14 +144,16 @@ def _check_names(paths: Paths, key: str, value: Any) -> None:
     if value and last == "voice":
         _check_voice(paths, value, *named)
     elif value and key == "lang":
-        from ..backends.languages import normalize
+        from ..languages import normalize
 
         normalize(value)
 
 
 def _check_voice(paths: Paths, voice: str, backend: str | None = None) -> None:
+    from ..voices.choice import Wish, resolve
+
     try:
-        open_catalog(paths).resolve(backend=backend, voice=voice)
+        resolve(open_catalog(paths), Wish(backend=backend, voice=voice))
     except BackendNotInstalled:
         pass
     except BadOption:

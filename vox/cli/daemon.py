@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ..client import Client, NoDaemon
+from ..client.remote import Client, NoDaemon
 from ..errors import StorageError
 from ..paths import Paths, get_paths
 from . import stopping

@@ -15,10 +15,11 @@ from typing import Literal, NamedTuple
 import click
 
 from .. import __version__
-from ..client import Client, NoDaemon
+from ..client.remote import Client, NoDaemon
 from ..config import Config, load
 from ..errors import VoxError
-from ..paths import Paths, get_paths, make_dir
+from ..files import make_dir
+from ..paths import Paths, get_paths
 from . import reach
 from .options import json_option
 from .output import say, say_json
@@ -106,9 +107,9 @@ def _folders(paths: Paths, _config: Config) -> Iterator[Finding]:
 
 
 def _database(paths: Paths, _config: Config) -> Iterator[Finding]:
-    from ..queue import offline
+    from ..queue.sqlite_errors import damage_in_file
 
-    damage = offline.damage(paths)
+    damage = damage_in_file(paths.db_path)
     if damage:
         hint = "run: vox daemon restart, which moves it aside"
         yield Finding("queue", "fail", f"{paths.db_path}: {damage}", hint)
@@ -141,12 +142,10 @@ def _espeak(_paths: Paths, _config: Config) -> Iterator[Finding]:
 
 
 def _backend(paths: Paths, config: Config) -> Iterator[Finding]:
+    from ..voices.choice import usual
+
     catalog = open_catalog(paths)
-    name = catalog.resolve(
-        default_backend=config["backend"],
-        default_voice=config["voice"],
-        default_lang=config["lang"],
-    ).backend
+    name = usual(catalog, config).backend
     catalog.check_ready(name)
     yield Finding("backend", "ok", f"{name} is installed")
 

@@ -8,7 +8,8 @@ import traceback
 
 import click
 
-from ..paths import get_paths, make_dir
+from ..files import make_dir
+from ..paths import get_paths
 from .output import complain
 
 

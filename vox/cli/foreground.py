@@ -7,9 +7,10 @@ import os
 import sys
 from typing import Any
 
-from ..client import Client, OnEvent
+from ..client.remote import Client, OnEvent
+from ..files import cannot_write, make_dir
 from ..jobs import Request
-from ..paths import Paths, cannot_write, make_dir
+from ..paths import Paths
 
 
 def speak(
@@ -19,7 +20,7 @@ def speak(
 
     Raises WaitTimeout (the job then goes on in a daemon), and what a submission raises.
     """
-    from ..queue.foreground import Foreground
+    from ..client.in_process import Foreground
 
     foreground = Foreground(client.paths)
     try:
@@ -37,7 +38,7 @@ def speak(
 
 def start_passing_daemon(client: Client) -> None:
     """It speaks what is queued and leaves: a light backend is no reason to stay."""
-    from ..spawn import spawn_daemon
+    from ..client.spawn import spawn_daemon
 
     spawn_daemon(client.paths, wait=False, extra_args=("--idle-timeout=0",))
 

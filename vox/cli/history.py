@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ..client import Client
+from ..client.remote import Client
 from ..jobs import STATES
 from ..paths import get_paths
 from . import reach

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from .. import config as settings
-from ..client import Client, NoDaemon
+from ..client.remote import Client, NoDaemon
 from ..errors import StorageError
 from ..paths import Paths, get_paths
 from .options import json_option

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ..client import Client, NoDaemon
+from ..client.remote import Client, NoDaemon
 from ..errors import DaemonUnavailable, VoxError
 from ..jobs import PAUSED
 from ..paths import get_paths

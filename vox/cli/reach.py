@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from ..client import ANSWER_TIMEOUT_S, Client, NoDaemon
+from ..client.remote import ANSWER_TIMEOUT_S, Client, NoDaemon
 from ..errors import UnknownJob
 from ..jobs import ID_ALPHABET
 from .output import tell
@@ -24,10 +24,10 @@ Job = dict[str, Any]
 @contextlib.contextmanager
 def _open_store(client: Client) -> Iterator[Store]:
     """The job table where no daemon is up; says so if a damaged one had to be moved aside."""
-    from ..queue import offline
+    from ..client import local
 
-    with offline.open_store(client.paths) as store:
-        if note := offline.note_of(store):
+    with local.open_store(client.paths) as store:
+        if note := local.note_of(store):
             tell(f"vox: {note}")
         yield store
 

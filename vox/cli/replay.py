@@ -7,20 +7,13 @@ from typing import Any
 
 import click
 
-from ..client import Client
+from ..client.remote import Client
 from ..errors import VoxError, WaitTimeout
 from ..paths import get_paths
 from . import reach
 from .options import json_option, quiet_option, timeout_option
 from .output import complain, say_json
-from .speaking import (
-    Manner,
-    Terminated,
-    make_and_watch,
-    signals,
-    watcher,
-    what_became_of,
-)
+from .speaking import Manner, Terminated, make_and_watch, signals, watcher, what_became_of
 
 
 @click.command()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import Any, NamedTuple
 
-from ..client import ANSWER_TIMEOUT_S, Client, NoDaemon, OnEvent
+from ..client.remote import ANSWER_TIMEOUT_S, Client, NoDaemon, OnEvent
 from ..errors import VoxError, WaitTimeout
 from ..jobs import Request, new_id
 from ..paths import get_paths
@@ -119,9 +119,9 @@ def _submit(client: Client, request: Request, manner: Manner) -> Job | Ended:
     except NoDaemon:
         pass
     from ..backends.registry import LIGHT
-    from ..queue import offline
+    from ..client import local
 
-    job = offline.submit(client.paths, request)
+    job = local.submit(client.paths, request)
     if job["backend"] not in LIGHT:
         if manner.is_async:
             client.start_daemon(wait=False)

@@ -8,8 +8,9 @@ import signal
 import time
 from collections.abc import Callable
 
-from ..client import Client, NoDaemon, is_locked
+from ..client.remote import Client, NoDaemon
 from ..errors import DaemonUnavailable
+from ..files import is_locked
 from ..paths import Paths
 
 POLL_S = 0.02

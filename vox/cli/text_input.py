@@ -65,9 +65,9 @@ def _decoded(data: bytes) -> str:
             return data.decode()
         except UnicodeDecodeError:
             pass
-    from .. import text
+    from ..text.decode import decode
 
-    return text.decode(data)
+    return decode(data)
 
 
 def checked(name: str, value: Any) -> Any:

@@ -14,7 +14,7 @@ from .output import is_terminal, say, say_json, table
 
 if TYPE_CHECKING:
     from ..backends.base import Voice
-    from ..backends.catalog import Catalog
+    from ..voices.catalog import Catalog
 
 HEADER = ("voice", "backend", "language", "gender", "", "description")
 SPARE = (3, 5)
@@ -22,8 +22,8 @@ SPARE = (3, 5)
 
 def open_catalog(paths: Paths) -> Catalog:
     """What there is to speak with; files tell, no daemon is needed."""
-    from ..backends.catalog import Catalog
     from ..config import LiveConfig
+    from ..voices.catalog import Catalog
 
     return Catalog(paths, LiveConfig(paths.config_path))
 
@@ -36,8 +36,10 @@ def open_catalog(paths: Paths) -> Catalog:
 @json_option
 def voices(backend: str | None, lang: str | None, as_json: bool) -> None:
     """List the voices. With -v a name that is unique needs no -b."""
+    from ..voices.choice import voices_for
+
     catalog = open_catalog(get_paths())
-    found = catalog.voices_for(lang, backend) if lang else catalog.voices(backend)
+    found = voices_for(catalog, lang, backend) if lang else catalog.voices(backend)
     if as_json:
         say_json([dataclasses.asdict(voice) for voice in found])
     elif found or not is_terminal(sys.stdout):

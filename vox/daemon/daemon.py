@@ -24,17 +24,17 @@ from typing import Any, Literal
 import uvicorn
 
 from .. import __version__
+from ..api.app import make_app
+from ..api.event_streams import Hub
+from ..client.local import note_of, open_store
+from ..client.spawn import spawn_daemon
 from ..config import LiveConfig
+from ..engine.engine import Engine, consumer_lock
 from ..errors import JobFailed, StorageError
 from ..inbox.watcher import Watcher
 from ..jobs import ENDED, Job
 from ..paths import Paths
-from ..queue.engine import Engine, consumer_lock
 from ..queue.events import Bus, Event
-from ..queue.offline import note_of, open_store
-from ..spawn import spawn_daemon
-from .api import make_app
-from .hub import Hub
 from .tcp import Tcp, open_tcp
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import fcntl
 import json
 import logging
 import logging.handlers
@@ -20,10 +19,12 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from .. import __version__, http1
+from .. import __version__, files
+from ..client import http
 from ..config import LiveConfig
 from ..errors import DaemonUnavailable, VoxError
-from ..paths import Paths, cannot_write, get_paths, make_dir, make_private_dir
+from ..files import cannot_write, make_dir, make_private_dir
+from ..paths import Paths, get_paths
 
 log = logging.getLogger(__name__)
 
@@ -109,27 +110,19 @@ def acquire_lock(paths: Paths) -> int | None:
     Waits for one that is leaving: whoever was refused by it started us. Raises DaemonUnavailable
     for one that neither listens nor leaves.
     """
-    try:
-        fd = os.open(paths.lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as exc:
-        raise cannot_write(paths.lock_path, exc) from exc
-    while True:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return fd
-        except BlockingIOError:
-            if _poke(paths):
-                os.close(fd)
-                return None
+    while (fd := files.lock(paths.lock_path, blocking=False)) is None:
+        if _poke(paths):
+            return None
         # Finishing a long text may take it an hour; there is nothing better to do than wait.
         time.sleep(0.05)
+    return fd
 
 
 def _poke(paths: Paths) -> bool:
     """Make the daemon that is up look at its queue; False if none listens."""
     try:
-        http1.request(paths.socket_path, "POST", "/wake", body={}, timeout_s=10.0).close()
-    except (http1.Refused, http1.Dropped):
+        http.request(paths.socket_path, "POST", "/wake", body={}, timeout_s=10.0).close()
+    except (http.Refused, http.Dropped):
         return False
     except TimeoutError:
         raise DaemonUnavailable(
@@ -164,13 +157,7 @@ def bind(paths: Paths) -> socket.socket:
 
 def write_pid(paths: Paths) -> None:
     """The PID file: our PID, and on the second line our version."""
-    temporary = f"{paths.pid_path}.{os.getpid()}"
-    try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(f"{os.getpid()}\n{__version__}\n")
-        os.replace(temporary, paths.pid_path)
-    except OSError as exc:
-        raise cannot_write(paths.pid_path, exc) from exc
+    files.write(paths.pid_path, f"{os.getpid()}\n{__version__}\n")
 
 
 def remove_own_files(paths: Paths) -> None:

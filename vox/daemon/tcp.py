@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..api.security import is_loopback
 from ..config import Config
 from ..errors import BadConfig, DaemonUnavailable, VoxError
 from ..paths import Paths
 from ..tokens import read_token
-from .security import is_loopback
 
 log = logging.getLogger(__name__)
 

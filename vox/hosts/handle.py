@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass
 from typing import IO, Any, Literal
 
 from ..backends.base import Chunk, Settings, Utterance
-from ..backends.bootstrap import environ_for
+from ..bootstrap import environ_for
 from ..errors import HostCrashed, HostError, HostTimeout, OutOfMemory, VoxError, from_dict
 from . import memory, protocol
 

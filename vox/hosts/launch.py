@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 from ..backends import registry
 from ..backends.base import Settings
-from ..backends.bootstrap import bootstrap_args
-from ..backends.environments import interpreter_for, made_at
+from ..bootstrap import bootstrap_args
 from ..errors import BackendNotInstalled
+from ..install.environments import interpreter_for, made_at
 from .handle import Handle, Limits
 
 HOST_MODULE = "vox.hosts.host"

@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 
-from ..paths import make_dir
+from .. import files
 
 
 def free_ram_mb() -> float | None:
@@ -98,8 +98,4 @@ class Needs:
             return
         self._known[key] = need
         with contextlib.suppress(Exception):
-            make_dir(os.path.dirname(self._path))
-            temporary = f"{self._path}.{os.getpid()}"
-            with open(temporary, "w", encoding="utf-8") as file:
-                json.dump(self._known, file, indent=1)
-            os.replace(temporary, self._path)
+            files.write(self._path, json.dumps(self._known, indent=1))

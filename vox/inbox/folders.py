@@ -18,10 +18,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from .. import files
 from ..config import Config
 from ..errors import StorageError
+from ..files import cannot_write, make_dir
 from ..jobs import ID_ALPHABET, ID_LENGTH
-from ..paths import Paths, cannot_write, make_dir
+from ..paths import Paths
 
 RESERVED = ("done", "failed")
 NOTE_SUFFIX = ".error.txt"
@@ -223,12 +225,7 @@ def free_name(folder: str, name: str, taken: Callable[[str], bool]) -> str:
 
 def write_durably(folders: Folders, path: str, data: bytes) -> None:
     """Write a small file so that it is there whole, or not at all, after a crash."""
-    temporary = os.path.join(folders.work, ".new")
-    with open(temporary, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    files.replace(path, data, temporary=os.path.join(folders.work, ".new"))
 
 
 # -- .work -----------------------------------------------------------------------------------

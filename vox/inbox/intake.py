@@ -14,8 +14,8 @@ import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from .. import text as texts
 from ..config import Config
+from ..engine.submit import Submitter
 from ..errors import (
     BadInput,
     BadOutput,
@@ -25,10 +25,10 @@ from ..errors import (
     UnknownBackend,
     VoxError,
 )
+from ..files import cannot_write
 from ..jobs import Request, State, new_id
-from ..paths import cannot_write
 from ..queue.store import Store
-from ..queue.submit import Submitter
+from ..text.decode import decode
 from . import header
 from .folders import (
     Claim,
@@ -159,7 +159,7 @@ class Intake:
         return changed, later + self._send(ready)
 
     def _request(self, claim: Claim, settled_as: Signature) -> Request:
-        text = texts.decode(_read(claim.path, settled_as, int(self._config()["inbox.max_bytes"])))
+        text = decode(_read(claim.path, settled_as, int(self._config()["inbox.max_bytes"])))
         fields, body = header.parse(text)
         output = fields.pop("output", None)
         request = Request(

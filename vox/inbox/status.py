@@ -13,7 +13,8 @@ from typing import Any
 
 from ..config import Config
 from ..errors import StorageError
-from ..paths import Paths, cannot_write
+from ..files import cannot_write
+from ..paths import Paths
 from .folders import RESERVED, Folders, as_text, inbox_dir, is_note, move_in, note_name
 from .ready import is_wanted
 

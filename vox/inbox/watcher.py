@@ -17,12 +17,12 @@ from collections.abc import Callable
 from typing import Any
 
 from ..config import Config
+from ..engine.submit import Submitter
 from ..errors import StorageError, VoxError
 from ..jobs import ENDED, State, iso
 from ..paths import Paths
 from ..queue.events import Bus, Event
 from ..queue.store import Store
-from ..queue.submit import Submitter
 from . import status
 from .folders import Folders, inbox_dir, remove_older, shown
 from .intake import Intake

@@ -20,7 +20,7 @@ import huey.registry
 import huey.serializer
 import huey.storage
 
-from .damage import storage_error
+from .sqlite_errors import storage_error
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,6 @@ the bus, if there is one. Knows nothing of Huey, hosts or sound.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import sqlite3
@@ -18,11 +17,11 @@ from dataclasses import fields
 from typing import Any
 
 from ..errors import AmbiguousId, JobNotLive, StorageDamaged, StorageError, UnknownJob
+from ..files import cannot_write, locked, make_dir
 from ..jobs import ENDED, ID_ALPHABET, LIVE, STATES, Job, State, new_id
-from ..paths import cannot_write, make_dir
-from .damage import check_whole, is_damage, move_aside, storage_error
 from .events import Bus
 from .schema import migrate
+from .sqlite_errors import check_whole, is_damage, move_aside, storage_error
 
 BUSY_TIMEOUT_S = 30.0
 _COLUMNS = tuple(f.name for f in fields(Job))
@@ -94,9 +93,7 @@ class Store:
 
     def _repair(self, check: bool) -> sqlite3.Connection:
         """Move a damaged file aside and begin a new one; of several processes, one does it."""
-        fd = os.open(self.path + ".repair", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
+        with locked(self.path + ".repair"):
             try:
                 return self._open(check)
             except sqlite3.DatabaseError as exc:
@@ -104,8 +101,6 @@ class Store:
                     raise storage_error(self.path, exc) from exc
                 self.moved_aside = move_aside(self.path)
                 return self._open()
-        finally:
-            os.close(fd)
 
     def close(self) -> None:
         with self._lock, self._read_lock, self._count_lock:

@@ -1,0 +1,184 @@
+"""The OpenAI-compatible routes: audio streams back instead of being played.
+
+Owns how OpenAI's names of models and voices map onto ours. It goes through the same queue and
+history as everything else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Path, Response
+from fastapi.responses import JSONResponse
+
+from ..audio.files import Encoder, media_type
+from ..backends import registry
+from ..config import Config
+from ..errors import BadOption, DaemonLeaving, EmptyText, UnknownBackend
+from ..jobs import Request
+from .problems import problem
+from .schemas import Model, ModelList, Speech, VoiceList, answers
+from .speech import SpeechResponse, nothing_said
+
+if TYPE_CHECKING:
+    from ..daemon.daemon import Daemon
+
+MODELS = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")
+"""Without a setting (`http_models`) they mean what is spoken with when nobody says."""
+
+VOICES = {
+    "alloy": "female",
+    "ash": "male",
+    "ballad": "male",
+    "cedar": "male",
+    "coral": "female",
+    "echo": "male",
+    "fable": "male",
+    "marin": "female",
+    "nova": "female",
+    "onyx": "male",
+    "sage": "female",
+    "shimmer": "female",
+    "verse": "male",
+}
+"""Without a setting (`http_voices`) a voice of that gender, if the backend has one."""
+
+FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
+_CREATED = 1_700_000_000  # clients want a number; nothing depends on it
+
+
+def make_router(daemon: Daemon) -> APIRouter:
+    router = APIRouter(tags=["openai"], prefix="/v1")
+    engine = daemon.engine
+
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    audio = {media_type(name): binary for name in FORMATS}
+    events: dict[str, Any] = {"text/event-stream": {}}
+    streamed: dict[int | str, dict[str, Any]] = {
+        200: {"description": "The audio as it is made.", "content": {**audio, **events}},
+        **answers(409, 422, 500, 503),
+    }
+
+    @router.post("/audio/speech", response_class=Response, responses=streamed)
+    async def speech(body: Speech) -> Response:
+        """Speak into the response, as OpenAI's API does; nothing is played here."""
+        await asyncio.to_thread(_check_format, body.response_format)
+        wanted = to_request(body, daemon.config())
+        is_sse = body.stream_format == "sse"
+        if daemon.is_leaving:
+            raise DaemonLeaving("the daemon leaves", "start one and try again: vox daemon start")
+        try:
+            job = await asyncio.to_thread(engine.submit, wanted)
+        except EmptyText:
+            if not body.input.strip():
+                raise
+            # Home Assistant tries a key with a lone full stop, Open WebUI sends what stood between
+            # two sentences: an error would say that something is wrong.
+            return await asyncio.to_thread(nothing_said, body.response_format, is_sse)
+        return SpeechResponse(daemon, job, body.response_format, is_sse)
+
+    @router.get("/models", response_model=ModelList)
+    async def models() -> dict[str, Any]:
+        """OpenAI's names and our backends that are ready to speak."""
+        found = await asyncio.to_thread(_models, daemon)
+        return {"object": "list", "data": found}
+
+    @router.get("/models/{model:path}", response_model=Model, responses=answers(404, 422))
+    async def model(model: Annotated[str, Path(max_length=200)]) -> Any:
+        found = await asyncio.to_thread(_models, daemon)
+        known = next((each for each in found if each["id"] == model), None)
+        if known is None:
+            path = f"/v1/models/{model}"
+            return problem(404, f"no model is called {model!r}", "unknown-backend", path=path)
+        return known
+
+    @router.get("/audio/models")
+    async def audio_models() -> dict[str, list[Model]]:
+        """The same as `/v1/models`, as Open WebUI asks for it."""
+        found = await asyncio.to_thread(_models, daemon)
+        return {"models": [Model(**each) for each in found]}
+
+    @router.get("/audio/voices", response_model=VoiceList)
+    async def voices() -> Response:
+        """Our voices that are installed, then OpenAI's names."""
+        return JSONResponse({"voices": await asyncio.to_thread(_voices, daemon)})
+
+    return router
+
+
+def to_request(body: Speech, config: Config) -> Request:
+    """What OpenAI's words mean here. Raises UnknownBackend."""
+    backend, model = _backend_of(body.model, config["http_models"])
+    voice = body.voice if isinstance(body.voice, str) or body.voice is None else body.voice.id
+    voice, gender = _voice_of(voice or None, config)
+    if voice is not None and "/" in voice:
+        prefix, _, rest = voice.partition("/")
+        if prefix in registry.names():
+            backend, voice = prefix, rest
+    return Request(
+        text=body.input,
+        backend=backend,
+        model=model,
+        voice=voice,
+        gender=gender,
+        speed=body.speed,
+        style=body.instructions or None,
+        lang=body.lang,
+        sink="stream",
+        source="openai",
+    )
+
+
+def _backend_of(name: str, mapped: dict[str, str]) -> tuple[str | None, str | None]:
+    """(backend, model) for a model's name: a mapped one, ours, or one of OpenAI's."""
+    name = mapped.get(name, name).strip()
+    backend, _, model = name.partition("/")
+    if backend in registry.names():
+        return backend, model or None
+    if not name or name in MODELS or name.startswith(("tts-", "gpt-")):
+        return None, None
+    raise UnknownBackend(f"no backend is called {backend!r}", "see: GET /v1/models, vox backends")
+
+
+def _voice_of(name: str | None, config: Config) -> tuple[str | None, str | None]:
+    """(voice, gender) for a voice's name; (None, None) leaves it to the settings."""
+    mapped: dict[str, str] = config["http_voices"]
+    if name in mapped:
+        return mapped[name], None
+    if name is None or name.lower() not in VOICES:
+        return name, None
+    return None, None if config["voice"] else VOICES[name.lower()]
+
+
+def _check_format(name: str) -> None:
+    """Raises BadOption now rather than when the first audio is there."""
+    if name == "aac":
+        Encoder(name, 24_000)
+    elif name not in FORMATS:
+        raise BadOption(f"there is no format {name!r}", field="response_format")
+
+
+def _models(daemon: Daemon) -> list[dict[str, Any]]:
+    catalog = daemon.engine.catalog
+    ready = [name for name in registry.names() if catalog.is_ready(name)]
+    names = dict.fromkeys([*ready, *MODELS, *daemon.config()["http_models"]])
+    return [
+        {"id": name, "name": name, "object": "model", "created": _CREATED, "owned_by": "vox"}
+        for name in names
+    ]
+
+
+def _voices(daemon: Daemon) -> list[dict[str, Any]]:
+    """A name that several backends have is told apart as BACKEND/NAME."""
+    found = [voice for voice in daemon.engine.catalog.voices() if voice.installed]
+    names = [voice.name for voice in found]
+    shown: dict[str, dict[str, Any]] = {}
+    for voice in found:
+        name = voice.name if names.count(voice.name) == 1 else f"{voice.backend}/{voice.name}"
+        about = {"backend": voice.backend, "lang": voice.lang, "gender": voice.gender}
+        shown[name] = {"id": name, "name": name, **about}
+    for name in [*VOICES, *daemon.config()["http_voices"]]:
+        about = {"backend": None, "lang": None, "gender": VOICES.get(name)}
+        shown.setdefault(name, {"id": name, "name": name, **about})
+    return list(shown.values())

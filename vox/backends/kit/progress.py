@@ -1,0 +1,16 @@
+"""How the progress of a download reads."""
+
+from __future__ import annotations
+
+
+def transfer(
+    what: str, done: int, total: int, elapsed_s: float, before: int = 0
+) -> tuple[str, float]:
+    """The progress of a download: its line ("x: 12 of 88 MB, 20 s to go") and the fraction.
+
+    Of the `done` bytes `before` were there before the `elapsed_s` seconds began.
+    """
+    text = f"downloading {what}: {done / 1e6:.0f} of {total / 1e6:.0f} MB"
+    if before < done < total and elapsed_s > 1.0:
+        text += f", {elapsed_s * (total - done) / (done - before):.0f} s to go"
+    return text, done / total

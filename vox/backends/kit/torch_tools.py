@@ -1,0 +1,99 @@
+"""What the adapters on torch share: choosing a device, GPU memory, out of memory translated.
+
+Runs in a host, under the interpreter of the backend's own environment. Knows no model. torch is
+imported inside the functions, for vox's own process imports the adapters too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import re
+from collections.abc import Iterator
+
+from ...errors import LoadFailed, OutOfMemory, VoxError
+
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+
+
+def share_the_cpu() -> None:
+    """Let torch's threads sleep while they wait for each other; call it before torch is imported.
+
+    By default they spin, and on a machine that does anything else besides a step that takes 80 ms
+    was measured to take 1,700.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def pick_device(wish: str) -> str:
+    """`cpu`, `mps`, `cuda` or `cuda:N` from `settings.device`; `auto` takes the best there is.
+
+    Raises LoadFailed for a device that is unknown or that this machine (or this torch) lacks.
+    """
+    import torch
+
+    if not _DEVICE.fullmatch(wish):
+        raise LoadFailed(f"{wish!r} is no device", "there are: auto, cpu, cuda, cuda:N, mps")
+    has_cuda = torch.cuda.is_available()
+    has_mps = torch.backends.mps.is_available()
+    if wish == "auto":
+        return "cuda" if has_cuda else "mps" if has_mps else "cpu"
+    if wish.startswith("cuda"):
+        index = int(wish.partition(":")[2] or 0)
+        if not has_cuda or index >= torch.cuda.device_count():
+            raise LoadFailed(f"torch finds no device {wish!r} here", "choose device = auto or cpu")
+    if wish == "mps" and not has_mps:
+        raise LoadFailed("torch finds no device 'mps' here", "choose device = auto or cpu")
+    return wish
+
+
+def vram_mb(device: str) -> float | None:
+    """Megabytes (2**20 bytes) of GPU memory that torch holds on `device`; None for a CPU."""
+    import torch
+
+    if device.startswith("cuda"):
+        # Reserved, not allocated: the cache that torch keeps is taken from other processes too.
+        return float(torch.cuda.memory_reserved(device)) / 2**20
+    if device == "mps":
+        return float(torch.mps.driver_allocated_memory()) / 2**20
+    return None
+
+
+def translate_oom(exc: BaseException) -> VoxError | None:
+    """OutOfMemory if `exc`, or what it was raised from, means that memory ran out; else None.
+
+    By name and message, not by class: torch's own error exists only where torch does, MPS and the
+    CPU allocator raise a plain RuntimeError, and libraries wrap all of them.
+    """
+    seen: BaseException | None = exc
+    while seen is not None:
+        names = {cls.__name__ for cls in type(seen).__mro__}
+        text = str(seen)
+        if names & {"OutOfMemoryError", "MemoryError"} or (
+            isinstance(seen, RuntimeError)
+            and ("out of memory" in text or "can't allocate memory" in text)
+        ):
+            first_line = text.strip().splitlines()[0] if text.strip() else type(seen).__name__
+            return OutOfMemory(f"the model does not fit into memory: {first_line}")
+        seen = seen.__cause__ or seen.__context__
+    return None
+
+
+@contextlib.contextmanager
+def no_initial_values() -> Iterator[None]:
+    """Build modules without filling their weights with random numbers.
+
+    Only for modules whose every parameter is loaded from a file afterwards: until then they hold
+    whatever the memory held.
+    """
+    init = importlib.import_module("torch.nn.init")
+    names = ("normal_", "uniform_", "trunc_normal_", "kaiming_uniform_", "xavier_uniform_")
+    originals = {name: getattr(init, name) for name in names}
+    for name in names:
+        setattr(init, name, lambda tensor, *_args, **_kwargs: tensor)
+    try:
+        yield
+    finally:
+        for name, original in originals.items():
+            setattr(init, name, original)

@@ -1,0 +1,187 @@
+"""What both Qwen3-TTS adapters share: which checkpoint speaks an utterance, and when it is loaded.
+
+An instance stands for one choice of `-m`. It loads that checkpoint in `load`; another kind of the
+same size (Base when the first clone comes, VoiceDesign for a style without a voice) is loaded
+beside it when an utterance first needs it, and alone if memory does not hold both.
+"""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+import dataclasses
+import gc
+import os
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ...errors import BackendNotInstalled, OutOfMemory, SynthesisFailed, VoxError
+from ..base import Backend, Chunk, Loaded, Progress, Settings, Utterance, Voice
+from ..kit import hub
+from ..kit.torch_tools import translate_oom
+from .family import (
+    SAMPLE_RATE,
+    SPEAKERS,
+    Checkpoint,
+    Kind,
+    chosen,
+    kind_for,
+    max_frames,
+    standard,
+    voices,
+)
+
+if TYPE_CHECKING:
+    from ..base import Samples
+
+WARM_UP_TEXT = "Hello."
+WARM_UP_FRAMES = 4
+
+
+class QwenBase(Backend):
+    """Qwen3-TTS, whatever it runs on."""
+
+    repo_pattern: ClassVar[str]
+    """A published checkpoint's repository, with {size} and {kind}."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._models: dict[Kind, Any] = {}
+
+    @classmethod
+    def voices(cls, settings: Settings) -> list[Voice]:
+        try:
+            own_speakers = chosen(settings, cls.repo_pattern).speakers
+        except BackendNotInstalled:
+            own_speakers = ()
+        return voices(cls.info.name, own_speakers)
+
+    @classmethod
+    def missing(cls, settings: Settings) -> str | None:
+        try:
+            cls._check(chosen(settings, cls.repo_pattern), settings)
+        except BackendNotInstalled as exc:
+            return exc.line
+        return None
+
+    @classmethod
+    def accepts(cls, settings: Settings, wish: Utterance) -> list[str]:
+        checkpoint = cls._checkpoint_for(settings, wish)
+        cls._check(checkpoint, settings)
+        if not wish.style or checkpoint.follows_style:
+            return []
+        other = (
+            "-m 1.7B, or -m VoiceDesign" if checkpoint.kind == "CustomVoice" else "another voice"
+        )
+        return [f"{_short_name(checkpoint)} follows no style, so --style is ignored; take {other}"]
+
+    @classmethod
+    def fetch(cls, settings: Settings, progress: Progress) -> None:
+        """Beside the chosen model also those that `options["voices"]` names."""
+        further = [str(name) for name in settings.options.get("voices", ())]
+        speakers = {name.lower() for name in SPEAKERS}
+        models = [name for name in further if name.lower() not in speakers]
+        for model in (settings.model, *models):
+            wanted = dataclasses.replace(settings, model=model)
+            checkpoint = chosen(wanted, cls.repo_pattern)
+            if checkpoint.repo is None:
+                cls._check(checkpoint, wanted)
+            elif not checkpoint.is_there:
+                hub.fetch_model(checkpoint.repo, checkpoint.folder, progress)
+
+    @classmethod
+    def _check(cls, checkpoint: Checkpoint, settings: Settings) -> None:
+        if checkpoint.is_there:
+            return
+        if checkpoint.repo is None:
+            raise BackendNotInstalled(
+                f"there is no Qwen3-TTS model in {checkpoint.folder}",
+                "it needs config.json and speech_tokenizer/config.json",
+            )
+        usual = settings.model is None and checkpoint == chosen(settings, cls.repo_pattern)
+        which = "" if usual else f" -m {_short_name(checkpoint)}"
+        raise BackendNotInstalled(
+            f"the weights of {checkpoint.name} are not installed",
+            f"run: vox backends install {cls.info.name}{which}",
+        )
+
+    # -- in the host -------------------------------------------------------------------------
+
+    @abc.abstractmethod
+    def _prepare(self) -> None:
+        """Import the package and choose the device, before the first model is loaded."""
+
+    @abc.abstractmethod
+    def _open(self, checkpoint: Checkpoint) -> Any:
+        """The checkpoint's model, loaded. Raises LoadFailed, OutOfMemory."""
+
+    @abc.abstractmethod
+    def _warm_up(self, model: Any, kind: Kind) -> None:
+        """Synthesize a little, so that the first utterance is as quick as the others."""
+
+    @abc.abstractmethod
+    def _speak(
+        self, model: Any, kind: Kind, utterance: Utterance, frames: int
+    ) -> Generator[Samples, None, None]:
+        """Yield audio of at most so many frames; see `Backend.synthesize` for how it ends early."""
+
+    @abc.abstractmethod
+    def _forget_models(self) -> None:
+        """Give back the memory of models that nobody refers to any more."""
+
+    @abc.abstractmethod
+    def _loaded(self, checkpoint: Checkpoint) -> Loaded: ...
+
+    def load(self, progress: Progress) -> Loaded:
+        checkpoint = chosen(self.settings, self.repo_pattern)
+        self._check(checkpoint, self.settings)
+        # At speak time nothing is fetched: without this each load asks the hub for news.
+        os.environ["HF_HUB_OFFLINE"] = "1"
+        progress(f"loading {os.path.basename(checkpoint.name)}", None)
+        self._prepare()
+        self._load_model(checkpoint)
+        return self._loaded(checkpoint)
+
+    def _load_model(self, checkpoint: Checkpoint) -> None:
+        self._check(checkpoint, self.settings)
+        try:
+            model = self._open(checkpoint)
+        except OutOfMemory:
+            if not self._models:
+                raise
+            self._models.clear()
+            gc.collect()
+            self._forget_models()
+            model = self._open(checkpoint)
+        self._warm_up(model, checkpoint.kind)
+        self._models[checkpoint.kind] = model
+
+    @classmethod
+    def _checkpoint_for(cls, settings: Settings, utterance: Utterance) -> Checkpoint:
+        """The weights that speak the utterance: the chosen ones, or another kind of their size."""
+        own = chosen(settings, cls.repo_pattern)
+        design = standard(settings, "VoiceDesign", own.size, cls.repo_pattern)
+        kind = kind_for(utterance, own.kind, design.is_there)
+        return own if kind == own.kind else standard(settings, kind, own.size, cls.repo_pattern)
+
+    def synthesize(self, utterance: Utterance) -> Iterator[Chunk]:
+        checkpoint = self._checkpoint_for(self.settings, utterance)
+        kind, frames = checkpoint.kind, max_frames(utterance.text)
+        try:
+            if kind not in self._models:
+                self._load_model(checkpoint)
+            model = self._models[kind]
+            with contextlib.closing(self._speak(model, kind, utterance, frames)) as audio:
+                for samples in audio:
+                    yield Chunk(samples, SAMPLE_RATE)
+        except (GeneratorExit, VoxError):
+            raise
+        except Exception as exc:
+            failure = SynthesisFailed(f"{self.info.name}: {type(exc).__name__}: {exc}")
+            raise translate_oom(exc) or failure from exc
+
+
+def _short_name(checkpoint: Checkpoint) -> str:
+    """How `-m` is told this checkpoint: "1.7B-Base" where it is a published one."""
+    named = f"{checkpoint.size}-{checkpoint.kind}"
+    return named if named in (checkpoint.repo or "") else checkpoint.name

@@ -1,0 +1,227 @@
+"""Qwen3-TTS: what both of its adapters know of the models, whatever they run on.
+
+Owns the names: speakers, languages, sizes, kinds, where weights lie, and how long a text may get.
+Knows neither torch nor MLX and imports nothing of theirs.
+
+A *kind* is what a checkpoint was trained for: CustomVoice has nine named speakers, Base speaks
+with a clone's voice, VoiceDesign with one that `--style` describes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import unicodedata
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ...errors import BackendNotInstalled, UnknownVoice
+from ...languages import primary
+from ..base import Gender, Settings, Utterance, Voice
+from ..kit.weights import weights_dir
+
+Kind = Literal["CustomVoice", "Base", "VoiceDesign"]
+
+SAMPLE_RATE = 24_000
+FRAME_S = 0.08
+"""One frame of codes: 1,920 samples."""
+
+DEFAULT_SIZE = "0.6B"
+MODELS = ("0.6B", "1.7B", "VoiceDesign", "0.6B-Base", "1.7B-Base")
+DEFAULT_STYLE = "A clear, natural voice at a calm pace."
+"""For VoiceDesign when nothing is asked for: without a description its voice is any."""
+
+LANGUAGES = {
+    "zh": "Chinese",
+    "en": "English",
+    "ja": "Japanese",
+    "ko": "Korean",
+    "de": "German",
+    "fr": "French",
+    "ru": "Russian",
+    "pt": "Portuguese",
+    "es": "Spanish",
+    "it": "Italian",
+}
+
+# Name: native language, gender, description, as the model card has them.
+SPEAKERS: dict[str, tuple[str, Gender, str]] = {
+    "Ryan": ("en", "male", "dynamic, rhythmic"),
+    "Aiden": ("en", "male", "sunny, American"),
+    "Vivian": ("zh", "female", "bright, young"),
+    "Serena": ("zh", "female", "warm, gentle, young"),
+    "Uncle_Fu": ("zh", "male", "seasoned, low, mellow"),
+    "Dylan": ("zh", "male", "youthful, Beijing"),
+    "Eric": ("zh", "male", "lively, slightly husky, Sichuan"),
+    "Ono_Anna": ("ja", "female", "playful, light"),
+    "Sohee": ("ko", "female", "warm, emotional"),
+}
+_DEFAULTS = {"zh": "Vivian", "en": "Ryan", "ja": "Ono_Anna", "ko": "Sohee"}
+# Serena's even voice carries foreign languages best of the women's.
+_DEFAULT_BY_GENDER: dict[Gender, str] = {"male": "Ryan", "female": "Serena"}
+
+_NAMED = re.compile(r"(0\.6b|1\.7b)?-?(customvoice|base|voicedesign)?", re.IGNORECASE)
+_KINDS: dict[str, Kind] = {
+    "customvoice": "CustomVoice",
+    "base": "Base",
+    "voicedesign": "VoiceDesign",
+}
+_SIZES = {"0b6": "0.6B", "1b7": "1.7B"}
+
+# Speech at its slowest, frames (80 ms) a character: 5 letters a second; 1.6 s for what is read
+# out as a word or more (Chinese characters, kana, Hangul, digits, signs). About three times the
+# usual, for a bound that cuts off speech is worse than one that comes late.
+_FRAMES_PER_LETTER = 2.5
+_FRAMES_PER_WIDE = 8.0
+_FEWEST_FRAMES = 50
+_MOST_FRAMES = 2047
+"""The models were trained on no more (163 s)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """One set of weights, at hand or not."""
+
+    kind: Kind
+    size: str
+    folder: str
+    repo: str | None = None
+    """Where it comes from; None: a folder of the user's own."""
+    speakers: tuple[str, ...] = ()
+    """Its own speakers, where it is at hand and none of the published ones."""
+
+    @property
+    def name(self) -> str:
+        return self.repo or self.folder
+
+    @property
+    def follows_style(self) -> bool:
+        return self.kind == "VoiceDesign" or (self.kind == "CustomVoice" and self.size != "0.6B")
+
+    @property
+    def is_there(self) -> bool:
+        """What is downloaded gets its name only when it is whole (see `hub.fetch_model`)."""
+        needed = ("config.json", os.path.join("speech_tokenizer", "config.json"))
+        return all(os.path.isfile(os.path.join(self.folder, name)) for name in needed)
+
+
+def chosen(settings: Settings, repo_pattern: str) -> Checkpoint:
+    """The checkpoint that `settings.model` names: a size, a kind, both, a folder or a repository.
+
+    Raises BackendNotInstalled for a name that means none of them.
+    """
+    wish = (settings.model or DEFAULT_SIZE).strip()
+    named = _NAMED.fullmatch(wish)
+    if named and wish:
+        kind = _KINDS[(named[2] or "CustomVoice").lower()]
+        return standard(settings, kind, (named[1] or DEFAULT_SIZE).upper(), repo_pattern)
+    folder = os.path.abspath(os.path.expanduser(wish))
+    if wish.startswith(("/", "~", ".")) or (os.sep in wish and os.path.isdir(folder)):
+        return _described(folder, None)
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", wish):
+        return _described(_folder_of(settings, wish), wish)
+    raise BackendNotInstalled(
+        f"Qwen3-TTS has no model {wish!r}",
+        f"there are: {', '.join(MODELS)}, a folder, or a repository (org/name)",
+    )
+
+
+def standard(settings: Settings, kind: Kind, size: str, repo_pattern: str) -> Checkpoint:
+    """The published checkpoint of a kind; VoiceDesign comes in one size."""
+    size = "1.7B" if kind == "VoiceDesign" else size
+    repo = repo_pattern.format(size=size, kind=kind)
+    return Checkpoint(kind, size, _folder_of(settings, repo), repo)
+
+
+def _folder_of(settings: Settings, repo: str) -> str:
+    return os.path.join(weights_dir(settings), repo.replace("/", "--"))
+
+
+def _described(folder: str, repo: str | None) -> Checkpoint:
+    """What a folder's config says it is; by its name where there is no config yet."""
+    try:
+        with open(os.path.join(folder, "config.json"), encoding="utf-8") as file:
+            config: dict[str, Any] = json.load(file)
+    except (OSError, ValueError):
+        config = {}
+    said = str(config.get("tts_model_type", "")).replace("_", "")
+    by_name = next((key for key in _KINDS if key in folder.lower()), "customvoice")
+    size = _SIZES.get(str(config.get("tts_model_size")), DEFAULT_SIZE)
+    speakers = (config.get("talker_config") or {}).get("spk_id") or {}
+    return Checkpoint(_KINDS.get(said, _KINDS[by_name]), size, folder, repo, tuple(speakers))
+
+
+def kind_for(utterance: Utterance, chosen_kind: Kind, has_design: bool) -> Kind:
+    """Which kind speaks the utterance; `has_design`: VoiceDesign's weights are at hand."""
+    if utterance.clone:
+        return "Base"
+    if utterance.voice or utterance.gender:
+        return "CustomVoice"
+    if chosen_kind == "VoiceDesign" or (utterance.style and has_design):
+        return "VoiceDesign"
+    return "CustomVoice"
+
+
+def voices(backend: str, own_speakers: Collection[str] = ()) -> list[Voice]:
+    """The named speakers. Each speaks all ten languages, its own best."""
+    published = [
+        Voice(
+            name=name,
+            backend=backend,
+            lang=lang,
+            gender=gender,
+            description=f"{description}; also speaks the other languages",
+            is_default=_DEFAULTS[lang] == name,
+        )
+        for name, (lang, gender, description) in SPEAKERS.items()
+    ]
+    if not own_speakers:
+        return published
+    known = {voice.name.lower(): voice for voice in published}
+    return [known.get(name.lower()) or Voice(name, backend) for name in own_speakers]
+
+
+def speaker_for(utterance: Utterance, available: Collection[str]) -> str:
+    """The speaker, as the model calls it, by voice, or by gender and language.
+
+    `available`: the model's own (lower-case) names. Raises UnknownVoice.
+    """
+    if utterance.voice:
+        wish = re.sub(r"[\s-]+", "_", utterance.voice.strip().lower())
+        if wish not in available:
+            usual = {name.lower(): name for name in SPEAKERS}
+            there_are = ", ".join(usual.get(name, name) for name in available)
+            raise UnknownVoice(
+                f"Qwen3-TTS has no voice called {utterance.voice!r}", f"there are: {there_are}"
+            )
+        return wish
+    lang = primary(utterance.lang) if utterance.lang else ""
+    found = _by_language_and_gender(lang, utterance.gender).lower()
+    return found if found in available else min(available)
+
+
+def _by_language_and_gender(lang: str, gender: str | None) -> str:
+    default = _DEFAULTS.get(lang, "Ryan")
+    if gender not in ("female", "male") or SPEAKERS[default][1] == gender:
+        return default
+    native = (
+        name for name, (spoken, sex, _) in SPEAKERS.items() if (spoken, sex) == (lang, gender)
+    )
+    return next(native, _DEFAULT_BY_GENDER["female" if gender == "female" else "male"])
+
+
+def language_name(tag: str | None) -> str:
+    """The models' name of a BCP 47 language; `Auto`, which goes by the text, if there is none."""
+    return LANGUAGES.get(primary(tag), "Auto") if tag else "Auto"
+
+
+def max_frames(text: str) -> int:
+    """A bound for the frames of a text: a model that misses its end must not babble for minutes."""
+    frames = sum(_FRAMES_PER_WIDE if _is_wide(char) else _FRAMES_PER_LETTER for char in text)
+    return min(_MOST_FRAMES, max(_FEWEST_FRAMES, round(frames)))
+
+
+def _is_wide(char: str) -> bool:
+    return unicodedata.east_asian_width(char) in "WF" or unicodedata.category(char)[0] in "NS"

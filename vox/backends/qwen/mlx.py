@@ -1,0 +1,188 @@
+"""Qwen3-TTS on MLX, by the package `mlx-audio`: what `qwen` is on Apple silicon.
+
+The package streams by itself: its decoder keeps its state from block to block, and its generator
+ends where it is closed. It runs on Linux too (`mlx[cpu]`), where it is tested.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ...errors import LoadFailed, OutOfMemory, UnknownVoice
+from ..base import Accelerator, Info, Loaded, Utterance
+from ..kit.torch_tools import translate_oom
+from .base import WARM_UP_FRAMES, WARM_UP_TEXT, QwenBase
+from .family import (
+    DEFAULT_STYLE,
+    FRAME_S,
+    LANGUAGES,
+    MODELS,
+    Checkpoint,
+    Kind,
+    language_name,
+    speaker_for,
+)
+
+if TYPE_CHECKING:
+    from ..base import Samples
+
+_BLOCK_FRAMES = 2
+"""Frames of a chunk: a cancel is seen between two chunks, and each costs a run of the decoder."""
+
+log = logging.getLogger(__name__)
+
+
+class QwenMlx(QwenBase):
+    info: ClassVar[Info] = Info(
+        name="qwen",
+        summary="Qwen3-TTS on MLX: ten languages, nine voices, clones, described voices",
+        package="mlx_audio",
+        heavy=True,
+        languages=tuple(LANGUAGES),
+        streaming="frame",
+        clone=True,
+        style=True,
+        gender=True,
+        max_chars=400,
+        models=MODELS,
+        requirements=("mlx-audio==0.6.2",),
+        license="Apache-2.0",
+        uses_gpu=True,
+    )
+    repo_pattern = "mlx-community/Qwen3-TTS-12Hz-{size}-{kind}-bf16"
+
+    @classmethod
+    def requirements(cls, accelerator: Accelerator) -> tuple[str, ...]:
+        return (
+            (*cls.info.requirements, "mlx[cpu]") if accelerator == "cpu" else cls.info.requirements
+        )
+
+    @classmethod
+    def disk_mb(cls, accelerator: Accelerator) -> int:
+        """The environment (measured on Linux) and the 0.6B model."""
+        return 520 + 2500
+
+    # -- in the host -------------------------------------------------------------------------
+
+    def _prepare(self) -> None:
+        try:
+            import mlx.core as mx
+            import mlx_audio.tts.utils  # noqa: F401
+        except ImportError as exc:
+            raise LoadFailed(
+                f"the package mlx-audio cannot be imported: {exc}",
+                f"run: vox backends install {self.info.name}",
+            ) from exc
+        wish = self.settings.device
+        if wish.startswith("cuda"):
+            raise LoadFailed(f"MLX has no device {wish!r}", "choose device = auto, mps or cpu")
+        if wish == "mps" and not mx.metal.is_available():
+            raise LoadFailed("MLX finds no device 'mps' here", "choose device = auto or cpu")
+        if wish == "cpu":
+            mx.set_default_device(mx.cpu)
+
+    def _open(self, checkpoint: Checkpoint) -> Any:
+        from mlx_audio.tts.utils import load_model
+
+        try:
+            model = load_model(Path(checkpoint.folder))
+        except Exception as exc:
+            raise _memory_ran_out(exc) or LoadFailed(
+                f"{checkpoint.name} cannot be loaded: {exc}"
+            ) from exc
+        # The package only prints a warning when it could not load these.
+        if getattr(model, "speech_tokenizer", None) is None or model.tokenizer is None:
+            raise LoadFailed(f"{checkpoint.name} cannot be loaded: its tokenizers are damaged")
+        return model
+
+    def _warm_up(self, model: Any, kind: Kind) -> None:
+        # Base has no voice of its own to warm up with.
+        if kind != "Base":
+            utterance = Utterance(WARM_UP_TEXT, lang="en")
+            with contextlib.closing(self._speak(model, kind, utterance, WARM_UP_FRAMES)) as audio:
+                next(audio)
+
+    def _speak(
+        self, model: Any, kind: Kind, utterance: Utterance, frames: int
+    ) -> Generator[Samples, None, None]:
+        import numpy as np
+
+        results = model.generate(
+            text=utterance.text,
+            lang_code=language_name(utterance.lang).lower(),
+            max_tokens=frames,
+            stream=True,
+            # The package rounds down to whole frames.
+            streaming_interval=(_BLOCK_FRAMES + 0.5) * FRAME_S,
+            **_manner(model, kind, utterance),
+        )
+        made = 0
+        with contextlib.closing(results):
+            try:
+                for result in results:
+                    made += result.token_count
+                    yield np.array(result.audio, dtype=np.float32)
+            except RuntimeError as exc:
+                raise _memory_ran_out(exc) or exc from exc
+        if made >= frames:
+            log.warning("cut off after %d frames: no end in %r", frames, utterance.text[:60])
+
+    def _forget_models(self) -> None:
+        import mlx.core as mx
+
+        mx.clear_cache()
+
+    def _loaded(self, checkpoint: Checkpoint) -> Loaded:
+        model = self._models[checkpoint.kind]
+        dtype = str(model.talker.codec_head.weight.dtype).removeprefix("mlx.core.")
+        return Loaded(_device(), dtype, checkpoint.name)
+
+    def vram_mb(self) -> float | None:
+        import mlx.core as mx
+
+        if not self._models or _device() == "cpu":
+            return None
+        return float(mx.get_active_memory() + mx.get_cache_memory()) / 2**20
+
+
+def _manner(model: Any, kind: Kind, utterance: Utterance) -> dict[str, Any]:
+    """The arguments that say with which voice, and how."""
+    if utterance.clone:
+        clone = utterance.clone
+        _check_recording(clone.name, clone.audio_path)
+        # The package keeps the codes of recordings it knows.
+        return {"ref_audio": clone.audio_path, "ref_text": clone.transcript or None}
+    if kind == "VoiceDesign":
+        return {"instruct": utterance.style or DEFAULT_STYLE}
+    speakers = [name.lower() for name in model.supported_speakers]
+    return {"voice": speaker_for(utterance, speakers), "instruct": utterance.style}
+
+
+def _check_recording(name: str, path: str) -> None:
+    try:
+        with open(path, "rb"):
+            pass
+    except OSError as exc:
+        raise UnknownVoice(
+            f"the recording of the clone {name!r} cannot be read: {exc.strerror}",
+            "see: vox clone list",
+        ) from exc
+
+
+def _device() -> str:
+    import mlx.core as mx
+
+    return "mps" if mx.default_device() == mx.gpu else "cpu"
+
+
+def _memory_ran_out(exc: BaseException) -> OutOfMemory | None:
+    """Metal's ways to say it, beside those that torch and Python have."""
+    text = str(exc)
+    if "metal::malloc" in text or "Insufficient Memory" in text:
+        return OutOfMemory(f"the model does not fit into memory: {text.splitlines()[0]}")
+    found = translate_oom(exc)
+    return found if isinstance(found, OutOfMemory) else None

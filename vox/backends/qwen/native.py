@@ -1,0 +1,257 @@
+"""qwen-native: Qwen3-TTS by its own package `qwen-tts` on torch (CUDA, Apple's MPS, CPU).
+
+Owns how the package is installed, loaded and called. It streams and can be cancelled, which the
+package cannot: see `qwen_streaming`. The package has no speed setting. `options`: `dtype`
+(float32, bfloat16, float16) and `attention` (sdpa, eager, flash_attention_2) overrule what is
+chosen by device.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import glob
+import importlib.util
+import logging
+import os
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ...errors import LoadFailed, UnknownVoice
+from ..base import Accelerator, Clone, Info, Loaded, Settings, Utterance
+from ..kit.torch_tools import pick_device, translate_oom, vram_mb
+from .base import WARM_UP_FRAMES, WARM_UP_TEXT, QwenBase
+from .family import (
+    DEFAULT_STYLE,
+    FRAME_S,
+    LANGUAGES,
+    MODELS,
+    SAMPLE_RATE,
+    Checkpoint,
+    Kind,
+    language_name,
+    speaker_for,
+)
+from .streaming import FIRST_BLOCK, DecoderState, state_after, stream
+
+if TYPE_CHECKING:
+    from ..base import Samples
+
+_CPU_INDEX = "--extra-index-url https://download.pytorch.org/whl/cpu"
+_DTYPES = ("float32", "bfloat16", "float16")
+_CLONES_KEPT = 16
+
+log = logging.getLogger(__name__)
+
+
+class QwenNative(QwenBase):
+    info: ClassVar[Info] = Info(
+        name="qwen-native",
+        summary="Qwen3-TTS on torch: ten languages, nine voices, clones, described voices",
+        package="qwen_tts",
+        heavy=True,
+        languages=tuple(LANGUAGES),
+        streaming="frame",
+        clone=True,
+        style=True,
+        gender=True,
+        max_chars=400,
+        models=MODELS,
+        # torchaudio's own libraries want an older torch, but nothing here needs them: see
+        # `after_install`.
+        requirements=("torch==2.13.0", "torchaudio==2.11.0", "qwen-tts==0.1.1"),
+        license="Apache-2.0",
+        uses_gpu=True,
+    )
+    repo_pattern = "Qwen/Qwen3-TTS-12Hz-{size}-{kind}"
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._device = "cpu"
+        self._dtype = "float32"
+        self._attention = "sdpa"
+        self._prompts: dict[tuple[str, int, str | None], tuple[Any, DecoderState | None]] = {}
+
+    @classmethod
+    def requirements(cls, accelerator: Accelerator) -> tuple[str, ...]:
+        """PyPI's torch for Linux is the CUDA build; a local version (2.13.0+cpu) wins over it."""
+        lines = cls.info.requirements
+        return (_CPU_INDEX, *lines) if accelerator == "cpu" else lines
+
+    @classmethod
+    def disk_mb(cls, accelerator: Accelerator) -> int:
+        """The environment (measured for the CPU; CUDA's libraries add some 5 GB) and the 0.6B."""
+        return (7700 if accelerator == "cuda" else 1900) + 2500
+
+    @classmethod
+    def after_install(cls, site_packages: str) -> None:
+        # They are built for another torch and fail to load, and then so does qwen_tts. Without
+        # them torchaudio falls back to Python, by design; the 12 Hz models use none of it.
+        for library in glob.glob(os.path.join(glob.escape(site_packages), "torchaudio/lib/*.so")):
+            os.unlink(library)
+
+    # -- in the host -------------------------------------------------------------------------
+
+    def _prepare(self) -> None:
+        try:
+            self._device = pick_device(self.settings.device)
+            import qwen_tts  # noqa: F401 - prints on stdout and registers its model classes
+        except ImportError as exc:
+            raise LoadFailed(
+                f"the package qwen-tts cannot be imported: {exc}",
+                f"run: vox backends install {self.info.name}",
+            ) from exc
+        self._dtype, self._attention = _precision(self._device, self.settings.options)
+
+    def _open(self, checkpoint: Checkpoint) -> Any:
+        import torch
+        from qwen_tts import Qwen3TTSModel
+
+        try:
+            model = Qwen3TTSModel.from_pretrained(
+                checkpoint.folder,
+                device_map=self._device,
+                dtype=getattr(torch, self._dtype),
+                attn_implementation=self._attention,
+            )
+        except Exception as exc:
+            failure = LoadFailed(f"{checkpoint.name} cannot be loaded: {_first_line(exc)}")
+            raise translate_oom(exc) or failure from exc
+        if model.model.tokenizer_type != "qwen3_tts_tokenizer_12hz":
+            raise LoadFailed(f"{checkpoint.name} is no 12 Hz model", "choose another with -m")
+        return model
+
+    def _warm_up(self, model: Any, kind: Kind) -> None:
+        generate: Callable[..., object]
+        if kind == "Base":
+            # Base has no voice but a recording's. At 24 kHz, as vox keeps clones: another lets
+            # librosa compile its resampling: 16 s and more, once in each environment.
+            import numpy as np
+
+            noise = np.random.default_rng(0).normal(0, 0.01, SAMPLE_RATE).astype(np.float32)
+            prompt = model.create_voice_clone_prompt((noise, SAMPLE_RATE), x_vector_only_mode=True)
+            generate = functools.partial(
+                model.generate_voice_clone, WARM_UP_TEXT, voice_clone_prompt=prompt
+            )
+        else:
+            generate = self._generate(model, kind, Utterance(WARM_UP_TEXT, lang="en"))
+        for _ in stream(model.model, functools.partial(generate, max_new_tokens=WARM_UP_FRAMES)):
+            pass
+
+    def _speak(
+        self, model: Any, kind: Kind, utterance: Utterance, frames: int
+    ) -> Generator[Samples, None, None]:
+        after = None
+        generate: Callable[..., object]
+        if utterance.clone:
+            prompt, after = self._prompt(model, utterance.clone)
+            generate = functools.partial(
+                model.generate_voice_clone,
+                utterance.text,
+                language_name(utterance.lang),
+                voice_clone_prompt=prompt,
+            )
+        else:
+            generate = self._generate(model, kind, utterance)
+        # The last token that is sampled makes no frame any more.
+        run = functools.partial(generate, max_new_tokens=frames + 1)
+        # A CPU decodes so slowly that a longer block would hold up a cancel.
+        longest = FIRST_BLOCK if self._device == "cpu" else 4 * FIRST_BLOCK
+        made = 0
+        audio = stream(model.model, run, after=after, longest_block=longest)
+        with contextlib.closing(audio):
+            for samples in audio:
+                made += len(samples)
+                yield samples
+        if made >= round(frames * FRAME_S * SAMPLE_RATE):
+            log.warning("cut off after %d frames: no end in %r", frames, utterance.text[:60])
+
+    def _generate(self, model: Any, kind: Kind, utterance: Utterance) -> Callable[..., object]:
+        language = language_name(utterance.lang)
+        if kind == "VoiceDesign":
+            style = utterance.style or DEFAULT_STYLE
+            return functools.partial(
+                model.generate_voice_design, utterance.text, style, language=language
+            )
+        speaker = speaker_for(utterance, model.get_supported_speakers())
+        return functools.partial(
+            model.generate_custom_voice,
+            utterance.text,
+            speaker,
+            language=language,
+            instruct=utterance.style,
+        )
+
+    def _prompt(self, model: Any, clone: Clone) -> tuple[Any, DecoderState | None]:
+        """What the model needs of a clone, made once for each recording."""
+        try:
+            key = (clone.audio_path, os.stat(clone.audio_path).st_mtime_ns, clone.transcript)
+            if key not in self._prompts:
+                prompt = _make_prompt(model, clone)
+                codes = prompt[0].ref_code
+                after = None if codes is None else state_after(model.model, codes)
+                while len(self._prompts) >= _CLONES_KEPT:
+                    self._prompts.pop(next(iter(self._prompts)))
+                self._prompts[key] = prompt, after
+        except OSError as exc:
+            raise UnknownVoice(
+                f"the recording of the clone {clone.name!r} cannot be read: {exc.strerror or exc}",
+                "see: vox clone list",
+            ) from exc
+        return self._prompts[key]
+
+    def _forget_models(self) -> None:
+        import torch
+
+        self._prompts.clear()
+        if self._device.startswith("cuda"):
+            torch.cuda.empty_cache()
+        elif self._device == "mps":
+            torch.mps.empty_cache()
+
+    def _loaded(self, checkpoint: Checkpoint) -> Loaded:
+        return Loaded(self._device, self._dtype, checkpoint.name, detail=self._attention)
+
+    def vram_mb(self) -> float | None:
+        return vram_mb(self._device) if self._models else None
+
+
+def _precision(device: str, options: Any) -> tuple[str, str]:
+    """dtype and attention for a device, unless the options say otherwise. Raises LoadFailed."""
+    if device.startswith("cuda"):
+        import torch
+
+        with torch.cuda.device(device):
+            # GPUs before Ampere only emulate it, slowly, and half precision overflows in sampling.
+            has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        dtype = "bfloat16" if has_bf16 else "float32"
+    else:
+        # On MPS half precision overflows in sampling; CPUs compute it slower than float32.
+        dtype = "float32"
+    dtype = str(options.get("dtype", dtype))
+    if dtype not in _DTYPES:
+        raise LoadFailed(f"{dtype!r} is no dtype", f"there are: {', '.join(_DTYPES)}")
+    # It computes in half precision alone, on GPUs of the same age.
+    has_flash = dtype == "bfloat16" and importlib.util.find_spec("flash_attn") is not None
+    usual = "flash_attention_2" if has_flash and device.startswith("cuda") else "sdpa"
+    return dtype, str(options.get("attention", usual))
+
+
+def _make_prompt(model: Any, clone: Clone) -> Any:
+    import soundfile
+
+    try:
+        # As an array: the package takes a string for a URL or base64 if it looks like one.
+        audio, rate = soundfile.read(clone.audio_path, dtype="float32", always_2d=True)
+    except soundfile.SoundFileError as exc:
+        raise UnknownVoice(
+            f"the recording of the clone {clone.name!r} is no audio file: {_first_line(exc)}",
+            "see: vox clone list",
+        ) from exc
+    return model.create_voice_clone_prompt(
+        (audio.mean(axis=1), rate), clone.transcript, x_vector_only_mode=not clone.transcript
+    )
+
+
+def _first_line(exc: BaseException) -> str:
+    return (str(exc).strip().splitlines() or [type(exc).__name__])[0]

@@ -1,0 +1,303 @@
+"""voxtream: VoXtream2, zero-shot English speech that streams (PyPI `voxtream` on torch).
+
+Its sound comes in frames of 80 ms while it is made. The voice is that of a prompt: a clone's
+recording, or one that `prepare` has hibari speak once. Speed 1.0 is 4 syllables per second,
+upstream's own default, and other speeds multiply it within the 2 to 6 that upstream configures.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import itertools
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ...errors import BackendNotInstalled, LoadFailed, SynthesisFailed, UnknownVoice, VoxError
+from ..base import (
+    Accelerator,
+    Backend,
+    Chunk,
+    Info,
+    Loaded,
+    Progress,
+    Settings,
+    Utterance,
+    Voice,
+    install_hint,
+)
+from ..kit import torch_tools
+from . import prompt, weights
+from .configs import GENERATOR, SPEAKING_RATE
+
+if TYPE_CHECKING:
+    from ..base import Samples
+
+SAMPLE_RATE: int = GENERATOR["mimi_sr"]
+SYLLABLES_PER_S = 4.0
+_RATES = tuple(float(rate) for rate in SPEAKING_RATE)
+_VOICE = "default"
+_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+# One frame less for the delay between the first code book and the others.
+_MAX_FRAMES = (
+    GENERATOR["max_audio_length_ms"] // GENERATOR["mimi_frame_ms"] - GENERATOR["audio_delay_frames"]
+)
+# Enough for every CUDA graph to be captured: the step after the prompt and the one after that.
+_WARM_UP_FRAMES = 4
+_PROMPTS_KEPT = 8
+
+# What the package's normalizer reads out. Anything else in front becomes punctuation, and with
+# punctuation in front its phonemizer loses all the text.
+_AUDIBLE = re.compile(r"[^\W_]|[&%+=$/@]")
+
+
+class Voxtream(Backend):
+    info: ClassVar[Info] = Info(
+        name="voxtream",
+        summary="VoXtream2: streams after 80 ms, clones a voice from 3 to 10 s",
+        package="voxtream",
+        heavy=True,
+        languages=("en",),
+        streaming="frame",
+        clone=True,
+        speed=(min(_RATES) / SYLLABLES_PER_S, max(_RATES) / SYLLABLES_PER_S),
+        # Some 35 s at the slowest rate: far from the 60 s at which the package stops.
+        max_chars=300,
+        models=(weights.DEFAULT_MODEL,),
+        requirements=(
+            "voxtream==0.2.5",
+            "torch==2.8.0",
+            "torchaudio==2.8.0",
+            "moshi==0.2.13",
+            "six==1.17.0",  # it imports six and does not say so
+        ),
+        license="MIT; weights in part of CC BY-NC 4.0 data",
+        uses_gpu=True,
+    )
+
+    _one_is_loaded: ClassVar[bool] = False
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._device = "cpu"
+        self._generator: Any = None
+        self._is_speaking = False
+
+    @classmethod
+    def voices(cls, settings: Settings) -> list[Voice]:
+        return [
+            Voice(
+                name=_VOICE,
+                backend="voxtream",
+                lang="en-US",
+                gender="female",
+                description="after hibari's heart",
+                is_default=True,
+            )
+        ]
+
+    @classmethod
+    def missing(cls, settings: Settings) -> str | None:
+        if shutil.which("espeak-ng") is None and shutil.which("espeak") is None:
+            install = "brew install" if sys.platform == "darwin" else "sudo apt install"
+            return f"the program espeak-ng (run: {install} espeak-ng)"
+        if weights.absent(settings):
+            return f"its weights ({install_hint('voxtream')})"
+        return None
+
+    @classmethod
+    def requirements(cls, accelerator: Accelerator) -> tuple[str, ...]:
+        if accelerator == "cpu" and sys.platform == "linux":
+            # PyPI's torch for Linux carries 5 GB of CUDA.
+            return (f"--extra-index-url {_CPU_INDEX}", *cls.info.requirements)
+        return cls.info.requirements
+
+    @classmethod
+    def disk_mb(cls, accelerator: Accelerator) -> int:
+        # The environment as measured, and 1.5 GB of weights.
+        return 3500 if accelerator == "cpu" or sys.platform == "darwin" else 9700
+
+    @classmethod
+    def prepare(cls, settings: Settings) -> None:
+        prompt.make_default(settings)
+
+    @classmethod
+    def fetch(cls, settings: Settings, progress: Progress) -> None:
+        weights.fetch(settings, progress)
+
+    def load(self, progress: Progress) -> Loaded:
+        model = weights.model_of(self.settings)
+        missing = self.missing(self.settings)
+        if missing:
+            raise BackendNotInstalled(f"voxtream cannot speak yet, it lacks {missing}")
+        if Voxtream._one_is_loaded:
+            # The package's transformers are module-level objects that a generator takes over.
+            raise LoadFailed("a process can hold one voxtream model only")
+        os.environ.update(weights.environment(self.settings))
+        torch_tools.share_the_cpu()
+        if self.settings.device == "cpu":
+            # The package takes CUDA wherever torch sees it.
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""
+        with _load_errors():
+            progress("loading voxtream: its packages", 0.0)
+            self._device = _device(self.settings.device)
+            generator_class, config_class = _import_package()
+            progress("loading voxtream: the model", 0.5)
+            Voxtream._one_is_loaded = True
+            config = config_class(**{**GENERATOR, "model_repo": model})
+            self._generator = generator_class(config, SPEAKING_RATE)
+            progress("loading voxtream: warming up", 0.9)
+            frames = self._frames(Utterance("The model is warm now."))
+            with contextlib.closing(frames):
+                for _frame in itertools.islice(frames, _WARM_UP_FRAMES):
+                    pass
+        dtype = "bfloat16" if self._device.startswith("cuda") else "float32"
+        return Loaded(device=self._device, dtype=dtype, model=model)
+
+    def synthesize(self, utterance: Utterance) -> Iterator[Chunk]:
+        if self._generator is None:
+            raise SynthesisFailed("voxtream is not loaded")
+        if self._is_speaking:
+            raise SynthesisFailed("voxtream speaks one utterance at a time")
+        if utterance.voice not in (None, _VOICE) and utterance.clone is None:
+            raise UnknownVoice(f"voxtream has no voice called {utterance.voice!r}")
+        self._is_speaking = True
+        try:
+            with contextlib.closing(self._frames(utterance)) as frames:
+                count = 0
+                for samples in frames:
+                    count += 1
+                    yield Chunk(samples, SAMPLE_RATE)
+            if count >= _MAX_FRAMES:
+                raise SynthesisFailed(
+                    "the utterance is longer than the 60 s that voxtream can speak at once",
+                    "write shorter sentences, or raise --speed",
+                )
+        except VoxError:
+            raise
+        except Exception as exc:
+            raise torch_tools.translate_oom(exc) or SynthesisFailed(
+                f"voxtream: {type(exc).__name__}: {exc}"
+            ) from exc
+        finally:
+            self._is_speaking = False
+
+    def _frames(self, utterance: Utterance) -> Generator[Samples]:
+        """The utterance's frames, float32 of 1,920 samples each; none if nothing is audible."""
+        import numpy as np
+
+        audible = _AUDIBLE.search(utterance.text)
+        if audible is None:
+            return
+        clone = utterance.clone
+        path = Path(clone.audio_path if clone else prompt.default_path(self.settings))
+        rate = min(max(_RATES), max(min(_RATES), SYLLABLES_PER_S * utterance.speed))
+        stream = self._generator.generate_stream(
+            prompt_audio_path=path,
+            text=utterance.text[audible.start() :],
+            speaking_rate=itertools.repeat(rate),
+        )
+        with contextlib.closing(stream):
+            for samples, _seconds in stream:
+                yield np.clip(samples, -1.0, 1.0)
+
+    def vram_mb(self) -> float | None:
+        return torch_tools.vram_mb(self._device) if self._generator is not None else None
+
+
+def _device(wish: str) -> str:
+    """Where the package will run: it knows `cuda` (the current one) and `cpu`, nothing else."""
+    if wish == "mps":
+        raise LoadFailed("voxtream cannot run on mps", "choose device = auto or cpu")
+    device = torch_tools.pick_device(wish)
+    if device.startswith("cuda:"):
+        import torch
+
+        torch.cuda.set_device(device)
+    return "cpu" if device == "mps" else device
+
+
+@contextlib.contextmanager
+def _load_errors() -> Iterator[None]:
+    try:
+        yield
+    except VoxError:
+        raise
+    except ImportError as exc:
+        raise BackendNotInstalled(
+            f"voxtream's environment is incomplete: {exc}", install_hint("voxtream")
+        ) from exc
+    except Exception as exc:
+        raise torch_tools.translate_oom(exc) or LoadFailed(
+            f"voxtream could not be loaded: {type(exc).__name__}: {exc}"
+        ) from exc
+
+
+def _import_package() -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Import the package, quicker and safer than it comes: its generator and config classes."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        # The package builds its three transformers when it is imported, 780 M numbers, and then
+        # loads all of them from the file (it checks that): this saves 10 s and 3 GB of memory.
+        with torch_tools.no_initial_values():
+            importlib.import_module("voxtream.utils.model")
+        package: Any = importlib.import_module("voxtream.generator")
+        config: Any = importlib.import_module("voxtream.config")
+    phonemizer: Any = importlib.import_module("voxtream.utils.text.phonemizer")
+    phonemizer._espeak_exe = _run_espeak
+    package.prepare_prompt = _Prompts(package.prepare_prompt)
+    return package.SpeechGenerator, config.SpeechGeneratorConfig
+
+
+def _run_espeak(program: str, args: list[str], sync: bool = False) -> list[bytes]:
+    """The lines that espeak-ng prints, as the package's own function gives them.
+
+    But the text, always the last argument, is never taken for an option, and espeak-ng cannot
+    read the host's commands from standard input.
+    """
+    *options, last = args
+    if last not in ("--voices", "--version"):
+        options.append("--")
+    done = subprocess.run(
+        [program, "-q", "-b", "1", *options, last],
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    return done.stdout.splitlines(keepends=True)
+
+
+class _Prompts:
+    """Keeps what the package computes from a prompt: it would do so for every utterance anew."""
+
+    def __init__(self, prepare: Callable[..., Any]) -> None:
+        self._prepare = prepare
+        self._kept: dict[tuple[str, int, int], Any] = {}
+
+    def __call__(self, prompt_audio_path: Path, **options: Any) -> Any:
+        try:
+            stat = prompt_audio_path.stat()
+        except OSError as exc:
+            raise UnknownVoice(
+                f"the recording {prompt_audio_path.name} cannot be read: {exc.strerror}",
+                "see: vox clone list",
+            ) from exc
+        key = (str(prompt_audio_path), stat.st_mtime_ns, stat.st_size)
+        kept = self._kept.pop(key, None)
+        if kept is None:
+            with tempfile.TemporaryDirectory() as folder:
+                path = prompt.cut(prompt_audio_path, folder)
+                kept = self._prepare(prompt_audio_path=path, **options)
+        self._kept[key] = kept
+        while len(self._kept) > _PROMPTS_KEPT:
+            del self._kept[next(iter(self._kept))]
+        return kept

@@ -1,0 +1,312 @@
+"""The engine: the queue, its one worker, the warm pool and the loudspeaker, wired together.
+
+The daemon runs one all its life; a light backend's command line runs one for as long as its own
+job takes. Whoever runs it holds the consumer lock, so that there is one per queue. It knows
+nothing of sockets, the inbox, or why it is started and stopped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import math
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ..audio import files
+from ..audio.player import Player
+from ..audio.spool import SpoolDir
+from ..config import Config
+from ..errors import JobNotLive, NoAudioKept, VoxError
+from ..files import locked, make_dir
+from ..hosts.handle import Handle, Limits
+from ..hosts.launch import is_current, start_host
+from ..hosts.memory import Needs
+from ..hosts.pool import Pool, ProgressSink
+from ..jobs import Job, Request
+from ..paths import Paths
+from ..queue import recovery
+from ..queue.broker import Broker
+from ..queue.events import Bus
+from ..queue.store import Store
+from ..voices.catalog import Catalog
+from .outcomes import Ledger
+from .submit import Submitter
+from .worker import Worker
+
+log = logging.getLogger(__name__)
+
+TICK_S = 1.0
+STRANDED_EVERY_S = 10.0
+BUSY_UNLOAD_S = 60.0
+
+
+@contextlib.contextmanager
+def consumer_lock(paths: Paths, blocking: bool = True, listens_at: str = "") -> Iterator[bool]:
+    """Hold the lock of whoever drains the queue; yields False if it is taken and not waited for.
+
+    `listens_at`: the holder's control socket, kept in the lock's file for clients who look for it
+    under another XDG_RUNTIME_DIR.
+    """
+    make_dir(paths.data_dir)
+    with locked(paths.consumer_lock_path, blocking) as fd:
+        if fd is not None:
+            with contextlib.suppress(OSError):  # a full disk
+                os.ftruncate(fd, 0)
+                os.pwrite(fd, os.fsencode(listens_at), 0)
+        yield fd is not None
+
+
+class Engine:
+    """Drains the queue. `start` begins, `close` ends; between them jobs come and go."""
+
+    def __init__(
+        self,
+        paths: Paths,
+        config: Callable[[], Config],
+        bus: Bus | None = None,
+        clock: Callable[[], float] = time.time,
+        serves_streams: bool = True,
+    ) -> None:
+        settings = config()
+        self.paths = paths
+        self.config = config
+        self.bus = bus or Bus()
+        self._clock = clock
+        self.store = Store(paths.db_path, self.bus, clock, check=True)
+        self.catalog = Catalog(paths, config)
+        self.spools = SpoolDir(paths.spool_dir, int(settings["spool_limit_mb"] * 1_000_000))
+        self.player = Player(self, device=_device(settings["audio_device"]))
+        self.pool = Pool(
+            self._launch,
+            Needs(paths.memory_path),
+            is_current=functools.partial(is_current, backends_dir=paths.backends_dir),
+        )
+        self.ledger = Ledger(self.store)
+        self.worker = Worker(
+            self.store,
+            self.ledger,
+            self.pool,
+            self.player,
+            self.spools,
+            self.catalog,
+            config,
+            clock,
+        )
+        self.broker = Broker(paths.db_path, self.worker.run)
+        self.submitter = Submitter(
+            self.store,
+            self.broker,
+            self.catalog,
+            config,
+            self.cancel,
+            clock,
+            is_paused=lambda: self.player.is_paused,
+        )
+        newest = self.store.latest()
+        # Streams that were there before us lost the response that they went into; those that
+        # came since are our API's. A foreground engine has no API and leaves all of them alone.
+        self._streams_died_before = newest.seq + 1 if serves_streams and newest else 0
+        self.worker.serves_streams = serves_streams
+        self.is_started = False
+        self._closing = threading.Event()
+        self._hurry = threading.Event()
+        self._ticker = threading.Thread(target=self._tick_until_closed, name="ticker", daemon=True)
+        self._next_stranded = time.monotonic() + STRANDED_EVERY_S
+
+    def _launch(self, name: str, settings: Any, on_progress: ProgressSink) -> Handle:
+        config = self.config()
+        limits = Limits(
+            load_s=config["load_timeout_s"],
+            first_chunk_s=config["first_chunk_timeout_s"],
+            stall_s=config["stall_timeout_s"],
+        )
+        return start_host(name, settings, self.paths.backends_dir, limits, on_progress)
+
+    # -- life --------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Take up what a dead daemon left, and begin. The caller holds the consumer lock."""
+        recovery.recover(self.store, self.broker, self._streams_died_before)
+        self.spools.remove_exports()
+        self.player.on_change = self.broker.wake
+        self.player.start()
+        self.broker.start(self.worker.may_take)
+        self.ledger.start()
+        self._ticker.start()
+        threading.Thread(target=self.player.warm_up, name="warm-up", daemon=True).start()
+        self.is_started = True
+
+    def finish(self) -> None:
+        """Begin nothing more; return when what is heard or written now has been so to its end."""
+        if not self.is_started:
+            return
+        self.broker.stop(timeout_s=0.0)
+        writing = self.worker.current_id
+        # Nothing that waits begins to sound any more; paused, nothing is finished either.
+        self.player.stop(now=self._hurry.is_set())
+        while writing is not None and not self._hurry.wait(0.1):
+            job = self.store.find(writing)
+            if job is None or not job.is_live or job.sink == "play":
+                break
+
+    def close(self) -> None:
+        """Leave now; what is not finished is put back into the queue."""
+        self._closing.set()
+        if self.is_started:
+            self.worker.stop()
+            self.broker.stop(timeout_s=10.0)
+            self.player.stop(now=True)
+            self.ledger.close()
+            # Only what was ours: another process may have the queue by now.
+            for job_id in self.worker.taken:
+                recovery.give_back(self.store, job_id)
+        self.pool.close()
+        self.broker.close()
+        self.store.close()
+
+    def hurry(self) -> None:
+        """While `finish` waits for the end of what is being said: wait no more."""
+        self._hurry.set()
+        threading.Thread(target=self.player.stop, args=(True,), daemon=True).start()
+
+    @property
+    def is_healthy(self) -> bool:
+        """False if the worker or the player died, which they never should."""
+        return not self.is_started or (self.broker.is_alive() and self.player.is_alive())
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is queued, prepared or spoken. The job table decides, not Huey."""
+        return self.store.count_live() == 0
+
+    def _tick_until_closed(self) -> None:
+        while not self._closing.wait(TICK_S):
+            try:
+                self._tick()
+            except Exception:
+                log.exception("housekeeping")
+
+    def _drop_cancelled_elsewhere(self) -> None:
+        """Another process, finding no daemon, may have cancelled in the table what we speak."""
+        for job_id in {self.worker.current_id, self.player.current, *self.player.waiting}:
+            job = self.store.find(job_id) if job_id else None
+            if job is not None and not job.is_live:
+                self.worker.cancel(job.id)
+                self.player.cancel(job.id)
+
+    def _tick(self) -> None:
+        config = self.config()
+        self._drop_cancelled_elsewhere()
+        self.pool.keep = [self.catalog.host_of(name) for name in config["keep"]]
+        for job in self.store.expire():
+            self.worker.cancel(job.id)
+            self.player.cancel(job.id)
+        if time.monotonic() >= self._next_stranded:
+            self._next_stranded = time.monotonic() + STRANDED_EVERY_S
+            recovery.resend_stranded(self.store, self.broker, self.ledger.failed)
+            self.spools.evict(keep=self.store.live_ids())
+        idle_timeout_s = config.idle_timeout_s
+        # While jobs wait for the ear, their model will soon be wanted again.
+        at_least_s = TICK_S if self.is_idle else BUSY_UNLOAD_S
+        never = idle_timeout_s < 0
+        self.pool.unload(idle_for_s=math.inf if never else max(idle_timeout_s, at_least_s))
+
+    # -- what may be asked of it, from any thread ----------------------------------------------
+
+    def submit(self, request: Request) -> Job:
+        """See `Submitter.submit`."""
+        return self.submitter.submit(request)
+
+    def cancel(self, job_id: str, reason: str = "cancelled") -> Job:
+        """Cancel a live job wherever it is. Raises UnknownJob, AmbiguousId, JobNotLive."""
+        job = self.store.cancel(self.store.get(job_id).id, reason)
+        self.worker.cancel(job.id)
+        self.player.cancel(job.id)
+        self.broker.wake()
+        return job
+
+    def cancel_all(self) -> list[Job]:
+        cancelled = []
+        for job in reversed(self.store.live()):
+            with contextlib.suppress(JobNotLive):
+                cancelled.append(self.cancel(job.id))
+        return cancelled[::-1]
+
+    def skip(self) -> Job | None:
+        """Cut off what is being spoken; None if nothing is."""
+        current = self.player.current
+        if current is None:
+            return None
+        with contextlib.suppress(JobNotLive):
+            return self.cancel(current, "skipped")
+        return None
+
+    def pause(self) -> None:
+        self.player.pause()
+
+    def resume(self) -> None:
+        self.player.resume()
+
+    def replay(self, job_id: str) -> Job:
+        """A new job that speaks the old one again, from its kept audio if there is any."""
+        old = self.store.get(job_id)
+        if old.is_live:
+            raise JobNotLive(
+                f"job {old.id} is still {old.state}", "wait for it: vox wait " + old.id
+            )
+        if not self.spools.has(old.id):
+            self.catalog.check_ready(old.backend, old.model)
+        return self.submitter.resubmit(old)
+
+    def export_audio(self, job_id: str) -> str:
+        """Write the job's kept audio to a temporary WAV file and return its path.
+
+        Raises UnknownJob, NoAudioKept, StorageError.
+        """
+        job = self.store.get(job_id)
+        if not self.spools.has(job.id):
+            raise NoAudioKept(f"the audio of job {job.id} is not kept")
+        with contextlib.closing(self.spools.open(job.id)) as spool:
+            path = self.spools.new_export(".wav")
+            try:
+                files.write(spool, path, job.volume)
+            except BaseException:
+                os.unlink(path)
+                raise
+        return path
+
+    def clear(self, older_than_s: float | None = None) -> list[str]:
+        """Forget ended jobs and their audio; returns their ids."""
+        gone = self.store.clear(older_than_s)
+        for job_id in gone:
+            self.spools.remove(job_id)
+        return gone
+
+    def look_again(self) -> None:
+        """Another process may have written to the queue: find out now."""
+        recovery.resend_stranded(self.store, self.broker, self.ledger.failed)
+        self.broker.wake()
+
+    # -- the player's listener: from its thread, which must never wait for a disk ---------------
+
+    def started(self, job_id: str) -> None:
+        self.ledger.started(job_id, self._clock())
+
+    def heard(self, job_id: str, utterances: int) -> None:
+        self.ledger.heard(job_id, utterances)
+
+    def finished(self, job_id: str) -> None:
+        self.ledger.done(job_id, self._clock())
+
+    def failed(self, job_id: str, error: VoxError) -> None:
+        self.worker.cancel(job_id)
+        self.ledger.failed(job_id, error)
+
+
+def _device(value: str | None) -> str | int | None:
+    return int(value) if value is not None and value.isdigit() else value

@@ -1,0 +1,226 @@
+"""From a request to a durable job: check it, complete it with the defaults, keep it, send it.
+
+The API, the inbox and a client without a daemon all go this way, so that bad input gets the same
+line everywhere and nothing is accepted that could not be spoken.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+from ..audio import files
+from ..config import KEYS, Config
+from ..errors import BadOption, NotAvailable, QueueFull, StorageError, VoxError
+from ..files import locked
+from ..jobs import ID_ALPHABET, ID_LENGTH, PAUSED, PRIORITIES, Job, Request
+from ..queue.broker import Broker
+from ..queue.store import Store
+from ..text.clean import clean
+from ..text.scripts import written_in
+from ..voices.catalog import Catalog, Resolved
+from ..voices.choice import Wish, resolve
+
+Cancel = Callable[[str, str], Any]
+"""Given a job's id and the reason."""
+
+
+def check_option(field: str, value: Any) -> Any:
+    """A value of `speed` or `volume`, checked as its setting is. Raises BadOption."""
+    try:
+        return float(KEYS[field].check(value))
+    except ValueError as exc:
+        raise BadOption(f"{field} {value!r} {exc}", field=field) from exc
+
+
+def check_priority(value: str | int | None) -> int:
+    """Raises BadOption."""
+    if value is None:
+        return PRIORITIES["normal"]
+    if isinstance(value, int) and not isinstance(value, bool) and value in PRIORITIES.values():
+        return value
+    if str(value).lower() in PRIORITIES:
+        return PRIORITIES[str(value).lower()]
+    raise BadOption(f"priority {value!r} must be high, normal or low", field="priority")
+
+
+def check_id(value: str | None) -> str:
+    """An id that the caller chose; "" if it leaves that to us. Raises BadOption."""
+    if value is None:
+        return ""
+    if len(value) != ID_LENGTH or not set(value) <= set(ID_ALPHABET):
+        raise BadOption(f"id {value!r} must be {ID_LENGTH} of {ID_ALPHABET}", field="id")
+    return value
+
+
+class Submitter:
+    """Takes requests in. `cancel` is told of jobs that a newer one replaces.
+
+    `is_paused`: whether what is to be played has to wait until somebody resumes.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        broker: Broker,
+        catalog: Catalog,
+        config: Callable[[], Config],
+        cancel: Cancel | None = None,
+        clock: Callable[[], float] = time.time,
+        is_paused: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.store = store
+        self._broker = broker
+        self._catalog = catalog
+        self._config = config
+        self._cancel = cancel or store.cancel
+        self._clock = clock
+        self._is_paused = is_paused
+        self._in_order = threading.Lock()
+
+    def submit(self, request: Request) -> Job:
+        """One request; see `submit_many`. Asked again with the same id, it is the same job."""
+        if request.id and (known := self.store.find(check_id(request.id))):
+            return known
+        return self.submit_many([request])[0]
+
+    def submit_many(self, requests: Sequence[Request]) -> list[Job]:
+        """Make jobs of all requests, in order, or of none. They are durable when this returns.
+
+        Raises BadInput and its kind, NotAvailable, QueueFull, StorageError.
+        """
+        config = self._config()
+        jobs = [self.check(request) for request in requests]
+        self._take_in(jobs, config)
+        return jobs
+
+    def _take_in(self, jobs: list[Job], config: Config) -> None:
+        # Huey must get them in the table's order, whoever else submits at the same time, and of
+        # two with the same key one must see the other.
+        with self._in_order, locked(self.store.path + ".order"):
+            for job in jobs:
+                self._replace(job)
+                if job.sink == "play" and self._is_paused():
+                    job.notes.append(PAUSED)
+            self._check_room(len(jobs), config)
+            self.store.add(jobs)
+            # The jobs are accepted. What Huey cannot hold now it is sent again: see `recovery`.
+            with contextlib.suppress(StorageError):
+                self._broker.send([(job.id, job.priority) for job in jobs])
+
+    def resubmit(self, old: Job) -> Job:
+        """A new job that says what an old one said, in the same way. Raises as `submit_many`."""
+        job = Job(
+            id="",
+            text=old.text,
+            backend=old.backend,
+            voice=old.voice,
+            lang=old.lang,
+            model=old.model,
+            style=old.style,
+            gender=old.gender,
+            speed=old.speed,
+            volume=old.volume,
+            source="replay",
+            source_name=old.id,
+        )
+        self._take_in([job], self._config())
+        return job
+
+    def _check_room(self, count: int, config: Config) -> None:
+        waiting = self.store.count_live()
+        if waiting + count > config["max_queue"]:
+            raise QueueFull(
+                f"the queue is full: {waiting} jobs wait (max_queue is {config['max_queue']})"
+            )
+
+    def _replace(self, job: Job) -> None:
+        if job.replace_key:
+            reason = f"replaced by a newer one under the key {job.replace_key!r}"
+            for old in self.store.live_with_key(job.replace_key):
+                try:
+                    self._cancel(old.id, reason)
+                except VoxError:
+                    continue  # It ended in the meantime.
+
+    def check(self, request: Request) -> Job:
+        """The job that the request asks for, not kept anywhere yet. Raises as `submit_many`."""
+        config = self._config()
+        text = clean(request.text, limit=config["max_text"])
+        speed = check_option("speed", config["speed"] if request.speed is None else request.speed)
+        volume = check_option(
+            "volume", config["volume"] if request.volume is None else request.volume
+        )
+        priority = check_priority(request.priority)
+        expires_at = self._expires_at(request.expires_s)
+        output = os.path.abspath(request.output) if request.output else None
+        if output:
+            files.check_output(output)
+        wish = Wish(
+            backend=request.backend,
+            voice=request.voice,
+            lang=request.lang,
+            gender=request.gender,
+            style=request.style,
+            speed=speed,
+            default_backend=config["backend"],
+            default_voice=config["voice"],
+            default_lang=config["lang"],
+            model=request.model,
+        )
+        resolved = resolve(self._catalog, wish)
+        notes = self._catalog.accepts(
+            resolved, style=request.style, gender=request.gender, model=request.model
+        )
+        notes += self._left_out(text, resolved)
+        if config.trouble:
+            notes.append(f"{config.trouble}; what was set before holds until it is mended")
+        return Job(
+            id=check_id(request.id),
+            text=text,
+            backend=resolved.backend,
+            voice=resolved.voice,
+            lang=resolved.lang,
+            model=request.model,
+            style=request.style,
+            gender=request.gender,
+            speed=speed,
+            volume=volume,
+            priority=priority,
+            source=request.source,
+            source_name=request.source_name,
+            sink=request.sink or ("file" if output else "play"),
+            output=output,
+            replace_key=request.replace or None,
+            expires_at=expires_at,
+            notes=[*resolved.notes, *notes],
+        )
+
+    def _left_out(self, text: str, who: Resolved) -> list[str]:
+        """A note on letters that are of no language that the voice speaks: they fall silent."""
+        if text.isascii():
+            return []
+        speaks, strange_scripts = self._catalog.strange_scripts(who)
+        strange = written_in(text, strange_scripts)
+        return [f"{speaks}: it may leave out {strange!r}"] if strange else []
+
+    def stands_for(self, name: str) -> Literal["backend", "clone"] | None:
+        """What a bare name picks: a backend, or a voice that was cloned; None: neither."""
+        try:
+            self._catalog.info(name)
+        except NotAvailable:
+            return None if self._catalog.clone(name) is None else "clone"
+        return "backend"
+
+    def _expires_at(self, expires_s: float | None) -> float | None:
+        if expires_s is None:
+            return None
+        if isinstance(expires_s, bool) or not 0 < expires_s < 10 * 365 * 86400:
+            raise BadOption(
+                f"expires {expires_s!r} must be a number of seconds above 0", field="expires"
+            )
+        return self._clock() + expires_s

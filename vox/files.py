@@ -1,0 +1,145 @@
+"""Folders, files that are written whole or not at all, and locks among processes.
+
+The one place that knows how the system does these, so that Windows is an addition. `fcntl` is
+imported when it is needed: a warm call locks nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+
+from .errors import StorageError
+
+
+def cannot_write(path: str, exc: OSError) -> StorageError:
+    """The error for a file or folder that the system does not let us write."""
+    reason = exc.strerror or str(exc)
+    return StorageError(
+        f"cannot write {path}: {reason}",
+        "make room or mend the permissions, or set VOX_HOME to another place",
+    )
+
+
+def make_dir(path: str) -> str:
+    """Make a folder and its parents if it is not there. Raises StorageError."""
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+    except OSError as exc:
+        raise cannot_write(path, exc) from exc
+    return path
+
+
+def make_private_dir(path: str) -> str:
+    """Make a folder (and its parents) for this user alone, or check that it is such a one.
+
+    Raises StorageError if it cannot be made, is a link, or belongs to somebody else.
+    """
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+        info = os.lstat(path)
+        if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.getuid():
+            raise StorageError(
+                f"{path} is not a folder of yours", "move it away, or set VOX_HOME to another place"
+            )
+        if stat.S_IMODE(info.st_mode) & 0o077:
+            os.chmod(path, 0o700)
+    except OSError as exc:
+        raise cannot_write(path, exc) from exc
+    return path
+
+
+def replace(
+    path: str,
+    data: str | bytes,
+    *,
+    mode: int = 0o666,
+    temporary: str | None = None,
+    durable: bool = True,
+) -> None:
+    """Put a file with this content in place of whatever is there, in one step.
+
+    After a crash the old content is there or the new one, never a part; with `durable` the new
+    one survives a power cut once this returns. A link stays a link: what it leads to is replaced.
+    `temporary`: where it is written first, on the same file system (default: beside the file).
+    Raises OSError; then the old content is there.
+    """
+    target = os.path.realpath(path)
+    part = temporary or f"{target}.{os.getpid()}.new"
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(part)
+        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        with open(fd, "wb") as file:
+            file.write(data.encode() if isinstance(data, str) else data)
+            if durable:
+                file.flush()
+                os.fsync(fd)
+        os.replace(part, target)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(part)
+        raise
+
+
+def write(path: str, data: str | bytes, *, mode: int = 0o666) -> None:
+    """As `replace`, and its folder is made. Raises StorageError."""
+    make_dir(os.path.dirname(path))
+    try:
+        replace(path, data, mode=mode)
+    except OSError as exc:
+        raise cannot_write(path, exc) from exc
+
+
+def lock(path: str, blocking: bool = True) -> int | None:
+    """Lock the file, made if need be, against other processes; None if one of them has it.
+
+    Returns a file descriptor: the lock is held until that is closed. Raises StorageError.
+    """
+    import fcntl
+
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as exc:
+        raise cannot_write(path, exc) from exc
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | (0 if blocking else fcntl.LOCK_NB))
+    except BlockingIOError:
+        os.close(fd)
+        return None
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+@contextlib.contextmanager
+def locked(path: str, blocking: bool = True) -> Iterator[int | None]:
+    """Hold the lock (see `lock`) while the block runs."""
+    fd = lock(path, blocking)
+    try:
+        yield fd
+    finally:
+        if fd is not None:
+            os.close(fd)
+
+
+def is_locked(path: str) -> bool:
+    """Whether a process holds the lock. Changes nothing, and makes no file."""
+    import fcntl
+
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
+    except OSError:  # a file system without locks
+        return False
+    finally:
+        os.close(fd)

@@ -1,0 +1,81 @@
+"""What SQLite's errors mean to a user, and what becomes of a database that is damaged.
+
+The job table and Huey's tasks share one file, `vox.db`; both speak of its troubles in these words.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import time
+from urllib.parse import quote
+
+from ..errors import DaemonLeaving, StorageDamaged, StorageError, VoxError
+from ..files import cannot_write
+
+
+def is_damage(exc: sqlite3.DatabaseError) -> bool:
+    """True if the file is no (whole) database, as opposed to locked, full or read-only."""
+    return getattr(exc, "sqlite_errorcode", 0) & 0xFF in (
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+    )
+
+
+def check_whole(conn: sqlite3.Connection) -> None:
+    """Raises DatabaseError, which `is_damage`, if a part of the file is damaged."""
+    if found := damage_in(conn):
+        error = sqlite3.DatabaseError(found)
+        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise error
+
+
+def damage_in(conn: sqlite3.Connection) -> str | None:
+    """What SQLite finds wrong, on one line; None if it finds nothing."""
+    found = str(conn.execute("pragma quick_check(1)").fetchone()[0])
+    return None if found == "ok" else " ".join(found.split())
+
+
+def damage_in_file(path: str) -> str | None:
+    """What is wrong with the database, None if nothing is or there is none. Changes nothing."""
+    if not os.path.exists(path):
+        return None
+    try:
+        uri = f"file:{quote(path)}?mode=ro"
+        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=10.0)) as connection:
+            return damage_in(connection)
+    except sqlite3.Error as exc:
+        return str(exc)
+
+
+def move_aside(path: str) -> str:
+    """Rename a damaged database (never delete it) and say where it is now."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    aside = f"{path}.damaged-{stamp}"
+    number = 1
+    while os.path.exists(aside):
+        number += 1
+        aside = f"{path}.damaged-{stamp}-{number}"
+    try:
+        for suffix in ("-wal", "-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(path + suffix, aside + suffix)
+        os.rename(path, aside)
+    except OSError as exc:
+        raise cannot_write(path, exc) from exc
+    return aside
+
+
+def storage_error(path: str, exc: sqlite3.Error) -> VoxError:
+    if isinstance(exc, sqlite3.ProgrammingError) and "closed" in str(exc):
+        return DaemonLeaving("the daemon is leaving", "ask again")
+    code = getattr(exc, "sqlite_errorcode", 0) & 0xFF
+    hint = "see: vox doctor"
+    if code == sqlite3.SQLITE_FULL:
+        hint = "make room, or see: vox history clear"
+    elif code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        hint = "mend the permissions, or set VOX_HOME to another place"
+    elif code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return StorageDamaged(f"{path}: {exc}")
+    return StorageError(f"{path}: {exc}", hint)
