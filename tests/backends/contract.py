@@ -9,6 +9,7 @@ what is wrong. `test_contract` starts this and reports each check as a test.
 from __future__ import annotations
 
 import json
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -63,7 +64,7 @@ def check_sound(chunks: list[Any]) -> int:
 
 @check
 def loading_says_on_what_it_runs(subject: Subject) -> None:
-    assert subject.loaded.device == "cpu" or subject.adapter.info.uses_gpu
+    assert re.fullmatch(r"cpu|mps|cuda(:\d+)?", subject.loaded.device), subject.loaded.device
     for text, done in subject.progress:
         assert isinstance(text, str) and (done is None or 0.0 <= done <= 1.0), (text, done)
 

@@ -17,7 +17,7 @@ import pytest
 from tests.backends.contract import CHECKS
 from tests.backends.worlds import ADAPTERS
 from vox.backends import registry
-from vox.backends.base import Settings
+from vox.backends.base import Info, Loaded, Settings
 from vox.bootstrap import environ_for, vox_dir
 from vox.languages import normalize, primary
 
@@ -133,7 +133,21 @@ def test_info_is_coherent(name: str) -> None:
     if info.speed is not None:
         low, high = info.speed
         assert 0.25 <= low <= 1.0 <= high <= 4.0
-    assert info.heavy == (name not in registry.LIGHT)
+
+
+def test_light_are_those_that_the_readme_calls_so() -> None:
+    assert [name for name in registry.BUILT_IN if registry.get(name).info.light] == [
+        "say",
+        "kokoro",
+    ]
+
+
+@pytest.mark.parametrize("heavy", [True, False])
+def test_an_adapter_that_was_written_for_the_first_vox_still_loads(heavy: bool) -> None:
+    info = Info("theirs", "a third party's", "", heavy=heavy, uses_gpu=True, languages=("en",))
+    assert info.light == (not heavy)
+    assert dataclasses.replace(info, name="copy").light == info.light
+    assert Loaded("cpu", detail="sdpa") == Loaded("cpu")
 
 
 @pytest.mark.parametrize("name", registry.BUILT_IN)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import abc
 import importlib.util
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ class Info:
     """One line for `vox backends`."""
     package: str
     """The import name of the package that does the work, "" if none is needed."""
-    heavy: bool
-    """Needs a daemon to be of use; light ones never start one."""
+    light: bool = False
+    """Loads so quickly that a call without a daemon speaks by itself and starts none."""
     languages: tuple[str, ...] = ()
     """Primary language subtags ("en", "de"); empty: whatever its voices speak (see `voices`)."""
     streaming: Literal["frame", "sentence"] = "sentence"
@@ -92,7 +92,14 @@ class Info:
     requirements: tuple[str, ...] = ()
     """Pinned pip requirements of its own environment; empty: nothing to install."""
     license: str = ""
-    uses_gpu: bool = False
+    heavy: InitVar[bool | None] = None
+    """Adapters written before `light` was there say this instead."""
+    uses_gpu: InitVar[bool] = False
+    """Such adapters may say this as well; nobody asks."""
+
+    def __post_init__(self, heavy: bool | None, uses_gpu: bool) -> None:
+        if heavy is not None:
+            object.__setattr__(self, "light", not heavy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +124,8 @@ class Loaded:
     device: str
     dtype: str | None = None
     model: str | None = None
-    detail: str = ""
+    detail: InitVar[str] = ""
+    """Such adapters may say this as well; nobody asks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,6 @@ class Hibari(Backend):
         name="hibari",
         summary="tiny neural English voice, embedded, the default",
         package="hibari",
-        heavy=True,
         languages=("en",),
         streaming="sentence",
         speed=(0.5, 2.0),

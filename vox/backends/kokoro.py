@@ -78,7 +78,7 @@ class Kokoro(Backend):
         name="kokoro",
         summary="expressive small neural voices",
         package="kokoro_onnx",
-        heavy=False,
+        light=True,
         languages=("en", "es", "fr", "hi", "it", "pt"),
         streaming="sentence",
         speed=(0.5, 2.0),

@@ -84,7 +84,6 @@ class Piper(Backend):
         name="piper",
         summary="small neural voices for many languages",
         package="piper",
-        heavy=True,
         languages=(),
         streaming="sentence",
         speed=(0.5, 2.5),

@@ -27,9 +27,6 @@ BUILT_IN = {
     "voxtream": "vox.backends.voxtream.voxtream:Voxtream",
 }
 
-LIGHT = ("say", "kokoro")
-"""Backends that need no daemon: known here so that the command line asks no adapter."""
-
 
 def on_apple_silicon() -> bool:
     return sys.platform == "darwin" and platform.machine() == "arm64"

@@ -46,7 +46,7 @@ class Say(Backend):
         name="say",
         summary="the system's own voice: quick, many languages, plain",
         package="",
-        heavy=False,
+        light=True,
         languages=(),
         streaming="frame",
         speed=(0.5, 4.0),

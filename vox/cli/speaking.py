@@ -118,11 +118,11 @@ def _submit(client: Client, request: Request, manner: Manner) -> Job | Ended:
         return client.post(request, answer_s)
     except NoDaemon:
         pass
-    from ..backends.registry import LIGHT
+    from ..backends import registry
     from ..client import local
 
     job = local.submit(client.paths, request)
-    if job["backend"] not in LIGHT:
+    if not registry.get(job["backend"]).info.light:
         if manner.is_async:
             client.start_daemon(wait=False)
         return job

@@ -220,7 +220,7 @@ def _is_ready(adapter: type[Backend], name: str, settings: Settings) -> bool:
 def _abilities(info: Info) -> dict[str, Any]:
     return {
         "summary": info.summary,
-        "light": info.name in registry.LIGHT,
+        "light": info.light,
         "clone": info.clone,
         "speed": list(info.speed) if info.speed else None,
         "streaming": info.streaming,

@@ -93,7 +93,6 @@ class Scripted(Backend):
         name="scripted",
         summary="does what its text says",
         package="",
-        heavy=True,
         languages=("en", "de"),
         streaming="frame",
         speed=(0.25, 4.0),

@@ -30,7 +30,6 @@ class Toy(Backend):
         name="toy",
         summary="to be installed",
         package="toytts",
-        heavy=True,
         languages=("eo",),
         clone=True,
         requirements=("toytts==1.0",),
@@ -81,7 +80,6 @@ class Huge(Toy):
         name="toy-huge",
         summary="does not fit on any disk, but for a small build from an index that is gone",
         package="toytts",
-        heavy=True,
         requirements=("toytts==1.0",),
         license="Apache-2.0",
     )

@@ -41,7 +41,6 @@ class QwenMlx(QwenBase):
         name="qwen",
         summary="Qwen3-TTS on MLX: ten languages, nine voices, clones, described voices",
         package="mlx_audio",
-        heavy=True,
         languages=tuple(LANGUAGES),
         streaming="frame",
         clone=True,
@@ -51,7 +50,6 @@ class QwenMlx(QwenBase):
         models=MODELS,
         requirements=("mlx-audio==0.6.2",),
         license="Apache-2.0",
-        uses_gpu=True,
     )
     repo_pattern = "mlx-community/Qwen3-TTS-12Hz-{size}-{kind}-bf16"
 

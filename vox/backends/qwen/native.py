@@ -49,7 +49,6 @@ class QwenNative(QwenBase):
         name="qwen-native",
         summary="Qwen3-TTS on torch: ten languages, nine voices, clones, described voices",
         package="qwen_tts",
-        heavy=True,
         languages=tuple(LANGUAGES),
         streaming="frame",
         clone=True,
@@ -61,7 +60,6 @@ class QwenNative(QwenBase):
         # `after_install`.
         requirements=("torch==2.13.0", "torchaudio==2.11.0", "qwen-tts==0.1.1"),
         license="Apache-2.0",
-        uses_gpu=True,
     )
     repo_pattern = "Qwen/Qwen3-TTS-12Hz-{size}-{kind}"
 
@@ -210,7 +208,7 @@ class QwenNative(QwenBase):
             torch.mps.empty_cache()
 
     def _loaded(self, checkpoint: Checkpoint) -> Loaded:
-        return Loaded(self._device, self._dtype, checkpoint.name, detail=self._attention)
+        return Loaded(self._device, self._dtype, checkpoint.name)
 
     def vram_mb(self) -> float | None:
         return vram_mb(self._device) if self._models else None

@@ -64,7 +64,6 @@ class Voxtream(Backend):
         name="voxtream",
         summary="VoXtream2: streams after 80 ms, clones a voice from 3 to 10 s",
         package="voxtream",
-        heavy=True,
         languages=("en",),
         streaming="frame",
         clone=True,
@@ -80,7 +79,6 @@ class Voxtream(Backend):
             "six==1.17.0",  # it imports six and does not say so
         ),
         license="MIT; weights in part of CC BY-NC 4.0 data",
-        uses_gpu=True,
     )
 
     _one_is_loaded: ClassVar[bool] = False
