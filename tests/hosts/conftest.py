@@ -38,11 +38,17 @@ def start(scripted_dir: Path, settings: Settings) -> Iterator[StartHost]:
     """Start a host; `model` chooses how it loads, further arguments are its time limits."""
     hosts: list[Handle] = []
 
-    def start(model: str | None = None, **limits: float) -> Handle:
+    def start(
+        model: str | None = None,
+        name: str = "scripted",
+        is_current: Callable[[], bool] = lambda: True,
+        **limits: float,
+    ) -> Handle:
         chosen = Settings(settings.voices_dir, settings.env_dir, model=model)
         command = [sys.executable, *bootstrap_args(HOST_MODULE)]
-        hosts.append(Handle("scripted", command, SCRIPTED, chosen, Limits(**limits)))
-        return hosts[-1]
+        host = Handle(name, command, SCRIPTED, chosen, Limits(**limits), is_current=is_current)
+        hosts.append(host)
+        return host
 
     yield start
     for host in hosts:

@@ -54,16 +54,10 @@ def pool(
     start: StartHost, machine: Machine, needs: Needs, installed: dict[str, int]
 ) -> Iterator[Pool]:
     def launch(name: str, settings: Settings, on_progress: object) -> Handle:
-        host = start(settings.model)
-        host.name, host.environment = name, installed.get(name)
-        return host
+        then = installed.get(name)
+        return start(settings.model, name=name, is_current=lambda: installed.get(name) == then)
 
-    made = Pool(
-        launch,
-        needs,
-        free_memory=machine,
-        is_current=lambda host: host.environment == installed.get(host.name),
-    )
+    made = Pool(launch, needs, free_memory=machine)
     machine.pool = made
     yield made
     made.close()

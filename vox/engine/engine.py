@@ -8,14 +8,12 @@ nothing of sockets, the inbox, or why it is started and stopped.
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
 import math
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from ..audio import files
 from ..audio.player import Player
@@ -23,10 +21,10 @@ from ..audio.spool import SpoolDir
 from ..config import Config
 from ..errors import JobNotLive, NoAudioKept, VoxError
 from ..files import locked, make_dir
-from ..hosts.handle import Handle, Limits
-from ..hosts.launch import is_current, start_host
+from ..hosts.base import HostFactory
+from ..hosts.launch import subprocess_hosts
 from ..hosts.memory import Needs
-from ..hosts.pool import Pool, ProgressSink
+from ..hosts.pool import Pool
 from ..jobs import Job, Request
 from ..paths import Paths
 from ..queue import recovery
@@ -71,7 +69,9 @@ class Engine:
         bus: Bus | None = None,
         clock: Callable[[], float] = time.time,
         serves_streams: bool = True,
+        hosts: HostFactory | None = None,
     ) -> None:
+        """`hosts`: what starts hosts; None: as subprocesses of this machine."""
         settings = config()
         self.paths = paths
         self.config = config
@@ -82,9 +82,7 @@ class Engine:
         self.spools = SpoolDir(paths.spool_dir, int(settings["spool_limit_mb"] * 1_000_000))
         self.player = Player(self, device=_device(settings["audio_device"]))
         self.pool = Pool(
-            self._launch,
-            Needs(paths.memory_path),
-            is_current=functools.partial(is_current, backends_dir=paths.backends_dir),
+            hosts or subprocess_hosts(paths.backends_dir, config), Needs(paths.memory_path)
         )
         self.ledger = Ledger(self.store)
         self.worker = Worker(
@@ -117,15 +115,6 @@ class Engine:
         self._hurry = threading.Event()
         self._ticker = threading.Thread(target=self._tick_until_closed, name="ticker", daemon=True)
         self._next_stranded = time.monotonic() + STRANDED_EVERY_S
-
-    def _launch(self, name: str, settings: Any, on_progress: ProgressSink) -> Handle:
-        config = self.config()
-        limits = Limits(
-            load_s=config["load_timeout_s"],
-            first_chunk_s=config["first_chunk_timeout_s"],
-            stall_s=config["stall_timeout_s"],
-        )
-        return start_host(name, settings, self.paths.backends_dir, limits, on_progress)
 
     # -- life --------------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ from ..errors import (
     SynthesisFailed,
     VoxError,
 )
-from ..hosts.handle import Handle
+from ..hosts.base import Host
 from ..hosts.pool import Pool
 from ..jobs import Job
 from ..queue.store import Store
@@ -84,7 +84,7 @@ class Worker:
         self._config = config
         self._clock = clock
         self._current: Job | None = None
-        self._host: Handle | None = None
+        self._host: Host | None = None
         self._dropped: set[str] = set()
         self._stopping = False
         self.taken: set[str] = set()
@@ -265,7 +265,7 @@ class Worker:
                     self._store.note(job.id, heard=piece.index + 1)
 
     @contextlib.contextmanager
-    def _warm_host(self, job: Job) -> Iterator[Handle]:
+    def _warm_host(self, job: Job) -> Iterator[Host]:
         backend = self._catalog.host_of(job.backend)
         settings = self._catalog.host_settings(job.backend, job.model)
 
@@ -295,7 +295,7 @@ class Worker:
             self._store.bus.publish("progress", job.id, {"id": job.id, **data})
 
     def _synthesize_one(
-        self, host: Handle, piece: Piece, job: Job, spool: Spool, is_last: bool
+        self, host: Host, piece: Piece, job: Job, spool: Spool, is_last: bool
     ) -> None:
         shaper = Shaper(pause_s=self._config()["pause_s"])
         clone = self._catalog.clone(job.voice) if job.voice else None

@@ -21,7 +21,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import IO, Any, Literal
 
-from ..backends.base import Chunk, Settings, Utterance
+from ..backends.base import Chunk, Progress, Settings, Utterance
 from ..bootstrap import environ_for
 from ..errors import HostCrashed, HostError, HostTimeout, OutOfMemory, VoxError, from_dict
 from . import memory, protocol
@@ -48,7 +48,7 @@ class Limits:
 
 
 class Handle:
-    """One host. Not for use by several threads at once, but for `cancel` and `kill`."""
+    """A `Host` in a subprocess of this machine."""
 
     def __init__(
         self,
@@ -57,7 +57,8 @@ class Handle:
         spec: str,
         settings: Settings,
         limits: Limits = Limits(),
-        on_progress: Callable[[str, float | None], None] = lambda _text, _fraction: None,
+        on_progress: Progress = lambda _text, _fraction: None,
+        is_current: Callable[[], bool] = lambda: True,
         oom_kills: Callable[[], int | None] = memory.oom_kills,
     ) -> None:
         self.name = name
@@ -71,14 +72,13 @@ class Handle:
         self.load_s: float | None = None
         self.rss_mb: float | None = None
         self.vram_mb: float | None = None
-        self.environment: int | None = None
-        """Which installation it runs from (see `launch.is_current`)."""
         self.jobs = 0
         self.audio_s = 0.0
         """Seconds of audio made so far, in `synthesis_s` seconds of work."""
         self.synthesis_s = 0.0
         self.last_used = time.monotonic()
         self._next_id = 0
+        self._is_current = is_current
         self._oom_kills = oom_kills
         self._oom_kills_before = oom_kills()
         self._current_id: int | None = None
@@ -113,6 +113,10 @@ class Handle:
     @property
     def is_alive(self) -> bool:
         return self.state != "dead" and self._process.poll() is None
+
+    @property
+    def is_current(self) -> bool:
+        return self._is_current()
 
     @property
     def idle_s(self) -> float:
@@ -157,6 +161,10 @@ class Handle:
                 error = from_dict(header["error"])
                 self.kill()
                 raise error
+
+    def end_job(self) -> None:
+        self.jobs += 1
+        self.last_used = time.monotonic()
 
     def kill(self) -> None:
         """End the host now, whatever it does; its memory is back when this returns."""

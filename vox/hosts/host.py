@@ -27,7 +27,7 @@ from . import protocol
 NICENESS = 5
 
 
-class Host:
+class Server:
     """Serves one backend's synthesis requests until told to leave or the pipe closes."""
 
     def __init__(self, backend: Backend, commands: BinaryIO, answers: BinaryIO) -> None:
@@ -173,7 +173,7 @@ def main() -> None:
     except VoxError as exc:
         protocol.write(answers, {"event": "error", "id": None, "error": exc.to_dict()})
         return
-    Host(backend, commands, answers).serve()
+    Server(backend, commands, answers).serve()
 
 
 if __name__ == "__main__":

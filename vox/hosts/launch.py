@@ -1,21 +1,41 @@
-"""How a host is started: under which interpreter, with which command, from which adapter.
+"""How a host's subprocess is started: under which interpreter, with which command and limits.
 
-The pool asks for a handle by backend name; this is the one place that knows of environments.
+This is the one place that knows of environments and of the settings that limit a host's time.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 
 from ..backends import registry
-from ..backends.base import Settings
+from ..backends.base import Progress, Settings
 from ..bootstrap import bootstrap_args
+from ..config import Config
 from ..errors import BackendNotInstalled
 from ..install.environments import interpreter_for, made_at
+from .base import HostFactory
 from .handle import Handle, Limits
 
 HOST_MODULE = "vox.hosts.host"
+
+
+def subprocess_hosts(backends_dir: str, config: Callable[[], Config]) -> HostFactory:
+    """A factory of hosts that run in subprocesses of this machine."""
+
+    def start(name: str, settings: Settings, on_progress: Progress) -> Handle:
+        return start_host(name, settings, backends_dir, _limits(config()), on_progress)
+
+    return start
+
+
+def _limits(config: Config) -> Limits:
+    return Limits(
+        load_s=config["load_timeout_s"],
+        first_chunk_s=config["first_chunk_timeout_s"],
+        stall_s=config["stall_timeout_s"],
+    )
 
 
 def start_host(
@@ -23,27 +43,19 @@ def start_host(
     settings: Settings,
     backends_dir: str,
     limits: Limits,
-    on_progress: Callable[[str, float | None], None],
+    on_progress: Progress,
 ) -> Handle:
-    """Start a host for the backend. Raises UnknownBackend, BackendNotInstalled."""
+    """Start a host for the backend. Raises as `HostFactory`."""
     spec = registry.import_string(name)
     adapter = registry.get(name)
     interpreter = interpreter_for(name, backends_dir)
     if interpreter is None:
         raise BackendNotInstalled(f"{name} is not installed", f"run: vox backends install {name}")
     adapter.prepare(settings)
-    environment = made_at(name, backends_dir)
+    command = [interpreter, *bootstrap_args(HOST_MODULE)]
+    is_current = functools.partial(_is_made_at, made_at(name, backends_dir), name, backends_dir)
     try:
-        host = Handle(
-            name,
-            [interpreter, *bootstrap_args(HOST_MODULE)],
-            spec,
-            settings,
-            limits,
-            on_progress,
-        )
-        host.environment = environment
-        return host
+        return Handle(name, command, spec, settings, limits, on_progress, is_current)
     except OSError as exc:
         raise BackendNotInstalled(
             f"{name} cannot be started: {os.path.basename(interpreter)}: {exc.strerror}",
@@ -51,6 +63,6 @@ def start_host(
         ) from exc
 
 
-def is_current(host: Handle, backends_dir: str) -> bool:
-    """False if the host's backend was removed, or installed anew, since it was started."""
-    return host.environment == made_at(host.name, backends_dir)
+def _is_made_at(then: int | None, name: str, backends_dir: str) -> bool:
+    """Whether the backend's environment is still the one that was made at that time."""
+    return made_at(name, backends_dir) == then

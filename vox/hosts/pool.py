@@ -1,34 +1,25 @@
 """The warm pool: which hosts are up, which to unload, and when.
 
-Only this module knows whether a host is a subprocess or, one day, far away. It knows models and
-memory, not jobs. One synthesis runs at a time, so at most one host is busy.
+The pool knows models and memory, not jobs, and not whether a host is a subprocess or far away.
+One synthesis runs at a time, so at most one host is busy.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any, Protocol
 
-from ..backends.base import Settings
+from ..backends.base import Progress, Settings
 from ..errors import OutOfMemory
 from . import memory
-from .handle import Handle
+from .base import Host, HostFactory
 
 log = logging.getLogger(__name__)
 
 HEADROOM_MB = 500.0
 """Kept free beside a model's predicted need: its working memory grows in use."""
-
-ProgressSink = Callable[[str, float | None], None]
-
-
-class Launcher(Protocol):
-    """Starts a host for a backend (see `launch.start_host`)."""
-
-    def __call__(self, name: str, settings: Settings, on_progress: ProgressSink) -> Handle: ...
 
 
 class FreeMemory(Protocol):
@@ -51,22 +42,20 @@ class Pool:
 
     def __init__(
         self,
-        launch: Launcher,
+        start_host: HostFactory,
         needs: memory.Needs,
         keep: Collection[str] = (),
         free_memory: FreeMemory = measure_free,
-        is_current: Callable[[Handle], bool] = lambda host: True,
     ) -> None:
         self.keep = keep
-        self._launch = launch
+        self._start_host = start_host
         self._needs = needs
         self._free_memory = free_memory
-        self._runs_current = is_current
-        self._hosts: dict[str, Handle] = {}
+        self._hosts: dict[str, Host] = {}
         self._busy: str | None = None
         self._lock = threading.RLock()
 
-    def acquire(self, name: str, settings: Settings, on_progress: ProgressSink) -> Handle:
+    def acquire(self, name: str, settings: Settings, on_progress: Progress) -> Host:
         """A loaded host for this model, warm if there is one.
 
         Out of memory while loading: all others are unloaded and it is tried once more. Raises
@@ -75,7 +64,7 @@ class Pool:
         key = model_key(name, settings)
         with self._lock:
             host = self._hosts.get(key)
-            if host is not None and self._is_current(host) and host.settings == settings:
+            if host is not None and _is_usable(host) and host.settings == settings:
                 self._busy = key
                 return host
             if host is not None:
@@ -88,13 +77,9 @@ class Pool:
             self._busy = None
             raise
 
-    def _is_current(self, host: Handle) -> bool:
-        """It lives, and its backend was not removed or installed anew meanwhile."""
-        return host.is_alive and self._runs_current(host)
-
     def _load_with_room(
-        self, key: str, name: str, settings: Settings, on_progress: ProgressSink
-    ) -> Handle:
+        self, key: str, name: str, settings: Settings, on_progress: Progress
+    ) -> Host:
         try:
             return self._load(key, name, settings, on_progress)
         except OutOfMemory:
@@ -103,8 +88,8 @@ class Pool:
             log.info("%s: out of memory, all other models unloaded: once more", key)
             return self._load(key, name, settings, on_progress)
 
-    def _load(self, key: str, name: str, settings: Settings, on_progress: ProgressSink) -> Handle:
-        host = self._launch(name, settings, on_progress)
+    def _load(self, key: str, name: str, settings: Settings, on_progress: Progress) -> Host:
+        host = self._start_host(name, settings, on_progress)
         with self._lock:
             self._hosts[key] = host
         try:
@@ -116,14 +101,13 @@ class Pool:
         log.info("%s loaded in %.1f s on %s", key, host.load_s or 0.0, host.device)
         return host
 
-    def release(self, host: Handle) -> None:
+    def release(self, host: Host) -> None:
         """The job's synthesis is over; the host stays warm if it is still alive."""
         with self._lock:
             self._busy = None
             for key, known in list(self._hosts.items()):
                 if known is host:
-                    host.jobs += 1
-                    host.last_used = time.monotonic()
+                    host.end_job()
                     self._needs.put(key, host.rss_mb, host.vram_mb)
                     if not host.is_alive:
                         self._drop(key)
@@ -171,7 +155,7 @@ class Pool:
                 if key == self._busy:
                     continue
                 due = host.idle_s >= idle_for_s and host.name not in self.keep
-                if everything or due or not self._is_current(host):
+                if everything or due or not _is_usable(host):
                     self._drop(key)
                     unloaded.append(host.name)
         return unloaded
@@ -183,7 +167,7 @@ class Pool:
             host.close()
 
     def answers(self, name: str) -> bool | None:
-        """Whether the hosts of that backend react (see `Handle.answers`); None if none is up."""
+        """Whether the hosts of that backend react (see `Host.answers`); None if none is up."""
         hosts = [host for host in list(self._hosts.values()) if host.name == name]
         return all(host.answers() for host in hosts if host.is_alive) if hosts else None
 
@@ -195,6 +179,11 @@ class Pool:
             host.kill()
 
     def describe(self) -> list[dict[str, Any]]:
-        """One dict for every host that is up (see `Handle.describe`)."""
+        """One dict for every host that is up (see `Host.describe`)."""
         # No lock: /health must answer while a host is being killed or loaded.
         return [host.describe() for host in list(self._hosts.values())]
+
+
+def _is_usable(host: Host) -> bool:
+    """It lives, and its backend was not removed or installed anew meanwhile."""
+    return host.is_alive and host.is_current

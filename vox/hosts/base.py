@@ -1,0 +1,99 @@
+"""What a host is: one backend and its model, warm, wherever they live.
+
+The contract between those who use a host (the pool and the engine's worker) and those who make
+one. `handle.Handle` is a host in a subprocess of this machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any, Protocol
+
+from ..backends.base import Chunk, Progress, Settings, Utterance
+
+
+class Host(Protocol):
+    """One backend and its model.
+
+    A host is loaded once and then synthesizes one utterance at a time. One thread at a time uses
+    it; `cancel`, `kill`, `answers`, `describe` and the properties may be used from any thread.
+    A host that is not alive never becomes alive again: a new one takes its place.
+    """
+
+    @property
+    def name(self) -> str:
+        """The backend's name."""
+
+    @property
+    def settings(self) -> Settings:
+        """What it was started with. Other settings need another host."""
+
+    @property
+    def is_alive(self) -> bool:
+        """False once its process or connection is gone."""
+
+    @property
+    def is_current(self) -> bool:
+        """False if its backend was removed or installed anew since the host was started."""
+
+    @property
+    def device(self) -> str | None:
+        """Where the model runs, for example "cpu" or "cuda:0"; None before it is loaded."""
+
+    @property
+    def load_s(self) -> float | None:
+        """Seconds that loading the model took; None before it is loaded."""
+
+    @property
+    def rss_mb(self) -> float | None:
+        """Memory of this machine that it uses, in megabytes; None if unknown."""
+
+    @property
+    def vram_mb(self) -> float | None:
+        """Memory of this machine's GPU that it uses, in megabytes; None if unknown."""
+
+    @property
+    def last_used(self) -> float:
+        """When it was last used (`time.monotonic`)."""
+
+    @property
+    def idle_s(self) -> float:
+        """Seconds since it was last used; 0 while it loads or synthesizes."""
+
+    def load(self) -> None:
+        """Load the model. Raises LoadFailed, OutOfMemory, HostCrashed or HostTimeout."""
+
+    def synthesize(self, utterance: Utterance) -> Generator[Chunk, None, None]:
+        """Yield the utterance's chunks as they are made.
+
+        Closing the generator stops the work. Raises SynthesisFailed (the host lives on),
+        HostCrashed, HostTimeout or OutOfMemory (the host is dead).
+        """
+
+    def cancel(self) -> None:
+        """End the current synthesis soon; if the host does not obey, it is killed."""
+
+    def end_job(self) -> None:
+        """A job's synthesis is over: count the job; the host is idle from now on."""
+
+    def close(self) -> None:
+        """End the host in order if it is idle, else kill it. Its memory is back on return."""
+
+    def kill(self) -> None:
+        """End the host now, whatever it does. Its memory is back on return."""
+
+    def answers(self, timeout_s: float = 2.0) -> bool:
+        """Whether it reacts in time. One that loads or synthesizes is believed to."""
+
+    def describe(self) -> dict[str, Any]:
+        """The host as `/health` and `vox daemon status` show it (see `Handle.describe`)."""
+
+
+class HostFactory(Protocol):
+    """Starts hosts. The pool gets all its hosts from one factory."""
+
+    def __call__(self, name: str, settings: Settings, on_progress: Progress) -> Host:
+        """A new host for the backend, not loaded yet.
+
+        Raises UnknownBackend, BackendNotInstalled and whatever `Backend.prepare` raises.
+        """
