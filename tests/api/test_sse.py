@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.api.conftest import RunningDaemon, Start
 from vox.api import sse
-from vox.api.event_streams import Hub
+from vox.api.event_streams import Broadcaster
 from vox.client.http import SseEvent
 from vox.jobs import Job
 from vox.queue.events import Bus
@@ -51,12 +51,12 @@ def test_a_job_that_gets_on_while_it_is_looked_up_never_seems_to_go_back(tmp_pat
         bus = Bus()
         with contextlib.closing(Busy(str(tmp_path / "vox.db"), bus)) as store:
             (job,) = store.add([Job(id="", text="Quick", backend="scripted")])
-            hub = Hub(store, bus, asyncio.get_running_loop())
+            broadcaster = Broadcaster(store, bus, asyncio.get_running_loop())
             player = SimpleNamespace(is_paused=False)
             engine = SimpleNamespace(store=store, player=player)
-            daemon: Any = SimpleNamespace(hub=hub, engine=engine)
+            context: Any = SimpleNamespace(broadcaster=broadcaster, engine=engine)
             frames = []
-            async for chunk in sse.job_events(daemon, job, None, bind=False):
+            async for chunk in sse.job_events(context, job, None, bind=False):
                 if not frames:
                     store.change(job.id, ("speaking",), "done")
                 frames.append(chunk)

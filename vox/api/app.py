@@ -13,10 +13,10 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Path, Query, Request, Response, Security
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import FileResponse
 from fastapi.security import HTTPBearer
 from starlette.background import BackgroundTask
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -24,11 +24,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from .. import __version__
 from ..errors import VoxError
 from ..jobs import Job, State
-from . import openai, problems, readiness, schemas, security, sse
+from . import health, openai, problems, readiness, schemas, security, sse
+from .context import Context
 from .schemas import Speak, Stop, answers
-
-if TYPE_CHECKING:
-    from ..daemon.daemon import Daemon
 
 QUIET_PATHS = ("/health", "/ready", "/metrics", "/ping")
 """Asking for these does not keep an idle daemon alive."""
@@ -42,7 +40,7 @@ _WAV: dict[int | str, dict[str, Any]] = {
 }
 
 
-def make_app(daemon: Daemon) -> FastAPI:
+def make_app(context: Context) -> FastAPI:
     """The ASGI app that serves this daemon."""
     app = FastAPI(
         title="vox",
@@ -55,26 +53,27 @@ def make_app(daemon: Daemon) -> FastAPI:
         responses=answers(401, 403, 413, 421, 507),
     )
     own = (_jobs, _streams, _queue, _daemon, _inbox)
-    routers = [make(daemon) for make in (*own, openai.make_router, readiness.make_router)]
+    families = (health, openai, readiness)
+    routers = [make(context) for make in (*own, *(family.make_router for family in families))]
     for router in routers:
         app.include_router(router)
     problems.install(app, [route for router in routers for route in router.routes])
 
-    app.add_middleware(NoteActivity, daemon=daemon)
-    app.add_middleware(security.Guard, paths=daemon.paths, config=daemon.config)
+    app.add_middleware(NoteActivity, context=context)
+    app.add_middleware(security.Guard, paths=context.paths, config=context.config)
     return app
 
 
 class NoteActivity:
     """Requests keep an idle daemon alive, but for those that only look."""
 
-    def __init__(self, app: ASGIApp, daemon: Daemon) -> None:
+    def __init__(self, app: ASGIApp, context: Context) -> None:
         self._app = app
-        self._daemon = daemon
+        self._context = context
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] not in QUIET_PATHS:
-            self._daemon.touch()
+            self._context.touch()
         await self._app(scope, receive, send)
 
 
@@ -92,9 +91,9 @@ def _encoded(value: Any) -> bytes:
     return dumps(value).encode()
 
 
-def _jobs(daemon: Daemon) -> APIRouter:
+def _jobs(context: Context) -> APIRouter:
     router = APIRouter(tags=["jobs"])
-    engine = daemon.engine
+    engine = context.engine
 
     def shown(job: Job) -> dict[str, Any]:
         return job.to_dict(engine.store.position(job))
@@ -114,7 +113,7 @@ def _jobs(daemon: Daemon) -> APIRouter:
             answer = await _answer(lambda: shown(job), 202)
             answer.headers["Location"] = f"/jobs/{job.id}"
             return answer
-        return problems.from_job(await wait_for_end(daemon, job, request))
+        return problems.from_job(await wait_for_end(context, job, request))
 
     @router.get("/jobs", responses={200: {"model": list[schemas.Job]}, **answers(422)})
     async def list_jobs(
@@ -160,9 +159,9 @@ def _jobs(daemon: Daemon) -> APIRouter:
     return router
 
 
-def _streams(daemon: Daemon) -> APIRouter:
+def _streams(context: Context) -> APIRouter:
     router = APIRouter(tags=["jobs"])
-    engine = daemon.engine
+    engine = context.engine
 
     @router.get("/jobs/{job_id}/audio", response_class=FileResponse, responses={**_WAV, **_NO_JOB})
     async def audio(job_id: JobId) -> Response:
@@ -179,19 +178,19 @@ def _streams(daemon: Daemon) -> APIRouter:
         With `bind`, the job is cancelled when the connection goes before that.
         """
         job = await asyncio.to_thread(engine.store.get, job_id)
-        return sse.response(sse.job_events(daemon, job, sse.last_event_id(request), bind))
+        return sse.response(sse.job_events(context, job, sse.last_event_id(request), bind))
 
     @router.get("/events", response_class=Response, responses=_SSE)
     async def events(request: Request) -> Response:
         """All events (SSE). `Last-Event-ID` goes on where a connection was lost."""
-        return sse.response(sse.all_events(daemon, sse.last_event_id(request)))
+        return sse.response(sse.all_events(context, sse.last_event_id(request)))
 
     return router
 
 
-def _queue(daemon: Daemon) -> APIRouter:
+def _queue(context: Context) -> APIRouter:
     router = APIRouter(tags=["queue"])
-    engine = daemon.engine
+    engine = context.engine
 
     @router.get("/queue", responses={200: {"model": list[schemas.Job]}})
     async def queue() -> Response:
@@ -217,26 +216,25 @@ def _queue(daemon: Daemon) -> APIRouter:
     async def pause() -> dict[str, bool]:
         """Fall silent until `/resume`; jobs are taken in meanwhile."""
         await asyncio.to_thread(engine.pause)
-        _tell_paused(daemon, True)
+        _tell_paused(context, True)
         return {"paused": True}
 
     @router.post("/resume", response_model=schemas.Paused)
     async def resume() -> dict[str, bool]:
         await asyncio.to_thread(engine.resume)
-        _tell_paused(daemon, False)
+        _tell_paused(context, False)
         return {"paused": False}
 
     return router
 
 
-def _tell_paused(daemon: Daemon, is_paused: bool) -> None:
-    assert daemon.hub is not None
-    daemon.hub.tell_paused(is_paused)
+def _tell_paused(context: Context, is_paused: bool) -> None:
+    context.broadcaster.tell_paused(is_paused)
 
 
-def _daemon(daemon: Daemon) -> APIRouter:
+def _daemon(context: Context) -> APIRouter:
     router = APIRouter(tags=["daemon"])
-    engine = daemon.engine
+    engine = context.engine
 
     @router.get("/ping", status_code=204)
     async def ping() -> None:
@@ -245,24 +243,16 @@ def _daemon(daemon: Daemon) -> APIRouter:
     @router.post("/wake", status_code=204)
     async def wake() -> None:
         """Look at the queue now: another process has written to it."""
-        if daemon.is_leaving:
-            daemon.was_called = True
-            return
-        await asyncio.to_thread(engine.look_again)
-
-    @router.get("/health", responses={200: {"model": schemas.Health}})
-    async def health() -> JSONResponse:
-        """Uptime, loaded models, memory, queue, audio and inbox, live."""
-        return JSONResponse(daemon.describe())
+        await context.wake()
 
     @router.post("/stop", status_code=202, response_model=schemas.Stopping, responses=answers(422))
     async def stop(body: Stop | None = None) -> dict[str, bool]:
         """Finish what is being said (or not: `now`), then leave; what waits stays queued."""
         body = body or Stop()
         if body.when == "drained":
-            daemon.leaves_when_drained = True
+            context.stop_when_drained()
         else:
-            daemon.stop(body.now)
+            context.stop(body.now)
         return {"stopping": True}
 
     @router.get("/voices", responses={200: {"model": list[schemas.Voice]}, **answers(422)})
@@ -276,36 +266,31 @@ def _daemon(daemon: Daemon) -> APIRouter:
     return router
 
 
-def _inbox(daemon: Daemon) -> APIRouter:
+def _inbox(context: Context) -> APIRouter:
     router = APIRouter(tags=["inbox"])
 
     @router.get("/inbox")
     async def inbox() -> dict[str, Any]:
-        return await asyncio.to_thread(daemon.inbox.describe)
-
-    @router.post("/inbox/scan", status_code=202)
-    async def scan() -> None:
-        daemon.inbox.scan_soon()
+        return await asyncio.to_thread(context.inbox.describe)
 
     @router.post("/inbox/retry")
     async def retry() -> list[str]:
         """Put every failed file back into the inbox."""
-        return await asyncio.to_thread(daemon.inbox.retry)
+        return await asyncio.to_thread(context.inbox.retry)
 
     return router
 
 
-async def wait_for_end(daemon: Daemon, job: Job, request: Request) -> Job:
+async def wait_for_end(context: Context, job: Job, request: Request) -> Job:
     """The job once it has ended; cancels it if the caller goes away before that."""
-    assert daemon.hub is not None
-    ended = asyncio.create_task(daemon.hub.wait_for_end(job.id))
+    ended = asyncio.create_task(context.broadcaster.wait_for_end(job.id))
     gone = asyncio.create_task(_disconnected(request))
     await asyncio.wait([ended, gone], return_when=asyncio.FIRST_COMPLETED)
     gone.cancel()
     if not ended.done():
         ended.cancel()
         with contextlib.suppress(VoxError):
-            return await asyncio.to_thread(daemon.engine.cancel, job.id, "its caller went away")
+            return await asyncio.to_thread(context.engine.cancel, job.id, "its caller went away")
     return await ended
 
 

@@ -11,11 +11,10 @@ import contextlib
 import json
 from collections.abc import Collection, Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from ..jobs import Job
 from ..queue.events import Bus, Event
-from ..queue.store import Store
 
 QUEUE_LIMIT = 5_000
 POSITION_EVERY_S = 0.25
@@ -48,10 +47,23 @@ Item = Sent | None
 """None ends a stream."""
 
 
-class Hub:
+class JobTable(Protocol):
+    """What streams need of the job table."""
+
+    def get(self, job_id: str) -> Job:
+        """A job by its id or an unambiguous beginning of it. Raises UnknownJob, AmbiguousId."""
+
+    def live(self) -> list[Job]:
+        """Live jobs in queue order: what is being spoken or prepared first."""
+
+    def queued_ids(self) -> list[str]:
+        """Ids of the queued jobs in queue order."""
+
+
+class Broadcaster:
     """Hands every event to the streams that want it. Only used from the loop's thread."""
 
-    def __init__(self, store: Store, bus: Bus, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, store: JobTable, bus: Bus, loop: asyncio.AbstractEventLoop) -> None:
         self.bus = bus
         self._store = store
         self._loop = loop

@@ -11,14 +11,12 @@ import collections
 import datetime
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import __version__
 from ..jobs import ENDED
 from ..queue.events import Event
-
-if TYPE_CHECKING:
-    from ..daemon.daemon import Daemon
+from .context import Context
 
 BUCKETS_S = (0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
 
@@ -46,14 +44,14 @@ class Tally:
 class Metrics:
     """Counts from the moment it is made. Events come from any thread."""
 
-    def __init__(self, daemon: Daemon) -> None:
-        self._daemon = daemon
+    def __init__(self, context: Context) -> None:
+        self._context = context
         self._lock = threading.Lock()
         self._ended: collections.Counter[tuple[str, str, str]] = collections.Counter()
         self._waits: dict[str, Tally] = collections.defaultdict(Tally)
         self._first_sounds: dict[str, Tally] = collections.defaultdict(Tally)
         self._audio_s: dict[str, float] = collections.defaultdict(float)
-        daemon.bus.subscribe(self._on_event)
+        context.engine.bus.subscribe(self._on_event)
 
     def _on_event(self, event: Event) -> None:
         job = event.data
@@ -87,7 +85,7 @@ class Metrics:
     def _of_jobs(self) -> Iterator[Any]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-        store = self._daemon.engine.store
+        store = self._context.engine.store
         family = GaugeMetricFamily(
             "vox_jobs", "Jobs in the history and the queue.", labels=["state", "backend"]
         )
@@ -104,7 +102,7 @@ class Metrics:
         yield counter
         queued = store.live_counts()["queued"]
         yield GaugeMetricFamily("vox_queue_length", "Jobs that wait.", value=queued)
-        paused = self._daemon.engine.player.is_paused
+        paused = self._context.engine.player.is_paused
         yield GaugeMetricFamily("vox_paused", "1 while it is told to be silent.", value=paused)
 
     def _of_times(self) -> Iterator[Any]:
@@ -131,7 +129,7 @@ class Metrics:
         from prometheus_client.core import GaugeMetricFamily
 
         labels = ["backend", "model", "device"]
-        models = self._daemon.engine.pool.describe()
+        models = self._context.engine.pool.describe()
         for name, help_text, value_of in (
             ("vox_model_loaded", "1 for each warm model.", lambda model: 1),
             ("vox_model_memory_bytes", "Its host's memory.", lambda model: _mb(model, "memory_mb")),
@@ -149,10 +147,10 @@ class Metrics:
     def _of_daemon(self) -> Iterator[Any]:
         from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
 
-        daemon = self._daemon
+        context = self._context
         yield InfoMetricFamily("vox_build", "Which vox this is.", value={"version": __version__})
-        yield GaugeMetricFamily("vox_uptime_seconds", "Since it started.", value=daemon.uptime_s)
-        spooled = daemon.engine.spools.usage_bytes()
+        yield GaugeMetricFamily("vox_uptime_seconds", "Since it started.", value=context.uptime_s)
+        spooled = context.engine.spools.usage_bytes()
         yield GaugeMetricFamily("vox_spool_bytes", "Audio kept for replay.", value=spooled)
 
 

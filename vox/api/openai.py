@@ -7,7 +7,7 @@ history as everything else.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
 from fastapi.responses import JSONResponse
@@ -17,12 +17,10 @@ from ..backends import registry
 from ..config import Config
 from ..errors import BadOption, DaemonLeaving, EmptyText, UnknownBackend
 from ..jobs import Request
+from .context import Context
 from .problems import problem
 from .schemas import Model, ModelList, Speech, VoiceList, answers
 from .speech import SpeechResponse, nothing_said
-
-if TYPE_CHECKING:
-    from ..daemon.daemon import Daemon
 
 MODELS = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")
 """Without a setting (`http_models`) they mean what is spoken with when nobody says."""
@@ -48,9 +46,9 @@ FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
 _CREATED = 1_700_000_000  # clients want a number; nothing depends on it
 
 
-def make_router(daemon: Daemon) -> APIRouter:
+def make_router(context: Context) -> APIRouter:
     router = APIRouter(tags=["openai"], prefix="/v1")
-    engine = daemon.engine
+    engine = context.engine
 
     binary = {"schema": {"type": "string", "format": "binary"}}
     audio = {media_type(name): binary for name in FORMATS}
@@ -64,9 +62,9 @@ def make_router(daemon: Daemon) -> APIRouter:
     async def speech(body: Speech) -> Response:
         """Speak into the response, as OpenAI's API does; nothing is played here."""
         await asyncio.to_thread(_check_format, body.response_format)
-        wanted = to_request(body, daemon.config())
+        wanted = to_request(body, context.config())
         is_sse = body.stream_format == "sse"
-        if daemon.is_leaving:
+        if context.is_leaving:
             raise DaemonLeaving("the daemon leaves", "start one and try again: vox daemon start")
         try:
             job = await asyncio.to_thread(engine.submit, wanted)
@@ -76,17 +74,17 @@ def make_router(daemon: Daemon) -> APIRouter:
             # Home Assistant tries a key with a lone full stop, Open WebUI sends what stood between
             # two sentences: an error would say that something is wrong.
             return await asyncio.to_thread(nothing_said, body.response_format, is_sse)
-        return SpeechResponse(daemon, job, body.response_format, is_sse)
+        return SpeechResponse(context, job, body.response_format, is_sse)
 
     @router.get("/models", response_model=ModelList)
     async def models() -> dict[str, Any]:
         """OpenAI's names and our backends that are ready to speak."""
-        found = await asyncio.to_thread(_models, daemon)
+        found = await asyncio.to_thread(_models, context)
         return {"object": "list", "data": found}
 
     @router.get("/models/{model:path}", response_model=Model, responses=answers(404, 422))
     async def model(model: Annotated[str, Path(max_length=200)]) -> Any:
-        found = await asyncio.to_thread(_models, daemon)
+        found = await asyncio.to_thread(_models, context)
         known = next((each for each in found if each["id"] == model), None)
         if known is None:
             path = f"/v1/models/{model}"
@@ -96,13 +94,13 @@ def make_router(daemon: Daemon) -> APIRouter:
     @router.get("/audio/models")
     async def audio_models() -> dict[str, list[Model]]:
         """The same as `/v1/models`, as Open WebUI asks for it."""
-        found = await asyncio.to_thread(_models, daemon)
+        found = await asyncio.to_thread(_models, context)
         return {"models": [Model(**each) for each in found]}
 
     @router.get("/audio/voices", response_model=VoiceList)
     async def voices() -> Response:
         """Our voices that are installed, then OpenAI's names."""
-        return JSONResponse({"voices": await asyncio.to_thread(_voices, daemon)})
+        return JSONResponse({"voices": await asyncio.to_thread(_voices, context)})
 
     return router
 
@@ -159,26 +157,26 @@ def _check_format(name: str) -> None:
         raise BadOption(f"there is no format {name!r}", field="response_format")
 
 
-def _models(daemon: Daemon) -> list[dict[str, Any]]:
-    catalog = daemon.engine.catalog
+def _models(context: Context) -> list[dict[str, Any]]:
+    catalog = context.engine.catalog
     ready = [name for name in registry.names() if catalog.is_ready(name)]
-    names = dict.fromkeys([*ready, *MODELS, *daemon.config()["http_models"]])
+    names = dict.fromkeys([*ready, *MODELS, *context.config()["http_models"]])
     return [
         {"id": name, "name": name, "object": "model", "created": _CREATED, "owned_by": "vox"}
         for name in names
     ]
 
 
-def _voices(daemon: Daemon) -> list[dict[str, Any]]:
+def _voices(context: Context) -> list[dict[str, Any]]:
     """A name that several backends have is told apart as BACKEND/NAME."""
-    found = [voice for voice in daemon.engine.catalog.voices() if voice.installed]
+    found = [voice for voice in context.engine.catalog.voices() if voice.installed]
     names = [voice.name for voice in found]
     shown: dict[str, dict[str, Any]] = {}
     for voice in found:
         name = voice.name if names.count(voice.name) == 1 else f"{voice.backend}/{voice.name}"
         about = {"backend": voice.backend, "lang": voice.lang, "gender": voice.gender}
         shown[name] = {"id": name, "name": name, **about}
-    for name in [*VOICES, *daemon.config()["http_voices"]]:
+    for name in [*VOICES, *context.config()["http_voices"]]:
         about = {"backend": None, "lang": None, "gender": VOICES.get(name)}
         shown.setdefault(name, {"id": name, "name": name, **about})
     return list(shown.values())

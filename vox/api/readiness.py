@@ -6,7 +6,7 @@ import asyncio
 import os
 import tempfile
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
@@ -14,12 +14,10 @@ from fastapi.responses import JSONResponse
 from ..errors import StorageError, VoxError
 from ..files import cannot_write
 from ..voices.choice import usual
+from .context import Context
 from .metrics import Metrics
 from .problems import problem
 from .schemas import Readiness, answers
-
-if TYPE_CHECKING:
-    from ..daemon.daemon import Daemon
 
 GOOD_FOR_S = 1.0
 """How long an answer is given again: whoever asks often must not hammer the sound device."""
@@ -27,10 +25,10 @@ ROOM_BYTES = 20_000_000
 """Free space below which a job's audio may well not fit."""
 
 
-def make_router(daemon: Daemon) -> APIRouter:
+def make_router(context: Context) -> APIRouter:
     router = APIRouter(tags=["daemon"])
-    readiness = Checks(daemon)
-    metrics = Metrics(daemon)
+    readiness = Checks(context)
+    metrics = Metrics(context)
 
     @router.get("/ready", responses={200: {"model": Readiness}, **answers(503)})
     async def ready() -> Response:
@@ -56,8 +54,8 @@ def make_router(daemon: Daemon) -> APIRouter:
 class Checks:
     """Each check is "ok" or what is wrong, in a line. Those who ask at once share an answer."""
 
-    def __init__(self, daemon: Daemon) -> None:
-        self._daemon = daemon
+    def __init__(self, context: Context) -> None:
+        self._context = context
         self._lock = asyncio.Lock()
         self._checked_at = float("-inf")
         self._answer: dict[str, str] = {}
@@ -71,14 +69,14 @@ class Checks:
 
     def _check(self) -> dict[str, str]:
         return {
-            "audio": _said(self._daemon.engine.player.check),
+            "audio": _said(self._context.engine.player.check),
             "backend": _said(self._check_backend),
             "disk": _said(self._check_disk),
         }
 
     def _check_queue(self) -> None:
-        engine = self._daemon.engine
-        if self._daemon.is_leaving:
+        engine = self._context.engine
+        if self._context.is_leaving:
             raise VoxError("the daemon leaves")
         if not engine.is_started:
             raise VoxError("another process speaks; this one takes over when it has finished")
@@ -89,14 +87,14 @@ class Checks:
 
     def _check_backend(self) -> None:
         """The host of whatever speaks by default is up, or could be started."""
-        catalog = self._daemon.engine.catalog
-        speaker = usual(catalog, self._daemon.config())
-        if self._daemon.engine.pool.answers(speaker.backend) is False:
+        catalog = self._context.engine.catalog
+        speaker = usual(catalog, self._context.config())
+        if self._context.engine.pool.answers(speaker.backend) is False:
             raise VoxError(f"the host of {speaker.backend} does not answer", "see: vox daemon logs")
         catalog.check_ready(speaker.backend)
 
     def _check_disk(self) -> None:
-        paths = self._daemon.paths
+        paths = self._context.paths
         for folder in (paths.data_dir, paths.spool_dir):
             try:
                 # SQLite writes to a full disk as long as its pages last: a new file does not.

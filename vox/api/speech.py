@@ -13,7 +13,7 @@ import contextlib
 import json
 import logging
 from collections.abc import AsyncGenerator, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -25,9 +25,7 @@ from ..audio.spool import Spool
 from ..errors import DaemonUnavailable, VoxError
 from ..jobs import Job
 from . import problems
-
-if TYPE_CHECKING:
-    from ..daemon.daemon import Daemon
+from .context import Context
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +38,8 @@ _NOTHING_RATE = 24_000
 class AudioStream:
     """The encoded audio of one job, as it comes. Only used from the loop's thread."""
 
-    def __init__(self, daemon: Daemon, job: Job, spool: Spool, audio_format: str) -> None:
-        self._daemon = daemon
+    def __init__(self, context: Context, job: Job, spool: Spool, audio_format: str) -> None:
+        self._context = context
         self._job = job
         self._spool = spool
         self._format = audio_format
@@ -94,9 +92,8 @@ class AudioStream:
             watching.cancel()
 
     async def _watch(self) -> None:
-        assert self._daemon.hub is not None
         try:
-            self._ended = await self._daemon.hub.wait_for_end(self._job.id)
+            self._ended = await self._context.broadcaster.wait_for_end(self._job.id)
         except VoxError:
             self._ended = self._job  # cleared from the history, of all things
         self._wake.set()
@@ -132,8 +129,8 @@ def nothing_said(audio_format: str, is_sse: bool) -> Response:
 class SpeechResponse(Response):
     """Streams a job's audio, as it is or as OpenAI's events (`is_sse`)."""
 
-    def __init__(self, daemon: Daemon, job: Job, audio_format: str, is_sse: bool) -> None:
-        self._daemon = daemon
+    def __init__(self, context: Context, job: Job, audio_format: str, is_sse: bool) -> None:
+        self._context = context
         self._job = job
         self._format = audio_format
         self._is_sse = is_sse
@@ -159,14 +156,14 @@ class SpeechResponse(Response):
 
     def _cancel(self) -> None:
         with contextlib.suppress(VoxError):  # it has ended by itself
-            self._daemon.engine.cancel(self._job.id, "its caller went away")
+            self._context.engine.cancel(self._job.id, "its caller went away")
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        engine = self._daemon.engine
+        engine = self._context.engine
         spool = await asyncio.to_thread(engine.spools.open, self._job.id)
         has_begun = False
         with contextlib.closing(spool):
-            stream = AudioStream(self._daemon, self._job, spool, self._format)
+            stream = AudioStream(self._context, self._job, spool, self._format)
             try:
                 async with contextlib.aclosing(stream.blocks()) as blocks:
                     async for data in blocks:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
 
 from fastapi import Request
 from fastapi.responses import StreamingResponse
@@ -13,10 +12,8 @@ from fastapi.responses import StreamingResponse
 from ..errors import VoxError
 from ..jobs import LIVE, Job, State
 from ..queue.events import Event
-from .event_streams import RECHECK_S, Hub, Item, Sent, ends_job, frame, paused
-
-if TYPE_CHECKING:
-    from ..daemon.daemon import Daemon
+from .context import Context
+from .event_streams import RECHECK_S, Broadcaster, Item, Sent, ends_job, frame, paused
 
 HEARTBEAT_S = 15.0
 PACE_S = 0.05
@@ -42,32 +39,33 @@ async def _batch(queue: asyncio.Queue[Item], quiet_s: float = HEARTBEAT_S) -> li
     return items
 
 
-def _missed(hub: Hub, last_id: str | None, job_id: str | None) -> list[Event] | None:
+def _missed(
+    broadcaster: Broadcaster, last_id: str | None, job_id: str | None
+) -> list[Event] | None:
     """What a listener missed since `last_id`; None if that cannot be told any more."""
-    events = hub.bus.since(last_id) if last_id else None
+    events = broadcaster.bus.since(last_id) if last_id else None
     if events is None:
         return None
     return [event for event in events if job_id is None or event.job_id == job_id]
 
 
 async def job_events(
-    daemon: Daemon, job: Job, last_id: str | None, bind: bool
+    context: Context, job: Job, last_id: str | None, bind: bool
 ) -> AsyncIterator[bytes]:
     """The job's events until it has ended.
 
     Begins with what was missed, or with the job as it is now. `bind`: whoever listens has gone
     before the end, so the job is cancelled.
     """
-    assert daemon.hub is not None
     has_ended = False
     try:
-        with daemon.hub.stream(job.id) as queue:
-            known_id = daemon.hub.last_id
-            missed = _missed(daemon.hub, last_id, job.id) or []
+        with context.broadcaster.stream(job.id) as queue:
+            known_id = context.broadcaster.last_id
+            missed = _missed(context.broadcaster, last_id, job.id) or []
             for event in missed:
                 has_ended = has_ended or ends_job(event)
                 yield frame(event.name, event.data, event.id)
-            store = daemon.engine.store
+            store = context.engine.store
             told: State | None = None
             if not has_ended:
                 now = await asyncio.to_thread(store.get, job.id)
@@ -76,7 +74,7 @@ async def job_events(
                     told = now.state
                     position = await asyncio.to_thread(store.position, now)
                     yield frame("state", now.to_dict(position), known_id)
-                if not has_ended and daemon.engine.player.is_paused:
+                if not has_ended and context.engine.player.is_paused:
                     yield paused(job.id, True).frame
             last = max((event.number for event in missed), default=0)
             while not has_ended:
@@ -91,7 +89,7 @@ async def job_events(
     finally:
         if bind and not has_ended:
             # In a thread of its own: this coroutine is being cancelled.
-            asyncio.get_running_loop().run_in_executor(None, _cancel_quietly, daemon, job.id)
+            asyncio.get_running_loop().run_in_executor(None, _cancel_quietly, context, job.id)
 
 
 def _fresh(items: list[Item], last: int) -> list[Sent]:
@@ -110,24 +108,23 @@ def _is_behind(event: Event, told: State | None) -> bool:
     return LIVE.index(event.data["state"]) <= LIVE.index(told)
 
 
-def _cancel_quietly(daemon: Daemon, job_id: str) -> None:
+def _cancel_quietly(context: Context, job_id: str) -> None:
     with contextlib.suppress(VoxError):
-        daemon.engine.cancel(job_id, "its caller went away")
+        context.engine.cancel(job_id, "its caller went away")
 
 
-def _live(daemon: Daemon) -> bytes:
+def _live(context: Context) -> bytes:
     """All live jobs as events: of ten thousand it takes too long for the loop's thread."""
-    return b"".join(frame("state", job.to_dict()) for job in daemon.engine.store.live())
+    return b"".join(frame("state", job.to_dict()) for job in context.engine.store.live())
 
 
-async def all_events(daemon: Daemon, last_id: str | None) -> AsyncIterator[bytes]:
+async def all_events(context: Context, last_id: str | None) -> AsyncIterator[bytes]:
     """Every event, from `last_id` on if it is still known, else after the live jobs as they are."""
-    assert daemon.hub is not None
-    with daemon.hub.stream() as queue:
-        known_id = daemon.hub.last_id
-        missed = _missed(daemon.hub, last_id, None)
+    with context.broadcaster.stream() as queue:
+        known_id = context.broadcaster.last_id
+        missed = _missed(context.broadcaster, last_id, None)
         if missed is None:
-            yield await asyncio.to_thread(_live, daemon) + b": these live now\n"
+            yield await asyncio.to_thread(_live, context) + b": these live now\n"
             # Last, so that whoever is cut off in the middle of them asks for all of them again.
             yield f"id: {known_id}\n\n".encode()
         for event in missed or ():

@@ -23,9 +23,8 @@ from typing import Any, Literal
 
 import uvicorn
 
-from .. import __version__
 from ..api.app import make_app
-from ..api.event_streams import Hub
+from ..api.event_streams import Broadcaster
 from ..client.local import note_of, open_store
 from ..client.spawn import spawn_daemon
 from ..config import LiveConfig
@@ -70,7 +69,7 @@ class Daemon:
         self.paths = paths
         self.config = config
         self._started = time.monotonic()
-        self.last_active = time.monotonic()
+        self._last_active = time.monotonic()
         self._idle_timeout_s = idle_timeout_s
         self._listener = listener
         self._on_ready = on_ready
@@ -78,11 +77,11 @@ class Daemon:
         self._reason: Reason = "idle"
         self._now = False
         self.is_leaving = False
-        self.was_called = False
+        self._was_called = False
         """Somebody asked for a daemon while this one was leaving."""
         self._last_seq = math.inf
         """Of the newest job when we were told to stop."""
-        self.leaves_when_drained = False
+        self._leaves_when_drained = False
         self.bus = Bus()
         self.engine = Engine(paths, config, self.bus)
         self.inbox = Watcher(
@@ -90,8 +89,8 @@ class Daemon:
         )
         self.bus.subscribe(self._on_event)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.hub: Hub | None = None
-        self.tcp = Tcp()
+        self.broadcaster: Broadcaster
+        self._tcp = Tcp()
 
     # -- asked by the API ----------------------------------------------------------------------
 
@@ -102,7 +101,7 @@ class Daemon:
     @property
     def idle_timeout_s(self) -> float:
         """Seconds of idleness after which it leaves; -1: never."""
-        if self.leaves_when_drained:
+        if self._leaves_when_drained:
             return 0.0
         if self._idle_timeout_s is not None:
             return self._idle_timeout_s
@@ -111,9 +110,25 @@ class Daemon:
             return -1.0
         return config.idle_timeout_s
 
+    @property
+    def http(self) -> dict[str, Any]:
+        """The API's address on TCP, or the error that keeps it from being served there."""
+        return self._tcp.describe()
+
     def touch(self) -> None:
         """Something happened that keeps an idle daemon alive for another while."""
-        self.last_active = time.monotonic()
+        self._last_active = time.monotonic()
+
+    async def wake(self) -> None:
+        """Look at the queue now: another process has written to it."""
+        if self.is_leaving:
+            self._was_called = True
+        else:
+            await asyncio.to_thread(self.engine.look_again)
+
+    def stop_when_drained(self) -> None:
+        """Leave once the queue is empty."""
+        self._leaves_when_drained = True
 
     def stop(self, now: bool = False, reason: Reason = "stop") -> None:
         """Leave: finish what is being said, or not. From any thread."""
@@ -144,10 +159,10 @@ class Daemon:
         # The terminal that started us may go; that is none of our business.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         threading.Thread(target=self._start_engine, name="start", daemon=True).start()
-        self.hub = Hub(self.engine.store, self.bus, self._loop)
+        self.broadcaster = Broadcaster(self.engine.store, self.bus, self._loop)
         server = self._make_server()
-        self.tcp = open_tcp(self.paths, self.config())
-        sockets = [self._listener, *self.tcp.sockets]
+        self._tcp = open_tcp(self.paths, self.config())
+        sockets = [self._listener, *self._tcp.sockets]
         # All that was imported stays for life: a full collection that went through it again and
         # again would hold up the loop, and `/health` with it, for 50 ms each time.
         gc.freeze()
@@ -198,7 +213,7 @@ class Daemon:
         while True:
             await asyncio.sleep(IDLE_CHECK_S)
             timeout_s = self.idle_timeout_s
-            if timeout_s < 0 or time.monotonic() - self.last_active < timeout_s:
+            if timeout_s < 0 or time.monotonic() - self._last_active < timeout_s:
                 continue
             try:
                 if self.engine.is_started and self.engine.is_idle and not self.inbox.is_busy:
@@ -219,8 +234,7 @@ class Daemon:
             self._close_sockets(server)
         else:
             await asyncio.to_thread(self._note_newest)
-        assert self.hub is not None
-        self.hub.say_bye(self._reason, everybody=self._now)
+        self.broadcaster.say_bye(self._reason, everybody=self._now)
         await asyncio.to_thread(self.inbox.stop)
         if not self._now:
             await asyncio.to_thread(self.engine.finish)
@@ -228,7 +242,7 @@ class Daemon:
         await asyncio.to_thread(self.engine.close)
         await asyncio.to_thread(self.inbox.close)
         late = await asyncio.to_thread(self._late)
-        self.hub.say_bye(self._reason, everybody=True, but=late)
+        self.broadcaster.say_bye(self._reason, everybody=True, but=late)
         server.should_exit = True
         with contextlib.suppress(asyncio.CancelledError, Exception):
             await asyncio.wait_for(serving, SHUTDOWN_S + 2)
@@ -263,25 +277,4 @@ class Daemon:
         if self._reason == "idle":
             with open_store(self.paths) as store:
                 return store.count_live() > 0 or self.inbox.has_new()
-        return self._reason == "stop" and (self.was_called or bool(self._late()))
-
-    def describe(self) -> dict[str, Any]:
-        """What `/health` says. Quick, and without the job table's lock."""
-        models = self.engine.pool.describe()
-        vram = [model["vram_mb"] for model in models if model["vram_mb"] is not None]
-        rss = [model["memory_mb"] for model in models if model["memory_mb"] is not None]
-        status = "ok" if self.engine.is_healthy else "degraded"
-        return {
-            "status": "stopping" if self.is_leaving else status,
-            "version": __version__,
-            "pid": os.getpid(),
-            "uptime": round(self.uptime_s, 3),
-            "idle_timeout_s": self.idle_timeout_s,
-            "loaded_models": models,
-            "vram_usage": {"total_mb": round(sum(vram), 1) if vram else None},
-            "memory_mb": round(sum(rss), 1),
-            "queue": {**self.engine.store.live_counts(), "paused": self.engine.player.is_paused},
-            "audio": self.engine.player.describe(),
-            "inbox": self.inbox.describe(),
-            "http": self.tcp.describe(),
-        }
+        return self._reason == "stop" and (self._was_called or bool(self._late()))

@@ -1,0 +1,143 @@
+"""What the routes need of the process that serves them, as Protocols.
+
+The daemon offers a `Context` made of its engine, its inbox and itself. A test offers as much of it
+as it asks for. Routes know nothing else of either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+from ..audio.spool import SpoolDir
+from ..config import Config
+from ..jobs import Job, Request, State
+from ..paths import Paths
+from ..queue.events import Bus
+from ..voices.catalog import Catalog
+from . import event_streams
+
+
+class JobTable(event_streams.JobTable, Protocol):
+    """The queue and the history. Every method raises StorageError if the disk fails."""
+
+    def history(
+        self,
+        limit: int | None,
+        search: str | None,
+        states: Sequence[State],
+        source: str | None,
+    ) -> list[Job]: ...
+
+    def position(self, job: Job) -> int | None: ...
+
+    def shown(self, jobs: Sequence[Job]) -> Iterator[dict[str, Any]]:
+        """The jobs as JSON objects, with their positions."""
+
+    def live_counts(self) -> dict[str, int]:
+        """How many jobs are in each live state. Quick, and without the table's lock."""
+
+    def counts_by_backend(self) -> dict[tuple[str, str], int]:
+        """How many jobs there are by (state, backend)."""
+
+
+class Player(Protocol):
+    """The loudspeaker."""
+
+    @property
+    def is_paused(self) -> bool: ...
+
+    def check(self) -> None:
+        """Raises NoAudioOutput if nothing can be played now."""
+
+    def describe(self) -> dict[str, Any]: ...
+
+
+class Models(Protocol):
+    """The warm models."""
+
+    def describe(self) -> list[dict[str, Any]]: ...
+
+    def answers(self, name: str) -> bool | None:
+        """Whether the host of a backend answers; None if there is none."""
+
+
+class Engine(Protocol):
+    """The queue at work. See `engine.Engine` for what its methods do and raise."""
+
+    @property
+    def bus(self) -> Bus: ...
+    @property
+    def store(self) -> JobTable: ...
+    @property
+    def player(self) -> Player: ...
+    @property
+    def pool(self) -> Models: ...
+    @property
+    def spools(self) -> SpoolDir: ...
+    @property
+    def catalog(self) -> Catalog: ...
+    @property
+    def is_started(self) -> bool: ...
+    @property
+    def is_healthy(self) -> bool: ...
+
+    def submit(self, request: Request) -> Job: ...
+    def cancel(self, job_id: str, reason: str = ...) -> Job: ...
+    def cancel_all(self) -> list[Job]: ...
+    def skip(self) -> Job | None: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+    def replay(self, job_id: str) -> Job: ...
+    def export_audio(self, job_id: str) -> str: ...
+    def clear(self, older_than_s: float | None = ...) -> list[str]: ...
+
+
+class Inbox(Protocol):
+    """The folder whose files are spoken."""
+
+    def describe(self) -> dict[str, Any]: ...
+
+    def retry(self) -> list[str]:
+        """Put every failed file back; returns their names. Raises StorageError."""
+
+
+class Context(Protocol):
+    """The process that serves the API."""
+
+    @property
+    def paths(self) -> Paths: ...
+    @property
+    def config(self) -> Callable[[], Config]: ...
+    @property
+    def engine(self) -> Engine: ...
+    @property
+    def inbox(self) -> Inbox: ...
+    @property
+    def broadcaster(self) -> event_streams.Broadcaster: ...
+
+    @property
+    def uptime_s(self) -> float: ...
+
+    @property
+    def idle_timeout_s(self) -> float:
+        """Seconds of idleness after which it leaves; -1: never."""
+
+    @property
+    def is_leaving(self) -> bool: ...
+
+    @property
+    def http(self) -> dict[str, Any]:
+        """The API's address on TCP, or the error that keeps it from being served there."""
+
+    def touch(self) -> None:
+        """Something happened that keeps an idle process alive for another while."""
+
+    async def wake(self) -> None:
+        """Look at the queue now: another process has written to it."""
+
+    def stop(self, now: bool = False) -> None:
+        """Leave: finish what is being said first, or not."""
+
+    def stop_when_drained(self) -> None:
+        """Leave once the queue is empty."""

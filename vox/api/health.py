@@ -1,0 +1,47 @@
+"""`/health`: what the process is doing, live."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+from .. import __version__
+from .context import Context
+from .schemas import Health
+
+
+def make_router(context: Context) -> APIRouter:
+    router = APIRouter(tags=["daemon"])
+
+    @router.get("/health", responses={200: {"model": Health}})
+    async def health() -> JSONResponse:
+        """Uptime, loaded models, memory, queue, audio and inbox, live."""
+        return JSONResponse(describe(context))
+
+    return router
+
+
+def describe(context: Context) -> dict[str, Any]:
+    """The health document. Quick, and without the job table's lock: it may run in the loop."""
+    engine = context.engine
+    models = engine.pool.describe()
+    vram = [model["vram_mb"] for model in models if model["vram_mb"] is not None]
+    rss = [model["memory_mb"] for model in models if model["memory_mb"] is not None]
+    status = "ok" if engine.is_healthy else "degraded"
+    return {
+        "status": "stopping" if context.is_leaving else status,
+        "version": __version__,
+        "pid": os.getpid(),
+        "uptime": round(context.uptime_s, 3),
+        "idle_timeout_s": context.idle_timeout_s,
+        "loaded_models": models,
+        "vram_usage": {"total_mb": round(sum(vram), 1) if vram else None},
+        "memory_mb": round(sum(rss), 1),
+        "queue": {**engine.store.live_counts(), "paused": engine.player.is_paused},
+        "audio": engine.player.describe(),
+        "inbox": context.inbox.describe(),
+        "http": context.http,
+    }
