@@ -49,14 +49,14 @@ def pick_device(wish: str) -> str:
 
 
 def vram_mb(device: str) -> float | None:
-    """Megabytes (2**20 bytes) of GPU memory that torch holds on `device`; None for a CPU."""
+    """Megabytes (10**6 bytes) of GPU memory that torch holds on `device`; None for a CPU."""
     import torch
 
     if device.startswith("cuda"):
         # Reserved, not allocated: the cache that torch keeps is taken from other processes too.
-        return float(torch.cuda.memory_reserved(device)) / 2**20
+        return float(torch.cuda.memory_reserved(device)) / 1e6
     if device == "mps":
-        return float(torch.mps.driver_allocated_memory()) / 2**20
+        return float(torch.mps.driver_allocated_memory()) / 1e6
     return None
 
 

@@ -144,7 +144,7 @@ class QwenMlx(QwenBase):
 
         if not self._models or _device() == "cpu":
             return None
-        return float(mx.get_active_memory() + mx.get_cache_memory()) / 2**20
+        return float(mx.get_active_memory() + mx.get_cache_memory()) / 1e6
 
 
 def _manner(model: Any, kind: Kind, utterance: Utterance) -> dict[str, Any]:
