@@ -89,6 +89,7 @@ OWNERS = {
     "sentencex": ("vox.text.split",),
     "sounddevice": ("vox.audio.device", "vox.voices.clones"),
     "soundfile": ("vox.audio.*", "vox.backends.*", "vox.voices.clones"),
+    "soxr": ("vox.audio.pcm",),
     "av": ("vox.audio.encoder",),
     "numpy": ("vox.audio.*", "vox.backends.*", "vox.hosts.*", "vox.voices.clones"),
     "pynvml": ("vox.hosts.memory",),

@@ -51,6 +51,22 @@ def test_every_format_is_written_and_reads_back(tmp_path: Path, extension: str, 
     assert sorted(os.listdir(tmp_path)) == [path.name, "spool"]
 
 
+@pytest.mark.parametrize("extension", [".mp3", ".opus"])
+def test_a_long_file_at_another_rate_has_no_seams(tmp_path: Path, extension: str) -> None:
+    """It is read in blocks of ten seconds: nothing may click where two of them meet."""
+    path = tmp_path / f"out{extension}"
+    rate = 21_000
+    write(spool_of(tmp_path, tone(21.0, rate), rate), str(path))
+    samples, found = soundfile.read(path, dtype="float32")
+    # What is not the tone (a click has every frequency), in steps of 50 ms, without the ends.
+    spectrum = np.fft.rfft(samples)
+    spectrum[np.fft.rfftfreq(len(samples), 1 / found) < 3_000] = 0
+    rest = np.fft.irfft(spectrum)[found : found * 20]
+    step = found // 20
+    peaks = np.abs(rest[: len(rest) // step * step]).reshape(-1, step).max(axis=1)
+    assert peaks.max() < 5 * np.median(peaks)
+
+
 def test_loud_volume_lifts_the_quiet_and_never_wraps(tmp_path: Path) -> None:
     path = tmp_path / "out.wav"
     samples = np.concatenate([tone(0.5, 24_000), 0.1 * tone(0.5, 24_000)])

@@ -141,13 +141,19 @@ def test_another_sample_rate_is_resampled_without_seams(spools: SpoolDir) -> Non
     spool = spools.open("a1")
     say(spool, 0, ramp(10))
     spool.begin_utterance(1, 10, 20)
-    wave = np.sin(2 * np.pi * 100 * np.arange(4_800) / 48_000).astype(np.float32)
+
+    def swelling(rate: int) -> Samples:
+        """A tone without a corner where it begins, which a filter would round."""
+        at_s = np.arange(rate // 10) / rate
+        wave = np.sin(2 * np.pi * 100 * at_s) * np.sin(np.pi * at_s / 0.1)
+        return wave.astype(np.float32)
+
+    wave = swelling(48_000)
     for start in range(0, 4_800, 333):
         spool.append(wave[start : start + 333], 48_000)
     spool.end_utterance()
-    expected = np.sin(2 * np.pi * 100 * np.arange(2_400) / RATE)
-    assert spool.frames == pytest.approx(2_410, abs=1)
-    assert spool.read(10, 2_390) == pytest.approx(expected[:2_390], abs=1e-3)
+    assert spool.frames == 2_410
+    assert spool.read(10, 2_400) == pytest.approx(swelling(RATE), abs=1e-3)
 
 
 def test_readers_are_woken_by_audio_and_by_the_end(spools: SpoolDir) -> None:

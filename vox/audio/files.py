@@ -9,13 +9,13 @@ import contextlib
 import errno
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 from ..errors import BadOutput, StorageError
 from .encoder import FORMATS as ENCODINGS
 from .encoder import Encoder, Format, media_type
-from .pcm import Samples, amplified, resampled
+from .pcm import Resampler, Samples, amplified
 from .spool import Spool
 
 __all__ = ["FORMATS", "Encoder", "check_output", "media_type", "write"]
@@ -137,11 +137,8 @@ def _encode(spool: Spool, file: BinaryIO, fmt: Format, volume: float, check: Che
         with soundfile.SoundFile(
             sink, "w", rate, 1, subtype=fmt.subtype, format=fmt.container
         ) as out:
-            position = 0
-            while len(samples := spool.read(position, round(_BLOCK_S * source_rate))):
-                check()
-                position += len(samples)
-                out.write(_ready(samples, volume, source_rate, rate))
+            for samples in _at_rate(spool, source_rate, rate, volume, check):
+                out.write(samples.clip(-1.0, 1.0))
                 if sink.error is not None:
                     break
         file.flush()
@@ -151,5 +148,15 @@ def _encode(spool: Spool, file: BinaryIO, fmt: Format, volume: float, check: Che
         raise sink.error
 
 
-def _ready(samples: Samples, volume: float, source_rate: int, rate: int) -> Samples:
-    return resampled(amplified(samples, volume), source_rate, rate).clip(-1.0, 1.0)
+def _at_rate(
+    spool: Spool, source_rate: int, rate: int, volume: float, check: Check
+) -> Iterator[Samples]:
+    resampler = Resampler(source_rate, rate) if rate != source_rate else None
+    position = 0
+    while len(samples := spool.read(position, round(_BLOCK_S * source_rate))):
+        check()
+        position += len(samples)
+        samples = amplified(samples, volume)
+        yield samples if resampler is None else resampler.feed(samples)
+    if resampler is not None:
+        yield resampler.finish()

@@ -1,6 +1,7 @@
 """Plain arithmetic on samples: 16-bit and back, gain, fades, another sample rate.
 
-Owns no state beyond a resampler's; knows nothing of files, devices or jobs.
+Owns no state beyond a resampler's; knows nothing of files, devices or jobs. `soxr` is imported when
+it is needed, for most voices are played and written at their own rate.
 """
 
 from __future__ import annotations
@@ -68,40 +69,33 @@ def faded_out(samples: Samples, frames: int) -> Samples:
 
 
 class Resampler:
-    """Linear interpolation from one sample rate to another, chunk by chunk without seams.
+    """From one sample rate to another, chunk by chunk without seams.
 
-    Good enough for what it is for: a voice that changes its rate in mid-job, and formats that know
-    only some rates. Everything else keeps the rate of the voice.
+    Frequencies that the target rate cannot hold are filtered out. The filter looks ahead, so
+    output comes some 40 ms of audio later than its input; `finish` returns the rest.
     """
 
     def __init__(self, source_rate: int, target_rate: int) -> None:
-        self._step = source_rate / target_rate
-        self._at = 0.0  # of the next output sample, in input samples from the first of `_held`
-        self._held = EMPTY
+        import soxr
+
+        self._stream = soxr.ResampleStream(source_rate, target_rate, 1, dtype="float32")
 
     def feed(self, samples: Samples) -> Samples:
-        """As many samples as the input so far determines."""
-        return self._interpolate(np.concatenate([self._held, samples]))
+        """As many samples as the input so far determines, maybe none."""
+        resampled: Samples = self._stream.resample_chunk(samples)
+        return resampled
 
     def finish(self) -> Samples:
-        """The last samples, which had waited for a neighbour."""
-        if not len(self._held):
-            return EMPTY
-        return self._interpolate(np.concatenate([self._held, self._held[-1:]]))
-
-    def _interpolate(self, held: Samples) -> Samples:
-        count = max(0, int(np.ceil((len(held) - 1 - self._at) / self._step))) if len(held) else 0
-        positions = self._at + self._step * np.arange(count)
-        result = np.interp(positions, np.arange(len(held)), held) if count else EMPTY
-        next_at = self._at + self._step * count
-        drop = min(int(next_at), max(0, len(held) - 1))
-        self._held, self._at = held[drop:], next_at - drop
-        return result.astype(np.float32)
+        """The rest. The resampler cannot be used afterwards."""
+        rest: Samples = self._stream.resample_chunk(EMPTY, last=True)
+        return rest
 
 
 def resampled(samples: Samples, source_rate: int, target_rate: int) -> Samples:
     """A whole recording at another rate."""
     if source_rate == target_rate or not len(samples):
         return samples
-    resampler = Resampler(source_rate, target_rate)
-    return np.concatenate([resampler.feed(samples), resampler.finish()])
+    import soxr
+
+    result: Samples = soxr.resample(samples, source_rate, target_rate)
+    return result
