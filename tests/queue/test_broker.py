@@ -6,7 +6,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -58,7 +58,7 @@ def test_tasks_run_one_by_one_in_order_of_priority_and_arrival(make: MakeBroker)
     broker = make(ran)
     broker.send([("low", -10), ("a", 0), ("b", 0), ("high", 10), ("c", 0)])
     assert broker.pending() == ["high", "a", "b", "c", "low"]
-    broker.start(lambda _job_id: True)
+    broker.start(lambda job_ids: job_ids)
     assert ran.wait(5) == ["high", "a", "b", "c", "low"]
 
 
@@ -66,20 +66,20 @@ def test_order_holds_after_rows_were_deleted_and_a_restart(make: MakeBroker) -> 
     ran = Ran()
     first = make(ran)
     first.send([("a", 0)])
-    first.start(lambda _job_id: True)
+    first.start(lambda job_ids: job_ids)
     ran.wait(1)
     first.stop(timeout_s=SAFETY_NET_S)
     first.send([("b", 0), ("c", 0)])
     second = make(ran)
     second.send([("d", 0)])
-    second.start(lambda _job_id: True)
+    second.start(lambda job_ids: job_ids)
     assert ran.wait(4) == ["a", "b", "c", "d"]
 
 
 def test_a_sleeping_worker_is_woken_rather_than_polled(make: MakeBroker) -> None:
     ran = Ran()
     broker = make(ran)
-    broker.start(lambda _job_id: True)
+    broker.start(lambda job_ids: job_ids)
     for number in range(3):
         began = time.monotonic()
         broker.send([(str(number), 0)])
@@ -91,9 +91,9 @@ def test_a_sleeping_worker_is_woken_rather_than_polled(make: MakeBroker) -> None
 def test_the_gate_holds_a_task_back_until_it_is_woken(make: MakeBroker) -> None:
     ran, is_open, asked = Ran(), threading.Event(), threading.Event()
 
-    def gate(job_id: str) -> bool:
+    def gate(job_ids: Sequence[str]) -> list[str]:
         asked.set()
-        return job_id == "urgent" or is_open.is_set()
+        return [job_id for job_id in job_ids if job_id == "urgent" or is_open.is_set()]
 
     broker = make(ran)
     broker.start(gate)
@@ -105,6 +105,20 @@ def test_the_gate_holds_a_task_back_until_it_is_woken(make: MakeBroker) -> None:
     is_open.set()
     broker.wake()
     assert ran.wait(2) == ["urgent", "a"]
+
+
+def test_the_gate_is_asked_once_per_look_for_all_tasks_that_wait(make: MakeBroker) -> None:
+    ran, looks = Ran(), list[list[str]]()
+
+    def gate(job_ids: Sequence[str]) -> list[str]:
+        looks.append(list(job_ids))
+        return list(job_ids[-1:])
+
+    broker = make(ran)
+    broker.send([(name, 0) for name in "abc"])
+    broker.start(gate)
+    assert ran.wait(3) == ["c", "b", "a"]
+    assert looks[:3] == [["a", "b", "c"], ["a", "b"], ["a"]]
 
 
 def test_payloads_are_plain_json(make: MakeBroker, db_path: str) -> None:
@@ -128,7 +142,7 @@ def test_a_foreign_payload_is_thrown_out_and_runs_nothing(
     conn.commit()
     conn.close()
     broker.send([("good", 0)])
-    broker.start(lambda _job_id: True)
+    broker.start(lambda job_ids: job_ids)
     assert ran.wait(1) == ["good"]
 
 
@@ -142,7 +156,7 @@ def test_a_task_that_raises_does_not_end_the_worker(make: MakeBroker) -> None:
 
     broker = make(run)
     broker.send([("bad", 0), ("good", 0)])
-    broker.start(lambda _job_id: True)
+    broker.start(lambda job_ids: job_ids)
     assert ran.wait(2) == ["bad", "good"]
     assert broker.is_alive()
 

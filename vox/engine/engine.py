@@ -32,6 +32,7 @@ from ..queue.broker import Broker
 from ..queue.events import Bus
 from ..queue.store import Store
 from ..voices.catalog import Catalog
+from .lookahead import LookAhead
 from .outcomes import Ledger
 from .submit import Submitter
 from .worker import Worker
@@ -90,6 +91,7 @@ class Engine:
             self.ledger,
             self.pool,
             self.player,
+            LookAhead(self.store, self.player, config, serves_streams),
             self.spools,
             self.catalog,
             config,
@@ -109,7 +111,6 @@ class Engine:
         # Streams that were there before us lost the response that they went into; those that
         # came since are our API's. A foreground engine has no API and leaves all of them alone.
         self._streams_died_before = newest.seq + 1 if serves_streams and newest else 0
-        self.worker.serves_streams = serves_streams
         self.is_started = False
         self._closing = threading.Event()
         self._hurry = threading.Event()

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..audio import files
@@ -36,6 +36,7 @@ from ..jobs import Job
 from ..queue.store import Store
 from ..text.split import Piece, split
 from ..voices.catalog import Catalog
+from .lookahead import LookAhead
 from .outcomes import Ledger
 
 log = logging.getLogger(__name__)
@@ -43,10 +44,6 @@ log = logging.getLogger(__name__)
 RETRIES = 1
 """How often a job's synthesis is tried again after its host died, hung or raised. A model that
 cannot be loaded is not tried again: that may have taken minutes and would fail the same way."""
-
-
-MAX_IN_LINE = 32
-"""Most jobs that are prepared ahead of the ear: each holds files open."""
 
 
 class NotLoaded(Exception):
@@ -70,6 +67,7 @@ class Worker:
         ledger: Ledger,
         pool: Pool,
         player: Player,
+        lookahead: LookAhead,
         spools: SpoolDir,
         catalog: Catalog,
         config: Callable[[], Config],
@@ -79,6 +77,7 @@ class Worker:
         self._ledger = ledger
         self._pool = pool
         self._player = player
+        self._lookahead = lookahead
         self._spools = spools
         self._catalog = catalog
         self._config = config
@@ -89,7 +88,6 @@ class Worker:
         self._stopping = False
         self.taken: set[str] = set()
         """The jobs that were taken out of the queue here, for whoever puts them back."""
-        self.serves_streams = True
         self._lock = threading.Lock()
 
     @property
@@ -108,7 +106,7 @@ class Worker:
             host, backend = self._host, self._current.backend
         if host is not None:
             host.cancel()
-        elif any(job.backend != backend for job in self._store.live() if job.state == "queued"):
+        elif any(job.backend != backend for job in self._store.queued()):
             # It is still loading. That goes on for whoever corrects a text and asks again, but
             # not while others wait for another voice.
             self._pool.abort()
@@ -123,26 +121,9 @@ class Worker:
         else:
             self._pool.abort()
 
-    def may_take(self, job_id: str) -> bool:
-        """The gate in front of the queue: is it time to prepare this job?"""
-        if self._stopping:
-            return False
-        job = self._store.find(job_id)
-        if job is None:
-            return True  # Cleared meanwhile: `run` finds nothing to do.
-        if job.sink == "stream" and not self.serves_streams:
-            return False
-        if not self._is_far_ahead() or job.sink != "play":
-            return True
-        waiting = [self._store.find(other) for other in self._player.waiting]
-        return all(job.priority > other.priority for other in waiting if other is not None)
-
-    def _is_far_ahead(self) -> bool:
-        line = [*self._player.waiting, self._player.current]
-        if len(line) > MAX_IN_LINE:
-            return True
-        ahead_s = sum(self._player.remaining_s(job_id) for job_id in line if job_id)
-        return ahead_s >= float(self._config()["lookahead_s"])
+    def may_take(self, job_ids: Sequence[str]) -> Sequence[str]:
+        """Those of the jobs, the next in the queue, that may be taken out of it now."""
+        return () if self._stopping else self._lookahead.may_take(job_ids)
 
     # -- the job -----------------------------------------------------------------------------
 
@@ -258,7 +239,7 @@ class Worker:
     def _synthesize_from(self, first: int, pieces: list[Piece], job: Job, spool: Spool) -> None:
         with self._warm_host(job) as host:
             for piece in pieces[first:]:
-                self._wait_for_room(job, spool)
+                self._lookahead.wait_for_room(job, lambda: self._check_wanted(job))
                 self._check_wanted(job)
                 self._synthesize_one(host, piece, job, spool, is_last=piece is pieces[-1])
                 if job.sink != "play":
@@ -320,20 +301,6 @@ class Worker:
         if sample_rate:
             spool.append(shaper.finish(is_last), sample_rate)
         spool.end_utterance()
-
-    def _wait_for_room(self, job: Job, spool: Spool) -> None:
-        """Hold back while the ear is far behind: the spool is bounded, and plans may change."""
-        while job.sink == "play" and self._is_far_ahead() and not self._others_may_go(job):
-            self._check_wanted(job)
-            self._player.wait_change(timeout_s=1.0)
-
-    def _others_may_go(self, job: Job) -> bool:
-        """Whether somebody waits who is not to wait for the ear: then be done with this one."""
-        return any(
-            other.sink != "play" or other.priority > job.priority
-            for other in self._store.live()
-            if other.state == "queued"
-        )
 
     def _finish(self, job: Job, spool: Spool) -> None:
         self._check_wanted(job)

@@ -11,7 +11,7 @@ import json
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import huey
@@ -31,8 +31,9 @@ SAFETY_NET_S = 5.0
 LOOK_PAST = 100
 """How many tasks that may not be taken yet are looked past for one that may."""
 
-Gate = Callable[[str], bool]
-"""Asked with the next job's id whether the worker may take it now."""
+Gate = Callable[[Sequence[str]], Collection[str]]
+"""Given the ids of the next jobs in queue order, says which of them the worker may take now.
+Asked once per look at the queue."""
 
 
 class JsonSerializer(huey.serializer.Serializer):  # type: ignore[misc]
@@ -53,7 +54,7 @@ class WakingStorage(huey.storage.SqliteStorage):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.wake = threading.Event()
-        self.gate: Gate = lambda _job_id: True
+        self.gate: Gate = lambda job_ids: job_ids
         self._kept: set[int] = set()
         """Rows whose task was handed out, though a full disk kept them from being deleted."""
         super().__init__(*args, **kwargs)
@@ -71,8 +72,10 @@ class WakingStorage(huey.storage.SqliteStorage):  # type: ignore[misc]
             (self.name, LOOK_PAST),
             results=True,
         )
-        for row_id, data in rows:
-            if self._may_take(data) and self._take_out(row_id):
+        ids = [_job_id(data) for _, data in rows]
+        allowed = {None, *self.gate([job_id for job_id in ids if job_id is not None])}
+        for (row_id, data), job_id in zip(rows, ids, strict=True):
+            if job_id in allowed and self._take_out(row_id):
                 return data
         self.wake.wait(SAFETY_NET_S)
         return None
@@ -95,12 +98,6 @@ class WakingStorage(huey.storage.SqliteStorage):  # type: ignore[misc]
             return is_ours
         self._kept.discard(row_id)
         return is_ours
-
-    def _may_take(self, data: Any) -> bool:
-        try:
-            return self.gate(_job_id(data))
-        except (ValueError, TypeError, LookupError):
-            return True  # Not ours: Huey takes it out, says so in the log, and goes on.
 
     def enqueue_many(self, items: Iterable[tuple[bytes, int]]) -> None:
         with self.db(commit=True) as cursor:
@@ -178,7 +175,8 @@ class Broker:
     def pending(self) -> list[str]:
         """Ids of the jobs that tasks wait for, in queue order."""
         with self._translated():
-            return [_job_id(data) for data in self._storage.enqueued_items()]
+            ids = map(_job_id, self._storage.enqueued_items())
+            return [job_id for job_id in ids if job_id is not None]
 
     def wake(self) -> None:
         self._storage.wake.set()
@@ -214,6 +212,10 @@ class Broker:
         self._storage.close()
 
 
-def _job_id(data: Any) -> str:
-    message = JsonSerializer().deserialize(data)
-    return str(message.args[0])
+def _job_id(data: Any) -> str | None:
+    """None: the task is not ours. Huey takes it out, says so in the log, and goes on."""
+    try:
+        message = JsonSerializer().deserialize(data)
+        return str(message.args[0])
+    except (ValueError, TypeError, LookupError):
+        return None

@@ -14,11 +14,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import AmbiguousId, JobNotLive, StorageDamaged, StorageError, UnknownJob
 from ..files import cannot_write, locked, make_dir
-from ..jobs import ENDED, ID_ALPHABET, LIVE, STATES, Job, State, new_id
+from ..jobs import ENDED, ID_ALPHABET, LIVE, STATES, Job, Sink, State, new_id
 from .events import Bus
 from .schema import migrate
 from .sqlite_errors import check_whole, is_damage, move_aside, storage_error
@@ -28,6 +28,18 @@ _COLUMNS = tuple(f.name for f in fields(Job))
 _LIVE_SQL = "('queued', 'preparing', 'speaking')"
 _QUEUED_SQL = f"state in {_LIVE_SQL} and state = 'queued'"
 """Put so that the index of live jobs is used: else every call would read the whole history."""
+
+
+class QueueEntry(NamedTuple):
+    """What decides when a job's turn comes, without its text."""
+
+    id: str
+    backend: str
+    sink: Sink
+    priority: int
+
+
+_ENTRY_SQL = ", ".join(QueueEntry._fields)
 
 
 class Store:
@@ -340,10 +352,20 @@ class Store:
     def live_ids(self) -> set[str]:
         return {row["id"] for row in self._query(f"select id from job where state in {_LIVE_SQL}")}
 
+    def queued(self) -> list[QueueEntry]:
+        """The queued jobs in queue order."""
+        sql = f"select {_ENTRY_SQL} from job where {_QUEUED_SQL} order by priority desc, seq"
+        return [QueueEntry(*row) for row in self._query(sql)]
+
     def queued_ids(self) -> list[str]:
         """Ids of the queued jobs in queue order."""
-        sql = f"select id from job where {_QUEUED_SQL} order by priority desc, seq"
-        return [row["id"] for row in self._query(sql)]
+        return [entry.id for entry in self.queued()]
+
+    def entries(self, job_ids: Sequence[str]) -> dict[str, QueueEntry]:
+        """By id, those of the jobs that exist; asked in one statement."""
+        marks = ", ".join("?" * len(job_ids))
+        rows = self._query(f"select {_ENTRY_SQL} from job where id in ({marks})", job_ids)
+        return {row["id"]: QueueEntry(*row) for row in rows}
 
     def live_with_key(self, replace_key: str) -> list[Job]:
         sql = f"select * from job where replace_key = ? and state in {_LIVE_SQL}"

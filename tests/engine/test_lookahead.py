@@ -1,0 +1,188 @@
+"""How far ahead of the ear jobs are prepared; the player holds prepared jobs and makes no sound."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from vox.audio.player import Playback, Player
+from vox.audio.spool import SpoolDir
+from vox.config import Config
+from vox.engine.lookahead import MAX_IN_LINE, LookAhead
+from vox.jobs import PRIORITIES, Job
+from vox.queue.broker import Broker
+from vox.queue.store import Store
+
+RATE = 24_000
+LOOKAHEAD_S = 10.0
+CONFIG = Config({"lookahead_s": LOOKAHEAD_S})
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store(str(tmp_path / "vox.db"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def player() -> Iterator[Player]:
+    made = Player(SimpleNamespace())  # never started: nothing is heard, and nobody is told
+    yield made
+    made.stop(now=True)
+
+
+@pytest.fixture
+def lookahead(store: Store, player: Player) -> LookAhead:
+    return LookAhead(store, player, lambda: CONFIG)
+
+
+def add(store: Store, count: int = 1, **fields: object) -> list[str]:
+    jobs = [Job(id="", text="hello", backend="x", **fields) for _ in range(count)]  # type: ignore[arg-type]
+    return [job.id for job in store.add(jobs)]
+
+
+Prepare = Callable[..., list[str]]
+
+
+@pytest.fixture
+def prepare(store: Store, player: Player, tmp_path: Path) -> Prepare:
+    """Jobs whose audio, so many seconds of it, waits for its turn at the loudspeaker."""
+    spools = SpoolDir(str(tmp_path / "spool"), 10**9)
+
+    def prepare(count: int = 1, seconds: float = 0.01, **fields: object) -> list[str]:
+        ids = add(store, count, **fields)
+        for job_id in ids:
+            spool = spools.open(job_id)
+            spool.begin_utterance(0, 0, 1)
+            spool.append(np.zeros(round(seconds * RATE), np.float32), RATE)
+            spool.end_utterance()
+            spool.finish()
+            job = store.change(job_id, ("queued",), "preparing")
+            assert job is not None
+            player.add(Playback(job_id, spool, (-job.priority, job.seq), 1.0, 0))
+            spool.close()
+        return ids
+
+    return prepare
+
+
+def test_everything_may_be_prepared_while_little_is(
+    store: Store, lookahead: LookAhead, prepare: Prepare
+) -> None:
+    prepare(seconds=LOOKAHEAD_S - 1)
+    ids = [*add(store), *add(store, sink="file"), *add(store, sink="stream")]
+    assert list(lookahead.may_take(ids)) == ids
+
+
+@pytest.mark.parametrize(
+    ("count", "seconds"), [(1, LOOKAHEAD_S), (2, LOOKAHEAD_S / 2), (MAX_IN_LINE, 0.01)]
+)
+def test_what_is_to_be_played_waits_once_enough_is_prepared(
+    store: Store, lookahead: LookAhead, prepare: Prepare, count: int, seconds: float
+) -> None:
+    (waits,) = add(store)
+    prepare(count - 1, seconds)
+    assert list(lookahead.may_take([waits])) == [waits]
+    prepare(1, seconds)
+    assert lookahead.may_take([waits]) == []
+
+
+def test_files_streams_and_higher_priorities_do_not_wait_for_the_ear(
+    store: Store, lookahead: LookAhead, prepare: Prepare
+) -> None:
+    prepare(seconds=LOOKAHEAD_S)
+    ids = {
+        name: add(store, **fields)[0]
+        for name, fields in {
+            "file": {"sink": "file"},
+            "stream": {"sink": "stream"},
+            "high": {"priority": PRIORITIES["high"]},
+            "normal": {},
+            "low": {"priority": PRIORITIES["low"]},
+        }.items()
+    }
+    assert lookahead.may_take(list(ids.values())) == [ids["file"], ids["stream"], ids["high"]]
+
+
+def test_a_priority_must_be_above_all_that_wait_already(
+    store: Store, lookahead: LookAhead, prepare: Prepare
+) -> None:
+    prepare(seconds=LOOKAHEAD_S)
+    prepare(priority=PRIORITIES["high"])
+    assert lookahead.may_take(add(store, priority=PRIORITIES["high"])) == []
+
+
+def test_streams_are_left_to_those_who_serve_them(store: Store, player: Player) -> None:
+    lookahead = LookAhead(store, player, lambda: CONFIG, serves_streams=False)
+    play, stream = [*add(store), *add(store, sink="stream")]
+    assert lookahead.may_take([play, stream]) == [play]
+
+
+def test_a_job_that_was_cleared_is_let_through_and_ignored(
+    store: Store, lookahead: LookAhead, prepare: Prepare
+) -> None:
+    (prepared,) = prepare(seconds=LOOKAHEAD_S)
+    store.cancel(prepared)
+    store.clear()
+    assert lookahead.may_take(["gone22"]) == ["gone22"]
+    (waits,) = add(store, priority=PRIORITIES["low"])
+    assert lookahead.may_take([waits]) == [waits]  # nothing in the table waits for the ear
+
+
+def test_a_look_at_a_long_queue_asks_the_database_a_few_times(
+    store: Store, lookahead: LookAhead, prepare: Prepare
+) -> None:
+    prepare(MAX_IN_LINE + 1)
+    broker = Broker(store.path)
+    broker.send([(job_id, 0) for job_id in add(store, 100)])
+    statements: list[str] = []
+    connections = (store._reader, store._counter, store._conn, broker._storage.conn)
+    for connection in connections:
+        connection.set_trace_callback(statements.append)
+
+    def gate(job_ids: list[str]) -> list[str]:
+        assert len(job_ids) == 100
+        broker.wake()  # so that the look does not wait for anything after it
+        return list(lookahead.may_take(job_ids))
+
+    broker._storage.gate = gate
+    try:
+        assert broker._storage.dequeue() is None
+        assert len(statements) <= 3, statements[:10]
+    finally:
+        broker.close()
+
+
+def test_a_job_waits_for_room_until_something_else_may_go(
+    store: Store, player: Player, lookahead: LookAhead, prepare: Prepare
+) -> None:
+    (job,) = (store.get(job_id) for job_id in prepare(seconds=LOOKAHEAD_S))
+    checks = 0
+
+    def check_wanted() -> None:
+        nonlocal checks
+        checks += 1
+        add(store, sink="file")
+
+    lookahead.wait_for_room(job, check_wanted)
+    assert checks == 1
+
+
+def test_a_job_that_nobody_wants_any_more_does_not_wait_for_room(
+    store: Store, lookahead: LookAhead, prepare: Prepare
+) -> None:
+    (job,) = (store.get(job_id) for job_id in prepare(seconds=LOOKAHEAD_S))
+
+    class Unwanted(Exception):
+        pass
+
+    def check_wanted() -> None:
+        raise Unwanted
+
+    with pytest.raises(Unwanted):
+        lookahead.wait_for_room(job, check_wanted)

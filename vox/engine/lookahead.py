@@ -1,0 +1,76 @@
+"""How far ahead of the ear jobs are prepared, and who need not wait for the ear.
+
+The spool on disk is bounded, and plans change: what is to be played is prepared until `lookahead_s`
+of audio are at hand. Files, streams and jobs of a higher priority go past those that wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ..audio.player import Player
+from ..config import Config
+from ..jobs import Job
+from ..queue.store import QueueEntry, Store
+
+MAX_IN_LINE = 32
+"""Most jobs that are prepared ahead of the ear: each holds files open."""
+
+
+class LookAhead:
+    """Says which jobs may be prepared now, and when a job that is being prepared must wait."""
+
+    def __init__(
+        self,
+        store: Store,
+        player: Player,
+        config: Callable[[], Config],
+        serves_streams: bool = True,
+    ) -> None:
+        """`serves_streams`: False leaves jobs that are streamed to a caller to somebody else."""
+        self._store = store
+        self._player = player
+        self._config = config
+        self._serves_streams = serves_streams
+
+    def may_take(self, job_ids: Sequence[str]) -> Sequence[str]:
+        """Those of the jobs that may be prepared now. Asks the table at most once."""
+        is_far_ahead = self.is_far_ahead()
+        if self._serves_streams and not is_far_ahead:
+            return job_ids
+        waiting = self._player.waiting if is_far_ahead else []
+        jobs = self._store.entries([*job_ids, *waiting])
+        highest = max((jobs[job_id].priority for job_id in waiting if job_id in jobs), default=None)
+
+        def may(job: QueueEntry | None) -> bool:
+            if job is None:
+                return True  # It was cleared: the worker finds nothing to do.
+            if job.sink == "stream":
+                return self._serves_streams
+            return (
+                not is_far_ahead or job.sink != "play" or highest is None or job.priority > highest
+            )
+
+        return [job_id for job_id in job_ids if may(jobs.get(job_id))]
+
+    def is_far_ahead(self) -> bool:
+        """Enough is prepared for the ear."""
+        line = [*self._player.waiting, self._player.current]
+        if len(line) > MAX_IN_LINE:
+            return True
+        ahead_s = sum(self._player.remaining_s(job_id) for job_id in line if job_id)
+        return ahead_s >= float(self._config()["lookahead_s"])
+
+    def wait_for_room(self, job: Job, check_wanted: Callable[[], None]) -> None:
+        """Block while enough is prepared, unless a job waits that need not wait for the ear.
+
+        `check_wanted` is called again and again, to raise when nobody wants the job any more.
+        """
+        while job.sink == "play" and self.is_far_ahead() and not self._others_may_go(job):
+            check_wanted()
+            self._player.wait_change(timeout_s=1.0)
+
+    def _others_may_go(self, job: Job) -> bool:
+        return any(
+            other.sink != "play" or other.priority > job.priority for other in self._store.queued()
+        )
