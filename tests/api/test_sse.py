@@ -13,8 +13,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from tests.api.conftest import RunningDaemon, Start
-from vox.api import sse
 from vox.api.event_streams import Broadcaster
+from vox.api.events import job_events
 from vox.client.http import SseEvent
 from vox.jobs import Job
 from vox.queue.events import Bus
@@ -56,7 +56,7 @@ def test_a_job_that_gets_on_while_it_is_looked_up_never_seems_to_go_back(tmp_pat
             engine = SimpleNamespace(store=store, player=player)
             context: Any = SimpleNamespace(broadcaster=broadcaster, engine=engine)
             frames = []
-            async for chunk in sse.job_events(context, job, None, bind=False):
+            async for chunk in job_events(context, job, None, bind=False):
                 if not frames:
                     store.change(job.id, ("speaking",), "done")
                 frames.append(chunk)

@@ -1,4 +1,4 @@
-"""`/ready` and `/metrics`: whether a job would be spoken now, and how it has gone so far."""
+"""`/ready`: whether a job would be spoken now."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from ..errors import StorageError, VoxError
 from ..files import cannot_write
 from ..voices.choice import usual
 from .context import Context
-from .metrics import Metrics
 from .problems import problem
 from .schemas import Readiness, answers
 
@@ -28,7 +27,6 @@ ROOM_BYTES = 20_000_000
 def make_router(context: Context) -> APIRouter:
     router = APIRouter(tags=["daemon"])
     readiness = Checks(context)
-    metrics = Metrics(context)
 
     @router.get("/ready", responses={200: {"model": Readiness}, **answers(503)})
     async def ready() -> Response:
@@ -39,14 +37,6 @@ def make_router(context: Context) -> APIRouter:
             return JSONResponse({"ready": True, "checks": checks})
         detail = "; ".join(f"{name}: {why}" for name, why in faults.items())
         return problem(503, detail, "daemon-unavailable", checks=checks, ready=False)
-
-    plain = {"content": {"text/plain": {"schema": {"type": "string"}}}}
-
-    @router.get("/metrics", response_class=Response, responses={200: plain})
-    async def prometheus() -> Response:
-        """Everything that can be counted, as Prometheus reads it."""
-        text, media_type = await asyncio.to_thread(metrics.render)
-        return Response(text, media_type=media_type)
 
     return router
 

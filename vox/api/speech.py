@@ -26,6 +26,7 @@ from ..errors import DaemonUnavailable, VoxError
 from ..jobs import Job
 from . import problems
 from .context import Context
+from .responses import disconnected
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +143,7 @@ class SpeechResponse(Response):
         del self.headers["content-length"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        gone = asyncio.create_task(_until_gone(receive))
+        gone = asyncio.create_task(disconnected(receive))
         serving = asyncio.create_task(self._serve(scope, receive, send))
         try:
             await asyncio.wait([gone, serving], return_when=asyncio.FIRST_COMPLETED)
@@ -191,11 +192,6 @@ class SpeechResponse(Response):
 
 async def _send(send: Send, data: bytes) -> None:
     await send({"type": "http.response.body", "body": data, "more_body": True})
-
-
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 # We count no tokens, and OpenAI's client insists on the numbers.

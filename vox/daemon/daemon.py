@@ -234,7 +234,7 @@ class Daemon:
             self._close_sockets(server)
         else:
             await asyncio.to_thread(self._note_newest)
-        self.broadcaster.say_bye(self._reason, everybody=self._now)
+        self.broadcaster.announce_leaving(self._reason, everybody=self._now)
         await asyncio.to_thread(self.inbox.stop)
         if not self._now:
             await asyncio.to_thread(self.engine.finish)
@@ -242,7 +242,7 @@ class Daemon:
         await asyncio.to_thread(self.engine.close)
         await asyncio.to_thread(self.inbox.close)
         late = await asyncio.to_thread(self._late)
-        self.broadcaster.say_bye(self._reason, everybody=True, but=late)
+        self.broadcaster.announce_leaving(self._reason, everybody=True, but=late)
         server.should_exit = True
         with contextlib.suppress(asyncio.CancelledError, Exception):
             await asyncio.wait_for(serving, SHUTDOWN_S + 2)

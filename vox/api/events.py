@@ -1,0 +1,177 @@
+"""Routes of events: a job's, or all. A client that reconnects with its last id misses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from ..errors import VoxError
+from ..jobs import LIVE, Job, State
+from ..queue.events import Event
+from . import sse
+from .context import Context
+from .event_streams import RECHECK_S, EncodedEvent, Item, ends_job, paused_event
+from .jobs import NO_JOB, JobId
+
+PACE_S = 0.05
+"""A stream of all events is woken at most so often: a crowd of them must not hold up the rest."""
+BATCH = 1_000
+_SSE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
+
+
+def make_router(context: Context) -> APIRouter:
+    router = APIRouter(tags=["jobs"])
+
+    @router.get("/jobs/{job_id}/events", response_class=Response, responses={**_SSE, **NO_JOB})
+    async def one(job_id: JobId, request: Request, bind: bool = False) -> Response:
+        """The job's events as they happen (SSE), until it has ended.
+
+        With `bind`, the job is cancelled when the connection goes before that.
+        """
+        job = await asyncio.to_thread(context.engine.store.get, job_id)
+        return sse.response(job_events(context, job, sse.last_event_id(request), bind))
+
+    @router.get("/events", response_class=Response, responses=_SSE)
+    async def everything(request: Request) -> Response:
+        """All events (SSE). `Last-Event-ID` goes on where a connection was lost."""
+        return sse.response(all_events(context, sse.last_event_id(request)))
+
+    return router
+
+
+async def job_events(
+    context: Context, job: Job, last_id: str | None, bind: bool
+) -> AsyncIterator[bytes]:
+    """The job's events until it has ended.
+
+    Begins with what was missed since `last_id`, or with the job as it is now. With `bind`, a
+    listener that goes before the end cancels the job.
+    """
+    follower = _Follower(context, job.id)
+    try:
+        with context.broadcaster.subscribe(job.id) as queue:
+            if chunk := follower.missed(last_id):
+                yield chunk
+            if not follower.has_ended and (chunk := await follower.present()):
+                yield chunk
+            while not follower.has_ended:
+                yield await follower.next(queue)
+    finally:
+        if bind and not follower.has_ended:
+            # In a thread of its own: this coroutine is being cancelled.
+            asyncio.get_running_loop().run_in_executor(None, follower.cancel_job)
+
+
+class _Follower:
+    """How far a stream has followed its job. Each method returns what is to be sent next."""
+
+    def __init__(self, context: Context, job_id: str) -> None:
+        self._context = context
+        self._job_id = job_id
+        self.has_ended = False
+        """The job has, or the stream must: nothing is sent after this."""
+        self._known_id = context.broadcaster.last_id
+        self._last_missed = 0
+        """Number of the last event that `missed` sent."""
+        self._shown: State | None = None
+        """The state that `present` sent."""
+
+    def missed(self, last_id: str | None) -> bytes:
+        """The events since `last_id`, if they are still known."""
+        events = self._context.broadcaster.missed(last_id, self._job_id) or []
+        self.has_ended = any(map(ends_job, events))
+        self._last_missed = max((event.number for event in events), default=0)
+        return b"".join(_frame(event) for event in events)
+
+    async def present(self) -> bytes:
+        """The job as it is now, unless the missed events have said it, and a pause."""
+        store = self._context.engine.store
+        job = await asyncio.to_thread(store.get, self._job_id)
+        self.has_ended = not job.is_live
+        chunk = b""
+        if not self._last_missed or self.has_ended:
+            self._shown = job.state
+            position = await asyncio.to_thread(store.position, job)
+            chunk = sse.frame("state", job.to_dict(position), self._known_id)
+        if not self.has_ended and self._context.engine.player.is_paused:
+            chunk += paused_event(self._job_id, True).frame
+        return chunk
+
+    async def next(self, queue: asyncio.Queue[Item]) -> bytes:
+        """The events that come, or a heartbeat."""
+        items = await _batch(queue, RECHECK_S)
+        if not items:
+            job = await asyncio.to_thread(self._context.engine.store.get, self._job_id)
+            self.has_ended = not job.is_live
+            return sse.frame("state", job.to_dict()) if self.has_ended else sse.HEARTBEAT
+        fresh = [
+            item for item in _fresh(items, self._last_missed) if not self._is_behind(item.event)
+        ]
+        self.has_ended = None in items or any(item.ends_job for item in fresh)
+        return b"".join(item.frame for item in fresh)
+
+    def _is_behind(self, event: Event) -> bool:
+        """Whether it says no more than the state that was looked up while it was under way."""
+        if self._shown is None or event.name != "state" or event.data["state"] not in LIVE:
+            return False
+        return LIVE.index(event.data["state"]) <= LIVE.index(self._shown)
+
+    def cancel_job(self) -> None:
+        with contextlib.suppress(VoxError):  # it has ended by itself
+            self._context.engine.cancel(self._job_id, "its caller went away")
+
+
+async def all_events(context: Context, last_id: str | None) -> AsyncIterator[bytes]:
+    """Every event, from `last_id` on if it is still known, else after the live jobs as they are."""
+    broadcaster = context.broadcaster
+    with broadcaster.subscribe() as queue:
+        known_id = broadcaster.last_id
+        missed = broadcaster.missed(last_id)
+        if missed is None:
+            yield await asyncio.to_thread(_live, context) + b": these live now\n"
+            # Last, so that a client cut off in the middle of them asks for all of them again.
+            yield f"id: {known_id}\n\n".encode()
+        for event in missed or ():
+            yield _frame(event)
+        last = max((event.number for event in missed or ()), default=0)
+        is_open = True
+        while is_open:
+            items = await _batch(queue, sse.HEARTBEAT_S)
+            is_open = None not in items
+            yield b"".join(item.frame for item in _fresh(items, last)) if items else sse.HEARTBEAT
+            await asyncio.sleep(PACE_S)
+
+
+def _live(context: Context) -> bytes:
+    """All live jobs as events. In a thread: of ten thousand it takes too long for the loop."""
+    return b"".join(sse.frame("state", job.to_dict()) for job in context.engine.store.live())
+
+
+def _frame(event: Event) -> bytes:
+    return sse.frame(event.name, event.data, event.id)
+
+
+async def _batch(queue: asyncio.Queue[Item], quiet_s: float) -> list[Item]:
+    """The next events, all that are at hand; none if it was quiet for so long."""
+    items: list[Item] = []
+    if queue.empty():
+        try:
+            items.append(await asyncio.wait_for(queue.get(), quiet_s))
+        except TimeoutError:
+            return []
+    while not queue.empty() and len(items) < BATCH:
+        items.append(queue.get_nowait())
+    return items
+
+
+def _fresh(items: list[Item], last_missed: int) -> list[EncodedEvent]:
+    """Those that were not among the missed ones. A transient event has no number and is fresh."""
+    return [
+        item
+        for item in items
+        if item is not None and (not item.event.number or item.event.number > last_missed)
+    ]

@@ -1,0 +1,128 @@
+"""Routes of jobs: speak, list, show, cancel, replay, and the audio that is kept of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import FileResponse
+from starlette.background import BackgroundTask
+
+from ..errors import VoxError
+from ..jobs import Job, State
+from . import problems, schemas
+from .context import Context
+from .responses import disconnected, json_response
+from .schemas import Speak, answers
+
+JobId = Annotated[str, Path(max_length=100, description="Or an unambiguous beginning of it.")]
+NO_JOB = answers(404, 409, 422)
+_JOB = {200: {"model": schemas.Job}, **NO_JOB}
+_WAV: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"audio/wav": {"schema": {"type": "string", "format": "binary"}}}}
+}
+
+
+def make_router(context: Context) -> APIRouter:
+    router = APIRouter(tags=["jobs"])
+    _add_speak(router, context)
+    _add_history(router, context)
+    _add_one(router, context)
+    return router
+
+
+def _shown(context: Context, job: Job) -> dict[str, Any]:
+    return job.to_dict(context.engine.store.position(job))
+
+
+def _add_speak(router: APIRouter, context: Context) -> None:
+    @router.post(
+        "/speak",
+        responses={
+            200: {"model": schemas.Job, "description": "It was heard."},
+            202: {"model": schemas.Job, "description": "Accepted, with `async`."},
+            **answers(409, 422, 500, 503),
+        },
+    )
+    async def speak(body: Speak, request: Request) -> Response:
+        """Speak: 200 with the job once it was heard, or 202 with the job at once if `async`."""
+        job = await asyncio.to_thread(context.engine.submit, body.to_request())
+        if body.is_async:
+            answer = await json_response(lambda: _shown(context, job), 202)
+            answer.headers["Location"] = f"/jobs/{job.id}"
+            return answer
+        return problems.from_job(await wait_for_end(context, job, request))
+
+
+def _add_history(router: APIRouter, context: Context) -> None:
+    engine = context.engine
+
+    @router.get("/jobs", responses={200: {"model": list[schemas.Job]}, **answers(422)})
+    async def list_jobs(
+        limit: Annotated[int | None, Query(ge=0, le=1_000_000)] = None,
+        search: str | None = None,
+        state: Annotated[list[State] | None, Query()] = None,
+        source: str | None = None,
+    ) -> Response:
+        """Jobs, newest first."""
+
+        def found() -> Iterator[dict[str, Any]]:
+            jobs = engine.store.history(limit, search, tuple(state or ()), source)
+            return engine.store.shown(jobs)
+
+        return await json_response(found)
+
+    @router.delete("/jobs", response_model=schemas.Cleared, responses=answers(422))
+    async def clear(
+        older_than_s: Annotated[float | None, Query(ge=0, le=1e12)] = None,
+    ) -> dict[str, int]:
+        """Forget ended jobs and their audio."""
+        return {"cleared": len(await asyncio.to_thread(engine.clear, older_than_s))}
+
+
+def _add_one(router: APIRouter, context: Context) -> None:
+    engine = context.engine
+
+    @router.get("/jobs/{job_id}", responses=_JOB)
+    async def show(job_id: JobId) -> Response:
+        """One job, by its id or an unambiguous beginning of it."""
+        return await json_response(lambda: _shown(context, engine.store.get(job_id)))
+
+    @router.delete("/jobs/{job_id}", responses=_JOB)
+    async def cancel(job_id: JobId) -> Response:
+        """Cancel a job, whether it waits, is prepared or is being spoken."""
+        return await json_response(lambda: engine.cancel(job_id).to_dict())
+
+    @router.post(
+        "/jobs/{job_id}/replay",
+        status_code=202,
+        responses={202: {"model": schemas.Job}, **answers(404, 409, 422, 503)},
+    )
+    async def replay(job_id: JobId) -> Response:
+        """Speak it again: a new job, from the kept audio if there is any."""
+        return await json_response(lambda: _shown(context, engine.replay(job_id)), 202)
+
+    @router.get("/jobs/{job_id}/audio", response_class=FileResponse, responses={**_WAV, **NO_JOB})
+    async def audio(job_id: JobId) -> Response:
+        """The job's audio as a WAV file, while the spool keeps it."""
+        path = await asyncio.to_thread(engine.export_audio, job_id)
+        return FileResponse(
+            path, media_type="audio/wav", background=BackgroundTask(os.unlink, path)
+        )
+
+
+async def wait_for_end(context: Context, job: Job, request: Request) -> Job:
+    """The job once it has ended; cancels it if the caller goes away before that."""
+    ended = asyncio.create_task(context.broadcaster.wait_for_end(job.id))
+    gone = asyncio.create_task(disconnected(request.receive))
+    await asyncio.wait([ended, gone], return_when=asyncio.FIRST_COMPLETED)
+    gone.cancel()
+    if not ended.done():
+        ended.cancel()
+        with contextlib.suppress(VoxError):
+            return await asyncio.to_thread(context.engine.cancel, job.id, "its caller went away")
+    return await ended

@@ -1,0 +1,53 @@
+"""Routes of the queue as a whole: show it, cancel all of it, skip, pause and resume."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from . import schemas
+from .context import Context
+from .responses import json_response
+
+
+def make_router(context: Context) -> APIRouter:
+    router = APIRouter(tags=["queue"])
+    engine = context.engine
+
+    @router.get("/queue", responses={200: {"model": list[schemas.Job]}})
+    async def queue() -> Response:
+        """Live jobs in queue order, what is being spoken first."""
+        return await json_response(lambda: engine.store.shown(engine.store.live()))
+
+    @router.post("/cancel", responses={200: {"model": list[schemas.Job]}})
+    async def cancel_all() -> Response:
+        """Cancel every live job."""
+        return await json_response(lambda: (job.to_dict() for job in engine.cancel_all()))
+
+    @router.post("/skip", response_model=schemas.Skipped)
+    async def skip() -> Response:
+        """Cut off what is being spoken and go on with the next."""
+
+        def skipped() -> dict[str, Any]:
+            job = engine.skip()
+            return {"skipped": job.to_dict() if job else None}
+
+        return await json_response(skipped)
+
+    @router.post("/pause", response_model=schemas.Paused)
+    async def pause() -> dict[str, bool]:
+        """Fall silent until `/resume`; jobs are taken in meanwhile."""
+        await asyncio.to_thread(engine.pause)
+        context.broadcaster.announce_paused(True)
+        return {"paused": True}
+
+    @router.post("/resume", response_model=schemas.Paused)
+    async def resume() -> dict[str, bool]:
+        """Go on where `/pause` stopped."""
+        await asyncio.to_thread(engine.resume)
+        context.broadcaster.announce_paused(False)
+        return {"paused": False}
+
+    return router
