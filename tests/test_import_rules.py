@@ -83,6 +83,7 @@ OWNERS = {
     "prometheus_client": ("vox.api.metrics",),
     "pydantic": ("vox.api.*",),
     "click": ("vox.cli*",),
+    "rich": ("vox.cli.output", "vox.cli.install_progress"),
     "watchdog": ("vox.inbox.*",),
     "platformdirs": ("vox.paths",),
     "tomlkit": ("vox.config", "vox.voices.clones"),

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import sys
+import threading
+import time
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 
 from vox.cli import backends, voices
 from vox.cli.install_progress import InstallProgress
-from vox.cli.output import duration, fields, megabytes, one_line, shortened, table, text_width
-from vox.cli.progress import View
+from vox.cli.output import duration, fields, megabytes, one_line, shortened, table
+from vox.cli.progress import Progress, View
 
 QUEUED: dict[str, Any] = {
     "state": "queued",
@@ -94,7 +97,7 @@ def test_the_line_names_the_file_that_is_written() -> None:
 )
 def test_a_text_is_shortened_to_columns_not_characters(text: str, width: int, shown: str) -> None:
     assert shortened(text, width) == shown
-    assert text_width(shown) <= width
+    assert cell_len(shown) <= width
 
 
 WIDE_TABLES = {
@@ -142,7 +145,7 @@ def test_a_table_fits_the_terminal_and_keeps_its_names(
     table(header, [row, [""] * len(row)], spare=spare)
     lines = stream.getvalue().splitlines()
     assert len(lines) == 3
-    assert max(map(text_width, lines)) < columns
+    assert max(map(cell_len, lines)) < columns
     assert lines[1].startswith(row[0] + " ")
     if columns == 200:
         assert [cell for cell in row if cell not in lines[1]] == []
@@ -155,6 +158,35 @@ def test_a_table_that_fits_is_left_whole(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("NO_COLOR", "1")
     table(("name", "n", "text"), [("a", "10", "hi")], numbers=(1,), spare=(1,))
     assert stream.getvalue() == "name   n  text\na     10  hi\n"
+
+
+def test_a_text_is_data_not_markup_and_no_command_to_the_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    text = "[red]not red[/red] :smile: 12 https://example.org \x1b[31m\x07"
+    table(("id", "text"), [("x", text)])
+    header, line = stream.getvalue().splitlines()
+    assert header.startswith("\x1b[1mid")
+    assert line == "x   [red]not red[/red] :smile: 12 https://example.org ?[31m?"
+
+
+@pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
+def test_nothing_is_bold_where_nobody_wants_it(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv(name, value)
+    table(("id", "text"), [("x", "y")])
+    assert stream.getvalue() == "id  text\nx   y\n"
 
 
 def test_a_long_value_breaks_between_words_on_a_terminal_alone(
@@ -209,13 +241,49 @@ def test_an_installation_in_a_pipe_tells_each_step_once() -> None:
     assert stream.getvalue() == "downloading model.onnx: 0 of 50 MB\nchecking\n"
 
 
-def test_an_installation_on_a_terminal_keeps_its_steps_and_draws_a_bar_over_itself() -> None:
+def test_an_installation_on_a_terminal_keeps_its_steps_and_draws_a_bar_over_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
     stream = Terminal()
     with InstallProgress(stream) as progress:
         progress.show("installing toy: 1.0 GB of 2.0 GB free", None)
+        progress.show("downloading [red]toy\x1b[0m: 1 of 2 MB", 0.5)
+        progress.show("downloading [red]toy\x1b[0m: 2 of 2 MB", 1.0)
+        progress.show("unpacking", None)
+    shown = [line.rpartition("\x1b[2K")[2] for line in stream.getvalue().split("\n")]
+    assert shown == ["installing toy: 1.0 GB of 2.0 GB free", "unpacking", "\x1b[?25h\r"]
+    bar = "\u2501"
+    assert f"{bar * 20}{' ' * 20} downloading [red]toy?[0m: 1 of 2 MB" in stream.getvalue()
+    assert f"{bar * 40} downloading [red]toy?[0m: 2 of 2 MB" in stream.getvalue()
+
+
+def test_an_installation_on_a_dumb_terminal_is_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    stream = Terminal()
+    with InstallProgress(stream) as progress:
         progress.show("downloading toy: 1 of 2 MB", 0.5)
         progress.show("downloading toy: 2 of 2 MB", 1.0)
         progress.show("unpacking", None)
-    shown = [line.rpartition("\x1b[K")[2] for line in stream.getvalue().split("\n")]
-    assert shown == ["installing toy: 1.0 GB of 2.0 GB free", "unpacking", ""]
-    assert "[############............] downloading toy: 1 of 2 MB" in stream.getvalue()
+    assert stream.getvalue() == "downloading toy: 1 of 2 MB\nunpacking\n"
+
+
+def test_no_event_waits_for_a_terminal_that_takes_nothing() -> None:
+    """As one does that was stopped with Ctrl-S."""
+    goes_on, is_held = threading.Event(), threading.Event()
+
+    class Held(Terminal):
+        def write(self, text: str) -> int:
+            is_held.set()
+            goes_on.wait(20)
+            return len(text)
+
+    with Progress(Held(), delay_s=0.0) as progress:
+        progress.on_event("state", QUEUED)
+        assert is_held.wait(20)
+        before = time.monotonic()
+        progress.on_event("state", job("preparing"))
+        assert time.monotonic() - before < 5
+        goes_on.set()

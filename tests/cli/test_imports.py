@@ -7,11 +7,13 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from tests.running import Vox
 
 HEAVY = {
     "numpy", "huey", "sqlite3", "fastapi", "uvicorn", "pydantic", "tomlkit", "tomllib",
-    "platformdirs", "sounddevice", "soundfile", "watchdog", "hibari", "sentencex",
+    "platformdirs", "sounddevice", "soundfile", "watchdog", "hibari", "sentencex", "rich",
     "subprocess", "logging", "http", "asyncio", "urllib", "secrets", "hashlib", "tempfile",
     "shutil",
 }  # fmt: skip
@@ -50,6 +52,13 @@ def test_a_warm_call_loads_nothing_heavy_and_no_command(vox: Vox, sound: object)
     loaded = modules_after(vox, "-b", "scripted", "1")
     assert not {name.partition(".")[0] for name in loaded} & HEAVY
     assert {name for name in loaded if name.partition(".")[0] == "vox"} == OF_VOX
+
+
+@pytest.mark.parametrize("command", ["history", "queue", "voices", "backends", "config show"])
+def test_a_list_that_goes_into_a_pipe_is_not_laid_out(vox: Vox, command: str) -> None:
+    loaded = modules_after(vox, *command.split())
+    assert "vox.cli.output" in loaded
+    assert "rich" not in loaded
 
 
 def test_help_loads_no_command(vox: Vox) -> None:

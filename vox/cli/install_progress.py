@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import time
 from types import TracebackType
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from .output import is_terminal, shortened, terminal_width, write
+from .output import is_dumb, is_terminal, one_line, terminal, write
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 LINE_EVERY_S = 15.0
-"""In a pipe the same step is told again no sooner than this."""
-BAR_WIDTH = 24
+"""In a pipe the same step is printed again no sooner than this."""
 
 
 class InstallProgress:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._is_terminal = is_terminal(stream)
+        self._bar = _bar(stream) if is_terminal(stream) and not is_dumb() else None
         self._step = ""
-        self._told_at = 0.0
-        self._has_line = False
+        self._printed_at = 0.0
 
     def __enter__(self) -> InstallProgress:
+        if self._bar:
+            self._bar.start()
         return self
 
     def __exit__(
@@ -30,28 +33,38 @@ class InstallProgress:
         _exc: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
-        self._clear()
+        if self._bar:
+            self._bar.stop()
 
     def show(self, text: str, fraction: float | None) -> None:
         """Called with what is being done and the fraction done, None where that is not known."""
-        step = text.partition(":")[0]
-        now = time.monotonic()
-        if self._is_terminal and fraction is not None:
-            self._paint(text, fraction)
-        elif step != self._step or now - self._told_at >= LINE_EVERY_S:
-            self._told_at = now
-            self._clear()
+        step, now = text.partition(":")[0], time.monotonic()
+        is_due = step != self._step or now - self._printed_at >= LINE_EVERY_S
+        if self._bar:
+            (task,) = self._bar.task_ids
+            is_measured = fraction is not None
+            self._bar.update(
+                task, completed=fraction, description=one_line(text), visible=is_measured
+            )
+            if is_due and not is_measured:
+                self._bar.console.out(text, highlight=False)
+            self._bar.refresh()
+        elif is_due:
             write(self._stream, text + "\n")
+        if is_due:
+            self._printed_at = now
         self._step = step
 
-    def _clear(self) -> None:
-        if self._has_line:
-            write(self._stream, "\r\x1b[K")
-        self._has_line = False
 
-    def _paint(self, text: str, fraction: float) -> None:
-        full = round(min(1.0, max(0.0, fraction)) * BAR_WIDTH)
-        bar = f"[{'#' * full}{'.' * (BAR_WIDTH - full)}] "
-        room = terminal_width(self._stream) - len(bar) - 1
-        write(self._stream, "\r\x1b[K" + bar + shortened(text, room))
-        self._has_line = True
+def _bar(stream: TextIO) -> Progress:
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    bar = Progress(
+        BarColumn(),
+        TextColumn("{task.description}", markup=False),
+        console=terminal(stream),
+        auto_refresh=False,
+        transient=True,
+    )
+    bar.add_task("", total=1.0, visible=False)
+    return bar

@@ -8,9 +8,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from ..errors import StorageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def write(stream: TextIO | None, text: str) -> None:
@@ -85,21 +88,6 @@ def terminal_width(stream: TextIO) -> int:
         return USUAL_WIDTH
 
 
-def char_width(char: str) -> int:
-    """Columns that a character takes on a terminal: 0, 1 or 2."""
-    if " " <= char <= "~":
-        return 1
-    import unicodedata
-
-    if unicodedata.combining(char) or unicodedata.category(char) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
-
-
-def text_width(text: str) -> int:
-    return len(text) if text.isascii() else sum(map(char_width, text))
-
-
 def one_line(text: str) -> str:
     """The text on one line, without anything that a terminal would take for a command."""
     text = " ".join(text.split())
@@ -108,20 +96,18 @@ def one_line(text: str) -> str:
 
 def shortened(text: str, width: int) -> str:
     """One line of the text in no more than `width` columns."""
+    from rich.cells import cell_len, set_cell_size
+
     text = one_line(text)
-    if text_width(text) <= width:
+    if cell_len(text) <= width:
         return text
-    kept, used = [], 0
-    for char in text:
-        used += char_width(char)
-        if used > max(1, width) - 1:
-            break
-        kept.append(char)
-    return "".join(kept).rstrip() + "…"
+    return set_cell_size(text, max(0, width - 1)).rstrip() + "…"
 
 
-TEXT_WIDTH, CELL_WIDTH = 20, 6
-"""Columns below which the last column, and any other but the first, is not shortened."""
+TEXT_WIDTH = 20
+"""Columns below which the last column of a table is not shortened to keep the others whole."""
+GAP = 2
+"""Columns between two columns of a table."""
 
 
 def table(
@@ -137,60 +123,83 @@ def table(
     `spare` are left out, the first of them first, then all others but the first are shortened.
     `numbers`: the columns to align at the right. `is_named`: programs get the header too.
     """
-    if not is_terminal(sys.stdout):
-        for row in [header, *rows] if is_named else rows:
-            say("\t".join(one_line(cell) for cell in row))
+    cells = [[one_line(cell) for cell in line] for line in (header, *rows)]
+    if is_terminal(sys.stdout):
+        say(_drawn(cells, terminal_width(sys.stdout) - 1, numbers, spare))
         return
-    lines = [list(header), *([one_line(cell) for cell in row] for row in rows)]
-    natural = [max(map(text_width, column)) for column in zip(*lines, strict=True)]
-    widths = fitted(natural, terminal_width(sys.stdout) - 1, spare)
-    for number, line in enumerate(lines):
-        cells = []
-        for index, width in widths.items():
-            cell = shortened(line[index], width)
-            padding = " " * (width - text_width(cell))
-            cells.append(padding + cell if index in numbers else cell + padding)
-        text = "  ".join(cells).rstrip()
-        say(_bold(text) if number == 0 else text)
+    for line in cells if is_named else cells[1:]:
+        say("\t".join(line))
 
 
-def fitted(natural: Sequence[int], room: int, spare: Sequence[int] = ()) -> dict[int, int]:
-    """The columns that are shown, and the width of each, two apart in `room` columns."""
-    widths = dict(enumerate(natural))
+def _drawn(
+    cells: Sequence[Sequence[str]], room: int, numbers: Sequence[int], spare: Sequence[int]
+) -> str:
+    """The table, its first line in bold, in no more than `room` columns."""
+    import io
 
-    def excess() -> int:
-        return sum(widths.values()) + 2 * (len(widths) - 1) - room
+    from rich.cells import cell_len
+    from rich.table import Column, Table
+    from rich.text import Text
 
-    def shrink(index: int, least: int) -> None:
-        widths[index] -= max(0, min(excess(), widths[index] - least))
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    shown = _shown(widths, room, spare)
+    left = room - sum(widths[index] + GAP for index in shown[:-1])
+    # Rich shortens columns that may wrap; their cells may not, so they are cut with an ellipsis.
+    drawn = Table(box=None, show_header=False, pad_edge=False, padding=(0, GAP, 0, 0))
+    drawn.columns += [
+        Column(
+            justify="right" if index in numbers else "left",
+            no_wrap=index == 0,
+            max_width=max(TEXT_WIDTH, left) if index == shown[-1] else None,
+        )
+        for index in shown
+    ]
+    for number, line in enumerate(cells):
+        style = "bold" if number == 0 else ""
+        drawn.add_row(
+            *(Text(line[index], style, no_wrap=True, overflow="ellipsis") for index in shown)
+        )
+    text = io.StringIO()
+    terminal(text, room).print(drawn)
+    return "\n".join(line.rstrip() for line in text.getvalue().removesuffix("\n").split("\n"))
 
-    left = list(spare)
-    while excess() > max(0, widths[last := max(widths)] - TEXT_WIDTH) and left:
-        del widths[left.pop(0)]
-    shrink(last, TEXT_WIDTH)
-    while excess() > 0:
-        widest = max(list(widths)[1:] or [0], key=lambda index: widths[index])
-        if widths[widest] <= CELL_WIDTH:
+
+def _shown(widths: Sequence[int], room: int, spare: Sequence[int]) -> list[int]:
+    """The columns that there is room for, the last of them shortened to TEXT_WIDTH if need be."""
+    shown = list(range(len(widths)))
+    for index in spare:
+        *others, last = shown
+        if sum(widths[other] + GAP for other in others) + min(TEXT_WIDTH, widths[last]) <= room:
             break
-        shrink(widest, widths[widest] - 1)
-    shrink(min(widths), CELL_WIDTH)
-    return widths
+        shown.remove(index)
+    return shown
 
 
-def _bold(text: str) -> str:
-    is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    return text if is_plain else f"\x1b[1m{text}\x1b[0m"
+def is_dumb() -> bool:
+    """Whether the terminal obeys no escape sequences."""
+    return os.environ.get("TERM") == "dumb"
+
+
+def terminal(file: TextIO, width: int | None = None) -> Console:
+    """Rich's console for a terminal: nothing is coloured or bold where that is not wanted."""
+    from rich.console import Console
+
+    is_plain = bool(os.environ.get("NO_COLOR")) or is_dumb()
+    return Console(
+        file=file, width=width, force_terminal=True, color_system=None if is_plain else "standard"
+    )
 
 
 def fields(pairs: Sequence[tuple[str, str]]) -> None:
     """Names and values, one pair a line; on a terminal, lines break between words."""
-    width = max((text_width(name) for name, _ in pairs), default=0)
-    room = terminal_width(sys.stdout) - width - 3 if is_terminal(sys.stdout) else 0
-    for name, value in pairs:
-        lines = _wrapped(value, room) if text_width(value) > room > CELL_WIDTH else [value]
-        say(f"{name + ' ' * (width - text_width(name))}  {lines[0]}".rstrip())
-        for line in lines[1:]:
-            say(" " * (width + 2) + line)
+    width = max((len(name) for name, _ in pairs), default=0)
+    room = terminal_width(sys.stdout) - width - GAP - 1 if is_terminal(sys.stdout) else 0
+    for name, text in pairs:
+        value = text if text.isprintable() else one_line(text)
+        first, *more = _wrapped(value, room) if len(value) > room > 0 else [value]
+        say(f"{name:{width}}{' ' * GAP}{first}".rstrip())
+        for line in more:
+            say(" " * (width + GAP) + line)
 
 
 def _wrapped(text: str, room: int) -> list[str]:

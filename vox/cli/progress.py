@@ -7,7 +7,7 @@ import threading
 from types import TracebackType
 from typing import Any, TextIO
 
-from .output import shortened, terminal_width
+from .output import is_dumb, shortened, terminal_width
 
 DELAY_S = 0.5
 """What takes no longer than this shows nothing."""
@@ -24,7 +24,7 @@ class Progress:
         self._view = View()
         self._text = ""
         self._changed = threading.Condition()
-        self._is_over = os.environ.get("TERM") == "dumb"
+        self._is_over = is_dumb()
         self._thread = threading.Thread(target=self._paint, name="progress", daemon=True)
 
     def __enter__(self) -> Progress:
@@ -50,14 +50,18 @@ class Progress:
     def _paint(self) -> None:
         with self._changed:
             self._changed.wait_for(lambda: self._is_over, self._delay_s)
-            shown = ""
-            while not self._is_over:
-                if self._text != shown:
-                    shown = self._text
-                    self._write(_ERASE + shortened(shown, terminal_width(self._stream) - 1))
-                self._changed.wait()
-            if shown:
-                self._write(_ERASE)
+        shown = ""
+        while (text := self._next_text(shown)) is not None:
+            shown = text
+            self._write(_ERASE + shortened(shown, terminal_width(self._stream) - 1))
+        if shown:
+            self._write(_ERASE)
+
+    def _next_text(self, shown: str) -> str | None:
+        """Wait for another text than the one that is shown; None at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_over or self._text != shown)
+            return None if self._is_over else self._text
 
     def _write(self, text: str) -> None:
         try:
