@@ -141,7 +141,7 @@ def test_a_look_at_a_long_queue_asks_the_database_a_few_times(
     broker = Broker(store.path)
     broker.send([(job_id, 0) for job_id in add(store, 100)])
     statements: list[str] = []
-    connections = (store._reader, store._counter, store._conn, broker._storage.conn)
+    connections = (store._db.reader, store._db.counter, store._db.writer, broker._storage.conn)
     for connection in connections:
         connection.set_trace_callback(statements.append)
 

@@ -142,16 +142,16 @@ def test_history_is_newest_first_and_searched_literally(store: Store) -> None:
 def test_what_is_asked_all_the_time_never_reads_the_whole_history(store: Store) -> None:
     (made,) = store.add([job(replace_key="k")])
     asked: list[str] = []
-    for connection in (store._reader, store._counter):
+    for connection in (store._db.reader, store._db.counter):
         connection.set_trace_callback(asked.append)
     store.expire(), store.live(), store.live_ids(), store.queued_ids(), store.live_with_key("k")
     store.position(made), store.count_live(), store.live_counts(), store.get(made.id)
     store.latest(), store.shown([made]), store.history(limit=1)
-    for connection in (store._reader, store._counter):
+    for connection in (store._db.reader, store._db.counter):
         connection.set_trace_callback(None)
     assert len(asked) >= 12
     for sql in asked:
-        plan = [row[3] for row in store._query(f"explain query plan {sql}")]
+        plan = [row[3] for row in store._db.query(f"explain query plan {sql}")]
         assert "limit 1" in sql or "SCAN job" not in plan, (sql, plan)
 
 
@@ -257,7 +257,7 @@ def test_migrations_are_numbered_and_run_once(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_one_clear_line(store: Store) -> None:
-    store._conn.execute("pragma max_page_count = 40")
+    store._db.writer.execute("pragma max_page_count = 40")
     with pytest.raises(StorageError, match="full") as caught:
         store.add([job("x" * 1_000_000)])
     assert "make room" in caught.value.line

@@ -107,9 +107,9 @@ def _folders(paths: Paths, _config: Config) -> Iterator[Finding]:
 
 
 def _database(paths: Paths, _config: Config) -> Iterator[Finding]:
-    from ..queue.sqlite_errors import damage_in_file
+    from ..queue.sqlite_errors import find_corruption_in_file
 
-    damage = damage_in_file(paths.db_path)
+    damage = find_corruption_in_file(paths.db_path)
     if damage:
         hint = "run: vox daemon restart, which moves it aside"
         yield Finding("queue", "fail", f"{paths.db_path}: {damage}", hint)

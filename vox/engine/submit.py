@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
@@ -16,7 +15,6 @@ from typing import Any, Literal
 from ..audio import files
 from ..config import KEYS, Config
 from ..errors import BadOption, NotAvailable, QueueFull, StorageError, VoxError
-from ..files import locked
 from ..jobs import ID_ALPHABET, ID_LENGTH, PAUSED, PRIORITIES, Job, Request
 from ..queue.broker import Broker
 from ..queue.store import Store
@@ -80,7 +78,6 @@ class Submitter:
         self._cancel = cancel or store.cancel
         self._clock = clock
         self._is_paused = is_paused
-        self._in_order = threading.Lock()
 
     def submit(self, request: Request) -> Job:
         """One request; see `submit_many`. Asked again with the same id, it is the same job."""
@@ -99,9 +96,7 @@ class Submitter:
         return jobs
 
     def _take_in(self, jobs: list[Job], config: Config) -> None:
-        # Huey must get them in the table's order, whoever else submits at the same time, and of
-        # two with the same key one must see the other.
-        with self._in_order, locked(self.store.path + ".order"):
+        with self.store.in_order():  # of two with the same key, one must see the other
             for job in jobs:
                 self._replace(job)
                 if job.sink == "play" and self._is_paused():

@@ -1,7 +1,7 @@
-"""Huey, and the only module that knows which storage it runs on.
+"""Huey, and the only module that knows Huey and the storage that it runs on.
 
-A task names a job and nothing else; it says that there is work. Payloads are JSON: whoever can
-write the queue must not be able to run code. The worker is woken by an event instead of polling.
+Payloads are JSON: whoever can write the queue must not be able to run code. The worker is woken
+by an event instead of polling.
 """
 
 from __future__ import annotations
@@ -119,12 +119,19 @@ class _Consumer(huey.consumer.Consumer):  # type: ignore[misc]
 
 
 class Broker:
-    """The queue of tasks. `start` begins to run them, one at a time, with `run`.
+    """The queue of tasks. A task says that a job waits, and nothing more.
 
-    Making one, sending and asking what is pending raise StorageError.
+    - Any thread and process may send tasks; one process at a time runs them (`start`).
+    - Tasks run one at a time: those of the highest priority first, and of these the one that was
+      sent first. Who adds a job and sends its task does so within `Store.in_order`.
+    - A task may be lost by a crash or a power cut, and may be there twice. The job table is the
+      truth: `recovery` sends again what is missing, and `run` ignores a job that does not wait.
+    - A task that cannot be read is thrown out, and the next one runs.
+    - The constructor, `send`, `replace_all` and `pending` raise StorageError; nothing else does.
     """
 
     def __init__(self, db_path: str, run: Callable[[str], None] | None = None) -> None:
+        """`run` is called with the job's id of each task, in the worker's thread."""
         self._db_path = db_path
         with self._translated():
             self._huey = self._open()
@@ -179,9 +186,11 @@ class Broker:
             return [job_id for job_id in ids if job_id is not None]
 
     def wake(self) -> None:
+        """Have the worker look at the queue now, because the gate may let another job through."""
         self._storage.wake.set()
 
     def start(self, gate: Gate) -> None:
+        """Run tasks in a thread until `stop`, as far as the gate lets them through."""
         self._storage.gate = gate
         self._consumer = _Consumer(
             self._huey,

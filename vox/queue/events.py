@@ -1,8 +1,6 @@
-"""What happens to jobs, told to whoever listens: the API's streams and, through them, the CLI.
+"""Events: what happens to jobs, for the API's streams and, through them, the command line.
 
-Events have rising ids, so that a listener who reconnects misses nothing that is still in the
-ring; a listener that is too far behind gets the jobs' present state instead (see `Bus.since`).
-Publishing never blocks and never fails: the job table is the truth, events only tell of it.
+Knows nothing of tables, tasks or sockets.
 """
 
 from __future__ import annotations
@@ -32,9 +30,14 @@ Listener = Callable[[Event], None]
 
 
 class Bus:
-    """Keeps the last events and hands each to every listener, in order.
+    """Hands every event to every listener, and keeps the last ones.
 
-    Listeners are called from the publishing thread and must not block.
+    - Any thread may publish. Publishing never blocks and never fails: the job table is the truth,
+      and events only tell of it.
+    - Each listener gets every event, in the order of the events' numbers, from the publishing
+      thread. It must not block, raise, or use the bus.
+    - Ids rise, so a listener that reconnects misses nothing that is still kept (`since`). One that
+      is too far behind reads the job table instead.
     """
 
     def __init__(self, epoch: str | None = None, ring: int = RING) -> None:

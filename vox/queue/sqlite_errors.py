@@ -15,7 +15,7 @@ from ..errors import DaemonLeaving, StorageDamaged, StorageError, VoxError
 from ..files import cannot_write
 
 
-def is_damage(exc: sqlite3.DatabaseError) -> bool:
+def is_corrupt(exc: sqlite3.DatabaseError) -> bool:
     """True if the file is no (whole) database, as opposed to locked, full or read-only."""
     return getattr(exc, "sqlite_errorcode", 0) & 0xFF in (
         sqlite3.SQLITE_CORRUPT,
@@ -23,28 +23,28 @@ def is_damage(exc: sqlite3.DatabaseError) -> bool:
     )
 
 
-def check_whole(conn: sqlite3.Connection) -> None:
-    """Raises DatabaseError, which `is_damage`, if a part of the file is damaged."""
-    if found := damage_in(conn):
+def check_integrity(conn: sqlite3.Connection) -> None:
+    """Raises DatabaseError, which `is_corrupt`, if a part of the file is damaged."""
+    if found := find_corruption(conn):
         error = sqlite3.DatabaseError(found)
         error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
         raise error
 
 
-def damage_in(conn: sqlite3.Connection) -> str | None:
+def find_corruption(conn: sqlite3.Connection) -> str | None:
     """What SQLite finds wrong, on one line; None if it finds nothing."""
     found = str(conn.execute("pragma quick_check(1)").fetchone()[0])
     return None if found == "ok" else " ".join(found.split())
 
 
-def damage_in_file(path: str) -> str | None:
+def find_corruption_in_file(path: str) -> str | None:
     """What is wrong with the database, None if nothing is or there is none. Changes nothing."""
     if not os.path.exists(path):
         return None
     try:
         uri = f"file:{quote(path)}?mode=ro"
         with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=10.0)) as connection:
-            return damage_in(connection)
+            return find_corruption(connection)
     except sqlite3.Error as exc:
         return str(exc)
 

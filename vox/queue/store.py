@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sqlite3
 import threading
 import time
@@ -16,14 +15,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from typing import Any, NamedTuple
 
-from ..errors import AmbiguousId, JobNotLive, StorageDamaged, StorageError, UnknownJob
-from ..files import cannot_write, locked, make_dir
+from ..errors import AmbiguousId, JobNotLive, StorageDamaged, UnknownJob
+from ..files import locked
 from ..jobs import ENDED, ID_ALPHABET, LIVE, STATES, Job, Sink, State, new_id
+from .database import Database
 from .events import Bus
-from .schema import migrate
-from .sqlite_errors import check_whole, is_damage, move_aside, storage_error
 
-BUSY_TIMEOUT_S = 30.0
 _COLUMNS = tuple(f.name for f in fields(Job))
 _LIVE_SQL = "('queued', 'preparing', 'speaking')"
 _QUEUED_SQL = f"state in {_LIVE_SQL} and state = 'queued'"
@@ -43,7 +40,17 @@ _ENTRY_SQL = ", ".join(QueueEntry._fields)
 
 
 class Store:
-    """Jobs in `vox.db`. One connection to write and one to read: several threads may share it."""
+    """The jobs of one `vox.db`. Any thread may use it, and several processes may have one.
+
+    - A change is there, whole, for everybody when the method that makes it returns. It survives
+      a crash of any process; what `add` makes survives a power cut as well.
+    - A job's state changes by compare-and-set alone (`change`): of several who want to change it
+      one succeeds.
+    - Every change is published on the bus after it is made.
+    - Jobs that are returned are copies: to set their fields changes nothing here.
+    - Every method raises StorageError if the disk or the file fails, and DaemonLeaving once the
+      store is closed.
+    """
 
     def __init__(
         self,
@@ -52,103 +59,30 @@ class Store:
         clock: Callable[[], float] = time.time,
         check: bool = False,
     ) -> None:
-        """`check`: look for damage within it, too; that reads the whole file."""
+        """`check`: see `Database`."""
         self.path = path
         self.bus = bus
         self.clock = clock
-        self.moved_aside: str | None = None
+        self._db = Database(path, check)
+        self._order_lock = threading.Lock()
+
+    @property
+    def moved_aside(self) -> str | None:
         """Where a damaged database was moved to when this one was opened."""
-        self._lock = threading.RLock()
-        self._read_lock = threading.Lock()
-        self._count_lock = threading.Lock()
-        make_dir(os.path.dirname(path))
-        if os.path.isdir(path):
-            raise StorageError(f"{path} is a folder", "move it away")
-        try:
-            self._conn = self._open(check)
-        except sqlite3.DatabaseError as exc:
-            if not is_damage(exc):
-                raise storage_error(path, exc) from exc
-            self._conn = self._repair(check)
-        # Readers of a WAL never wait for a writer: /health answers while thousands are taken in.
-        self._reader = self._open()
-        # And what `/health` counts never waits for somebody's long list.
-        self._counter = self._open()
-
-    def _open(self, check: bool = False) -> sqlite3.Connection:
-        if not os.path.exists(self.path):
-            # For this user alone from the first moment: texts are private.
-            with contextlib.suppress(FileExistsError):
-                try:
-                    os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-                except FileExistsError:
-                    raise
-                except OSError as exc:
-                    raise cannot_write(self.path, exc) from exc
-        conn = sqlite3.connect(
-            self.path, timeout=BUSY_TIMEOUT_S, check_same_thread=False, isolation_level=None
-        )
-        try:
-            conn.row_factory = sqlite3.Row
-            # A byte of a text that has rotted must not take the whole history with it.
-            conn.text_factory = lambda data: data.decode(errors="replace")
-            # SQLite's own folds ASCII alone.
-            conn.create_function("folded", 1, str.casefold, deterministic=True)
-            _use_wal(conn)
-            if check:
-                check_whole(conn)
-            migrate(conn)
-        except BaseException:
-            conn.close()
-            raise
-        return conn
-
-    def _repair(self, check: bool) -> sqlite3.Connection:
-        """Move a damaged file aside and begin a new one; of several processes, one does it."""
-        with locked(self.path + ".repair"):
-            try:
-                return self._open(check)
-            except sqlite3.DatabaseError as exc:
-                if not is_damage(exc):
-                    raise storage_error(self.path, exc) from exc
-                self.moved_aside = move_aside(self.path)
-                return self._open()
+        return self._db.moved_aside
 
     def close(self) -> None:
-        with self._lock, self._read_lock, self._count_lock:
-            for connection in (self._conn, self._reader, self._counter):
-                connection.close()
+        self._db.close()
 
     @contextlib.contextmanager
-    def _transaction(self, survives_power_cut: bool = False) -> Iterator[sqlite3.Connection]:
-        """Whole whatever happens. Without `survives_power_cut` it does not wait for the disk."""
-        with self._lock:
-            try:
-                synchronous = "full" if survives_power_cut else "normal"
-                self._conn.execute(f"pragma synchronous = {synchronous}")
-                self._conn.execute("begin immediate")
-                yield self._conn
-                self._conn.execute("commit")
-            except sqlite3.Error as exc:
-                raise storage_error(self.path, exc) from exc
-            finally:
-                # A full disk has SQLite roll back by itself.
-                if self._conn.in_transaction:
-                    self._conn.execute("rollback")
+    def in_order(self) -> Iterator[None]:
+        """One at a time, of all threads and processes: those who add jobs and send their tasks.
 
-    def _query(self, sql: str, params: Sequence[Any] = ()) -> list[sqlite3.Row]:
-        with self._read_lock:
-            try:
-                return self._reader.execute(sql, params).fetchall()
-            except sqlite3.Error as exc:
-                raise storage_error(self.path, exc) from exc
-
-    def _count(self, sql: str) -> list[sqlite3.Row]:
-        with self._count_lock:
-            try:
-                return self._counter.execute(sql).fetchall()
-            except sqlite3.Error as exc:
-                raise storage_error(self.path, exc) from exc
+        So tasks are sent in the order in which the jobs were added, and who adds a job sees all
+        jobs that were added before.
+        """
+        with self._order_lock, locked(self.path + ".order"):
+            yield
 
     # -- write -------------------------------------------------------------------------------
 
@@ -162,7 +96,7 @@ class Store:
         sql = (
             f"insert into job ({', '.join(columns)}) values ({', '.join(':' + c for c in columns)})"
         )
-        with self._transaction(survives_power_cut=True) as conn:
+        with self._db.transaction(survives_power_cut=True) as conn:
             for job in jobs:
                 job.created_at = job.created_at or self.clock()
                 self._insert(conn, sql, job)
@@ -194,7 +128,7 @@ class Store:
             columns.setdefault("finished_at", self.clock())
         assignments = "".join(f", {name} = ?" for name in columns)
         marks = ", ".join("?" * len(sources))
-        with self._transaction() as conn:
+        with self._db.transaction() as conn:
             row = conn.execute(
                 f"update job set state = ?{assignments} "
                 f"where id = ? and state in ({marks}) returning *",
@@ -209,7 +143,7 @@ class Store:
     def note(self, job_id: str, event: str = "progress", /, **columns: Any) -> Job | None:
         """Set columns of a live job without changing its state, and tell of it."""
         assignments = ", ".join(f"{name} = ?" for name in columns)
-        with self._transaction() as conn:
+        with self._db.transaction() as conn:
             row = conn.execute(
                 f"update job set {assignments} where id = ? and state in {_LIVE_SQL} returning *",
                 (*columns.values(), job_id),
@@ -231,7 +165,7 @@ class Store:
     def expire(self) -> list[Job]:
         """Move jobs whose time passed before they were spoken to `expired`."""
         now = self.clock()
-        due = self._query(
+        due = self._db.query(
             f"select id from job where state in {_LIVE_SQL} and state != 'speaking' "
             "and expires_at < ?",
             (now,),
@@ -254,7 +188,7 @@ class Store:
     def clear(self, older_than_s: float | None = None) -> list[str]:
         """Forget ended jobs (that ended longer ago than so many seconds). Returns their ids."""
         before = self.clock() - older_than_s if older_than_s is not None else None
-        with self._transaction() as conn:
+        with self._db.transaction() as conn:
             rows = conn.execute(
                 f"delete from job where state not in {_LIVE_SQL} "
                 "and (? is null or coalesce(finished_at, created_at) < ?) "
@@ -270,15 +204,15 @@ class Store:
 
     def cleared(self, job_id: str) -> tuple[State, str | None] | None:
         """State and error of a job of the inbox that was cleared; None: none of that id was."""
-        rows = self._query("select state, error from cleared where id = ?", (job_id,))
+        rows = self._db.query("select state, error from cleared where id = ?", (job_id,))
         return (rows[0]["state"], rows[0]["error"]) if rows else None
 
     def forget_cleared(self, keep: set[str]) -> None:
         """Forget what was cleared, but for these ids."""
-        rows = self._query("select id from cleared")
+        rows = self._db.query("select id from cleared")
         gone = [(row["id"],) for row in rows if row["id"] not in keep]
         if gone:
-            with self._transaction() as conn:
+            with self._db.transaction() as conn:
                 conn.executemany("delete from cleared where id = ?", gone)
 
     def _publish(self, name: str, job: Job) -> None:
@@ -298,9 +232,9 @@ class Store:
         Raises UnknownJob, AmbiguousId.
         """
         wanted = job_id.strip().lower()
-        rows = self._query("select * from job where id = ?", (wanted,))
+        rows = self._db.query("select * from job where id = ?", (wanted,))
         if not rows and wanted and all(c in ID_ALPHABET for c in wanted):
-            rows = self._query(
+            rows = self._db.query(
                 "select * from job where id >= ? and id < ? limit 4", (wanted, wanted + "~")
             )
         if not rows:
@@ -312,11 +246,11 @@ class Store:
 
     def find(self, job_id: str) -> Job | None:
         """The job of exactly that id."""
-        rows = self._query("select * from job where id = ?", (job_id,))
+        rows = self._db.query("select * from job where id = ?", (job_id,))
         return _job(rows[0]) if rows else None
 
     def latest(self) -> Job | None:
-        rows = self._query("select * from job order by seq desc limit 1")
+        rows = self._db.query("select * from job order by seq desc limit 1")
         return _job(rows[0]) if rows else None
 
     def history(
@@ -339,23 +273,25 @@ class Store:
             params.append(source)
         params.append(-1 if limit is None else limit)
         sql = f"select * from job where {' and '.join(where)} order by seq desc limit ?"
-        return [_job(row) for row in self._query(sql, params)]
+        return [_job(row) for row in self._db.query(sql, params)]
 
     def live(self) -> list[Job]:
         """Live jobs in queue order: what is being spoken or prepared first."""
         rank = "case state when 'speaking' then 0 when 'preparing' then 1 else 2 end"
-        rows = self._query(
+        rows = self._db.query(
             f"select * from job where state in {_LIVE_SQL} order by {rank}, priority desc, seq"
         )
         return [_job(row) for row in rows]
 
     def live_ids(self) -> set[str]:
-        return {row["id"] for row in self._query(f"select id from job where state in {_LIVE_SQL}")}
+        return {
+            row["id"] for row in self._db.query(f"select id from job where state in {_LIVE_SQL}")
+        }
 
     def queued(self) -> list[QueueEntry]:
         """The queued jobs in queue order."""
         sql = f"select {_ENTRY_SQL} from job where {_QUEUED_SQL} order by priority desc, seq"
-        return [QueueEntry(*row) for row in self._query(sql)]
+        return [QueueEntry(*row) for row in self._db.query(sql)]
 
     def queued_ids(self) -> list[str]:
         """Ids of the queued jobs in queue order."""
@@ -364,12 +300,12 @@ class Store:
     def entries(self, job_ids: Sequence[str]) -> dict[str, QueueEntry]:
         """By id, those of the jobs that exist; asked in one statement."""
         marks = ", ".join("?" * len(job_ids))
-        rows = self._query(f"select {_ENTRY_SQL} from job where id in ({marks})", job_ids)
+        rows = self._db.query(f"select {_ENTRY_SQL} from job where id in ({marks})", job_ids)
         return {row["id"]: QueueEntry(*row) for row in rows}
 
     def live_with_key(self, replace_key: str) -> list[Job]:
         sql = f"select * from job where replace_key = ? and state in {_LIVE_SQL}"
-        return [_job(row) for row in self._query(sql, (replace_key,))]
+        return [_job(row) for row in self._db.query(sql, (replace_key,))]
 
     def position(self, job: Job) -> int | None:
         """See `Job.to_dict`."""
@@ -381,7 +317,7 @@ class Store:
             f"select count(*) from job where {_QUEUED_SQL} "
             "and (priority > ? or (priority = ? and seq <= ?))"
         )
-        return int(self._query(sql, (job.priority, job.priority, job.seq))[0][0])
+        return int(self._db.query(sql, (job.priority, job.priority, job.seq))[0][0])
 
     def shown(self, jobs: Sequence[Job]) -> Iterator[dict[str, Any]]:
         """The jobs as JSON objects, each with its position as of now."""
@@ -392,16 +328,18 @@ class Store:
         return (job.to_dict(order.get(job.id, 0) if job.is_live else None) for job in jobs)
 
     def count_live(self) -> int:
-        return int(self._count(f"select count(*) from job where state in {_LIVE_SQL}")[0][0])
+        return int(self._db.count(f"select count(*) from job where state in {_LIVE_SQL}")[0][0])
 
     def live_counts(self) -> dict[str, int]:
         """How many jobs are queued, preparing and speaking; quick however long the history is."""
         sql = f"select state, count(*) as n from job where state in {_LIVE_SQL} group by state"
-        return dict.fromkeys(LIVE, 0) | {row["state"]: row["n"] for row in self._count(sql)}
+        return dict.fromkeys(LIVE, 0) | {row["state"]: row["n"] for row in self._db.count(sql)}
 
     def counts_by_backend(self) -> dict[tuple[str, str], int]:
         """How many jobs there are, by state and backend."""
-        rows = self._query("select state, backend, count(*) as n from job group by state, backend")
+        rows = self._db.query(
+            "select state, backend, count(*) as n from job group by state, backend"
+        )
         return {(row["state"], row["backend"]): row["n"] for row in rows}
 
 
@@ -423,16 +361,3 @@ def _job(row: sqlite3.Row) -> Job:
     # `returning` gives a whole number as an integer, whatever the column is.
     values["speed"], values["volume"] = float(values["speed"]), float(values["volume"])
     return Job(**values)
-
-
-def _use_wal(conn: sqlite3.Connection) -> None:
-    """Switch to WAL; a new database opened by two processes at once needs more than one try."""
-    deadline = time.monotonic() + BUSY_TIMEOUT_S
-    while True:
-        try:
-            conn.execute("pragma journal_mode = wal")
-            return
-        except sqlite3.OperationalError as exc:
-            if "locked" not in str(exc) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
