@@ -198,19 +198,19 @@ def test_cancel_is_silent_at_once_without_a_click(
     assert ("finished", None) not in ears.of("a")
 
 
-def test_skip_goes_on_with_the_next_job(
+def test_after_a_cancelled_job_comes_the_next(
     player: Player, ears: Ears, spools: SpoolDir, recorder: Recorder
 ) -> None:
     player.add(Playback("a", tones(spools, "a", 440, seconds=20.0), (0, 1)))
     player.add(Playback("b", tones(spools, "b", 660), (0, 2)))
     ears.wait("started", "a")
-    assert player.skip() == "a"
+    assert player.current == "a" and player.cancel("a")
     ears.wait("finished", "b")
     assert recorder.stop().duration_s < 15
 
 
-def test_skip_without_speech_cuts_nothing_off(player: Player) -> None:
-    assert player.skip() is None
+def test_cancel_says_whether_there_was_anything_to_cut_off(player: Player) -> None:
+    assert player.current is None and not player.cancel("a")
 
 
 def test_pause_is_silent_and_resume_goes_on_where_it_was(
@@ -348,7 +348,7 @@ def test_a_real_voice_is_understood(
         spool.begin_utterance(piece.index, piece.start, piece.end)
         for samples in model.stream(piece.text):
             spool.append(shaper.feed(samples, model.sample_rate), model.sample_rate)
-        spool.append(shaper.finish(last=piece.end == len(text)), shaper.sample_rate)
+        spool.append(shaper.finish(last=piece.end == len(text)), model.sample_rate)
         spool.end_utterance()
     spool.finish()
     ears.wait("finished", "a")

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vox.audio.pcm import Samples
-from vox.audio.shaping import Shaper, silence
+from vox.audio.pcm import Samples, silence
+from vox.audio.shaping import Shaper
 
 RATE = 24_000
 

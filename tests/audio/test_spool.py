@@ -156,22 +156,33 @@ def test_another_sample_rate_is_resampled_without_seams(spools: SpoolDir) -> Non
     assert spool.read(10, 2_400) == pytest.approx(swelling(RATE), abs=1e-3)
 
 
+def test_of_a_rate_that_changes_in_an_utterance_nothing_is_lost(spools: SpoolDir) -> None:
+    spool = spools.open("a1")
+    spool.begin_utterance(0, 0, 1)
+    spool.append(np.full(1_000, 0.1, np.float32), RATE)
+    spool.append(np.full(2_000, 0.2, np.float32), 2 * RATE)
+    spool.append(np.full(1_000, 0.3, np.float32), RATE)
+    spool.append(np.full(500, 0.4, np.float32), RATE // 2)
+    spool.end_utterance()
+    assert spool.frames == 4_000
+    middles = [float(spool.read(at, 1)[0]) for at in (500, 1_500, 2_500, 3_500)]
+    assert middles == pytest.approx([0.1, 0.2, 0.3, 0.4], abs=1e-3)
+
+
 def test_readers_are_woken_by_audio_and_by_the_end(spools: SpoolDir) -> None:
     spool = spools.open("a1")
-    seen: list[bool] = []
+    woken = threading.Event()
+    spool.add_waker(woken.set)
     spool.begin_utterance(0, 0, 1)
-
-    def read() -> None:
-        seen.append(spool.wait(0, 30))
-        seen.append(spool.wait(10, 30))
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    spool.append(ramp(10), RATE)
-    spool.abandon()
-    reader.join(30)
-    assert seen == [True, False]
+    for change in (lambda: spool.append(ramp(10), RATE), spool.abandon):
+        woken.clear()
+        change()
+        assert woken.is_set()
     assert spool.is_abandoned and not spool.is_growing
+    woken.clear()
+    spool.remove_waker(woken.set)
+    spool.abandon()
+    assert not woken.is_set()
 
 
 def test_where_an_utterance_starts_is_known_once_it_is_begun(spools: SpoolDir) -> None:

@@ -19,8 +19,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ..audio.files import Encoder, media_type
-from ..audio.pcm import amplified
-from ..audio.shaping import silence
+from ..audio.pcm import amplified, frames_in, silence
 from ..audio.spool import Spool
 from ..errors import DaemonUnavailable, VoxError
 from ..jobs import Job
@@ -104,7 +103,7 @@ class AudioStream:
         assert rate is not None
         if self._encoder is None:
             self._encoder = Encoder(self._format, rate)
-        samples = self._spool.read(self._at, round(BLOCK_S * rate))
+        samples = self._spool.read(self._at, frames_in(BLOCK_S, rate))
         self._at += len(samples)
         return self._encoder.feed(amplified(samples, self._job.volume))
 

@@ -16,8 +16,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..errors import NoAudioOutput
-from .pcm import Samples
-from .shaping import silence
+from .pcm import Samples, silence
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)

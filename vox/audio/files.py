@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 from ..errors import BadOutput, StorageError
 from .encoder import FORMATS as ENCODINGS
 from .encoder import Encoder, Format, media_type
-from .pcm import Resampler, Samples, amplified
+from .pcm import Resampler, Samples, amplified, frames_in
 from .spool import Spool
 
 __all__ = ["FORMATS", "Encoder", "check_output", "media_type", "write"]
@@ -153,7 +153,7 @@ def _at_rate(
 ) -> Iterator[Samples]:
     resampler = Resampler(source_rate, rate) if rate != source_rate else None
     position = 0
-    while len(samples := spool.read(position, round(_BLOCK_S * source_rate))):
+    while len(samples := spool.read(position, frames_in(_BLOCK_S, source_rate))):
         check()
         position += len(samples)
         samples = amplified(samples, volume)

@@ -19,6 +19,15 @@ _LIMIT_KNEE = 0.8
 _PCM16_MAX = 32767.0
 
 
+def frames_in(seconds: float, sample_rate: int) -> int:
+    """How many frames so many seconds are, at least none."""
+    return max(0, round(seconds * sample_rate))
+
+
+def silence(seconds: float, sample_rate: int) -> Samples:
+    return np.zeros(frames_in(seconds, sample_rate), np.float32)
+
+
 def mono(samples: npt.ArrayLike) -> Samples:
     """What a backend gave as float32 mono: channels averaged, NaN and infinity made silence."""
     array = np.asarray(samples, dtype=np.float32)

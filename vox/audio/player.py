@@ -6,17 +6,18 @@ has really been heard: a crash resumes there. Knows nothing of states, tables or
 
 from __future__ import annotations
 
-import collections
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from ..errors import NoAudioOutput, VoxError
 from .device import BLOCK_S, BUFFER_S, STALL_S, DeviceLost, Loudspeaker
+from .notices import Notices
 from .pcm import Samples
-from .track import Playback, Track
+from .playback import Playback
 
 __all__ = ["LINGER_S", "Listener", "Playback", "Player"]
 
@@ -45,14 +46,6 @@ class Listener(Protocol):
         """It cannot be played (any further)."""
 
 
-class _Due(NamedTuple):
-    """Something to tell once what had been written before is audible."""
-
-    at: float
-    track: Track
-    tell: Callable[[], None]
-
-
 class Player:
     """Plays what is added, strictly in order, until it is stopped."""
 
@@ -71,9 +64,9 @@ class Player:
         self._changed = threading.Condition(self._lock)
         self._changes = 0
         self._wake = threading.Event()
-        self._line: dict[str, Track] = {}
-        self._current: Track | None = None
-        self._due: collections.deque[_Due] = collections.deque()
+        self._playbacks: dict[str, Playback] = {}
+        self._current: Playback | None = None
+        self._notices = Notices()
         self._paused = False
         self._stop: str | None = None
         self._active_at = 0.0
@@ -120,26 +113,21 @@ class Player:
         playback.spool.hold()
         playback.spool.add_waker(self._wake.set)
         with self._lock:
-            self._line[playback.job_id] = Track(playback)
+            self._playbacks[playback.job_id] = playback
             self._active_at = time.monotonic()
         self._note_change()
 
     def cancel(self, job_id: str) -> bool:
         """Take a job out of the line, or cut it off. False if it is not there (any more)."""
         with self._lock:
-            track = self._line.get(job_id)
-            if track is None or track.is_cut:
+            playback = self._playbacks.get(job_id)
+            if playback is None or playback.is_cut:
                 return False
-            track.is_cut = True
-            if track is not self._current:
-                self._drop(track)
+            playback.is_cut = True
+            if playback is not self._current:
+                self._drop(playback)
         self._note_change()
         return True
-
-    def skip(self) -> str | None:
-        """Cut off what is being spoken; its job id, or None if nothing is."""
-        job_id = self.current
-        return job_id if job_id is not None and self.cancel(job_id) else None
 
     def pause(self) -> None:
         """Silent at once; it goes on at the same sample with `resume`."""
@@ -160,26 +148,23 @@ class Player:
     @property
     def current(self) -> str | None:
         """The job that is being heard."""
-        track = self._current
-        return track.job_id if track and track.is_sounding and not track.is_cut else None
+        playback = self._current
+        if playback is None or not playback.is_sounding or playback.is_cut:
+            return None
+        return playback.job_id
 
     @property
     def waiting(self) -> list[str]:
         """Jobs that were added and have not begun to sound, in order."""
         with self._lock:
-            tracks = sorted(self._line.values(), key=lambda track: track.order)
-            return [track.job_id for track in tracks if not track.is_sounding and not track.is_cut]
-
-    def played_frames(self, job_id: str) -> int:
-        """How far into its spool a job has been played; 0 if it is not in the line."""
-        track = self._line.get(job_id)
-        return (track.position or 0) if track else 0
+            in_order = sorted(self._playbacks.values(), key=lambda each: each.order)
+            return [each.job_id for each in in_order if not (each.is_sounding or each.is_cut)]
 
     def remaining_s(self, job_id: str | None = None) -> float:
         """Seconds of audio at hand that are still to be heard: of one job, or of the whole line."""
         with self._lock:
-            tracks = [t for t in self._line.values() if job_id in (None, t.job_id)]
-        return sum(track.ahead_frames() / (track.spool.sample_rate or 1) for track in tracks)
+            asked = [each for each in self._playbacks.values() if job_id in (None, each.job_id)]
+        return sum(each.ahead_frames() / (each.spool.sample_rate or 1) for each in asked)
 
     def wait_change(self, timeout_s: float) -> None:
         """Block until the line changes or the current job moves on by an utterance."""
@@ -218,7 +203,7 @@ class Player:
             except NoAudioOutput as exc:
                 self._recover(exc)
             except Exception as exc:
-                log.exception("the player stumbled")
+                log.exception("the player failed")
                 self._fail_current(VoxError(f"the audio cannot be played: {exc}"))
         self._leave()
 
@@ -235,110 +220,104 @@ class Player:
             self._speaker.close()
         except NoAudioOutput as exc:
             log.warning("%s", exc.line)
-        self._deliver(everything=True)
+        self._notices.deliver(math.inf)
         with self._lock:
-            for track in list(self._line.values()):
-                self._drop(track)
+            for playback in list(self._playbacks.values()):
+                self._drop(playback)
 
     def _step(self) -> None:
         self._wake.clear()
-        self._deliver()
+        self._notices.deliver(time.monotonic())
         self._drop_cut_off()
-        track = self._choose()
-        if track is not None and self._paused and not track.fade_in:
-            self._fade_out(track)
-        if track is None or self._paused:
+        playback = self._choose()
+        if playback is not None and self._paused and not playback.is_faded_out:
+            self._fade_out(playback)
+        if playback is None or self._paused:
             self._idle()
             return
-        samples = track.take()
+        samples = playback.take()
         if len(samples):
-            self._sound(track, samples)
-        self._note_utterances(track)
-        if track.is_over:
-            self._schedule(track, lambda: self._listener.finished(track.job_id))
+            self._sound(playback, samples)
+        self._note_utterances(playback)
+        if playback.is_over:
+            self._notify_when_audible(playback, lambda: self._listener.finished(playback.job_id))
             with self._lock:
-                self._drop(track)
+                self._drop(playback)
             self._note_change()
         elif not len(samples):
             self._idle()
 
     def _drop_cut_off(self) -> None:
         with self._lock:
-            gone = [t for t in self._line.values() if t.is_cut or t.spool.is_abandoned]
-        for track in gone:
-            self._due = collections.deque(due for due in self._due if due.track is not track)
+            playbacks = self._playbacks.values()
+            gone = [each for each in playbacks if each.is_cut or each.spool.is_abandoned]
+        for playback in gone:
+            self._notices.drop(playback)
             try:
-                self._fade_out(track)
+                self._fade_out(playback)
             finally:
                 with self._lock:
-                    self._drop(track)
+                    self._drop(playback)
                 self._note_change()
 
-    def _choose(self) -> Track | None:
-        """The track whose turn it is: the one that sounds, else the first in order."""
+    def _choose(self) -> Playback | None:
+        """Whose turn it is: the one that sounds, else the first in order."""
         with self._lock:
             if self._current is None or not self._current.is_sounding:
-                tracks = self._line.values() if self._stop is None else ()
-                self._current = min(tracks, key=lambda track: track.order, default=None)
+                playbacks = self._playbacks.values() if self._stop is None else ()
+                self._current = min(playbacks, key=lambda each: each.order, default=None)
             return self._current
 
-    def _fade_out(self, track: Track) -> None:
-        samples = track.take_fade_out()
+    def _fade_out(self, playback: Playback) -> None:
+        samples = playback.take_fade_out()
         if len(samples) and self._speaker.is_open:
             self._speaker.write(samples)
             self._active_at = time.monotonic()
 
-    def _drop(self, track: Track) -> None:
+    def _drop(self, playback: Playback) -> None:
         """Out of the line. Called with the lock held."""
-        if self._line.pop(track.job_id, None) is None:
+        if self._playbacks.pop(playback.job_id, None) is None:
             return
-        if self._current is track:
+        if self._current is playback:
             self._current = None
-        track.spool.remove_waker(self._wake.set)
-        track.spool.close()
+        playback.spool.remove_waker(self._wake.set)
+        playback.spool.close()
 
-    def _sound(self, track: Track, samples: Samples) -> None:
-        rate = track.spool.sample_rate
+    def _sound(self, playback: Playback, samples: Samples) -> None:
+        rate = playback.spool.sample_rate
         assert rate is not None
         if self._speaker.sample_rate != rate:
             self._speaker.close()
             self._speaker.open(rate)
             self._error = None
-        track.is_sounding = True
+        playback.is_sounding = True
         self._speaker.write(samples)
         self._active_at = time.monotonic()
-        if not track.was_started:
-            track.was_started = True
-            self._schedule(track, lambda: self._listener.started(track.job_id))
+        if not playback.was_started:
+            playback.was_started = True
+            self._notify_when_audible(playback, lambda: self._listener.started(playback.job_id))
             self._note_change()
 
-    def _note_utterances(self, track: Track) -> None:
-        count = track.spool.utterances_before(track.position or 0)
-        if count > track.utterances_out:
-            track.utterances_out = count
-            self._schedule(track, lambda: self._tell_heard(track, count))
+    def _note_utterances(self, playback: Playback) -> None:
+        count = playback.spool.utterances_before(playback.position or 0)
+        if count > playback.utterances_out:
+            playback.utterances_out = count
+            self._notify_when_audible(playback, lambda: self._notify_heard(playback, count))
 
-    def _tell_heard(self, track: Track, count: int) -> None:
-        self._listener.heard(track.job_id, count)
+    def _notify_heard(self, playback: Playback, count: int) -> None:
+        self._listener.heard(playback.job_id, count)
         self._note_change()
 
-    def _schedule(self, track: Track, tell: Callable[[], None]) -> None:
-        """Tell it when what has been written so far is audible."""
-        self._due.append(_Due(time.monotonic() + self._speaker.audible_in_s(), track, tell))
-
-    def _deliver(self, everything: bool = False) -> None:
-        while self._due and (everything or self._due[0].at <= time.monotonic()):
-            due = self._due.popleft()
-            try:
-                due.tell()
-            except Exception:
-                log.exception("a listener of the player stumbled")
+    def _notify_when_audible(self, playback: Playback, notify: Callable[[], None]) -> None:
+        """Call `notify` once what has been written so far is audible."""
+        self._notices.add(time.monotonic() + self._speaker.audible_in_s(), playback, notify)
 
     def _idle(self) -> None:
         """Nothing to sound now: keep the stream open for a while, then wait to be woken."""
-        until_due = self._due[0].at - time.monotonic() if self._due else None
-        lingered_s = time.monotonic() - self._active_at
-        if lingered_s > self._linger_s and until_due is None:
+        now, notice_at = time.monotonic(), self._notices.next_at
+        until_notice = None if notice_at is None else notice_at - now
+        lingered_s = now - self._active_at
+        if lingered_s > self._linger_s and until_notice is None:
             if self._speaker.is_open:
                 self._speaker.close()
             self._wake.wait()
@@ -347,22 +326,22 @@ class Player:
             self._open_ahead()
         enough_s = self._speaker.idle()
         if enough_s > 0:
-            self._wake.wait(max(0.0, min(until_due or enough_s, enough_s, BLOCK_S / 2)))
+            self._wake.wait(max(0.0, min(until_notice or enough_s, enough_s, BLOCK_S / 2)))
 
     def _open_ahead(self) -> None:
-        track = self._current
-        self._speaker.open((track and track.spool.sample_rate) or _FIRST_RATE)
+        playback = self._current
+        self._speaker.open((playback and playback.spool.sample_rate) or _FIRST_RATE)
         self._error = None
 
     def _recover(self, error: NoAudioOutput) -> None:
         """The device is gone or cannot be opened: try a few times, then fail the job in turn."""
-        track = self._current
-        if track is not None:
-            track.rewind(BUFFER_S)
-            self._due = collections.deque(due for due in self._due if due.track is not track)
+        playback = self._current
+        if playback is not None:
+            playback.rewind(BUFFER_S)
+            self._notices.drop(playback)
         log.warning("%s", error.line)
         for wait_s in _REOPEN_AFTER_S if isinstance(error, DeviceLost) else ():
-            if self._is_unwanted_within(wait_s, track):
+            if self._is_unwanted_within(wait_s, playback):
                 return
             try:
                 self._open_ahead()
@@ -374,26 +353,26 @@ class Player:
                 error = exc
         self._fail_current(error)
 
-    def _is_unwanted_within(self, wait_s: float, track: Track | None) -> bool:
-        """Wait so long, unless nobody wants to hear the track any more."""
+    def _is_unwanted_within(self, wait_s: float, playback: Playback | None) -> bool:
+        """Wait so long, unless nobody wants to hear it any more."""
         with self._changed:
             return self._changed.wait_for(
-                lambda: self._stop == "now" or (track is not None and track.is_cut), wait_s
+                lambda: self._stop == "now" or (playback is not None and playback.is_cut), wait_s
             )
 
     def _fail_current(self, error: VoxError) -> None:
         self._error = error.line
-        self._deliver(everything=True)
+        self._notices.deliver(math.inf)
         with self._lock:
-            track = self._current
-            if track is None:
+            playback = self._current
+            if playback is None:
                 self._active_at = time.monotonic() - self._linger_s - 1  # no further try
                 return
-            self._drop(track)
+            self._drop(playback)
         self._note_change()
         if isinstance(error, NoAudioOutput):
             error = NoAudioOutput(error.message, error.hint)
         try:
-            self._listener.failed(track.job_id, error)
+            self._listener.failed(playback.job_id, error)
         except Exception:
-            log.exception("a listener of the player stumbled")
+            log.exception("a listener of the player failed")

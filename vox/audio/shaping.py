@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .pcm import EMPTY, Samples, faded_in, faded_out, mono
+from .pcm import EMPTY, Samples, faded_in, faded_out, frames_in, mono, silence
 
 _LOUD = 0.002
 """Sound for certain. hibari's silence stays below 0.0004; its faintest onset rises through this."""
@@ -23,10 +23,6 @@ _FADE_IN_S = 0.004
 _FADE_OUT_S = 0.006
 
 
-def silence(seconds: float, sample_rate: int) -> Samples:
-    return np.zeros(max(0, round(seconds * sample_rate)), np.float32)
-
-
 class Shaper:
     """Shapes one utterance: `feed` its chunks, then `finish`. All have one sample rate."""
 
@@ -37,11 +33,6 @@ class Shaper:
         self._held: list[Samples] = []
         self._peak = 0.0
         self._passed = 0
-
-    @property
-    def sample_rate(self) -> int:
-        """Of the chunks fed; 0 before the first."""
-        return self._sample_rate
 
     def feed(self, samples: Samples, sample_rate: int) -> Samples:
         """Take a chunk; return what of the utterance can be heard for certain, maybe nothing."""
@@ -89,7 +80,7 @@ class Shaper:
         return np.concatenate([sound, pause])
 
     def _frames(self, seconds: float) -> int:
-        return round(seconds * self._sample_rate)
+        return frames_in(seconds, self._sample_rate)
 
     def _pass(self, samples: Samples) -> Samples:
         """Count what leaves, and fade the utterance's first samples in."""

@@ -1,9 +1,9 @@
 """The spool: each job's audio on disk while it is made, and afterwards for replay.
 
-A job has two files: `ID.pcm`, 16-bit mono, and `ID.idx`, JSON lines that say what of it counts. A
-line is written after the audio that it speaks of, so whatever a crash leaves behind is cut back to
-the last complete utterance when the spool is opened again. Nothing is fsynced: the spool is a
-cache, and a killed process loses nothing that it had written. Knows nothing of voices or devices.
+A job has two files: `ID.pcm`, 16-bit mono, and `ID.idx`, which says what of it counts (see
+`spool_index`). Whatever a crash leaves behind is cut back to the last complete utterance when the
+spool is opened again. Nothing is fsynced: the spool is a cache, and a killed process loses nothing
+that it had written. Knows nothing of voices or devices.
 """
 
 from __future__ import annotations
@@ -11,78 +11,23 @@ from __future__ import annotations
 import bisect
 import contextlib
 import glob
-import json
 import os
 import tempfile
 import threading
 from collections.abc import Callable, Container
-from dataclasses import dataclass
-from typing import Any
+
+import numpy as np
 
 from ..errors import StorageError
 from ..files import cannot_write, make_dir
 from .pcm import BYTES_PER_FRAME, EMPTY, Resampler, Samples, from_pcm16, mono, to_pcm16
+from .spool_index import COMPLETE_LINE, Index, Segment, rate_line, segment_line
+
+__all__ = ["Segment", "Spool", "SpoolDir"]
 
 _PCM = ".pcm"
 _INDEX = ".idx"
 _EXPORT = "export-"
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """One complete utterance: which, of which characters of the text, in which frames."""
-
-    index: int
-    start_char: int
-    end_char: int
-    start_frame: int
-    end_frame: int
-
-
-@dataclass(slots=True)
-class _Index:
-    """What an index file says, as far as it can be trusted."""
-
-    sample_rate: int | None
-    segments: list[Segment]
-    is_complete: bool
-    good_bytes: int
-
-
-def _read_index(path: str, frames_on_disk: int) -> _Index:
-    """Read up to the first line that is torn, contradicts its predecessor, or lacks its audio."""
-    found = _Index(None, [], False, 0)
-    try:
-        with open(path, "rb") as file:
-            lines = file.read().split(b"\n")[:-1]  # what follows the last newline is torn
-    except FileNotFoundError:
-        return found
-    for line in lines:
-        try:
-            accepted = _accept(found, json.loads(line), frames_on_disk)
-        except (ValueError, TypeError, KeyError, AttributeError):
-            break
-        if not accepted:
-            break
-        found.good_bytes += len(line) + 1
-    return found
-
-
-def _accept(found: _Index, entry: dict[str, Any], frames_on_disk: int) -> bool:
-    if found.sample_rate is None:
-        found.sample_rate = int(entry["sample_rate"])
-        return found.sample_rate > 0
-    if found.is_complete:
-        return False
-    if entry.get("complete"):
-        found.is_complete = True
-        return True
-    segment = Segment(int(entry["index"]), *map(int, (*entry["chars"], *entry["frames"])))
-    begins = found.segments[-1].end_frame if found.segments else 0
-    if segment.start_frame != begins or not begins <= segment.end_frame <= frames_on_disk:
-        return False
-    found.segments.append(segment)
-    return True
 
 
 class Spool:
@@ -96,12 +41,12 @@ class Spool:
         """`path`: without an extension."""
         self.job_id = job_id
         self._pcm_path = path + _PCM
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._wakers: list[Callable[[], None]] = []
         self._floors: list[int] = []
         self._begun: tuple[int, int, int, int] | None = None
         self._resampler: Resampler | None = None
-        self._resampler_rate = 0
+        self._fed_rate: int | None = None
         self._users = 0
         self.is_abandoned = False
         self._open(path)
@@ -113,7 +58,7 @@ class Spool:
         except OSError as exc:
             raise cannot_write(path + _PCM, exc) from exc
         try:
-            index = _read_index(path + _INDEX, os.fstat(self._pcm).st_size // BYTES_PER_FRAME)
+            index = Index.read(path + _INDEX, os.fstat(self._pcm).st_size // BYTES_PER_FRAME)
             self.frames = index.segments[-1].end_frame if index.segments else 0
             self._index = os.open(path + _INDEX, flags | os.O_APPEND, 0o600)
             os.ftruncate(self._index, index.good_bytes)
@@ -129,26 +74,33 @@ class Spool:
 
     def begin_utterance(self, index: int, start_char: int, end_char: int) -> None:
         """What is appended from here on is the utterance of these characters of the text."""
-        with self._changed:
+        with self._lock:
             self._begun = (index, start_char, end_char, self.frames)
-            self._resampler = None
             self._wake()
 
     def append(self, samples: Samples, sample_rate: int) -> None:
         """Add samples to the utterance begun. The job has the sample rate of the first ones."""
         if self.sample_rate is None:
-            self._write_line({"sample_rate": sample_rate})
+            self._write_line(rate_line(sample_rate))
             self.sample_rate = sample_rate
         self._write_samples(self._at_own_rate(mono(samples), sample_rate))
 
     def _at_own_rate(self, samples: Samples, sample_rate: int) -> Samples:
         assert self.sample_rate is not None
-        if sample_rate == self.sample_rate:
-            return samples
-        if self._resampler is None or self._resampler_rate != sample_rate:
-            self._resampler = Resampler(sample_rate, self.sample_rate)
-            self._resampler_rate = sample_rate
-        return self._resampler.feed(samples)
+        rest = EMPTY
+        if sample_rate != self._fed_rate:
+            rest = self._finish_resampling()
+            self._fed_rate = sample_rate
+            if sample_rate != self.sample_rate:
+                self._resampler = Resampler(sample_rate, self.sample_rate)
+        if self._resampler is None:
+            return np.concatenate([rest, samples])
+        return np.concatenate([rest, self._resampler.feed(samples)])
+
+    def _finish_resampling(self) -> Samples:
+        """What the resampler, if there is one, still holds."""
+        resampler, self._resampler, self._fed_rate = self._resampler, None, None
+        return EMPTY if resampler is None else resampler.finish()
 
     def _write_samples(self, samples: Samples) -> None:
         if not len(samples):
@@ -161,7 +113,7 @@ class Spool:
                 data, at = data[written:], at + written
         except OSError as exc:
             raise cannot_write(self._pcm_path, exc) from exc
-        with self._changed:
+        with self._lock:
             self.frames += len(samples)
             self._wake()
 
@@ -169,19 +121,12 @@ class Spool:
         """The utterance begun is all there; from now on it survives a crash."""
         if self._begun is None:
             raise RuntimeError("end_utterance without begin_utterance")
-        if self._resampler is not None:
-            self._write_samples(self._resampler.finish())
+        self._write_samples(self._finish_resampling())
         index, start_char, end_char, start_frame = self._begun
         segment = Segment(index, start_char, end_char, start_frame, self.frames)
         if self.sample_rate is not None:
-            self._write_line(
-                {
-                    "index": index,
-                    "chars": [start_char, end_char],
-                    "frames": [start_frame, segment.end_frame],
-                }
-            )
-        with self._changed:
+            self._write_line(segment_line(segment))
+        with self._lock:
             self.segments.append(segment)
             self._begun = None
             self._wake()
@@ -189,13 +134,13 @@ class Spool:
 
     def rollback(self) -> None:
         """Drop what the utterance that was begun but not ended has written (its host died)."""
-        with self._changed:
+        with self._lock:
             if self._begun is None:
                 return
             self.frames = self._begun[3]
             self._floors.append(self.frames)
             self._begun = None
-            self._resampler = None
+            self._resampler = self._fed_rate = None
             self._wake()
 
     def finish(self) -> None:
@@ -203,19 +148,18 @@ class Spool:
         if self.is_complete:
             return
         if self.sample_rate is not None:
-            self._write_line({"complete": True})
-        with self._changed:
+            self._write_line(COMPLETE_LINE)
+        with self._lock:
             self.is_complete = True
             self._wake()
 
     def abandon(self) -> None:
         """The job failed or was cancelled: there will be no more. Readers wake up and see it."""
-        with self._changed:
+        with self._lock:
             self.is_abandoned = True
             self._wake()
 
-    def _write_line(self, entry: dict[str, Any]) -> None:
-        line = json.dumps(entry, separators=(",", ":")).encode() + b"\n"
+    def _write_line(self, line: bytes) -> None:
         try:
             if os.write(self._index, line) != len(line):
                 raise StorageError(
@@ -244,20 +188,14 @@ class Spool:
         data = os.pread(self._pcm, count * BYTES_PER_FRAME, start_frame * BYTES_PER_FRAME)
         return from_pcm16(data[: len(data) // BYTES_PER_FRAME * BYTES_PER_FRAME])
 
-    def wait(self, frame: int, timeout: float | None) -> bool:
-        """Block until there are more than `frame` frames (True), or there will be no more."""
-        with self._changed:
-            self._changed.wait_for(lambda: self.frames > frame or not self.is_growing, timeout)
-            return self.frames > frame
-
     def clamp(self, frame: int, rollbacks_seen: int) -> tuple[int, int]:
         """A reader's position after the rollbacks that it had not seen yet, and their count now."""
-        with self._changed:
+        with self._lock:
             return min([frame, *self._floors[rollbacks_seen:]]), len(self._floors)
 
     def start_of(self, index: int) -> int | None:
         """Where the utterance `index` (or the first one after it) starts; None if not yet there."""
-        with self._changed:
+        with self._lock:
             for segment in self.segments:
                 if segment.index >= index:
                     return segment.start_frame
@@ -267,34 +205,33 @@ class Spool:
 
     def utterances_before(self, frame: int) -> int:
         """How many utterances, counted from the text's start, end at or before `frame`."""
-        with self._changed:
+        with self._lock:
             count = bisect.bisect_right(self.segments, frame, key=lambda s: s.end_frame)
             return self.segments[count - 1].index + 1 if count else 0
 
     def add_waker(self, waker: Callable[[], None]) -> None:
         """`waker` is called, by the writer, whenever there is more to read or to know."""
-        with self._changed:
+        with self._lock:
             self._wakers.append(waker)
 
     def remove_waker(self, waker: Callable[[], None]) -> None:
-        with self._changed:
+        with self._lock:
             if waker in self._wakers:
                 self._wakers.remove(waker)
 
     def _wake(self) -> None:
-        self._changed.notify_all()
         for waker in self._wakers:
             waker()
 
     def hold(self) -> Spool:
         """One more user: each calls `close`, and the last one's closes the files."""
-        with self._changed:
+        with self._lock:
             self._users += 1
         return self
 
     def close(self) -> None:
         """The last user's close closes the files."""
-        with self._changed:
+        with self._lock:
             self._users -= 1
             if self._users != 0:
                 return
@@ -344,7 +281,7 @@ class SpoolDir:
             frames = os.stat(base + _PCM).st_size // BYTES_PER_FRAME
         except OSError:
             return False
-        return _read_index(base + _INDEX, frames).is_complete
+        return Index.read(base + _INDEX, frames).is_complete
 
     def share(self, job_id: str, new_id: str) -> bool:
         """Let another job have the same complete audio, uncopied; False if it is not there."""

@@ -199,14 +199,14 @@ def _prepared(samples: Samples, sample_rate: int, source: str) -> Samples:
     """Mono at 24 kHz without silence at the ends. Raises BadInput if that is no reference."""
     import numpy as np
 
-    from ..audio.pcm import mono, resampled
+    from ..audio.pcm import frames_in, mono, resampled
 
     single = mono(samples)
     peak = float(np.abs(single).max(initial=0.0))
     if peak < _QUIETEST_PEAK:
         raise BadInput(f"nothing can be heard in {source}", "check the microphone or the file")
     loud = np.flatnonzero(np.abs(single) > peak * _SILENCE)
-    margin = round(_MARGIN_S * sample_rate)
+    margin = frames_in(_MARGIN_S, sample_rate)
     single = single[max(0, loud[0] - margin) : loud[-1] + 1 + margin]
     length_s = len(single) / sample_rate
     if not SHORTEST_S <= length_s <= LONGEST_S:

@@ -1,0 +1,93 @@
+"""A spool's index: JSON lines that say which part of the audio counts.
+
+The first line has the sample rate, then one follows for each complete utterance, the last says that
+the job's audio is complete. Each is written after the audio that it is about, so that what a crash
+cut off is never taken for whole.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One complete utterance: which, of which characters of the text, in which frames."""
+
+    index: int
+    start_char: int
+    end_char: int
+    start_frame: int
+    end_frame: int
+
+
+def _line(entry: dict[str, Any]) -> bytes:
+    return json.dumps(entry, separators=(",", ":")).encode() + b"\n"
+
+
+def rate_line(sample_rate: int) -> bytes:
+    return _line({"sample_rate": sample_rate})
+
+
+def segment_line(segment: Segment) -> bytes:
+    return _line(
+        {
+            "index": segment.index,
+            "chars": [segment.start_char, segment.end_char],
+            "frames": [segment.start_frame, segment.end_frame],
+        }
+    )
+
+
+COMPLETE_LINE = _line({"complete": True})
+
+
+@dataclass(slots=True)
+class Index:
+    """What an index file says, as far as it can be trusted."""
+
+    sample_rate: int | None
+    segments: list[Segment]
+    is_complete: bool
+    good_bytes: int
+    """So much of the file holds; what follows is to be cut off."""
+
+    @classmethod
+    def read(cls, path: str, frames_on_disk: int) -> Index:
+        """Read up to the first line that is torn, contradicts its predecessor, or lacks its audio.
+
+        A file that is not there is an empty one. Raises OSError.
+        """
+        found = cls(None, [], False, 0)
+        try:
+            with open(path, "rb") as file:
+                lines = file.read().split(b"\n")[:-1]  # what follows the last newline is torn
+        except FileNotFoundError:
+            return found
+        for line in lines:
+            try:
+                accepted = found._accept(json.loads(line), frames_on_disk)
+            except (ValueError, TypeError, KeyError, AttributeError):
+                break
+            if not accepted:
+                break
+            found.good_bytes += len(line) + 1
+        return found
+
+    def _accept(self, entry: dict[str, Any], frames_on_disk: int) -> bool:
+        if self.sample_rate is None:
+            self.sample_rate = int(entry["sample_rate"])
+            return self.sample_rate > 0
+        if self.is_complete:
+            return False
+        if entry.get("complete"):
+            self.is_complete = True
+            return True
+        segment = Segment(int(entry["index"]), *map(int, (*entry["chars"], *entry["frames"])))
+        begins = self.segments[-1].end_frame if self.segments else 0
+        if segment.start_frame != begins or not begins <= segment.end_frame <= frames_on_disk:
+            return False
+        self.segments.append(segment)
+        return True
