@@ -21,8 +21,8 @@ from vox.backends.registry import BUILT_IN
 ROOT = Path(__file__).parents[1]
 
 BASICS = (
-    "vox", "vox.bootstrap", "vox.config", "vox.errors", "vox.files", "vox.jobs", "vox.languages",
-    "vox.paths", "vox.tokens",
+    "vox", "vox.addresses", "vox.bootstrap", "vox.config", "vox.errors", "vox.files", "vox.jobs",
+    "vox.languages", "vox.paths", "vox.tokens",
 )  # fmt: skip
 """What every room may import; among themselves they go down only, as all files do."""
 
@@ -31,6 +31,7 @@ BASICS = (
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "vox": (),
     "vox.__main__": ("vox.cli",),
+    "vox.addresses": (),
     "vox.bootstrap": (),
     "vox.config": (),
     "vox.errors": (),

@@ -12,7 +12,6 @@ import httpx
 import pytest
 
 from tests.api.conftest import RunningDaemon, Start, free_port
-from vox.api.security import is_loopback
 from vox.config import load
 from vox.daemon.tcp import Tcp, open_tcp
 from vox.paths import get_paths
@@ -191,13 +190,3 @@ def test_tcp_is_off_until_it_is_asked_for(home: Path) -> None:
 
 def test_the_token_is_kept_from_others(daemon: RunningDaemon) -> None:
     assert stat.S_IMODE(os.stat(daemon.paths.token_path).st_mode) == 0o600
-
-
-@pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "127.255.0.3", "::1", "[::1]"])
-def test_what_is_loopback(name: str) -> None:
-    assert is_loopback(name)
-
-
-@pytest.mark.parametrize("name", ["0.0.0.0", "::", "10.0.0.1", "localhost.", "127.1", "", "x"])
-def test_what_is_not_loopback(name: str) -> None:
-    assert not is_loopback(name)

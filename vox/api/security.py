@@ -7,7 +7,6 @@ this machine or from a listed host. Knows nothing of routes.
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import re
 import secrets
@@ -19,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..addresses import is_loopback
 from ..config import Config
 from ..errors import StorageError
 from ..paths import Paths
@@ -117,16 +117,6 @@ def _bounded(receive: Receive, limit: int) -> Receive:
         return message
 
     return bounded
-
-
-def is_loopback(name: str) -> bool:
-    """`localhost`, or an address in 127.0.0.0/8 or ::1 (in brackets or not)."""
-    if name.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def _is_allowed(netloc: str, listed: Collection[str]) -> bool:

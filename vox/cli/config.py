@@ -112,9 +112,10 @@ def set_(key: str, value: tuple[str, ...]) -> None:
     # The shell may have made several of one pattern.
     is_list = isinstance(settings.find_key(key).default, tuple)
     text = (", " if is_list else " ").join(value)
-    if key == "http":
-        _check_reach(text, settings.load(paths.config_path))
-    _check_names(paths, key, settings.checked(key, text))
+    value_checked = settings.checked(key, text)
+    if key == "http" and value_checked:
+        _check_reach(value_checked, settings.load(paths.config_path))
+    _check_names(paths, key, value_checked)
     value_set = settings.set_value(paths.config_path, key, text)
     say(f"{key} = {_text(value_set, none='(not set)')}")
     if key == "http" and value_set:
@@ -163,9 +164,9 @@ def _check_voice(paths: Paths, voice: str, backend: str | None = None) -> None:
 
 def _check_reach(address: str, loaded: settings.Config) -> None:
     """An address beyond this machine would be refused by the daemon, so it is refused here."""
-    host = address.strip().rpartition(":")[0].strip("[]").lower()
-    is_local = host in ("", "localhost", "::1") or host.startswith("127.")
-    if not is_local and not loaded["http_allow_remote"]:
+    from ..addresses import are_local, resolve
+
+    if not loaded["http_allow_remote"] and not are_local(resolve(address)):
         raise BadConfig(
             f"{address} can be reached by other machines",
             "if that is wanted: vox config set http_allow_remote true",

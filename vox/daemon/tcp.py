@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..api.security import is_loopback
+from ..addresses import Target, are_local, resolve
 from ..config import Config
 from ..errors import BadConfig, DaemonUnavailable, VoxError
 from ..paths import Paths
@@ -52,18 +52,11 @@ def open_tcp(paths: Paths, config: Config) -> Tcp:
 def _open(paths: Paths, address: str, may_be_remote: bool) -> list[socket.socket]:
     if read_token(paths) is None:
         raise BadConfig("http needs a token", f"make one: vox config set http {address}")
-    host, _, port = address.rpartition(":")
-    try:
-        found = socket.getaddrinfo(
-            host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-    except OSError as exc:
-        raise BadConfig(f"http: {host} has no address: {exc.strerror}") from exc
-    targets = list(dict.fromkeys((family, target) for family, _, _, _, target in found))
-    if not all(is_loopback(str(target[0])) for _, target in targets):
+    targets = resolve(address)
+    if not are_local(targets):
         if not may_be_remote:
             raise BadConfig(
-                f"http: {host} is more than this machine",
+                f"http: {address.rpartition(':')[0]} is more than this machine",
                 "if that is meant: vox config set http_allow_remote true",
             )
         log.warning(
@@ -74,7 +67,7 @@ def _open(paths: Paths, address: str, may_be_remote: bool) -> list[socket.socket
     return _bind_all(address, targets)
 
 
-def _bind_all(address: str, targets: Sequence[tuple[int, Any]]) -> list[socket.socket]:
+def _bind_all(address: str, targets: Sequence[Target]) -> list[socket.socket]:
     """`localhost` may be two addresses of which a machine has but one."""
     sockets: list[socket.socket] = []
     failure: OSError | None = None
