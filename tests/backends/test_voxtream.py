@@ -23,8 +23,8 @@ import pytest
 
 from vox.backends.base import Chunk, Clone, Settings, Utterance
 from vox.backends.voxtream import prompt, weights
+from vox.backends.voxtream.adapter import Voxtream, _run_espeak
 from vox.backends.voxtream.configs import GENERATOR
-from vox.backends.voxtream.voxtream import Voxtream, _run_espeak
 from vox.bootstrap import bootstrap_args
 from vox.errors import LoadFailed, SynthesisFailed, UnknownVoice
 from vox.hosts.handle import Handle
@@ -215,7 +215,7 @@ def world(environment: Callable[[str], tuple[str, Settings]]) -> Settings:
 def start(settings: Settings) -> Handle:
     python = os.path.join(settings.env_dir, "venv", "bin", "python")
     command = [python, *bootstrap_args(HOST_MODULE)]
-    return Handle("voxtream", command, "vox.backends.voxtream.voxtream:Voxtream", settings)
+    return Handle("voxtream", command, "vox.backends.voxtream.adapter:Voxtream", settings)
 
 
 @pytest.fixture(scope="module")

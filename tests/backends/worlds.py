@@ -24,8 +24,8 @@ import pytest
 from tests.backends import tiny_voxtream
 from vox.backends import registry
 from vox.backends.base import Settings
-from vox.backends.voxtream.voxtream import Voxtream
-from vox.install import environments
+from vox.backends.voxtream.adapter import Voxtream
+from vox.install.status import MARKER, interpreter_for
 
 HERE = Path(__file__).parent
 CHECKOUT = HERE.parent.parent
@@ -87,7 +87,7 @@ class Worlds:
             python = Path(self._installed_dir, name, "venv", "bin", "python")
             found = str(python) if python.exists() else None
         elif found is None:
-            found = environments.interpreter_for(name, self._installed_dir)
+            found = interpreter_for(name, self._installed_dir)
         if found is None:
             pytest.skip(f"no environment for {name}: see contrib/check")
         return found
@@ -100,7 +100,7 @@ class Worlds:
         parent = Path(kept).parent / "tiny" if kept else self.folder
         env_dir = parent / version[:12] / name
         with _locked(parent):
-            if not (env_dir / environments.MARKER).exists():
+            if not (env_dir / MARKER).exists():
                 shutil.rmtree(env_dir, ignore_errors=True)
                 env_dir.mkdir(parents=True)
                 if name == "voxtream":
@@ -134,7 +134,7 @@ def _mark(interpreter: str, env_dir: Path) -> None:
         "executable": os.path.basename(os.path.realpath(interpreter)),
         "installed_at": "2026-01-01T00:00:00Z",
     }
-    (env_dir / environments.MARKER).write_text(json.dumps(marker))
+    (env_dir / MARKER).write_text(json.dumps(marker))
 
 
 def run(python: str, script: str, *args: str) -> None:

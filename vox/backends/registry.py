@@ -22,9 +22,9 @@ BUILT_IN = {
     "say": "vox.backends.say:Say",
     "kokoro": "vox.backends.kokoro:Kokoro",
     "piper": "vox.backends.piper:Piper",
-    "qwen": "vox.backends.qwen.qwen:Qwen",
+    "qwen": "vox.backends.qwen.adapter:Qwen",
     "qwen-native": "vox.backends.qwen.native:QwenNative",
-    "voxtream": "vox.backends.voxtream.voxtream:Voxtream",
+    "voxtream": "vox.backends.voxtream.adapter:Voxtream",
 }
 
 

@@ -137,14 +137,12 @@ def install(name: str, voices: tuple[str, ...], device: Any) -> int:
 
     What an interrupted installation has done is kept.
     """
-    from ..install import environments
+    from ..install import installer
 
     paths = get_paths()
     settings = open_catalog(paths).settings_for(name)
     with InstallProgress(sys.stderr) as progress:
-        status = environments.install(
-            name, settings, progress.show, accelerator=device, voices=voices
-        )
+        status = installer.install(name, settings, progress.show, accelerator=device, voices=voices)
     say(f"{name} is installed" + (f" ({megabytes(status.size_mb)})" if status.own else ""))
     return _test(paths, name)
 
@@ -178,17 +176,18 @@ def _test(paths: Paths, name: str) -> int:
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 def remove(name: str, yes: bool) -> None:
     """Remove the environment and weights of backend NAME."""
-    from ..install import environments
+    from ..install import installer
+    from ..install.status import status_of
 
     paths = get_paths()
     settings = open_catalog(paths).settings_for(name)
-    status = environments.status(name, settings)
+    status = status_of(name, settings)
     asks = not yes and is_terminal(sys.stdin) and os.path.isdir(settings.env_dir)
     if asks and not click.confirm(
         f"Remove {settings.env_dir} ({megabytes(status.size_mb)})?", err=True
     ):
         return
-    if environments.remove(name, paths.backends_dir):
+    if installer.remove(name, paths.backends_dir):
         say(f"{name} removed ({megabytes(status.size_mb)})")
     else:
         tell(f"vox: {name} has no environment of its own here")

@@ -14,7 +14,7 @@ from ..backends.base import Progress, Settings
 from ..bootstrap import bootstrap_args
 from ..config import Config
 from ..errors import BackendNotInstalled
-from ..install.environments import interpreter_for, made_at
+from ..install.status import interpreter_for, made_at
 from .base import HostFactory
 from .handle import Handle, Limits
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from ..backends import registry
 from ..backends.base import Accelerator, Backend, Clone, Info, Settings, Utterance, Voice
 from ..errors import BackendNotInstalled, VoxError
-from ..install import environments
-from ..install.environments import interpreter_for
+from ..install.accelerator import detect
+from ..install.status import interpreter_for, status_of
 from ..languages import primary, strange_scripts
 from .clones import Clones
 
@@ -106,14 +106,14 @@ class Catalog:
 
         A third party's that is broken has an `error`. Loads nothing.
         """
-        accelerator = environments.detect()
+        accelerator = detect()
         return [self._describe(name, accelerator) for name in registry.names()]
 
     def _describe(self, name: str, accelerator: Accelerator) -> dict[str, Any]:
         try:
             adapter = registry.get(name)
             settings = self.settings_for(name)
-            status = environments.status(name, settings)
+            status = status_of(name, settings)
             voices = list(adapter.voices(settings))
             needed_mb = adapter.disk_mb(accelerator)
         except VoxError as exc:

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import tomllib
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,10 +19,18 @@ from pathlib import Path
 import pytest
 
 from vox.backends import registry
-from vox.backends.base import Settings
+from vox.backends.base import Backend, Settings
+from vox.backends.kokoro import Kokoro
+from vox.backends.piper import Piper
+from vox.backends.qwen.mlx import QwenMlx
+from vox.backends.qwen.native import QwenNative
+from vox.backends.voxtream.adapter import Voxtream
 from vox.errors import BackendNotInstalled, LoadFailed, StorageError, UnknownBackend
-from vox.install.environments import MARKER, detect, install, interpreter_for, remove, status
+from vox.install.accelerator import detect
+from vox.install.installer import install, remove
+from vox.install.status import MARKER, interpreter_for, status_of
 
+PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 PLUGIN = Path(__file__).parent.parent / "plugins" / "toy"
 NOWHERE = "http://127.0.0.1:9/simple"
 Lines = list[str]
@@ -98,7 +107,7 @@ def test_install_makes_an_environment_that_status_and_hosts_find(
     assert python == os.path.join(settings.env_dir, "venv", "bin", "python")
     # The weights were fetched under the environment's own interpreter.
     assert weights(settings).read_text() == f"{settings.env_dir}/venv zamenhof"
-    found = status("toy", settings)
+    found = status_of("toy", settings)
     assert found.is_ready and found.own and not found.outdated and not found.broken
     assert found.accelerator == "cpu" and found.size_mb > 1
     assert list(Path(settings.env_dir).glob("venv/lib/python3*/site-packages/mended"))
@@ -117,11 +126,11 @@ def check_a_damaged_one_is_none(settings: Settings) -> None:
     good = marker(settings).read_text()
     other = json.dumps({**json.loads(good), "requirements": "of another version"})
     marker(settings).write_text(other)
-    assert status("toy", settings).outdated
+    assert status_of("toy", settings).outdated
     for damage in (good[: len(good) // 2], "[]", "", json.dumps({"requirements": "x"})):
         marker(settings).write_text(damage)
         assert interpreter_for("toy", backends_dir(settings)) is None
-        assert status("toy", settings).broken
+        assert status_of("toy", settings).broken
     marker(settings).write_text(good)
     python = Path(settings.env_dir, "venv", "bin", "python")
     target = os.readlink(python)
@@ -130,7 +139,7 @@ def check_a_damaged_one_is_none(settings: Settings) -> None:
     assert interpreter_for("toy", backends_dir(settings)) is None
     python.unlink()
     python.symlink_to(target)
-    assert status("toy", settings).is_ready
+    assert status_of("toy", settings).is_ready
 
 
 def test_a_failed_installation_looks_broken_and_goes_on(
@@ -143,11 +152,11 @@ def test_a_failed_installation_looks_broken_and_goes_on(
     assert caught.value.exit_code == 4
     assert "vox backends install toy" in caught.value.line
     assert interpreter_for("toy", backends_dir(settings)) is None
-    assert status("toy", settings).broken
+    assert status_of("toy", settings).broken
     hidden.rename(wheel)
     lines = run_install(settings)
     assert "making the environment" not in lines
-    assert status("toy", settings).is_ready
+    assert status_of("toy", settings).is_ready
     # Killed while it unpacked: pip wrote what the package is called, but not all of it.
     marker(settings).unlink()
     (site_packages,) = Path(settings.env_dir).glob("venv/lib/python3*/site-packages")
@@ -156,11 +165,11 @@ def test_a_failed_installation_looks_broken_and_goes_on(
     make_wheel(index, code="import what_there_is_not")
     with pytest.raises(BackendNotInstalled, match=r"cannot be imported: .*what_there_is_not"):
         run_install(settings)
-    assert status("toy", settings).broken
+    assert status_of("toy", settings).broken
     (site_packages / "toytts-1.0.dist-info" / "INSTALLER").unlink()
     make_wheel(index)
     run_install(settings)
-    assert status("toy", settings).is_ready
+    assert status_of("toy", settings).is_ready
 
 
 def test_no_network_is_one_line(
@@ -178,11 +187,11 @@ def test_weights_that_cannot_be_fetched_leave_the_packages(index: Path, settings
     offline = Settings(settings.voices_dir, settings.env_dir, options={"offline": True})
     with pytest.raises(LoadFailed, match="no connection to the toy shop"):
         run_install(offline)
-    found = status("toy", settings)
+    found = status_of("toy", settings)
     assert found.installed and not found.is_ready
     assert found.missing == "its weights are not fetched"
     assert "the packages of toy are installed" in run_install(settings)
-    assert status("toy", settings).is_ready
+    assert status_of("toy", settings).is_ready
 
 
 def test_a_second_installation_at_the_same_time_is_refused(index: Path, settings: Settings) -> None:
@@ -245,7 +254,7 @@ def test_ctrl_c_in_mid_download_leaves_what_a_second_run_completes(
             # Whoever starts the tests in the background may have had it ignored.
             "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
             "from vox.backends.base import Settings\n"
-            "from vox.install.environments import install\n"
+            "from vox.install.installer import install\n"
             f"settings = Settings({settings.voices_dir!r}, {settings.env_dir!r}, device='cpu')\n"
             "install('toy', settings, lambda text, done: None)\n"
         )
@@ -267,15 +276,45 @@ def test_ctrl_c_in_mid_download_leaves_what_a_second_run_completes(
             release.set()
             server.shutdown()
     assert "KeyboardInterrupt" in said
-    assert status("toy", settings).broken
+    assert status_of("toy", settings).broken
     run_install(settings)
-    assert status("toy", settings).is_ready
+    assert status_of("toy", settings).is_ready
 
 
 def test_vox_s_own_environment_is_used_where_it_has_the_package(tmp_path: Path) -> None:
     assert interpreter_for("hibari", str(tmp_path)) == sys.executable
-    found = status("hibari", Settings(str(tmp_path), str(tmp_path / "hibari")))
+    found = status_of("hibari", Settings(str(tmp_path), str(tmp_path / "hibari")))
     assert found.is_ready and not found.own and not found.broken
+
+
+@pytest.mark.parametrize(
+    ("extra", "adapter"),
+    [
+        ("kokoro", Kokoro),
+        ("piper", Piper),
+        ("qwen", QwenMlx),
+        ("qwen-native", QwenNative),
+        ("voxtream", Voxtream),
+    ],
+)
+def test_an_extra_has_the_pins_of_its_adapter(extra: str, adapter: type[Backend]) -> None:
+    extras = tomllib.loads(PYPROJECT.read_text())["project"]["optional-dependencies"]
+    pins = [line.partition(";")[0] for line in extras[extra] if not line.startswith("voxqueue")]
+    assert sorted(pins) == sorted(adapter.info.requirements)
+
+
+def test_a_backend_that_came_as_an_extra_is_mended_as_in_an_environment_of_its_own(
+    plugin: None, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site_packages = tmp_path / "site-packages"
+    (site_packages / "toytts").mkdir(parents=True)
+    (site_packages / "toytts" / "__init__.py").write_text("import sys\nWHO = sys.prefix\n")
+    monkeypatch.syspath_prepend(str(site_packages))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site_packages), str(PLUGIN)]))
+    run_install(settings)
+    assert (site_packages / "mended").exists()
+    assert not Path(settings.env_dir, "venv").exists()
+    assert status_of("toy", settings).is_ready
 
 
 def test_an_unknown_backend_is_said_to_be(tmp_path: Path) -> None:

@@ -1,0 +1,50 @@
+"""Which accelerator this machine has, asked of the driver: torch is not installed yet."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from ..backends import registry
+from ..backends.base import Accelerator
+
+_PROBE_TIMEOUT_S = 10.0
+
+
+def detect(device: str = "auto") -> Accelerator:
+    """What environments are to be built for here, unless `device` says it.
+
+    Asks the driver, not torch, which is not installed yet.
+    """
+    if device.startswith("cuda"):
+        return "cuda"
+    if device in ("cpu", "mps"):
+        return "cpu" if device == "cpu" else "mps"
+    if sys.platform == "darwin":
+        return "mps" if registry.on_apple_silicon() else "cpu"
+    return "cuda" if _has_nvidia_gpu() else "cpu"
+
+
+def _has_nvidia_gpu() -> bool:
+    try:
+        command = ["nvidia-smi", "-L"]
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=_PROBE_TIMEOUT_S, check=False
+        )
+        return done.returncode == 0 and "GPU" in done.stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return _cuda_driver_answers()
+
+
+def _cuda_driver_answers() -> bool:
+    """Containers may have the driver's library without nvidia-smi."""
+    import ctypes
+
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    count = ctypes.c_int(0)
+    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+        return False
+    return count.value > 0

@@ -1,0 +1,201 @@
+"""Installs and removes what a backend needs: its environment, its packages, its weights.
+
+Writes `backends/NAME/`: `venv/` (the packages), `weights/` (the adapter's), `installed.json` last
+(see `status`). How packages are installed is `pip`'s business, what an adapter needs is the
+adapter's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import importlib.util
+import json
+import os
+import platform
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from .. import __version__, files
+from ..backends import registry
+from ..backends.base import Accelerator, Backend, Progress, Settings, install_hint
+from ..backends.kit.venv import python_in, site_packages_in
+from ..errors import BackendNotInstalled, StorageError
+from ..files import cannot_write, locked, make_dir
+from .accelerator import detect
+from .fetch import run_fetch
+from .pip import Pip, usable_lines
+from .status import (
+    MARKER,
+    EnvStatus,
+    digest_of,
+    interpreter_for,
+    is_importable,
+    read_marker,
+    size_mb,
+    status_of,
+)
+
+_LOCK = "install.lock"
+
+
+def install(
+    name: str,
+    settings: Settings,
+    progress: Progress,
+    *,
+    accelerator: Accelerator | None = None,
+    voices: Sequence[str] = (),
+) -> EnvStatus:
+    """Make the backend able to speak: its environment, its packages, its weights.
+
+    What is there already is kept; an interrupted installation goes on. `voices` names further
+    voices to fetch (the adapter finds them in `settings.options["voices"]`). Where vox's own
+    environment has the package, that one is used. Raises UnknownBackend, BackendNotInstalled,
+    StorageError, LoadFailed.
+    """
+    adapter = registry.get(name)
+    if voices:
+        configured = settings.options.get("voices", ())
+        options = {**settings.options, "voices": [*configured, *voices]}
+        settings = replace(settings, options=options)
+    with _locked(name, settings.env_dir):
+        _install_packages(adapter, settings, progress, accelerator or detect(settings.device))
+        interpreter = interpreter_for(name, os.path.dirname(settings.env_dir))
+        if interpreter is None:
+            raise BackendNotInstalled(f"{name} was not installed", install_hint(name))
+        run_fetch(interpreter, registry.import_string(name), settings, progress)
+        adapter.prepare(settings)
+    missing = adapter.missing(settings)
+    if missing:
+        raise BackendNotInstalled(f"{name} cannot speak yet: {missing}")
+    return status_of(name, settings)
+
+
+def remove(name: str, backends_dir: str) -> bool:
+    """Remove the backend's own environment and weights; False if there were none."""
+    env_dir = os.path.join(backends_dir, registry.environment_of(name))
+    if not os.path.isdir(env_dir):
+        return False
+    with _locked(name, env_dir):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(env_dir, MARKER))
+        try:
+            shutil.rmtree(env_dir)
+        except OSError as exc:
+            raise cannot_write(env_dir, exc) from exc
+    return True
+
+
+def _install_packages(
+    adapter: type[Backend], settings: Settings, progress: Progress, accelerator: Accelerator
+) -> None:
+    env_dir, name = settings.env_dir, adapter.info.name
+    lines = adapter.requirements(accelerator)
+    marker = read_marker(env_dir)
+    if not lines:
+        return
+    if marker is None and is_importable(adapter):
+        if adapter.info.package:
+            adapter.after_install(_folder_with(adapter.info.package))
+        return
+    if marker is not None and marker["requirements"] == digest_of(lines):
+        progress(f"the packages of {name} are installed", None)
+        return
+    began = time.monotonic()
+    usable = usable_lines(lines, progress)
+    # Without the index of the small builds come those for CUDA, whatever they run on.
+    needed_mb = adapter.disk_mb(accelerator if len(usable) == len(lines) else "cuda")
+    progress(_what_it_takes(name, accelerator, needed_mb, env_dir), None)
+    _check_disk(name, needed_mb, env_dir)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(os.path.join(env_dir, MARKER))
+    _fill(adapter, env_dir, usable, progress)
+    _write_marker(env_dir, lines, accelerator, time.monotonic() - began)
+
+
+def _fill(adapter: type[Backend], env_dir: str, lines: Sequence[str], progress: Progress) -> None:
+    """Make the environment with these lines of a requirements file in it."""
+    name = adapter.info.name
+    venv_dir, temp_dir = os.path.join(env_dir, "venv"), os.path.join(env_dir, "tmp")
+    make_dir(temp_dir)
+    pip = Pip(name, venv_dir, temp_dir, progress)
+    try:
+        pip.make_venv()
+        pip.probe(next(line for line in lines if not line.startswith("-")))
+        pip.install(lines)
+    finally:
+        shutil.rmtree(temp_dir, ignore_errors=True)
+    site_packages = site_packages_in(venv_dir)
+    if site_packages is None:
+        raise BackendNotInstalled(
+            f"{name} was not installed: {venv_dir} is empty", install_hint(name)
+        )
+    adapter.after_install(site_packages)
+    pip.check_import(adapter.info.package)
+
+
+def _folder_with(package: str) -> str:
+    """The folder of vox's own packages that has this one, an extra of pyproject.toml."""
+    spec = importlib.util.find_spec(package)
+    assert spec is not None
+    assert spec.origin is not None
+    return os.path.dirname(os.path.dirname(spec.origin))
+
+
+def _what_it_takes(name: str, accelerator: Accelerator, needed_mb: int, env_dir: str) -> str:
+    if not needed_mb:
+        return f"installing {name} for {accelerator} into {env_dir}"
+    need, free = _gigabytes(needed_mb), _gigabytes(_free_mb(env_dir))
+    return f"installing {name} for {accelerator}: {need} of {free} free in {env_dir}"
+
+
+def _check_disk(name: str, needed_mb: int, env_dir: str) -> None:
+    # A started installation has taken its share already.
+    if needed_mb and _free_mb(env_dir) + size_mb(env_dir) < needed_mb:
+        need, free = _gigabytes(needed_mb), _gigabytes(_free_mb(env_dir))
+        raise StorageError(
+            f"{name} needs {need} and {env_dir} has {free} free",
+            f"make room, then {install_hint(name)}",
+        )
+
+
+def _free_mb(folder: str) -> float:
+    return shutil.disk_usage(folder).free / 1e6
+
+
+def _gigabytes(megabytes: float) -> str:
+    return f"{megabytes / 1000:.1f} GB"
+
+
+def _write_marker(
+    env_dir: str, lines: Sequence[str], accelerator: Accelerator, took_s: float
+) -> None:
+    python = python_in(os.path.join(env_dir, "venv"))
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    marker = {
+        "requirements": digest_of(lines),
+        "lines": list(lines),
+        "accelerator": accelerator,
+        "python": platform.python_version(),
+        "executable": os.path.basename(os.path.realpath(python)),
+        "vox": __version__,
+        "installed_at": now.replace("+00:00", "Z"),
+        "took_s": round(took_s, 1),
+        "size_mb": round(size_mb(env_dir), 1),
+    }
+    files.write(os.path.join(env_dir, MARKER), json.dumps(marker, indent=2))
+
+
+@contextlib.contextmanager
+def _locked(name: str, env_dir: str) -> Iterator[None]:
+    """Keep a second installation of the same backend out. Raises BackendNotInstalled."""
+    make_dir(env_dir)
+    with locked(os.path.join(env_dir, _LOCK), blocking=False) as lock:
+        if lock is None:
+            raise BackendNotInstalled(
+                f"{name} is being installed or removed by another vox", "wait for it to end"
+            )
+        yield
