@@ -110,7 +110,7 @@ def test_default_prompt_is_speech_of_the_right_length_and_made_once(tmp_path: Pa
     path = Path(prompt.default_path(settings))
     with wave.open(str(path)) as spoken:
         duration_s = spoken.getnframes() / spoken.getframerate()
-        samples = np.frombuffer(prompt.readframes(prompt.getnframes()), "<i2") / 32768
+        samples = np.frombuffer(spoken.readframes(spoken.getnframes()), "<i2") / 32768
     assert 3 < duration_s <= 10
     assert np.abs(samples).max() > 0.1
     made = path.stat()
