@@ -10,6 +10,7 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterator
+from typing import BinaryIO
 
 from .errors import StorageError
 
@@ -51,37 +52,47 @@ def make_private_dir(path: str) -> str:
     return path
 
 
+@contextlib.contextmanager
+def replacing(
+    path: str, *, mode: int = 0o666, temporary: str | None = None, durable: bool = True
+) -> Iterator[BinaryIO]:
+    """Write a file that takes the place of whatever is there, in one step, as the block ends.
+
+    If the block raises, the old content is there and nothing else. After a crash the old content
+    is there or the new one, never a part; with `durable` the new one survives a power cut once
+    the block has ended. A link stays a link: what it leads to is replaced. `temporary`: where it
+    is written first, on the same file system (default: hidden, in the same folder). Raises OSError.
+    """
+    target = os.path.realpath(path)
+    # Not named after the target: a name may be as long as names can be.
+    hidden = f".vox-{os.urandom(8).hex()}.part"
+    part = temporary or os.path.join(os.path.dirname(target), hidden)
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(part)
+        fd = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        with open(fd, "w+b") as file:
+            yield file
+            if durable:
+                file.flush()
+                os.fsync(fd)
+        os.replace(part, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(part)
+        raise
+
+
 def replace(
     path: str,
     data: str | bytes,
     *,
     mode: int = 0o666,
     temporary: str | None = None,
-    durable: bool = True,
 ) -> None:
-    """Put a file with this content in place of whatever is there, in one step.
-
-    After a crash the old content is there or the new one, never a part; with `durable` the new
-    one survives a power cut once this returns. A link stays a link: what it leads to is replaced.
-    `temporary`: where it is written first, on the same file system (default: beside the file).
-    Raises OSError; then the old content is there.
-    """
-    target = os.path.realpath(path)
-    part = temporary or f"{target}.{os.getpid()}.new"
-    try:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(part)
-        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-        with open(fd, "wb") as file:
-            file.write(data.encode() if isinstance(data, str) else data)
-            if durable:
-                file.flush()
-                os.fsync(fd)
-        os.replace(part, target)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.unlink(part)
-        raise
+    """Put a file with this content in place of whatever is there: see `replacing`."""
+    with replacing(path, mode=mode, temporary=temporary) as file:
+        file.write(data.encode() if isinstance(data, str) else data)
 
 
 def write(path: str, data: str | bytes, *, mode: int = 0o666) -> None:

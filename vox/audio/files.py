@@ -5,14 +5,13 @@ A file appears complete or not at all. Knows the extensions; formats and codecs 
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
-import secrets
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 from ..errors import BadOutput, StorageError
+from ..files import replacing
 from .encoder import FORMATS as ENCODINGS
 from .encoder import Encoder, Format, media_type
 from .pcm import Resampler, Samples, amplified, frames_in
@@ -79,28 +78,15 @@ def write(spool: Spool, path: str, volume: float = 1.0, check: Check = lambda: N
     appears. Raises what it raises, BadOutput, StorageError; then nothing is left behind.
     """
     fmt = _format_of(path)
-    target = os.path.realpath(path)  # a link stays a link
-    folder, name = os.path.split(target)
-    part_path = os.path.join(folder, f".{name[:100]}.{secrets.token_hex(4)}.part")
     try:
-        try:
-            fd = os.open(part_path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-            with os.fdopen(fd, "w+b") as file:
-                _encode(spool, file, fmt, volume, check)
+        # Not durable: it can be synthesized again, and an fsync would hold up the next job.
+        with replacing(path, durable=False) as file:
+            _encode(spool, file, fmt, volume, check)
             check()
-            os.replace(part_path, target)
-        except BaseException:
-            _remove(part_path)
-            raise
     except OSError as exc:
         raise StorageError(
             f"cannot write {path}: {exc.strerror or exc}", "make room or choose another place"
         ) from exc
-
-
-def _remove(path: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
 
 
 class _Sink:

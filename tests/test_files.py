@@ -1,0 +1,90 @@
+"""Files that are written whole or not at all, private folders, and locks among processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vox import files
+from vox.errors import StorageError
+
+LONGEST_NAME = "あ" * 83 + ".mp3"  # 253 bytes
+
+
+@pytest.mark.parametrize("name", ["a.txt", LONGEST_NAME])
+def test_a_file_takes_the_place_of_another_in_one_step(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text("old")
+    with files.replacing(str(path)) as file:
+        file.write(b"new")
+        file.flush()
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert os.listdir(tmp_path) == [name]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_what_fails_on_the_way_leaves_the_old_file_alone(
+    tmp_path: Path, error: type[BaseException]
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def fail_halfway() -> None:
+        with files.replacing(str(path)) as file:
+            file.write(b"new")
+            raise error
+
+    with pytest.raises(error):
+        fail_halfway()
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    target, link = tmp_path / "target", tmp_path / "link"
+    link.symlink_to(target)
+    files.replace(str(link), "text", mode=0o600)
+    assert link.is_symlink() and target.read_text() == "text"
+    assert target.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_leftover_of_a_crash_is_no_obstacle(tmp_path: Path) -> None:
+    leftover = tmp_path / ".new"
+    leftover.write_text("half")
+    files.replace(str(tmp_path / "a.txt"), "whole", temporary=str(leftover))
+    assert (tmp_path / "a.txt").read_text() == "whole"
+    assert not leftover.exists()
+
+
+def test_write_makes_the_folder_and_names_what_cannot_be_written(tmp_path: Path) -> None:
+    files.write(str(tmp_path / "sub" / "a.txt"), "text")
+    assert (tmp_path / "sub" / "a.txt").read_text() == "text"
+    with pytest.raises(StorageError, match="cannot write"):
+        files.write(str(tmp_path / "sub" / "a.txt" / "b.txt"), "text")
+
+
+def test_a_lock_keeps_other_processes_out_until_it_is_closed(tmp_path: Path) -> None:
+    path = str(tmp_path / "lock")
+
+    def other_gets_it() -> bool:
+        code = f"from vox import files; raise SystemExit(files.lock({path!r}, False) is None)"
+        return subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+    assert not files.is_locked(path)
+    with files.locked(path) as fd:
+        assert fd is not None and files.is_locked(path)
+        assert not other_gets_it()
+        with files.locked(path, blocking=False) as second:
+            assert second is None
+    assert not files.is_locked(path)
+    assert other_gets_it()
+
+
+def test_asking_for_a_lock_makes_no_file(tmp_path: Path) -> None:
+    assert not files.is_locked(str(tmp_path / "lock"))
+    assert os.listdir(tmp_path) == []
