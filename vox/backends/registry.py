@@ -11,6 +11,7 @@ import importlib
 import importlib.metadata
 import platform
 import sys
+from collections.abc import Iterator
 
 from ..errors import UnknownBackend, VoxError
 from .base import Backend
@@ -33,8 +34,11 @@ def on_apple_silicon() -> bool:
 
 
 def environment_of(name: str) -> str:
-    """The backend whose environment, weights and warm model this one uses: mostly its own."""
-    return "qwen-native" if name == "qwen" and not on_apple_silicon() else name
+    """The backend whose environment, weights and warm model this one uses: mostly its own.
+
+    Raises UnknownBackend.
+    """
+    return get(name).info.shares_environment_of or name
 
 
 @functools.cache
@@ -44,10 +48,13 @@ def import_strings() -> dict[str, str]:
     return {**found, **BUILT_IN}
 
 
-def names() -> list[str]:
-    """Built-in backends first, then third parties' by name."""
-    known = import_strings()
-    return [*BUILT_IN, *sorted(set(known) - set(BUILT_IN))]
+def names() -> Iterator[str]:
+    """Built-in backends first, then third parties' by name.
+
+    These are searched for (20 ms) only if the caller goes on to them.
+    """
+    yield from BUILT_IN
+    yield from sorted(set(import_strings()) - set(BUILT_IN))
 
 
 def import_string(name: str) -> str:

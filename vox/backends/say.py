@@ -53,6 +53,7 @@ class Say(Backend):
         gender=True,
         max_chars=1000,
         license="GPL-3.0 (espeak-ng), macOS licence (say)",
+        asked_by_default="last",
     )
 
     @classmethod

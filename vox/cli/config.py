@@ -151,7 +151,8 @@ def _check_names(paths: Paths, key: str, value: Any) -> None:
 
 
 def _check_voice(paths: Paths, voice: str, backend: str | None = None) -> None:
-    from ..voices.choice import Wish, resolve
+    from ..voices.choice import resolve
+    from ..voices.wish import Wish
 
     try:
         resolve(open_catalog(paths), Wish(backend=backend, voice=voice))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -74,7 +73,7 @@ def _examine(paths: Paths) -> Iterator[Finding]:
     except VoxError as exc:
         yield Finding("settings", "fail", exc.message, exc.hint)
         config = load(os.devnull, {})
-    for check in (_folders, _database, _sound, _espeak, _backend, _daemon, _failures):
+    for check in (_folders, _database, _sound, _backend, _default_backends, _daemon, _failures):
         try:
             yield from check(paths, config)
         except VoxError as exc:
@@ -129,18 +128,6 @@ def _sound(_paths: Paths, config: Config) -> Iterator[Finding]:
     yield Finding("sound", "ok", f"output {chosen or 'of the system'} opens")
 
 
-def _espeak(_paths: Paths, _config: Config) -> Iterator[Finding]:
-    if sys.platform == "darwin" or shutil.which("espeak-ng"):
-        yield Finding("system voice", "ok", "say" if sys.platform == "darwin" else "espeak-ng")
-    else:
-        yield Finding(
-            "system voice",
-            "note",
-            "espeak-ng is not installed: the backend say cannot speak",
-            "run: sudo apt install espeak-ng",
-        )
-
-
 def _backend(paths: Paths, config: Config) -> Iterator[Finding]:
     from ..voices.choice import usual
 
@@ -148,6 +135,18 @@ def _backend(paths: Paths, config: Config) -> Iterator[Finding]:
     name = usual(catalog, config).backend
     catalog.check_ready(name)
     yield Finding("backend", "ok", f"{name} is installed")
+
+
+def _default_backends(paths: Paths, _config: Config) -> Iterator[Finding]:
+    """The backends that are asked where a request names none."""
+    catalog = open_catalog(paths)
+    installed = [name for name in catalog.asked_by_default() if catalog.is_installed(name)]
+    missing = {name: catalog.missing(name) for name in installed}
+    ready = [name for name in installed if missing[name] is None]
+    yield Finding("default backends", "ok", f"{', '.join(ready) or 'none'} ready")
+    for name, what in missing.items():
+        if what:
+            yield Finding("default backends", "note", f"{name} cannot speak: {what}")
 
 
 def _daemon(paths: Paths, _config: Config) -> Iterator[Finding]:

@@ -20,8 +20,9 @@ from ..queue.broker import Broker
 from ..queue.store import Store
 from ..text.clean import clean
 from ..text.scripts import written_in
-from ..voices.catalog import Catalog, Resolved
-from ..voices.choice import Wish, resolve
+from ..voices.catalog import Catalog
+from ..voices.choice import ignored, resolve, unspoken_scripts
+from ..voices.wish import Resolved, Wish
 
 Cancel = Callable[[str, str], Any]
 """Given a job's id and the reason."""
@@ -168,8 +169,12 @@ class Submitter:
             model=request.model,
         )
         resolved = resolve(self._catalog, wish)
-        notes = self._catalog.accepts(
-            resolved, style=request.style, gender=request.gender, model=request.model
+        notes = ignored(
+            self._catalog,
+            resolved,
+            style=request.style,
+            gender=request.gender,
+            model=request.model,
         )
         notes += self._left_out(text, resolved)
         if config.trouble:
@@ -199,8 +204,8 @@ class Submitter:
         """A note on letters that are of no language that the voice speaks: they fall silent."""
         if text.isascii():
             return []
-        speaks, strange_scripts = self._catalog.strange_scripts(who)
-        strange = written_in(text, strange_scripts)
+        speaks, scripts = unspoken_scripts(self._catalog, who)
+        strange = written_in(text, scripts)
         return [f"{speaks}: it may leave out {strange!r}"] if strange else []
 
     def stands_for(self, name: str) -> Literal["backend", "clone"] | None:

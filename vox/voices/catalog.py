@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..backends import registry
-from ..backends.base import Accelerator, Backend, Clone, Info, Settings, Utterance, Voice
+from ..backends.base import Accelerator, Clone, Info, Settings, Utterance, Voice, install_hint
 from ..errors import BackendNotInstalled, VoxError
 from ..install.accelerator import detect
 from ..install.status import interpreter_for, status_of
-from ..languages import primary, strange_scripts
+from ..languages import closeness, primary
 from .clones import Clones
 
 if TYPE_CHECKING:
@@ -25,17 +25,6 @@ if TYPE_CHECKING:
     from ..paths import Paths
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Resolved:
-    """Who speaks. `voice` None: the adapter's own choice for the language."""
-
-    backend: str
-    voice: str | None
-    lang: str | None
-    clone: Clone | None
-    notes: list[str]
 
 
 class Catalog:
@@ -50,6 +39,62 @@ class Catalog:
     def info(self, name: str) -> Info:
         """Raises UnknownBackend."""
         return registry.get(name).info
+
+    def asked_by_default(self) -> Iterator[str]:
+        """The backends that may speak what names neither backend nor voice, in their order.
+
+        Adapters are imported as the caller goes on: mostly the first one speaks.
+        """
+        last = []
+        for name in registry.names():
+            asked = self._asked_by_default(name)
+            if asked == "first":
+                yield name
+            elif asked == "last":
+                last.append(name)
+        yield from last
+
+    def _asked_by_default(self, name: str) -> str:
+        try:
+            return self.info(name).asked_by_default
+        except VoxError:
+            return "never"
+
+    def cloning(self) -> list[str]:
+        """The backends that can speak with a cloned voice, installed or not."""
+        return [name for name in registry.names() if self._can_clone(name)]
+
+    def _can_clone(self, name: str) -> bool:
+        try:
+            return self.info(name).clone
+        except VoxError:
+            return False
+
+    def languages(self, name: str, model: str | None = None) -> list[str]:
+        """The primary subtags of what it speaks; none: whatever it is given.
+
+        Raises UnknownBackend.
+        """
+        voices = [] if self.info(name).languages else self.voices(name, model, clones=False)
+        spoken = self.info(name).languages or [voice.lang for voice in voices if voice.lang]
+        return sorted({primary(lang) for lang in spoken})
+
+    def speaks(self, name: str, lang: str, model: str | None = None) -> bool:
+        """Whether the backend knows the language, installed or not. Raises UnknownBackend."""
+        spoken = self.languages(name, model)
+        return not spoken or primary(lang) in spoken
+
+    def can_speak(
+        self, name: str, lang: str, model: str | None = None, *, installed: bool = True
+    ) -> bool:
+        """Whether it has the language by itself or a voice for it, one that is `installed`.
+
+        Raises UnknownBackend.
+        """
+        if self.info(name).languages:
+            return self.speaks(name, lang)
+        voices = self.voices(name, model, clones=False)
+        return any(closeness(v.lang or "", lang) and (v.installed or not installed) for v in voices)
 
     def host_of(self, name: str) -> str:
         """The backend whose host speaks for this one: mostly its own."""
@@ -143,7 +188,7 @@ class Catalog:
         adapter = registry.get(name)
         settings = self.settings_for(name, model)
         found = list(adapter.voices(settings))
-        if not _is_ready(adapter, name, settings):
+        if not self.is_ready(name, model):
             return [replace(voice, installed=False) for voice in found]
         if clones and adapter.info.clone:
             found += [
@@ -157,64 +202,34 @@ class Catalog:
     def is_ready(self, name: str, model: str | None = None) -> bool:
         """True if the backend could speak now; False too if it is unknown or broken."""
         try:
-            return _is_ready(registry.get(name), name, self.settings_for(name, model))
-        except VoxError:
+            return self.is_installed(name) and self.missing(name, model) is None
+        except Exception as exc:  # a third party's code may raise anything
+            log.info("%s is not ready: %s", name, exc)
             return False
 
     def is_installed(self, name: str) -> bool:
         """True if its packages are at hand, whatever else is missing. Raises UnknownBackend."""
         return interpreter_for(name, self._backends_dir) is not None
 
+    def missing(self, name: str, model: str | None = None) -> str | None:
+        """What beside its packages it lacks to speak, None if nothing. Raises UnknownBackend."""
+        return registry.get(name).missing(self.settings_for(name, model))
+
     def check_ready(self, name: str, model: str | None = None) -> None:
         """Raises BackendNotInstalled with the one command that mends it, UnknownBackend."""
-        adapter = registry.get(name)
-        settings = self.settings_for(name, model)
         if not self.is_installed(name):
-            raise BackendNotInstalled(
-                f"{name} is not installed", f"run: vox backends install {name}"
-            )
-        missing = adapter.missing(settings)
+            raise BackendNotInstalled(f"{name} is not installed", install_hint(name))
+        missing = self.missing(name, model)
         if missing:
             raise BackendNotInstalled(f"{name} cannot speak yet: {missing}")
 
-    def accepts(
-        self,
-        who: Resolved,
-        *,
-        style: str | None = None,
-        gender: str | None = None,
-        model: str | None = None,
-    ) -> list[str]:
+    def accepts(self, name: str, wish: Utterance, model: str | None = None) -> list[str]:
         """What of the wish the backend will ignore, a note for each (see `Backend.accepts`).
 
         Raises BackendNotInstalled with the one command that mends it, UnknownBackend.
         """
-        self.check_ready(who.backend, model)
-        wish = Utterance(
-            text="",
-            voice=None if who.clone else who.voice,
-            lang=who.lang,
-            style=style,
-            gender=gender,
-            clone=who.clone,
-        )
-        settings = self.settings_for(who.backend, model)
-        return registry.get(who.backend).accepts(settings, wish)
-
-    def strange_scripts(self, who: Resolved) -> tuple[str, frozenset[str]]:
-        """What it speaks ("hibari speaks en"), and the scripts of which that needs none."""
-        name, spoken = who.backend, list(self.info(who.backend).languages)
-        if not spoken:  # its voices bring the language
-            voices = self.voices(who.backend, clones=False)
-            own = [voice.lang for voice in voices if voice.name == who.voice and voice.lang]
-            name = who.voice if who.voice and own else name
-            spoken = own or ([who.lang] if who.lang else [])
-        return f"{name} speaks {', '.join(spoken)}", strange_scripts(spoken)
-
-
-def _is_ready(adapter: type[Backend], name: str, settings: Settings) -> bool:
-    backends_dir = os.path.dirname(settings.env_dir)
-    return interpreter_for(name, backends_dir) is not None and adapter.missing(settings) is None
+        self.check_ready(name, model)
+        return registry.get(name).accepts(self.settings_for(name, model), wish)
 
 
 def _abilities(info: Info) -> dict[str, Any]:

@@ -34,6 +34,7 @@ class Toy(Backend):
         clone=True,
         requirements=("toytts==1.0",),
         license="Apache-2.0",
+        asked_by_default="first",
     )
 
     @classmethod

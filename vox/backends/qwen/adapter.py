@@ -14,7 +14,12 @@ from .native import QwenNative
 class QwenElsewhere(QwenNative):
     """`qwen-native` under the name `qwen`."""
 
-    info: ClassVar[Info] = dataclasses.replace(QwenNative.info, name="qwen")
+    info: ClassVar[Info] = dataclasses.replace(
+        QwenNative.info,
+        name="qwen",
+        shares_environment_of="qwen-native",
+        same_voices_as="qwen-native",
+    )
 
 
 Qwen: type[Backend] = QwenMlx if on_apple_silicon() else QwenElsewhere

@@ -50,6 +50,7 @@ class QwenMlx(QwenBase):
         models=MODELS,
         requirements=("mlx-audio==0.6.2",),
         license="Apache-2.0",
+        same_voices_as="qwen-native",
     )
     repo_pattern = "mlx-community/Qwen3-TTS-12Hz-{size}-{kind}-bf16"
 

@@ -1,0 +1,80 @@
+"""Which backends there are: nobody but the registry and the adapters knows their names."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from vox.backends import registry
+from vox.bootstrap import vox_dir
+from vox.errors import UnknownBackend
+
+FOLDER = Path(vox_dir())
+EXAMPLES = {("api/schemas.py", "hibari")}
+"""In the API's documentation."""
+
+# `say` is a word of English: it is the backend only where it stands alone or behind -b.
+_NAMES = "|".join({*registry.BUILT_IN, "espeak-ng", "espeak"} - {"say"})
+WIRED = re.compile(rf"(?<![\w-])({_NAMES})(?![\w-])|\A(-b )?say\Z|-b say\b|backend say\b")
+
+
+def strings(source: str) -> Iterator[str]:
+    """The string constants of a module, without docstrings."""
+    tree = ast.parse(source)
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and id(node) not in docstrings
+        ):
+            yield node.value
+
+
+def test_no_name_of_a_backend_is_wired_outside_the_backends() -> None:
+    found = {
+        (str(path.relative_to(FOLDER)), text)
+        for path in FOLDER.rglob("*.py")
+        if FOLDER / "backends" not in path.parents
+        for text in strings(path.read_text(encoding="utf-8"))
+        if WIRED.search(text)
+    }
+    assert found == EXAMPLES
+
+
+@pytest.mark.parametrize("text", ["say", "qwen", "-b say", "run: vox backends install voxtream"])
+def test_a_wired_name_is_found(text: str) -> None:
+    assert WIRED.search(text)
+    assert list(strings(f'"""kokoro"""\nx = f"{text}"\n')) == [text]
+    assert not WIRED.search("say which: -b ")
+
+
+def test_environment_and_warm_host_may_be_another_backend_s() -> None:
+    elsewhere = "qwen" if registry.on_apple_silicon() else "qwen-native"
+    assert registry.environment_of("qwen") == elsewhere
+    assert registry.environment_of("hibari") == "hibari"
+    with pytest.raises(UnknownBackend):
+        registry.environment_of("nope")
+
+
+def test_a_choice_by_default_imports_one_adapter_and_searches_for_no_others() -> None:
+    code = (
+        "import sys; from vox.config import load; from vox.paths import get_paths\n"
+        "from vox.voices.catalog import Catalog; from vox.voices.choice import usual\n"
+        "config = load('/nowhere', {})\n"
+        "assert usual(Catalog(get_paths(), lambda: config), config).backend == 'hibari'\n"
+        "from vox.backends import registry\n"
+        "assert registry.import_strings.cache_info().misses == 0\n"
+        "adapters = {spec.partition(':')[0] for spec in registry.BUILT_IN.values()}\n"
+        "print(*sorted(adapters & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=FOLDER.parent, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["vox.backends.hibari"]

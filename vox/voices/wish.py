@@ -1,0 +1,60 @@
+"""What a request says of who is to speak, and the answer to it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from ..backends.base import Clone
+from ..errors import BadOption, VoxError
+from ..languages import normalize
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a request says of who is to speak; None: nothing. See `jobs.Request`."""
+
+    backend: str | None = None
+    voice: str | None = None
+    lang: str | None = None
+    gender: str | None = None
+    style: str | None = None
+    speed: float | None = None
+    model: str | None = None
+    default_backend: str | None = None
+    default_voice: str | None = None
+    default_lang: str | None = None
+    """Of no weight where the request names a language."""
+
+    def normalized(self) -> Wish:
+        """The same with languages in their usual writing. Raises UnknownLanguage, BadOption."""
+        if self.gender not in (None, "female", "male"):
+            raise BadOption(f"gender {self.gender!r} must be female or male", field="gender")
+        if self.lang:
+            return replace(self, lang=normalize(self.lang), default_lang=None)
+        with blamed_on("lang"):
+            default_lang = normalize(self.default_lang) if self.default_lang else None
+        return replace(self, lang=None, default_lang=default_lang)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Who speaks. `voice` None: the adapter's own choice for the language."""
+
+    backend: str
+    voice: str | None
+    lang: str | None
+    clone: Clone | None
+    notes: list[str]
+    """What of the wish is ignored, and why."""
+
+
+@contextlib.contextmanager
+def blamed_on(setting: str) -> Iterator[None]:
+    """An error in here is due to a setting: it says so."""
+    try:
+        yield
+    except VoxError as exc:
+        hint = "; ".join(filter(None, [exc.hint, "see: vox config show"]))
+        raise type(exc)(f"the setting {setting}: {exc.message}", hint) from exc
