@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,9 +44,7 @@ def run(
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_shellcheck_finds_nothing_and_the_script_is_executable(script: Path) -> None:
-    shellcheck = shutil.which("shellcheck", path=f"{ROOT}/.venv/bin:{os.environ['PATH']}")
-    if shellcheck is None:
-        pytest.skip("shellcheck is not installed")
+    shellcheck = Path(sys.executable).with_name("shellcheck")  # of the group dev
     done = subprocess.run([shellcheck, script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert os.access(script, os.X_OK)
@@ -105,3 +104,46 @@ def test_ci_runs_the_check_and_nothing_else() -> None:
     assert [line for line in lines if line and not line.startswith("#")] == [
         'exec bash "$(dirname "${BASH_SOURCE[0]}")/../contrib/check"'
     ]
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Path:
+    """An environment whose programs only write down how they are called, into `calls`."""
+    venv = tmp_path / "tools"
+    (venv / "bin").mkdir(parents=True)
+    for name in ("ruff", "mypy", "python"):
+        program = venv / "bin" / name
+        program.write_text(f'#!/bin/sh\necho "{name} $*" >>"{venv}/calls"\n')
+        program.chmod(0o755)
+    return venv
+
+
+def test_before_a_commit_runs_what_lint_runs(copy: Path, tools: Path, tmp_path: Path) -> None:
+    shutil.copy(ROOT / ".pre-commit-config.yaml", copy)
+    for git in (["init", "-q"], ["add", "-A"]):
+        subprocess.run(["git", *git], cwd=copy, check=True)
+    environ = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "PRE_COMMIT_HOME": str(tmp_path / "cache"),
+        "VOX_VENV": str(tools),
+    }
+
+    def calls_of(*command: str | Path) -> tuple[int, list[str]]:
+        (tools / "calls").unlink(missing_ok=True)
+        done = subprocess.run(command, cwd=copy, env=environ, capture_output=True, check=False)
+        return done.returncode, (tools / "calls").read_text().splitlines()
+
+    hook = (sys.executable, "-m", "pre_commit", "run", "--all-files")
+    code, calls = calls_of(copy / "contrib/check", "--lint")
+    assert code == 0
+    assert [call.split()[0] for call in calls] == ["ruff", "ruff", "mypy", "python"]
+    assert calls_of(*hook) == (0, calls)
+    (tools / "bin/mypy").write_text("#!/bin/sh\nexit 1\n")
+    assert calls_of(*hook) == (1, calls[:2])
+
+
+def test_lint_without_an_environment_says_how_to_make_one(copy: Path, tmp_path: Path) -> None:
+    done = run(copy / "contrib/check", "--lint", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.endswith("has no ruff; run contrib/setup --dev\n")

@@ -113,7 +113,9 @@ def test_backends_tell_what_they_can_and_whether_they_are_warm(vox: Vox, sound: 
     assert vox("backends", "test", "no-such").code == 4
     refused = vox("backends", "test", "voxtream")
     assert (refused.code, "vox backends install voxtream" in refused.err) == (4, True)
-    assert vox("backends", "remove", "hibari").code == 0
+    for name, why in (("hibari", "built in and cannot be removed"), ("voxtream", "not installed")):
+        removed = vox("backends", "remove", name)
+        assert (removed.code, removed.err) == (0, f"vox: {name} is {why}\n")
 
 
 def test_installing_what_is_there_ends_with_the_test_sentence(vox: Vox, sound: object) -> None:

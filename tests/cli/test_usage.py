@@ -45,6 +45,8 @@ def assert_one_line(result: Result, code: int, *words: str) -> None:
         (("skip", "the", "rope"), ("vox -- skip",)),
         (("history", "--state", "lost"), ("--state", "done")),
         (("history", "clear", "--older-than", "soon"), ("30d",)),
+        (("history", "-n", "-1"), ("'-1' must be a whole number, 0 or more",)),
+        (("daemon", "logs", "-n", "many"), ("'many' must be a whole number, 0 or more",)),
         (("cancel",), ("--all",)),
         (("wait",), ("ID",)),
         (("config", "set", "no_such", "1"), ("no_such", "vox config show")),

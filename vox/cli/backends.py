@@ -190,4 +190,5 @@ def remove(name: str, yes: bool) -> None:
     if installer.remove(name, paths.backends_dir):
         say(f"{name} removed ({megabytes(status.size_mb)})")
     else:
-        tell(f"vox: {name} has no environment of its own here")
+        why = "is built in and cannot be removed" if status.installed else "is not installed"
+        tell(f"vox: {name} {why}")

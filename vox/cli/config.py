@@ -122,7 +122,7 @@ def set_(key: str, value: tuple[str, ...]) -> None:
         from ..tokens import ensure_token
 
         ensure_token(paths)
-        say("its bearer token: vox daemon token")
+        say("to print its token: vox daemon token")
     _after_change(paths, key)
 
 
@@ -196,7 +196,7 @@ def _after_change(paths: Paths, key: str) -> None:
     if origin.startswith("VOX_"):
         tell(f"vox: {origin} is set in this shell and beats it here")
     if key in NEED_RESTART and Client(paths).is_up():
-        tell("vox: the running daemon takes it after: vox daemon restart")
+        tell("vox: takes effect after: vox daemon restart")
 
 
 @config.command()
@@ -207,4 +207,4 @@ def path() -> None:
         from os.path import exists
 
         if not exists(get_paths().config_path):
-            tell("(not there yet: vox config set makes it)")
+            tell("(does not exist yet; `vox config set` creates it)")

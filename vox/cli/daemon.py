@@ -11,7 +11,7 @@ from ..client.remote import Client, NoDaemon
 from ..errors import StorageError
 from ..paths import Paths, get_paths
 from . import stopping
-from .options import json_option
+from .options import Count, json_option
 from .output import duration, fields, is_terminal, megabytes, say, say_json, table, tell
 
 NOT_RUNNING = 3
@@ -161,7 +161,7 @@ def _brief(value: Any) -> str:
 @click.option(
     "-n",
     "--lines",
-    type=click.IntRange(min=0),
+    type=Count(),
     default=40,
     show_default=True,
     metavar="N",

@@ -94,13 +94,13 @@ def _folders(paths: Paths, _config: Config) -> Iterator[Finding]:
             continue
         except OSError as exc:
             yield Finding(
-                "folder", "fail", f"cannot write {folder}: {exc.strerror}", "mend its permissions"
+                "folder", "fail", f"cannot write {folder}: {exc.strerror}", "fix its permissions"
             )
             continue
         free_mb = shutil.disk_usage(folder).free / 1e6
         text = f"{folder}, {free_mb / 1000:.1f} GB free"
         if free_mb < LEAST_DISK_MB:
-            yield Finding("folder", "fail", text, "make room, or see: vox history clear")
+            yield Finding("folder", "fail", text, "free disk space, or see: vox history clear")
         else:
             yield Finding("folder", "ok", text)
 

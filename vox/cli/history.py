@@ -12,7 +12,7 @@ from ..client.remote import Client
 from ..jobs import STATES
 from ..paths import get_paths
 from . import reach
-from .options import Duration, json_option
+from .options import Count, Duration, json_option
 from .output import fields, is_terminal, say, say_json, table
 
 SHOWN_ON_A_TERMINAL = 20
@@ -24,7 +24,7 @@ HEADER = ("id", "when", "state", "voice", "source", "s", "text")
 @click.option(
     "-n",
     "--limit",
-    type=click.IntRange(min=0),
+    type=Count(),
     metavar="N",
     help="Not more than N (20 on a terminal; 0: all).",
 )

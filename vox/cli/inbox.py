@@ -59,13 +59,13 @@ def on() -> None:
 def off() -> None:
     """The daemon leaves when idle again; the next one takes in what was dropped meanwhile."""
     settings.set_value(get_paths().config_path, "inbox.stay", "false")
-    say("off: what is dropped is spoken once a daemon runs")
+    say("off: dropped files wait until a daemon runs")
 
 
 @inbox.command()
 @json_option
 def status(as_json: bool) -> None:
-    """Tell how the inbox is."""
+    """Show the inbox's status."""
     told = _status(get_paths())
     if as_json:
         say_json(told)
@@ -80,9 +80,7 @@ def status(as_json: bool) -> None:
     ]
     fields(pairs)
     if told["failed"]:
-        say(
-            f"why they failed stands beside them in {told['folder']}/failed; again: vox inbox retry"
-        )
+        say(f"reasons are in {told['folder']}/failed; to retry: vox inbox retry")
 
 
 def _status(paths: Paths) -> dict[str, Any]:

@@ -11,8 +11,9 @@ import click
 
 if TYPE_CHECKING:
     FloatType = click.ParamType[float]
+    IntType = click.ParamType[int]
 else:
-    FloatType = click.ParamType  # no generic in click 8.1
+    FloatType = IntType = click.ParamType  # no generic in click 8.1
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -41,6 +42,19 @@ class Number(FloatType):
         if self.high != math.inf:
             return f"a number from {self.low:g} to {self.high:g}"
         return f"a number above {self.low:g}" if self.above else f"a number of {self.low:g} or more"
+
+
+class Count(IntType):
+    """A whole number, 0 or more."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        if not re.fullmatch(r"\d+", value, re.ASCII):
+            self.fail(f"{value!r} must be a whole number, 0 or more", param, ctx)
+        return int(value)
 
 
 class Duration(FloatType):

@@ -34,7 +34,7 @@ def write(stream: TextIO | None, text: str) -> None:
         _to_nowhere(stream)
     except OSError as exc:
         _to_nowhere(stream)
-        raise StorageError(f"cannot write the output: {exc.strerror}", "make room") from exc
+        raise StorageError(f"cannot write the output: {exc.strerror}", "free disk space") from exc
 
 
 def _to_nowhere(stream: TextIO) -> None:
