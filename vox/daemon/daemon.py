@@ -124,7 +124,7 @@ class Daemon:
         if self.is_leaving:
             self._was_called = True
         else:
-            await asyncio.to_thread(self.engine.look_again)
+            await asyncio.to_thread(self.engine.check_queue)
 
     def stop_when_drained(self) -> None:
         """Leave once the queue is empty."""
@@ -137,7 +137,7 @@ class Daemon:
             self._reason = reason
             self._now = self._now or now
             if self._now and self.is_leaving:
-                self.engine.hurry()
+                self.engine.finish_now()
             self._leave.set()
 
         assert self._loop is not None
@@ -226,7 +226,7 @@ class Daemon:
         """Close the sockets, finish (or not) what is being said, say goodbye, stop serving.
 
         Told to stop, it finishes before it closes them: that may take an hour, in which it can
-        still be asked what it does, to cancel, and to hurry.
+        still be asked what it does, to cancel, and to leave at once.
         """
         log.info("leaving (%s%s)", self._reason, ", now" if self._now else "")
         self.is_leaving = True

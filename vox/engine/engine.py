@@ -33,8 +33,9 @@ from ..queue.events import Bus
 from ..queue.store import Store
 from ..voices.catalog import Catalog
 from .lookahead import LookAhead
-from .outcomes import Ledger
+from .outcomes import OutcomeWriter
 from .submit import Submitter
+from .synthesis import Synthesizer
 from .worker import Worker
 
 log = logging.getLogger(__name__)
@@ -85,16 +86,16 @@ class Engine:
         self.pool = Pool(
             hosts or subprocess_hosts(paths.backends_dir, config), Needs(paths.memory_path)
         )
-        self.ledger = Ledger(self.store)
+        self.outcomes = OutcomeWriter(self.store)
+        lookahead = LookAhead(self.store, self.player, config, serves_streams)
         self.worker = Worker(
             self.store,
-            self.ledger,
+            self.outcomes,
             self.pool,
             self.player,
-            LookAhead(self.store, self.player, config, serves_streams),
+            lookahead,
             self.spools,
-            self.catalog,
-            config,
+            Synthesizer(self.store, self.pool, lookahead, self.catalog, config, clock),
             clock,
         )
         self.broker = Broker(paths.db_path, self.worker.run)
@@ -113,7 +114,7 @@ class Engine:
         self._streams_died_before = newest.seq + 1 if serves_streams and newest else 0
         self.is_started = False
         self._closing = threading.Event()
-        self._hurry = threading.Event()
+        self._finish_at_once = threading.Event()
         self._ticker = threading.Thread(target=self._tick_until_closed, name="ticker", daemon=True)
         self._next_stranded = time.monotonic() + STRANDED_EVERY_S
 
@@ -126,7 +127,7 @@ class Engine:
         self.player.on_change = self.broker.wake
         self.player.start()
         self.broker.start(self.worker.may_take)
-        self.ledger.start()
+        self.outcomes.start()
         self._ticker.start()
         threading.Thread(target=self.player.warm_up, name="warm-up", daemon=True).start()
         self.is_started = True
@@ -138,8 +139,8 @@ class Engine:
         self.broker.stop(timeout_s=0.0)
         writing = self.worker.current_id
         # Nothing that waits begins to sound any more; paused, nothing is finished either.
-        self.player.stop(now=self._hurry.is_set())
-        while writing is not None and not self._hurry.wait(0.1):
+        self.player.stop(now=self._finish_at_once.is_set())
+        while writing is not None and not self._finish_at_once.wait(0.1):
             job = self.store.find(writing)
             if job is None or not job.is_live or job.sink == "play":
                 break
@@ -151,17 +152,17 @@ class Engine:
             self.worker.stop()
             self.broker.stop(timeout_s=10.0)
             self.player.stop(now=True)
-            self.ledger.close()
+            self.outcomes.close()
             # Only what was ours: another process may have the queue by now.
-            for job_id in self.worker.taken:
+            for job_id in self.worker.begun_ids:
                 recovery.give_back(self.store, job_id)
         self.pool.close()
         self.broker.close()
         self.store.close()
 
-    def hurry(self) -> None:
-        """While `finish` waits for the end of what is being said: wait no more."""
-        self._hurry.set()
+    def finish_now(self) -> None:
+        """Have `finish` wait no more: what is being said is cut off."""
+        self._finish_at_once.set()
         threading.Thread(target=self.player.stop, args=(True,), daemon=True).start()
 
     @property
@@ -198,7 +199,7 @@ class Engine:
             self.player.cancel(job.id)
         if time.monotonic() >= self._next_stranded:
             self._next_stranded = time.monotonic() + STRANDED_EVERY_S
-            recovery.resend_stranded(self.store, self.broker, self.ledger.failed)
+            recovery.resend_stranded(self.store, self.broker, self.outcomes.failed)
             self.spools.evict(keep=self.store.live_ids())
         idle_timeout_s = config.idle_timeout_s
         # While jobs wait for the ear, their model will soon be wanted again.
@@ -277,25 +278,25 @@ class Engine:
             self.spools.remove(job_id)
         return gone
 
-    def look_again(self) -> None:
-        """Another process may have written to the queue: find out now."""
-        recovery.resend_stranded(self.store, self.broker, self.ledger.failed)
+    def check_queue(self) -> None:
+        """Look at the queue now: another process may have written to it."""
+        recovery.resend_stranded(self.store, self.broker, self.outcomes.failed)
         self.broker.wake()
 
     # -- the player's listener: from its thread, which must never wait for a disk ---------------
 
     def started(self, job_id: str) -> None:
-        self.ledger.started(job_id, self._clock())
+        self.outcomes.started(job_id, self._clock())
 
     def heard(self, job_id: str, utterances: int) -> None:
-        self.ledger.heard(job_id, utterances)
+        self.outcomes.heard(job_id, utterances)
 
     def finished(self, job_id: str) -> None:
-        self.ledger.done(job_id, self._clock())
+        self.outcomes.done(job_id, self._clock())
 
     def failed(self, job_id: str, error: VoxError) -> None:
         self.worker.cancel(job_id)
-        self.ledger.failed(job_id, error)
+        self.outcomes.failed(job_id, error)
 
 
 def _device(value: str | None) -> str | int | None:

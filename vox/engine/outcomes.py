@@ -1,7 +1,7 @@
-"""Writes down what became of jobs, in a thread of its own.
+"""Writes the outcomes of jobs into the job table, in a thread of its own.
 
-The player must never wait for a disk; and when the disk is full, how a job ended is told at once
-and written as soon as there is room, so that nobody waits for ever.
+The player must never wait for a disk. When the disk is full, the end of a job is published at
+once and written as soon as there is room, so that nobody waits for ever.
 """
 
 from __future__ import annotations
@@ -21,55 +21,60 @@ from ..queue.store import Store
 log = logging.getLogger(__name__)
 
 RETRY_S = 1.0
+"""How often writing is tried again while the disk is full."""
 
 
 @dataclass(slots=True)
-class _Note:
-    """Something to write down and, should the disk not take it, to tell at once."""
+class _Entry:
+    """A change to write and, if the disk does not take it, to publish at once."""
 
     write: Callable[[], Any]
-    tell: Callable[[], None] | None = None
+    publish: Callable[[], None] | None = None
 
 
-class Ledger:
-    """`start` begins to write, `close` ends; what is noted between is written in order."""
+class OutcomeWriter:
+    """`start` begins to write, `close` ends. Entries are written in the order in which they came.
 
-    def __init__(self, store: Store) -> None:
+    Every other method may be called from any thread, returns at once and raises nothing.
+    """
+
+    def __init__(self, store: Store, retry_s: float = RETRY_S) -> None:
         self._store = store
-        self._notes: queue.SimpleQueue[_Note | None] = queue.SimpleQueue()
+        self._retry_s = retry_s
+        self._entries: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._failing: set[str] = set()
-        """Jobs that failed, as long as that could not be written down."""
-        self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
+        """Jobs that failed, until that is written."""
+        self._thread = threading.Thread(target=self._run, name="outcomes", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def close(self, timeout_s: float = 5.0) -> None:
-        """Write what is noted, as far as the disk lets us."""
-        self._notes.put(None)
+        """Write what is left, as far as the disk takes it."""
+        self._entries.put(None)
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
 
     def started(self, job_id: str, at: float) -> None:
-        """Its first sample was heard."""
+        """The job's first sample was heard, at that time."""
 
         def write() -> None:
             first = self._store.get(job_id).first_audio_at or at
             self._store.change(job_id, ("preparing",), "speaking", first_audio_at=first)
 
-        self._notes.put(_Note(write))
+        self._entries.put(_Entry(write))
 
     def heard(self, job_id: str, utterances: int) -> None:
-        """So many of its utterances were heard to their end."""
-        self._notes.put(_Note(lambda: self._store.note(job_id, heard=utterances)))
+        """So many of the job's utterances were heard to their end."""
+        self._entries.put(_Entry(lambda: self._store.note(job_id, heard=utterances)))
 
     def done(self, job_id: str, at: float, first_audio_at: float | None = None) -> None:
-        """It was heard, or written, to its end."""
+        """The job was heard, or written, to its end, at that time."""
         columns = {} if first_audio_at is None else {"first_audio_at": first_audio_at}
         self._end(job_id, ("preparing", "speaking"), "done", finished_at=at, **columns)
 
     def failed(self, job_id: str, error: VoxError) -> None:
-        """It ends here, with the error's line."""
+        """The job failed with that error. Of several failures of a job the first counts."""
         if job_id in self._failing:
             return
         self._failing.add(job_id)
@@ -88,10 +93,10 @@ class Ledger:
             self._store.change(job_id, sources, state, **columns)
             self._failing.discard(job_id)
 
-        self._notes.put(_Note(write, lambda: self._tell(job_id, state, columns)))
+        self._entries.put(_Entry(write, lambda: self._publish(job_id, state, columns)))
 
-    def _tell(self, job_id: str, state: State, columns: dict[str, Any]) -> None:
-        """Tell how the job ended though it cannot be written down yet."""
+    def _publish(self, job_id: str, state: State, columns: dict[str, Any]) -> None:
+        """Publish how the job ended, which cannot be written yet."""
         job: Job = self._store.get(job_id)
         if self._store.bus is None or not job.is_live:
             return
@@ -101,35 +106,35 @@ class Ledger:
         self._store.bus.publish("state", job.id, job.to_dict())
 
     def _run(self) -> None:
-        unwritten: collections.deque[_Note] = collections.deque()
-        note: _Note | None
+        unwritten: collections.deque[_Entry] = collections.deque()
+        entry: _Entry | None
         while True:
             try:
-                note = self._notes.get(timeout=RETRY_S if unwritten else None)
+                entry = self._entries.get(timeout=self._retry_s if unwritten else None)
             except queue.Empty:
                 self._write(unwritten)
                 continue
-            if note is None:
+            if entry is None:
                 return
-            unwritten.append(note)
+            unwritten.append(entry)
             self._write(unwritten)
-            if unwritten and note.tell is not None:
-                self._tried(note.tell)
+            if unwritten and entry.publish is not None:
+                self._try(entry.publish)
 
-    def _write(self, notes: collections.deque[_Note]) -> None:
-        """Write them in order, as far as the disk lets us."""
-        while notes and self._tried(notes[0].write):
-            notes.popleft()
+    def _write(self, entries: collections.deque[_Entry]) -> None:
+        """Write the entries in order, as far as the disk takes them."""
+        while entries and self._try(entries[0].write):
+            entries.popleft()
 
-    def _tried(self, write: Callable[[], Any]) -> bool:
-        """False if it is worth another try."""
+    def _try(self, action: Callable[[], Any]) -> bool:
+        """False if another try later may succeed."""
         try:
-            write()
+            action()
         except StorageError as exc:
-            log.error("cannot write down what was heard: %s", exc.line)
+            log.error("an outcome cannot be written yet: %s", exc.line)
             return False
         except UnknownJob:
             log.info("a job was cleared while it was spoken")
         except Exception:
-            log.exception("what was heard cannot be written down")
+            log.exception("an outcome cannot be written")
         return True
