@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from vox import config
+from vox.checks import Key, one_of
 from vox.errors import BadConfig
 
 
@@ -92,3 +93,14 @@ def test_a_change_is_seen_and_a_broken_file_leaves_the_last_good_settings(path: 
 def test_without_a_daemon_that_stays_it_leaves_at_once(path: Path) -> None:
     path.write_text("daemon = false\nidle_timeout = 600")
     assert config.load(str(path), {}).idle_timeout_s == 0
+
+
+def test_a_backend_s_own_keys_are_known_where_they_are_told(path: Path) -> None:
+    own = {"attention": Key(None, one_of("sdpa", "eager"), "how")}
+    assert config.set_value(str(path), "backends.theirs.attention", "EAGER", own) == "eager"
+    with pytest.raises(BadConfig, match="must be sdpa or eager"):
+        config.set_value(str(path), "backends.theirs.attention", "lazy", own)
+    with pytest.raises(BadConfig) as caught:
+        config.set_value(str(path), "backends.theirs.atention", "eager", own)
+    assert caught.value.hint == "did you mean attention? see: vox config show"
+    assert config.load(str(path), {}).backends == {"theirs": {"attention": "eager"}}

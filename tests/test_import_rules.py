@@ -21,8 +21,8 @@ from vox.backends.registry import BUILT_IN
 ROOT = Path(__file__).parents[1]
 
 BASICS = (
-    "vox", "vox.addresses", "vox.bootstrap", "vox.config", "vox.errors", "vox.files", "vox.jobs",
-    "vox.languages", "vox.paths", "vox.tokens",
+    "vox", "vox.addresses", "vox.bootstrap", "vox.checks", "vox.config", "vox.errors", "vox.files",
+    "vox.jobs", "vox.languages", "vox.paths", "vox.tokens",
 )  # fmt: skip
 """What every room may import; among themselves they go down only, as all files do."""
 
@@ -33,6 +33,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "vox.__main__": ("vox.cli",),
     "vox.addresses": (),
     "vox.bootstrap": (),
+    "vox.checks": (),
     "vox.config": (),
     "vox.errors": (),
     "vox.files": (),

@@ -10,99 +10,26 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from . import files
+from .checks import Key, boolean, integer, number, one_of, text, texts
 from .errors import BadConfig
-
-Check = Callable[[Any], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One setting: its default, what turns a value (or its text) into a good one, what it does."""
-
-    default: Any
-    check: Check
-    help: str
-
-
-def _boolean(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    known = {"true": True, "yes": True, "on": True, "1": True}
-    known |= {"false": False, "no": False, "off": False, "0": False}
-    try:
-        return known[str(value).strip().lower()]
-    except KeyError:
-        raise ValueError("must be true or false") from None
-
-
-def _number(low: float, high: float = float("inf")) -> Check:
-    def check(value: Any) -> float:
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            raise ValueError("must be a number") from None
-        if isinstance(value, bool) or not low <= number <= min(high, 1e9):
-            limit = f"{low:g} or more" if high == float("inf") else f"{low:g} to {high:g}"
-            raise ValueError(f"must be {limit}")
-        return int(number) if number.is_integer() else number
-
-    return check
-
-
-def _integer(low: int) -> Check:
-    def check(value: Any) -> int:
-        number = _number(low)(value)
-        if not isinstance(number, int):
-            raise ValueError("must be a whole number")
-        return number
-
-    return check
-
-
-def _text(value: Any) -> str | None:
-    if value is None:
-        return None
-    if (
-        not isinstance(value, (str, int, float))
-        or isinstance(value, bool)
-        or not str(value).strip()
-    ):
-        raise ValueError("must be some text")
-    return str(value).strip()
-
-
-def _log_level(value: Any) -> str:
-    level = str(value).strip().lower()
-    if level not in ("debug", "info", "warning", "error"):
-        raise ValueError("must be debug, info, warning or error")
-    return level
 
 
 def _idle_timeout(value: Any) -> float:
-    number: float = _number(-1)(value)
-    if -1 < number < 0:
+    found: float = number(-1)(value)
+    if -1 < found < 0:
         raise ValueError(
             "must be seconds, 0 (leave as soon as the queue is empty) or -1 (never leave)"
         )
-    return number
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str):
-        value = [part.strip() for part in value.strip("[] ").split(",")]
-        value = [part.strip("\"'") for part in value if part.strip("\"'")]
-    if not isinstance(value, (list, tuple)) or not all(isinstance(part, str) for part in value):
-        raise ValueError('must be a list of texts, e.g. ["a", "b"]')
-    return tuple(value)
+    return found
 
 
 def _folder(value: Any) -> str | None:
-    path = _text(value)
+    path = text(value)
     if path is not None and not os.path.isabs(os.path.expanduser(path)):
         raise ValueError("must be a whole path, e.g. ~/Speak")
     return path
@@ -130,50 +57,51 @@ def _map(value: Any) -> dict[str, str]:
 
 
 KEYS: dict[str, Key] = {
-    "daemon": Key(True, _boolean, "keep models warm; false: nothing stays once the queue is empty"),
+    "daemon": Key(True, boolean, "keep models warm; false: nothing stays once the queue is empty"),
     "idle_timeout": Key(
         300, _idle_timeout, "seconds until an idle daemon leaves; 0 at once, -1 never"
     ),
-    "backend": Key(None, _text, "backend when -b is not given"),
-    "voice": Key(None, _text, "voice when -v is not given"),
-    "lang": Key(None, _text, "language when -l is not given, e.g. en or de-AT"),
-    "speed": Key(1.0, _number(0.25, 4.0), "speaking rate, 0.25 to 4"),
-    "volume": Key(1.0, _number(0.0, 5.0), "loudness, 0 to 5"),
-    "audio_device": Key(None, _text, "output device by name or number (default: the system's)"),
-    "pause_s": Key(0.25, _number(0.0, 5.0), "pause between sentences, seconds"),
-    "lookahead_s": Key(120, _number(0), "how much speech is prepared ahead of the ear, seconds"),
-    "keep": Key((), _texts, "backends whose models are never unloaded while the daemon is up"),
-    "max_text": Key(1_000_000, _integer(1), "longest text, characters"),
-    "max_queue": Key(10_000, _integer(1), "most jobs that may wait"),
-    "spool_limit_mb": Key(1000, _number(1), "disk for the audio of past jobs, megabytes"),
-    "load_timeout_s": Key(1800, _number(1), "longest time a model may take to load"),
-    "first_chunk_timeout_s": Key(300, _number(0.1), "longest time to an utterance's first sound"),
-    "stall_timeout_s": Key(120, _number(0.1), "longest time between two chunks of sound"),
+    "backend": Key(None, text, "backend when -b is not given"),
+    "voice": Key(None, text, "voice when -v is not given"),
+    "lang": Key(None, text, "language when -l is not given, e.g. en or de-AT"),
+    "speed": Key(1.0, number(0.25, 4.0), "speaking rate, 0.25 to 4"),
+    "volume": Key(1.0, number(0.0, 5.0), "loudness, 0 to 5"),
+    "audio_device": Key(None, text, "output device by name or number (default: the system's)"),
+    "pause_s": Key(0.25, number(0.0, 5.0), "pause between sentences, seconds"),
+    "lookahead_s": Key(120, number(0), "how much speech is prepared ahead of the ear, seconds"),
+    "keep": Key((), texts, "backends whose models are never unloaded while the daemon is up"),
+    "max_text": Key(1_000_000, integer(1), "longest text, characters"),
+    "max_queue": Key(10_000, integer(1), "most jobs that may wait"),
+    "spool_limit_mb": Key(1000, number(1), "disk for the audio of past jobs, megabytes"),
+    "load_timeout_s": Key(1800, number(1), "longest time a model may take to load"),
+    "first_chunk_timeout_s": Key(300, number(0.1), "longest time to an utterance's first sound"),
+    "stall_timeout_s": Key(120, number(0.1), "longest time between two chunks of sound"),
     "http": Key(None, _address, "HOST:PORT of the HTTP API on TCP (default: off)"),
-    "http_allow_remote": Key(False, _boolean, "let http bind to more than this machine"),
-    "http_hosts": Key((), _texts, "Host and Origin names allowed besides loopback"),
+    "http_allow_remote": Key(False, boolean, "let http bind to more than this machine"),
+    "http_hosts": Key((), texts, "Host and Origin names allowed besides loopback"),
     "http_voices": Key({}, _map, "OpenAI voice names to voices of ours"),
     "http_models": Key({}, _map, "OpenAI model names to backends of ours"),
-    "log_level": Key("info", _log_level, "debug, info, warning or error"),
-    "inbox.enabled": Key(True, _boolean, "daemons watch the inbox"),
-    "inbox.stay": Key(False, _boolean, "the daemon stays for the inbox's sake (vox inbox on)"),
-    "inbox.path": Key(None, _folder, "the inbox folder"),
-    "inbox.patterns": Key(("*.txt",), _texts, "names that are taken in, in any case"),
-    "inbox.settle_s": Key(1.0, _number(0.0), "seconds a file must be unchanged"),
-    "inbox.scan_s": Key(30.0, _number(0.1), "seconds between two looks at the folder"),
-    "inbox.polling": Key(False, _boolean, "poll instead of file system events (network mounts)"),
-    "inbox.max_bytes": Key(1_000_000, _integer(1), "largest file, bytes"),
-    "inbox.keep_done_days": Key(
-        0, _number(0), "days to keep files in done/; 0 keeps them for ever"
+    "log_level": Key(
+        "info", one_of("debug", "info", "warning", "error"), "debug, info, warning or error"
     ),
+    "inbox.enabled": Key(True, boolean, "daemons watch the inbox"),
+    "inbox.stay": Key(False, boolean, "the daemon stays for the inbox's sake (vox inbox on)"),
+    "inbox.path": Key(None, _folder, "the inbox folder"),
+    "inbox.patterns": Key(("*.txt",), texts, "names that are taken in, in any case"),
+    "inbox.settle_s": Key(1.0, number(0.0), "seconds a file must be unchanged"),
+    "inbox.scan_s": Key(30.0, number(0.1), "seconds between two looks at the folder"),
+    "inbox.polling": Key(False, boolean, "poll instead of file system events (network mounts)"),
+    "inbox.max_bytes": Key(1_000_000, integer(1), "largest file, bytes"),
+    "inbox.keep_done_days": Key(0, number(0), "days to keep files in done/; 0 keeps them for ever"),
 }
 
 BACKEND_KEYS: dict[str, Key] = {
     "device": Key("auto", _device, "auto, cpu, cuda, cuda:N or mps"),
-    "model": Key(None, _text, "model when -m is not given"),
-    "voice": Key(None, _text, "voice of this backend when -v is not given"),
+    "model": Key(None, text, "model when -m is not given"),
+    "voice": Key(None, text, "voice of this backend when -v is not given"),
+    "voices": Key((), texts, "further voices that an installation fetches"),
 }
-"""Keys of a table `[backends.NAME]`; further ones are the adapter's own."""
+"""Keys of every table `[backends.NAME]`; further ones are the backend's own: see `base.Info`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +133,7 @@ def load(path: str, environ: Mapping[str, str] = os.environ) -> Config:
     origins: dict[str, str] = {}
     tables: dict[str, dict[str, Any]] = {}
     for name, given in _flatten(_read(path)).items():
-        value = _checked(path, name, given)
+        value = checked(name, given, where=path)
         if name.startswith("backends."):
             _, backend, option = name.split(".")
             tables.setdefault(backend, {})[option] = value
@@ -215,7 +143,7 @@ def load(path: str, environ: Mapping[str, str] = os.environ) -> Config:
     for name in KEYS:
         variable = "VOX_" + name.upper().replace(".", "_")
         if environ.get(variable):
-            values[name] = _checked(variable, name, environ[variable])
+            values[name] = checked(name, environ[variable], where=variable)
             origins[name] = variable
     return Config(values, tables, origins)
 
@@ -245,25 +173,37 @@ def _flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def find_key(name: str) -> Key:
-    """The key of that (dotted) name. Raises BadConfig."""
+def find_key(name: str, own: Mapping[str, Key] | None = None) -> Key:
+    """The key of that (dotted) name. Raises BadConfig.
+
+    `own` are the keys that the backend of a `backends.NAME.KEY` has for itself; None: not known,
+    and any will do.
+    """
     parts = name.split(".")
     if parts[0] == "backends" and len(parts) == 3:
-        return BACKEND_KEYS.get(parts[2]) or Key(None, lambda value: value, "the adapter's own")
-    if name in KEYS:
-        return KEYS[name]
+        if own is None:
+            return BACKEND_KEYS.get(parts[2]) or Key(None, lambda value: value, "the backend's own")
+        known, wanted = {**BACKEND_KEYS, **own}, parts[2]
+    else:
+        known, wanted = KEYS, name
+    if wanted in known:
+        return known[wanted]
     import difflib
 
-    close = difflib.get_close_matches(name, KEYS, n=1)
+    close = difflib.get_close_matches(wanted, known, n=1)
     hint = f"did you mean {close[0]}? see: vox config show" if close else ""
     raise BadConfig(f"there is no setting {name!r}", hint)
 
 
-def _checked(where: str, name: str, value: Any) -> Any:
-    """`where` the value comes from: a file, a variable, or "" for the command line."""
+def checked(name: str, value: Any, own: Mapping[str, Key] | None = None, *, where: str = "") -> Any:
+    """The good value of a text or of what the file holds.
+
+    `where` it comes from: a file, a variable, or "" for the command line. `own`: see `find_key`.
+    Raises BadConfig (unknown key, bad value).
+    """
     prefix = f"{where}: " if where else ""
     try:
-        return find_key(name).check(value)
+        return find_key(name, own).check(value)
     except ValueError as exc:
         raise BadConfig(f"{prefix}{name} = {value!r} {exc}") from exc
     except BadConfig as exc:
@@ -273,19 +213,14 @@ def _checked(where: str, name: str, value: Any) -> Any:
 # -- writing ---------------------------------------------------------------------------------
 
 
-def checked(name: str, text: str) -> Any:
-    """The value that the text stands for. Raises BadConfig (unknown key, bad value)."""
-    return _checked("", name, text)
-
-
-def set_value(path: str, name: str, text: str) -> Any:
+def set_value(path: str, name: str, given: str, own: Mapping[str, Key] | None = None) -> Any:
     """Set one key in the file, keeping comments and everything else. Returns the value.
 
-    Raises BadConfig (unknown key, bad value, broken file), StorageError.
+    `own`: see `find_key`. Raises BadConfig (unknown key, bad value, broken file), StorageError.
     """
     import tomlkit
 
-    value = checked(name, text)
+    value = checked(name, given, own)
     if value is None:
         unset_value(path, name)
         return None

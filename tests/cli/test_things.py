@@ -44,6 +44,20 @@ def test_a_setting_may_name_what_is_not_installed(vox: Vox) -> None:
     vox.ok("config", "set", "lang", "en_us")
 
 
+def test_a_setting_of_a_backend_s_own_is_set_and_shown_as_any_other(vox: Vox) -> None:
+    assert vox.ok("config", "set", "backends.qwen-native.dtype", "BFLOAT16").endswith("= bfloat16")
+    (told,) = [
+        each
+        for each in json.loads(vox.ok("config", "show", "--json"))
+        if each["key"] == "backends.qwen-native.dtype"
+    ]
+    assert (told["value"], "float16" in told["help"]) == ("bfloat16", True)
+    refused = vox("config", "set", "backends.qwen-native.dtype", "int3")
+    assert (refused.code, "must be float32, bfloat16 or float16" in refused.err) == (2, True)
+    mistyped = vox("config", "set", "backends.qwen-native.dtyp", "float32")
+    assert (mistyped.code, "did you mean dtype?" in mistyped.err) == (2, True)
+
+
 def test_a_pattern_that_the_shell_made_several_of_is_a_list(vox: Vox) -> None:
     told = vox.ok("config", "set", "inbox.patterns", "a.md", "b.md,", "*.txt")
     assert told == "inbox.patterns = a.md, b.md, *.txt"

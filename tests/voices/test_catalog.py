@@ -8,7 +8,7 @@ import pytest
 
 from tests.voices.conftest import Settable, needs_no_mlx
 from vox.backends import registry
-from vox.errors import BackendNotInstalled, UnknownBackend
+from vox.errors import BackendNotInstalled, BadConfig, UnknownBackend
 from vox.voices.catalog import Catalog
 
 
@@ -60,3 +60,25 @@ def test_settings_come_from_the_backend_s_table(catalog: Catalog, config: Settab
     config.backends["toy"]["voice"] = "zamenhof"
     assert catalog.host_settings("toy") == before
     assert catalog.settings_for("toy", model="large").model == "large"
+
+
+def test_a_setting_of_the_backend_s_own_is_checked_as_it_says(
+    catalog: Catalog, config: Settable
+) -> None:
+    config.backends["toy"] = {"offline": "yes", "of-a-later-version": 1}
+    assert catalog.settings_for("toy").options == {"offline": True, "of-a-later-version": 1}
+    config.backends["toy"] = {"mood": "sad"}
+    with pytest.raises(BadConfig) as caught:
+        catalog.settings_for("toy")
+    assert caught.value.message == "config.toml: backends.toy.mood = 'sad' must be calm or wild"
+    assert catalog.voices("toy") == []
+    assert not catalog.is_ready("toy")
+
+
+@needs_no_mlx
+def test_a_shared_table_is_checked_and_named_as_it_is_in_the_file(
+    catalog: Catalog, config: Settable
+) -> None:
+    config.backends["qwen-native"] = {"dtype": "float8"}
+    with pytest.raises(BadConfig, match=r"backends\.qwen-native\.dtype = 'float8' must be float32"):
+        catalog.settings_for("qwen")

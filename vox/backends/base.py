@@ -3,8 +3,8 @@
 An adapter's module is imported in three places: in vox's own process, where only the class
 methods are called (so the module imports nothing heavy at its top); in the host, under the
 interpreter of the backend's own environment, where an instance loads the model and synthesizes;
-and in the tests. Besides the standard library and `numpy` it may import only `vox.errors` and
-its siblings in `vox.backends`, for the host's environment has nothing else of vox.
+and in the tests. Besides the standard library and `numpy` it may import only its siblings in
+`vox.backends` and vox's basics (`vox.errors`, `vox.checks`, `vox.languages`, `vox.files`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import importlib.util
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import InitVar, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+
+from ..checks import Key
 
 if TYPE_CHECKING:
     import numpy as np
@@ -101,6 +103,8 @@ class Info:
     """The backend whose environment, weights, settings and warm host it uses; None: its own."""
     same_voices_as: str | None = None
     """A backend that has the same voices: one that both have is spoken by this one."""
+    options: Mapping[str, Key] = field(default_factory=dict, hash=False)
+    """Settings of its own, in `[backends.NAME]`: the adapter finds them in `Settings.options`."""
     heavy: InitVar[bool | None] = None
     """Adapters written before `light` was there say this instead."""
     uses_gpu: InitVar[bool] = False

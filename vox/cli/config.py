@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from .. import config as settings
+from ..checks import Key
 from ..client.remote import Client
-from ..errors import BackendNotInstalled, BadConfig, BadOption
+from ..errors import BackendNotInstalled, BadConfig, BadOption, VoxError
 from ..paths import Paths, get_paths
 from .options import json_option
 from .output import is_terminal, say, say_json, table, tell
@@ -61,7 +63,7 @@ def _rows(loaded: settings.Config) -> list[dict[str, Any]]:
     for backend, options in loaded.backends.items():
         for option, value in options.items():
             name = f"backends.{backend}.{option}"
-            key = settings.find_key(name)
+            key = settings.find_key(name, _own_keys(name))
             rows.append(
                 {
                     "key": name,
@@ -74,8 +76,21 @@ def _rows(loaded: settings.Config) -> list[dict[str, Any]]:
     return rows
 
 
+def _own_keys(key: str) -> Mapping[str, Key] | None:
+    """The settings that the backend of `backends.NAME.KEY` has for itself; None: not known."""
+    tables = key.split(".")
+    if tables[0] != "backends" or len(tables) != 3:
+        return None
+    from ..backends import registry
+
+    try:
+        return registry.get(tables[1]).info.options
+    except VoxError:
+        return None
+
+
 def _show_one(key: str, rows: list[dict[str, Any]], as_json: bool) -> None:
-    known = settings.find_key(key)
+    known = settings.find_key(key, _own_keys(key))
     row = next((each for each in rows if each["key"] == key), None)
     row = row or {
         "key": key,
@@ -110,13 +125,14 @@ def set_(key: str, value: tuple[str, ...]) -> None:
     """Set one, e.g.: vox config set idle_timeout 600"""
     paths = get_paths()
     # The shell may have made several of one pattern.
-    is_list = isinstance(settings.find_key(key).default, tuple)
+    own = _own_keys(key)
+    is_list = isinstance(settings.find_key(key, own).default, tuple)
     text = (", " if is_list else " ").join(value)
-    value_checked = settings.checked(key, text)
+    value_checked = settings.checked(key, text, own)
     if key == "http" and value_checked:
         _check_reach(value_checked, settings.load(paths.config_path))
     _check_names(paths, key, value_checked)
-    value_set = settings.set_value(paths.config_path, key, text)
+    value_set = settings.set_value(paths.config_path, key, text, own)
     say(f"{key} = {_text(value_set, none='(not set)')}")
     if key == "http" and value_set:
         from ..tokens import ensure_token

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..backends import registry
 from ..backends.base import Accelerator, Clone, Info, Settings, Utterance, Voice, install_hint
+from ..config import checked
 from ..errors import BackendNotInstalled, VoxError
 from ..install.accelerator import detect
 from ..install.status import interpreter_for, status_of
@@ -103,17 +104,31 @@ class Catalog:
     def settings_for(self, name: str, model: str | None = None) -> Settings:
         """What the adapter is told, from the table `[backends.NAME]`; `model` goes before it.
 
-        Below its own table lies that of the backend whose host speaks for it.
+        Below its own table lies that of the backend whose host speaks for it. Raises BadConfig,
+        UnknownBackend.
         """
-        tables, environment = self._config().backends, registry.environment_of(name)
-        table: Mapping[str, Any] = {**tables.get(environment, {}), **tables.get(name, {})}
+        environment = registry.environment_of(name)
+        table = {**self._table(environment), **self._table(name)}
         return Settings(
             voices_dir=self._voices_dir,
             env_dir=os.path.join(self._backends_dir, environment),
             model=model or table.get("model"),
             device=str(table.get("device", "auto")),
-            options=dict(table),
+            options=table,
         )
+
+    def _table(self, name: str) -> dict[str, Any]:
+        """`[backends.NAME]`, its own options checked; what it does not know of is passed on.
+
+        Raises BadConfig, UnknownBackend.
+        """
+        own = self.info(name).options
+        return {
+            key: checked(f"backends.{name}.{key}", value, own, where="config.toml")
+            if key in own
+            else value
+            for key, value in self._config().backends.get(name, {}).items()
+        }
 
     def host_settings(self, name: str, model: str | None = None) -> Settings:
         """What the host that speaks for it is started with.

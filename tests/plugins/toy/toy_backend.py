@@ -20,6 +20,7 @@ from vox.backends.base import (
     Utterance,
     Voice,
 )
+from vox.checks import Key, boolean, one_of
 from vox.errors import LoadFailed, SynthesisFailed
 
 WEIGHTS = "toy.bin"
@@ -35,6 +36,10 @@ class Toy(Backend):
         requirements=("toytts==1.0",),
         license="Apache-2.0",
         asked_by_default="first",
+        options={
+            "mood": Key("calm", one_of("calm", "wild"), "how it feels"),
+            "offline": Key(False, boolean, "the toy shop is closed"),
+        },
     )
 
     @classmethod

@@ -1,9 +1,7 @@
 """qwen-native: Qwen3-TTS by its own package `qwen-tts` on torch (CUDA, Apple's MPS, CPU).
 
 Owns how the package is installed, loaded and called. It streams and can be cancelled, which the
-package cannot: see `qwen_streaming`. The package has no speed setting. `options`: `dtype`
-(float32, bfloat16, float16) and `attention` (sdpa, eager, flash_attention_2) overrule what is
-chosen by device.
+package cannot: see `qwen_streaming`. The package has no speed setting.
 """
 
 from __future__ import annotations
@@ -17,6 +15,7 @@ import os
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ...checks import Key, one_of
 from ...errors import LoadFailed, UnknownVoice
 from ..base import Accelerator, Clone, Info, Loaded, Settings, Utterance
 from ..kit.torch_tools import pick_device, translate_oom, vram_mb
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
 
 _CPU_INDEX = "--extra-index-url https://download.pytorch.org/whl/cpu"
 _DTYPES = ("float32", "bfloat16", "float16")
+_ATTENTIONS = ("sdpa", "eager", "flash_attention_2")
 _CLONES_KEPT = 16
 
 log = logging.getLogger(__name__)
@@ -60,6 +60,12 @@ class QwenNative(QwenBase):
         # `after_install`.
         requirements=("torch==2.13.0", "torchaudio==2.11.0", "qwen-tts==0.1.1"),
         license="Apache-2.0",
+        options={
+            "dtype": Key(None, one_of(*_DTYPES), f"{', '.join(_DTYPES)} (default: as the device)"),
+            "attention": Key(
+                None, one_of(*_ATTENTIONS), f"{', '.join(_ATTENTIONS)} (default: as the device)"
+            ),
+        },
     )
     repo_pattern = "Qwen/Qwen3-TTS-12Hz-{size}-{kind}"
 
