@@ -62,7 +62,7 @@ def test_setup_leaves_a_folder_that_is_no_environment_alone(copy: Path, tmp_path
     (mine / "notes.txt").write_text("keep me")
     done = run(copy / "contrib/setup", cwd=tmp_path, VOX_VENV=str(mine))
     assert done.returncode == 1
-    assert done.stderr.startswith(f"setup: {mine} is in the way")
+    assert done.stderr.startswith(f"setup: {mine} is not an environment of Python; move it away")
     assert [path.name for path in mine.iterdir()] == ["notes.txt"]
 
 

@@ -33,7 +33,7 @@ HEADER = (
     "what it is",
 )
 SPARE = (8, 3, 4, 6, 5, 2)
-"""Columns that a narrow terminal does without, the first of them first."""
+"""Columns that are left out on a narrow terminal, in this order."""
 
 
 def _complete_name(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
@@ -46,7 +46,7 @@ def _complete_name(_ctx: click.Context, _param: click.Parameter, incomplete: str
 @json_option
 @click.pass_context
 def backends(ctx: click.Context, as_json: bool) -> None:
-    """List, install, remove and test backends. Alone: list."""
+    """List, install, remove and test backends. Without a command: list."""
     command = ctx.invoked_subcommand
     if command is None:
         _list(as_json)
@@ -57,20 +57,20 @@ def backends(ctx: click.Context, as_json: bool) -> None:
 @backends.command("list")
 @json_option
 def list_(as_json: bool) -> None:
-    """List them: what is installed, what each can do."""
+    """List the backends: what is installed, what each can do."""
     _list(as_json)
 
 
 def _list(as_json: bool) -> None:
     paths = get_paths()
-    told = open_catalog(paths).describe()
+    described = open_catalog(paths).describe()
     warm = _warm(paths)
-    for each in told:
+    for each in described:
         each["warm"] = [model for model in warm if model["backend"] == each["name"]]
     if as_json:
-        say_json(told)
+        say_json(described)
     else:
-        rows = [_row(each) for each in told]
+        rows = [_row(each) for each in described]
         table(HEADER, rows, numbers=(2, 5), spare=SPARE)
 
 
@@ -125,17 +125,17 @@ def _state(each: dict[str, Any]) -> str:
     "voices",
     multiple=True,
     metavar="NAME",
-    help="Fetch this voice or model too (repeatable).",
+    help="Also fetch this voice or model (repeatable).",
 )
 @click.option(
     "--device",
     type=click.Choice(["cpu", "cuda", "mps"]),
-    help="Build it for this instead of what the machine has.",
+    help="Install it for this device instead of the detected one.",
 )
 def install(name: str, voices: tuple[str, ...], device: Any) -> int:
     """Install backend NAME with its weights, then speak a test sentence into a file.
 
-    What an interrupted installation has done is kept.
+    An interrupted installation goes on where it stopped.
     """
     from ..install import installer
 
@@ -150,7 +150,7 @@ def install(name: str, voices: tuple[str, ...], device: Any) -> int:
 @backends.command()
 @click.argument("name", shell_complete=_complete_name)
 def test(name: str) -> int:
-    """Speak a test sentence into a file, and say how long that took."""
+    """Speak a test sentence into a file, and print how long that took."""
     paths = get_paths()
     open_catalog(paths).check_ready(name)
     return _test(paths, name)

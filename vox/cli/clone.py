@@ -12,14 +12,14 @@ from .options import Number, json_option
 from .output import is_terminal, say, say_json, table, tell
 from .voices import open_catalog
 
-TEXT_HELP = "The words that are said in it; some backends clone better with them."
+TEXT_HELP = "The words of the recording. Some backends clone better with them."
 
 
 @click.group()
 def clone() -> None:
     """Voices made from reference audio.
 
-    They are for backends that can clone (see: vox backends).
+    Only some backends can speak with them (see: vox backends).
     """
 
 
@@ -27,7 +27,7 @@ def clone() -> None:
 @click.argument("name")
 @click.argument("file")
 @click.option("--text", metavar="T", help=TEXT_HELP)
-@click.option("-l", "--lang", metavar="LANG", help="The language that is spoken in it.")
+@click.option("-l", "--lang", metavar="LANG", help="The language of the recording.")
 def add(name: str, file: str, text: str | None, lang: str | None) -> None:
     """Make the clone NAME from a sound FILE of 1 to 30 s (5 to 15 are best)."""
     made = open_catalog(get_paths()).clones.add(name, file, text, lang)
@@ -40,7 +40,7 @@ def add(name: str, file: str, text: str | None, lang: str | None) -> None:
 @click.option("--text", metavar="T", help=TEXT_HELP)
 @click.option("-l", "--lang", metavar="LANG", help="The language that you speak.")
 def record(name: str, seconds: float, text: str | None, lang: str | None) -> None:
-    """Make the clone NAME from what you say into the microphone."""
+    """Make the clone NAME from the microphone."""
     from ..voices import clones
 
     kept = open_catalog(get_paths()).clones
@@ -64,7 +64,7 @@ def list_(as_json: bool) -> None:
         ]
         table(("clone", "language", "audio", "text"), rows, spare=(1, 3))
     else:
-        say("there are no clones; make one: vox clone add NAME FILE")
+        say("no clones yet; make one: vox clone add NAME FILE")
 
 
 @clone.command()

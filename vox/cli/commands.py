@@ -1,6 +1,6 @@
 """The table of commands: name, where it is, and its line in `vox --help`.
 
-A command's module is imported only when that command runs: a bare `vox "text"` imports none.
+A command's module is imported only when that command runs; `vox "text"` imports none.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ COMMANDS: dict[str, Entry] = {
     "wait": Entry("replay:wait", "Wait until jobs have ended."),
     "daemon": Entry("daemon:daemon", "Start, stop and watch the daemon."),
     "config": Entry("config:config", "Show and change the settings."),
-    "inbox": Entry("inbox:inbox", "The folder that speaks what is dropped into it."),
+    "inbox": Entry("inbox:inbox", "Speak the .txt files that are dropped into a folder."),
     "backends": Entry("backends:backends", "List, install, remove and test backends."),
     "voices": Entry("voices:voices", "List the voices."),
     "clone": Entry("clone:clone", "Voices made from reference audio."),

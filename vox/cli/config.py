@@ -18,7 +18,7 @@ from .output import is_terminal, say, say_json, table, tell
 from .voices import open_catalog
 
 NEED_RESTART = ("http", "http_allow_remote", "audio_device", "log_level", "spool_limit_mb")
-"""What a running daemon reads only when it starts."""
+"""Settings that the daemon reads only when it starts."""
 
 
 def _complete_key(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
@@ -45,8 +45,8 @@ def show(key: str | None, as_json: bool) -> None:
     elif as_json:
         say_json(rows)
     else:
-        told = [(each["key"], _text(each["value"]), each["origin"], each["help"]) for each in rows]
-        table(("setting", "value", "from", "meaning"), told, spare=(3,))
+        lines = [(each["key"], _text(each["value"]), each["origin"], each["help"]) for each in rows]
+        table(("setting", "value", "from", "meaning"), lines, spare=(3,))
 
 
 def _rows(loaded: settings.Config) -> list[dict[str, Any]]:
@@ -122,9 +122,9 @@ def _text(value: Any, none: str = "-") -> str:
 @click.argument("key", shell_complete=_complete_key)
 @click.argument("value", nargs=-1, required=True, type=click.UNPROCESSED)
 def set_(key: str, value: tuple[str, ...]) -> None:
-    """Set one, e.g.: vox config set idle_timeout 600"""
+    """Change a setting, e.g.: vox config set idle_timeout 600"""
     paths = get_paths()
-    # The shell may have made several of one pattern.
+    # The shell may have expanded a pattern into several words.
     own = _own_keys(key)
     is_list = isinstance(settings.find_key(key, own).default, tuple)
     text = (", " if is_list else " ").join(value)
@@ -143,7 +143,7 @@ def set_(key: str, value: tuple[str, ...]) -> None:
 
 
 def _check_names(paths: Paths, key: str, value: Any) -> None:
-    """What is called so must exist, whether it is installed or not.
+    """The backends, voice or language that the value names must exist, installed or not.
 
     Raises UnknownBackend, UnknownVoice, UnknownLanguage.
     """
@@ -193,7 +193,7 @@ def _check_reach(address: str, loaded: settings.Config) -> None:
 @config.command()
 @click.argument("key", shell_complete=_complete_key)
 def unset(key: str) -> None:
-    """Go back to the default of one."""
+    """Set a setting back to its default."""
     paths = get_paths()
     if not settings.unset_value(paths.config_path, key):
         say(f"{key} was not set")
@@ -210,14 +210,14 @@ def _after_change(paths: Paths, key: str) -> None:
         return
     origin = loaded.origins.get(key, "")
     if origin.startswith("VOX_"):
-        tell(f"vox: {origin} is set in this shell and beats it here")
+        tell(f"vox: {origin} is set in this shell and overrides it")
     if key in NEED_RESTART and Client(paths).is_up():
         tell("vox: takes effect after: vox daemon restart")
 
 
 @config.command()
 def path() -> None:
-    """Print where the file is."""
+    """Print the path of the file."""
     say(get_paths().config_path)
     if is_terminal(sys.stdout) and is_terminal(sys.stderr):
         from os.path import exists

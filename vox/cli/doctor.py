@@ -1,4 +1,4 @@
-"""`vox doctor`: what vox needs, checked one by one, and what to do where it is not there."""
+"""`vox doctor`: checks what vox needs, and says what to do about what is missing."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ from .options import json_option
 from .output import say, say_json
 from .voices import open_catalog
 
-LEAST_DISK_MB = 200
-LATEST_S = 24 * 3600
-TO_US = ", or check: vox doctor"
-"""What some errors end with, of no use to whom the doctor tells them."""
+MIN_FREE_MB = 200
+RECENT_S = 24 * 3600
+"""Failures that are older than this are not reported."""
+SEE_DOCTOR = ", or check: vox doctor"
+"""Some errors end with this advice; here it would be circular."""
 
 Level = Literal["ok", "note", "fail"]
 
@@ -45,12 +46,12 @@ Check = Callable[[Paths, Config], Iterator[Finding]]
 @click.command()
 @json_option
 def doctor(as_json: bool) -> int:
-    """Check that everything vox needs is there. The exit code is 1 if something is not."""
+    """Check that everything vox needs is there. The exit code is 1 if something is missing."""
     paths = get_paths()
     findings: list[Finding] = []
     for found in _examine(paths):
         finding = found._replace(
-            text=found.text.replace(TO_US, ""), hint=found.hint.replace(TO_US, "")
+            text=found.text.replace(SEE_DOCTOR, ""), hint=found.hint.replace(SEE_DOCTOR, "")
         )
         findings.append(finding)
         if not as_json:
@@ -99,7 +100,7 @@ def _folders(paths: Paths, _config: Config) -> Iterator[Finding]:
             continue
         free_mb = shutil.disk_usage(folder).free / 1e6
         text = f"{folder}, {free_mb / 1000:.1f} GB free"
-        if free_mb < LEAST_DISK_MB:
+        if free_mb < MIN_FREE_MB:
             yield Finding("folder", "fail", text, "free disk space, or see: vox history clear")
         else:
             yield Finding("folder", "ok", text)
@@ -178,7 +179,7 @@ def _failures(paths: Paths, _config: Config) -> Iterator[Finding]:
         return
     job = failed[0]
     at = datetime.fromisoformat(job["finished_at"] or job["created_at"])
-    if time.time() - at.timestamp() > LATEST_S:
+    if time.time() - at.timestamp() > RECENT_S:
         return
     text = f"job {job['id']} failed at {at.astimezone():%H:%M:%S}: {job['error']}"
     yield Finding("latest failure", "note", text, f"see: vox history show {job['id']}")

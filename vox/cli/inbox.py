@@ -1,4 +1,4 @@
-"""`vox inbox`: the folder that speaks what is dropped into it."""
+"""`vox inbox`: the folder whose files are spoken."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from .output import fields, one_line, say, say_json, tell
 @click.group(invoke_without_command=True)
 @click.pass_context
 def inbox(ctx: click.Context) -> None:
-    """The folder that speaks what is dropped into it.
+    """Speak the .txt files that are dropped into a folder.
 
-    It takes .txt files. Alone: print where it is.
+    Without a command: print the path of that folder.
     """
     if ctx.invoked_subcommand is None:
         say(_folder(get_paths()))
 
 
 def _folder(paths: Paths) -> str:
-    """The folder, made if it is not there, so that something can be dropped into it."""
+    """The folder. It is made if it does not exist."""
     from ..inbox.folders import Folders, inbox_dir
 
     loaded = settings.load(paths.config_path)
@@ -39,13 +39,13 @@ def _folder(paths: Paths) -> str:
 
 @inbox.command()
 def path() -> None:
-    """Print where the folder is."""
+    """Print the path of the folder."""
     say(_folder(get_paths()))
 
 
-@inbox.command(short_help="Speak at once what is dropped: the daemon stays.")
+@inbox.command(short_help="Keep the daemon running, to speak new files at once.")
 def on() -> None:
-    """Speak at once what is dropped: the daemon stays for the inbox's sake."""
+    """Keep the daemon running, so that new files are spoken at once."""
     paths = get_paths()
     settings.set_value(paths.config_path, "inbox.stay", "true")
     if not settings.load(paths.config_path)["inbox.enabled"]:
@@ -55,9 +55,9 @@ def on() -> None:
     say(f"on: {folder}")
 
 
-@inbox.command(short_help="The daemon leaves again when it is idle.")
+@inbox.command(short_help="Let the daemon leave when it is idle.")
 def off() -> None:
-    """The daemon leaves when idle again; the next one takes in what was dropped meanwhile."""
+    """Let the daemon leave when it is idle. The next one speaks the files dropped meanwhile."""
     settings.set_value(get_paths().config_path, "inbox.stay", "false")
     say("off: dropped files wait until a daemon runs")
 
@@ -66,31 +66,34 @@ def off() -> None:
 @json_option
 def status(as_json: bool) -> None:
     """Show the inbox's status."""
-    told = _status(get_paths())
+    state = _status(get_paths())
     if as_json:
-        say_json(told)
+        say_json(state)
         return
     counts = ("pending", "working", "done", "failed")
     pairs = [
-        ("folder", str(told["folder"])),
-        ("watching", str(told["watching"]) if told["enabled"] else "off (inbox.enabled is false)"),
-        ("daemon", "stays for it" if told["stay"] else "leaves when idle"),
-        *((name, str(told[name])) for name in counts),
-        *((name, one_line(told[name])) for name in ("note", "error") if told[name]),
+        ("folder", str(state["folder"])),
+        (
+            "watching",
+            str(state["watching"]) if state["enabled"] else "off (inbox.enabled is false)",
+        ),
+        ("daemon", "stays for the inbox" if state["stay"] else "leaves when idle"),
+        *((name, str(state[name])) for name in counts),
+        *((name, one_line(state[name])) for name in ("note", "error") if state[name]),
     ]
     fields(pairs)
-    if told["failed"]:
-        say(f"reasons are in {told['folder']}/failed; to retry: vox inbox retry")
+    if state["failed"]:
+        say(f"reasons are in {state['folder']}/failed; to retry: vox inbox retry")
 
 
 def _status(paths: Paths) -> dict[str, Any]:
     try:
-        told: dict[str, Any] = Client(paths).call("GET", "/inbox")
+        state: dict[str, Any] = Client(paths).call("GET", "/inbox")
     except NoDaemon:
         from ..inbox import status as by_folder
 
-        told = by_folder.status(paths, settings.load(paths.config_path))
-    return told
+        state = by_folder.status(paths, settings.load(paths.config_path))
+    return state
 
 
 @inbox.command()
@@ -117,7 +120,7 @@ def retry(as_json: bool) -> None:
 
 @inbox.command("open")
 def open_() -> None:
-    """Show the folder in the file manager."""
+    """Open the folder in the file manager."""
     folder = _folder(get_paths())
     program = "open" if sys.platform == "darwin" else "xdg-open"
     try:
@@ -130,5 +133,5 @@ def open_() -> None:
         ).returncode = 0  # It outlives us on purpose: no "still running" warning.
     except OSError as exc:
         raise StorageError(
-            f"cannot open {folder}: {program}: {exc.strerror}", "open it by hand"
+            f"cannot open {folder}: {program}: {exc.strerror}", "open it yourself"
         ) from exc

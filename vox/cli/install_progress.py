@@ -1,4 +1,4 @@
-"""How an installation is shown: its steps as lines; what is measured as a bar, on a terminal."""
+"""How an installation is shown: its steps as lines, downloads as a bar on a terminal."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class InstallProgress:
             self._bar.stop()
 
     def show(self, text: str, fraction: float | None) -> None:
-        """Called with what is being done and the fraction done, None where that is not known."""
+        """Show what is being done, and the fraction of it that is done (None: unknown)."""
         step, now = text.partition(":")[0], time.monotonic()
         is_due = step != self._step or now - self._printed_at >= LINE_EVERY_S
         if self._bar:

@@ -24,7 +24,7 @@ def last_lines(path: str, count: int) -> tuple[str, int]:
 
 
 def new_text(path: str, offset: int) -> Iterator[str]:
-    """What is appended after `offset`, for ever; "" now and then. A rotated file is read on."""
+    """Yield what is appended after `offset`, for ever, also to a new file of that name."""
     inode = _inode(path)
     while True:
         now = _inode(path)

@@ -1,4 +1,4 @@
-"""Printing: to standard output, which may be closed, a pipe or a terminal, and to standard error.
+"""Printing to standard output and standard error: a terminal, a pipe, or closed.
 
 Owns how JSON, tables and error lines look. Knows nothing of jobs.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def write(stream: TextIO | None, text: str) -> None:
-    """Write and flush. A reader that went away is no error: it had what it wanted.
+    """Write and flush. That the reader of a pipe has gone is no error.
 
     Raises StorageError if the stream cannot be written (a full disk).
     """
@@ -31,14 +31,14 @@ def write(stream: TextIO | None, text: str) -> None:
             stream.write(text.encode(encoding, "replace").decode(encoding))
         stream.flush()
     except BrokenPipeError:
-        _to_nowhere(stream)
+        _discard(stream)
     except OSError as exc:
-        _to_nowhere(stream)
+        _discard(stream)
         raise StorageError(f"cannot write the output: {exc.strerror}", "free disk space") from exc
 
 
-def _to_nowhere(stream: TextIO) -> None:
-    """What is still buffered must not fail again when the interpreter ends."""
+def _discard(stream: TextIO) -> None:
+    """Discard what is still buffered: writing it when the interpreter ends would fail again."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
@@ -50,12 +50,12 @@ def say(text: str = "") -> None:
 
 
 def tell(text: str) -> None:
-    """A line on standard error that is no error."""
+    """A note on standard error."""
     write(sys.stderr, text + "\n")
 
 
 def complain(line: str) -> None:
-    """The one line of an error."""
+    """An error, as one line on standard error."""
     write(sys.stderr, "vox: " + " ".join(line.split()) + "\n")
 
 
@@ -78,10 +78,10 @@ USUAL_WIDTH = 80
 
 
 def terminal_width(stream: TextIO) -> int:
-    """Columns of the terminal that the stream is; COLUMNS, if it is set, knows better."""
-    told = os.environ.get("COLUMNS", "")
-    if told.isdigit() and int(told):
-        return int(told)
+    """Columns of the terminal that the stream is; COLUMNS, if it is set, overrides it."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdigit() and int(columns):
+        return int(columns)
     try:
         return os.get_terminal_size(stream.fileno()).columns or USUAL_WIDTH
     except (OSError, ValueError):
@@ -89,7 +89,7 @@ def terminal_width(stream: TextIO) -> int:
 
 
 def one_line(text: str) -> str:
-    """The text on one line, without anything that a terminal would take for a command."""
+    """The text on one line, without control characters: a terminal would obey them."""
     text = " ".join(text.split())
     return "".join(char if char.isprintable() or char == "\u200d" else "?" for char in text)
 
@@ -105,7 +105,7 @@ def shortened(text: str, width: int) -> str:
 
 
 TEXT_WIDTH = 20
-"""Columns below which the last column of a table is not shortened to keep the others whole."""
+"""The last column of a table is shortened no further than this to keep the others whole."""
 GAP = 2
 """Columns between two columns of a table."""
 
@@ -119,8 +119,8 @@ def table(
 ) -> None:
     """A table for people on a terminal, tab-separated lines without a header for programs.
 
-    It fits the terminal: the last column is shortened to what room there is, then the columns
-    `spare` are left out, the first of them first, then all others but the first are shortened.
+    To fit the terminal, the last column is shortened first. Then the columns `spare` are left out,
+    in that order. Then all columns but the first are shortened.
     `numbers`: the columns to align at the right. `is_named`: programs get the header too.
     """
     cells = [[one_line(cell) for cell in line] for line in (header, *rows)]
@@ -165,7 +165,7 @@ def _drawn(
 
 
 def _shown(widths: Sequence[int], room: int, spare: Sequence[int]) -> list[int]:
-    """The columns that there is room for, the last of them shortened to TEXT_WIDTH if need be."""
+    """The columns that fit if the last of them is shortened to TEXT_WIDTH."""
     shown = list(range(len(widths)))
     for index in spare:
         *others, last = shown
@@ -176,12 +176,12 @@ def _shown(widths: Sequence[int], room: int, spare: Sequence[int]) -> list[int]:
 
 
 def is_dumb() -> bool:
-    """Whether the terminal obeys no escape sequences."""
+    """Whether the terminal does not understand escape sequences."""
     return os.environ.get("TERM") == "dumb"
 
 
 def terminal(file: TextIO, width: int | None = None) -> Console:
-    """Rich's console for a terminal: nothing is coloured or bold where that is not wanted."""
+    """Rich's console on a terminal, without colours and bold text where those are not wanted."""
     from rich.console import Console
 
     is_plain = bool(os.environ.get("NO_COLOR")) or is_dumb()

@@ -1,4 +1,4 @@
-"""One line on a terminal that tells what a blocking call waits for, erased at the end."""
+"""The line on a terminal that shows what a call waits for. It is erased at the end."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any, TextIO
 from .output import is_dumb, shortened, terminal_width
 
 DELAY_S = 0.5
-"""What takes no longer than this shows nothing."""
+"""A call that takes no longer than this shows nothing."""
 
 _ERASE = "\r\x1b[K"
 
 
 class Progress:
-    """Shows the events of one job. A thread paints, so that events never wait for a terminal."""
+    """Shows one job's progress. A thread writes, so that no event waits for the terminal."""
 
     def __init__(self, stream: TextIO, delay_s: float = DELAY_S) -> None:
         self._stream = stream
@@ -58,7 +58,7 @@ class Progress:
             self._write(_ERASE)
 
     def _next_text(self, shown: str) -> str | None:
-        """Wait for another text than the one that is shown; None at the end."""
+        """Wait for a text other than the one shown; None at the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._is_over or self._text != shown)
             return None if self._is_over else self._text
@@ -72,7 +72,7 @@ class Progress:
 
 
 class View:
-    """What the events of a job so far come to, in a few words."""
+    """Turns the events of a job into the text of the line."""
 
     def __init__(self) -> None:
         self._job: dict[str, Any] = {}
@@ -81,7 +81,7 @@ class View:
         self._is_paused = False
 
     def after(self, name: str, data: dict[str, Any]) -> str:
-        """Take in one event; returns the line."""
+        """Take in one event; returns the text."""
         if name == "starting":
             return "starting the daemon"
         if "state" in data:

@@ -21,7 +21,7 @@ SPARE = (3, 5)
 
 
 def open_catalog(paths: Paths) -> Catalog:
-    """What there is to speak with; files tell, no daemon is needed."""
+    """The backends and voices that there are. It reads files and needs no daemon."""
     from ..config import LiveConfig
     from ..voices.catalog import Catalog
 
@@ -29,13 +29,13 @@ def open_catalog(paths: Paths) -> Catalog:
 
 
 @click.command()
-@click.option("-b", "--backend", metavar="NAME", help="Only this backend's.")
+@click.option("-b", "--backend", metavar="NAME", help="Only voices of this backend.")
 @click.option(
-    "-l", "--lang", metavar="LANG", help="Only those that speak it, best first; e.g. en or de-AT."
+    "-l", "--lang", metavar="LANG", help="Only voices that speak it, best first; e.g. en or de-AT."
 )
 @json_option
 def voices(backend: str | None, lang: str | None, as_json: bool) -> None:
-    """List the voices. With -v a name that is unique needs no -b."""
+    """List the voices. `vox -v NAME` needs no -b if the name is unique."""
     from ..voices.choice import voices_for
 
     catalog = open_catalog(get_paths())
@@ -45,7 +45,7 @@ def voices(backend: str | None, lang: str | None, as_json: bool) -> None:
     elif found or not is_terminal(sys.stdout):
         table(HEADER, [_row(voice) for voice in found], spare=(1, *SPARE) if backend else SPARE)
     else:
-        say("no voice is known for that")
+        say("no voices found")
 
 
 def _row(voice: Voice) -> list[str]:
