@@ -78,7 +78,8 @@ def test_without_weights_it_says_which_command_fetches_them(tmp_path: Path) -> N
 
 def test_without_espeak_it_says_how_to_get_it(tmp_path: Path) -> None:
     code = (
-        "from vox.backends.base import Settings; from vox.backends.voxtream.adapter import Voxtream;"
+        "from vox.backends.base import Settings;"
+        "from vox.backends.voxtream.adapter import Voxtream;"
         "print(Voxtream.missing(Settings('', '/nowhere')))"
     )
     env = {"PATH": str(tmp_path), "PYTHONPATH": str(CHECKOUT)}
