@@ -1,6 +1,6 @@
-"""Kills watchers at random instants, or after each step; run by `test_crash` as its own process.
+"""Kills inboxes at random instants, or after each step; run by `test_crash` as its own process.
 
-Everything is imported once and each watcher is forked off, so that a life lasts milliseconds and
+Everything is imported once and each inbox is forked off, so that a life lasts milliseconds and
 not the time of an interpreter's start. Prints JSON.
 """
 
@@ -23,8 +23,11 @@ import watchdog.observers.inotify  # noqa: F401
 
 import vox.backends.hibari  # noqa: F401
 from tests.inbox.rig import Rig
+from vox.inbox.claims import forget_record
+from vox.inbox.folders import Folders, rename_new, write_durably
 from vox.jobs import Job, State
 from vox.paths import get_paths
+from vox.queue.broker import Broker
 from vox.queue.recovery import recover
 from vox.queue.store import Store
 
@@ -97,21 +100,21 @@ def live(heard_path: Path, settle_s: float = 0.03) -> tuple[Rig, Speaker]:
     recover(rig.store, rig.broker)
     speaker = Speaker(rig, heard_path)
     speaker.start()
-    rig.watcher.start()
+    rig.inbox.start()
     return rig, speaker
 
 
 def live_to_the_end(heard_path: Path, settle_s: float = 0.03) -> dict[str, Any]:
     rig, speaker = live(heard_path, settle_s)
     deadline = time.monotonic() + 60
-    while rig.watcher.is_busy or rig.watcher.describe()["working"] or rig.store.count_live():
+    while rig.inbox.is_busy or rig.inbox.describe()["working"] or rig.store.count_live():
         if time.monotonic() > deadline:
             break
         time.sleep(0.01)
     speaker.stop()
     rig.close()
     heard = [json.loads(line) for line in heard_path.read_text().splitlines()]
-    return {"heard": heard, "described": rig.watcher.describe()}
+    return {"heard": heard, "described": rig.inbox.describe()}
 
 
 def clear_history() -> None:
@@ -156,7 +159,13 @@ def main(kills: int, files: int) -> None:
 
 # -- after each step ---------------------------------------------------------------------------
 
-STEPS = ("rename_new", "write_durably", "forget_record", "add", "send", "forget_cleared", "make")
+STEPS = {
+    function.__name__
+    for function in (
+        *(rename_new, write_durably, forget_record, Folders.make),
+        *(Store.add, Store.forget_cleared, Broker.send),
+    )
+}
 """What changes the disk: the thread is killed after each of these functions returns."""
 
 STEP_FILES = {
@@ -199,11 +208,11 @@ def killed_after(steps: int, heard_path: Path) -> bool:
             speaker = Speaker(rig, heard_path)
             speaker.start()
             threading.setprofile(die_after(steps, speaker))
-            rig.watcher.start()
+            rig.inbox.start()
             threading.setprofile(None)
-            while not rig.watcher.describe()["last_scan_at"]:
+            while not rig.inbox.describe()["last_scan_at"]:
                 time.sleep(0.005)
-            while rig.watcher.is_busy or rig.watcher.describe()["working"]:
+            while rig.inbox.is_busy or rig.inbox.describe()["working"]:
                 time.sleep(0.005)
         finally:
             os._exit(0)

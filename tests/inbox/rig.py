@@ -14,7 +14,7 @@ from typing import Any
 
 from vox.config import LiveConfig, set_value
 from vox.engine.submit import Submitter
-from vox.inbox.watcher import Watcher
+from vox.inbox.inbox import Inbox
 from vox.jobs import Job
 from vox.paths import get_paths
 from vox.queue.broker import Broker
@@ -49,14 +49,14 @@ class Rig:
         catalog = Catalog(self.paths, self.config)
         self.submitter = Submitter(self.store, self.broker, catalog, self.config)
         self.activity = 0
-        self.watcher = self._new_watcher()
-        self.folder = Path(self.watcher.describe()["folder"])
+        self.inbox = self._new_inbox()
+        self.folder = Path(self.inbox.describe()["folder"])
 
-    def _new_watcher(self) -> Watcher:
+    def _new_inbox(self) -> Inbox:
         def active() -> None:
             self.activity += 1
 
-        return Watcher(
+        return Inbox(
             self.paths, self.config, self.submitter, self.store, self.bus, on_activity=active
         )
 
@@ -64,8 +64,8 @@ class Rig:
         set_value(self.paths.config_path, name, str(value))
 
     def __enter__(self) -> Rig:
-        self.watcher.start()
-        wait_until(lambda: self.watcher.describe()["last_scan_at"] or self.error)
+        self.inbox.start()
+        wait_until(lambda: self.inbox.describe()["last_scan_at"] or self.error)
         return self
 
     def __exit__(
@@ -77,20 +77,20 @@ class Rig:
         self.close()
 
     def close(self) -> None:
-        self.watcher.stop()
-        self.watcher.close()
+        self.inbox.stop()
+        self.inbox.close()
         self.broker.close()
         self.store.close()
 
     def restart(self) -> None:
-        """Another watcher on the same folder and queue, as after a restart of the daemon."""
-        self.watcher.stop()
-        self.watcher = self._new_watcher()
-        self.watcher.start()
+        """Another inbox on the same folder and queue, as after a restart of the daemon."""
+        self.inbox.stop()
+        self.inbox = self._new_inbox()
+        self.inbox.start()
 
     @property
     def error(self) -> str | None:
-        error: str | None = self.watcher.describe()["error"]
+        error: str | None = self.inbox.describe()["error"]
         return error
 
     def jobs(self) -> list[Job]:
@@ -111,12 +111,12 @@ class Rig:
     def account(self) -> str:
         """What became of the files, for the message of a test that waited in vain."""
         notes = [path.read_text() for path in self.folder.glob("failed/**/*.error.txt")]
-        return "\n".join([str(self.watcher.describe()), str(self.tree()), *notes])
+        return "\n".join([str(self.inbox.describe()), str(self.tree()), *notes])
 
     def wait_settled(self) -> None:
-        """Wait until the watcher has nothing left that it could take."""
-        self.watcher.scan_soon()
-        wait_until(lambda: not self.watcher.is_busy)
+        """Wait until nothing is left that could be taken."""
+        self.inbox.scan_soon()
+        wait_until(lambda: not self.inbox.is_busy)
 
     def end(self, job: Job, state: Any = "done", **columns: Any) -> None:
         assert self.store.change(job.id, ("queued", "preparing", "speaking"), state, **columns)

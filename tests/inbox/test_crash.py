@@ -1,4 +1,4 @@
-"""A watcher that is killed at any instant: each file ends in one place, each text is one job."""
+"""An inbox that is killed at any instant: each file ends in one place, each text is one job."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_after_200_kills_every_file_is_in_one_place_and_every_text_was_one_job(h
 
 @pytest.mark.parametrize("clears", ["clears", "keeps"])
 def test_killed_after_any_step_nothing_is_lost_or_spoken_twice(home: Path, clears: str) -> None:
-    """Also if the history is cleared before the next watcher looks."""
+    """Also if the history is cleared before the next daemon looks."""
     reports = drive("steps", str(home), clears)
     assert len(reports) > len(STEP_FILES) * 4
     for report in reports:

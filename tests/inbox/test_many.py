@@ -18,7 +18,7 @@ def test_ten_thousand_files_become_as_many_jobs_in_order_while_others_get_in_bet
 ) -> None:
     rig = new_rig()
     rig.set("max_queue", COUNT + 1000)
-    rig.watcher.stop()
+    rig.inbox.stop()
     arrived = {}
     for number in reversed(range(COUNT)):
         path = rig.folder / f"{number:05}.txt"
@@ -28,22 +28,22 @@ def test_ten_thousand_files_become_as_many_jobs_in_order_while_others_get_in_bet
     rig.restart()
     wait_until(rig.store.count_live)
     waits_s = []
-    while rig.watcher.is_busy:
+    while rig.inbox.is_busy:
         before = time.monotonic()
         rig.submitter.submit(Request(text="Meanwhile.", priority="high"))
         waits_s.append(time.monotonic() - before)
-        rig.watcher.describe()
+        rig.inbox.describe()
         time.sleep(0.05)
     took_s = time.monotonic() - began
     print(f"{COUNT} files in {took_s:.1f} s; others waited at most {max(waits_s):.2f} s")
     names = [str(job.source_name) for job in rig.jobs() if job.source == "inbox"]
     assert names == sorted(arrived, key=arrived.__getitem__)
-    assert rig.watcher.describe()["working"] == COUNT
+    assert rig.inbox.describe()["working"] == COUNT
     # Nobody waits for more than a small part of it.
     assert len(waits_s) > 10 and max(waits_s) < took_s / 4
 
     spoken = [job for job in rig.jobs() if job.source == "inbox"]
     for job in spoken[:300]:
         rig.end(job)
-    wait_until(lambda: rig.watcher.describe()["done"] == 300)
+    wait_until(lambda: rig.inbox.describe()["done"] == 300)
     assert len(os.listdir(Path(rig.folder) / "done")) == 300

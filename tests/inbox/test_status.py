@@ -19,9 +19,9 @@ def test_the_folder_is_in_the_data_folder_unless_another_is_chosen(home: Path) -
 
 def test_without_a_folder_there_is_nothing_and_that_is_said(home: Path) -> None:
     paths = get_paths()
-    told = status(paths, load(paths.config_path))
-    assert told["error"] == f"there is no folder {home / 'inbox'}"
-    assert [told[key] for key in ("pending", "working", "done", "failed")] == [0, 0, 0, 0]
+    found = status(paths, load(paths.config_path))
+    assert found["error"] == f"there is no folder {home / 'inbox'}"
+    assert [found[key] for key in ("pending", "working", "done", "failed")] == [0, 0, 0, 0]
     assert retry(paths, load(paths.config_path)) == []
 
 
@@ -36,13 +36,13 @@ def test_what_lies_where_is_counted(home: Path) -> None:
     ):
         (inbox / name).parent.mkdir(parents=True, exist_ok=True)
         (inbox / name).write_text("")
-    told = status(paths, load(paths.config_path))
-    assert [told[key] for key in ("pending", "working", "done", "failed")] == [3, 1, 2, 3]
-    assert (told["watching"], told["error"]) == ("off", None)
+    found = status(paths, load(paths.config_path))
+    assert [found[key] for key in ("pending", "working", "done", "failed")] == [3, 1, 2, 3]
+    assert (found["watching"], found["error"]) == ("off", None)
     assert retry(paths, load(paths.config_path)) == ["f.txt", "own.error.txt", "piper/g.txt"]
     assert status(paths, load(paths.config_path))["failed"] == 0
 
 
-def test_a_running_watcher_tells_the_same_keys(rig: Rig) -> None:
-    told = status(rig.paths, rig.config())
-    assert rig.watcher.describe().keys() == told.keys()
+def test_a_running_inbox_has_the_same_keys(rig: Rig) -> None:
+    found = status(rig.paths, rig.config())
+    assert rig.inbox.describe().keys() == found.keys()

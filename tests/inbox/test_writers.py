@@ -181,7 +181,7 @@ def test_a_file_removed_before_it_settled_is_nothing(new_rig: Callable[..., Rig]
     rig = new_rig(settle_s=5.0)
     path = rig.folder / "a.txt"
     path.write_text("Never mind.")
-    wait_until(lambda: rig.watcher.describe()["pending"])
+    wait_until(lambda: rig.inbox.describe()["pending"])
     path.unlink()
     rig.wait_settled()
     assert rig.jobs() == [] and rig.error is None
@@ -192,7 +192,7 @@ def test_a_file_replaced_before_it_settled_is_one_job_with_the_new_text(
 ) -> None:
     rig = new_rig(settle_s=5.0)
     (rig.folder / "text.txt").write_text("Old.")
-    wait_until(lambda: rig.watcher.describe()["pending"])
+    wait_until(lambda: rig.inbox.describe()["pending"])
     elsewhere.rename(rig.folder / "text.txt")
     assert rig.wait_jobs(1)[0].text == "It is on the shelf."
 
@@ -223,7 +223,7 @@ def test_a_writer_that_goes_on_as_the_file_is_taken_is_waited_for(rig: Rig) -> N
                 file.write("Two.")
                 file.flush()
 
-        rig.watcher.stop()
+        rig.inbox.stop()
         threading.setprofile(write_on)
         try:
             rig.restart()
@@ -269,13 +269,13 @@ def test_files_of_odd_names_are_spoken_and_keep_their_names(rig: Rig) -> None:
         rig.end(job)
     for job in jobs[1::2]:
         rig.end(job, "failed", error="it broke; mend it")
-    wait_until(lambda: sum(rig.watcher.describe()[key] for key in ("done", "failed")) == len(jobs))
+    wait_until(lambda: sum(rig.inbox.describe()[key] for key in ("done", "failed")) == len(jobs))
     spoken, failed = (os.listdir(os.path.join(folder, where)) for where in (b"done", b"failed"))
     notes = {name for name in failed if name.endswith(b".error.txt")}
     assert sorted({*spoken, *failed} - notes) == sorted(ODD_NAMES)
     assert len(notes) == len(jobs[1::2])
     assert os.listdir(os.path.join(folder, b".work")) == []
-    assert len(rig.watcher.retry()) == len(jobs[1::2])
+    assert len(rig.inbox.retry()) == len(jobs[1::2])
     assert os.listdir(os.path.join(folder, b"failed")) == []
 
 

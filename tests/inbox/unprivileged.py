@@ -1,7 +1,7 @@
-"""A watcher in a process that is not root, for permissions and limits bind no root.
+"""An inbox in a process that is not root, for permissions and limits bind no root.
 
 Everything is imported while it still is, for the interpreter may lie where nobody else may read.
-Prints a line of JSON, what the watcher says of itself and the jobs' texts, for each line it reads.
+Prints a line of JSON, what the inbox says of itself and the jobs' texts, for each line it reads.
 Arguments: how many inotify instances to use up first, and `name=value` settings of the inbox.
 """
 
@@ -44,7 +44,7 @@ def main() -> None:
     rig = Rig(**dict(setting.split("=") for setting in sys.argv[2:]))  # type: ignore[arg-type]
     with rig:
         for _ in sys.stdin:
-            print(json.dumps({**rig.watcher.describe(), "texts": rig.texts()}), flush=True)
+            print(json.dumps({**rig.inbox.describe(), "texts": rig.texts()}), flush=True)
 
 
 if __name__ == "__main__":

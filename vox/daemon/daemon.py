@@ -30,7 +30,7 @@ from ..client.spawn import spawn_daemon
 from ..config import LiveConfig
 from ..engine.engine import Engine, consumer_lock
 from ..errors import JobFailed, StorageError
-from ..inbox.watcher import Watcher
+from ..inbox.inbox import Inbox
 from ..jobs import ENDED, Job
 from ..paths import Paths
 from ..queue.events import Bus, Event
@@ -84,7 +84,7 @@ class Daemon:
         self._leaves_when_drained = False
         self.bus = Bus()
         self.engine = Engine(paths, config, self.bus)
-        self.inbox = Watcher(
+        self.inbox = Inbox(
             paths, config, self.engine.submitter, self.engine.store, self.bus, self.touch
         )
         self.bus.subscribe(self._on_event)

@@ -2,7 +2,7 @@
 
 Owns what lies where: files to be spoken in the folder itself and its subfolders, claimed ones in
 `.work/`, then `done/` or `failed/`, where a subfolder's files keep their subfolder. Knows nothing
-of jobs but their ids.
+of jobs.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
-import json
 import os
 import stat
 import sys
@@ -22,27 +21,13 @@ from .. import files
 from ..config import Config
 from ..errors import StorageError
 from ..files import cannot_write, make_dir
-from ..jobs import ID_ALPHABET, ID_LENGTH
 from ..paths import Paths
 
 RESERVED = ("done", "failed")
 NOTE_SUFFIX = ".error.txt"
-_NAME_MAX = 255
+NAME_MAX = 255
 # A longer "extension" is part of a name that happens to have a dot in it.
 _EXTENSION_MAX = 32
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A file that was taken out of the inbox for the job of that id."""
-
-    id: str
-    path: str
-    """Where it is now, in `.work/`."""
-    name: str
-    """What it was called, whole."""
-    subfolder: str = ""
-    """The subfolder of the inbox that it was in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +114,7 @@ def _cut(name: str, limit: int) -> str:
     return os.fsdecode(data[:end])
 
 
-def _with_tag(name: str, tag: str, limit: int = _NAME_MAX) -> str:
+def with_tag(name: str, tag: str, limit: int = NAME_MAX) -> str:
     """The name with a tag before its extension; the stem is cut if all that is too long."""
     stem, extension = os.path.splitext(name)
     if len(os.fsencode(extension)) > _EXTENSION_MAX:
@@ -139,7 +124,7 @@ def _with_tag(name: str, tag: str, limit: int = _NAME_MAX) -> str:
 
 def note_name(name: str) -> str:
     """What the note is called that says why the file of that name failed."""
-    return _cut(name, _NAME_MAX - len(NOTE_SUFFIX)) + NOTE_SUFFIX
+    return _cut(name, NAME_MAX - len(NOTE_SUFFIX)) + NOTE_SUFFIX
 
 
 def is_note(name: str, names: set[str]) -> bool:
@@ -189,7 +174,7 @@ def _candidates(name: str) -> Iterator[str]:
     yield name
     number = 2
     while True:
-        yield _with_tag(name, f"-{number}")
+        yield with_tag(name, f"-{number}")
         number += 1
 
 
@@ -226,70 +211,6 @@ def free_name(folder: str, name: str, taken: Callable[[str], bool]) -> str:
 def write_durably(folders: Folders, path: str, data: bytes) -> None:
     """Write a small file so that it is there whole, or not at all, after a crash."""
     files.replace(path, data, temporary=os.path.join(folders.work, ".new"))
-
-
-# -- .work -----------------------------------------------------------------------------------
-
-
-def claim(folders: Folders, job_id: str, path: str, subfolder: str) -> Claim:
-    """Take a file out of the inbox by an atomic rename. Raises OSError.
-
-    What the new name cannot hold is kept in a record beside it, written first.
-    """
-    name = os.path.basename(path)
-    held = _with_tag(name, "", _NAME_MAX - ID_LENGTH - 2)
-    target = os.path.join(folders.work, f"{job_id}__{held}")
-    has_record = held != name or bool(subfolder)
-    if has_record:
-        record = json.dumps({"name": name, "subfolder": subfolder})
-        write_durably(folders, _record_path(folders, job_id), record.encode())
-    try:
-        rename_new(path, target)
-    except OSError:
-        if has_record:
-            forget_record(folders, job_id)
-        raise
-    return Claim(job_id, target, name, subfolder)
-
-
-def _record_path(folders: Folders, job_id: str) -> str:
-    return os.path.join(folders.work, f".{job_id}.json")
-
-
-def forget_record(folders: Folders, job_id: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(_record_path(folders, job_id))
-
-
-def claims(folders: Folders) -> list[Claim]:
-    """What lies claimed in `.work/`, in the order in which it was claimed. Raises OSError."""
-    found: list[tuple[int, Claim]] = []
-    with os.scandir(folders.work) as entries:
-        for entry in entries:
-            job_id, separator, name = entry.name.partition("__")
-            if separator and len(job_id) == ID_LENGTH and set(job_id) <= set(ID_ALPHABET):
-                name, subfolder = _recorded(folders, job_id, name)
-                info = entry.stat(follow_symlinks=False)
-                found.append((info.st_ctime_ns, Claim(job_id, entry.path, name, subfolder)))
-    return [claim for _, claim in sorted(found, key=lambda pair: (pair[0], pair[1].name))]
-
-
-def _recorded(folders: Folders, job_id: str, name: str) -> tuple[str, str]:
-    try:
-        with open(_record_path(folders, job_id), "rb") as file:
-            record = json.load(file)
-        return str(record["name"]), str(record["subfolder"])
-    except (OSError, ValueError, LookupError, TypeError):
-        return name, ""
-
-
-def tidy_work(folders: Folders, ids: set[str]) -> None:
-    """Drop what a crash left in `.work/` for ids that have no file there."""
-    for name in os.listdir(folders.work):
-        job_id = name[1 : 1 + ID_LENGTH]
-        if name == f".{job_id}.json" and job_id not in ids:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(os.path.join(folders.work, name))
 
 
 # -- done ------------------------------------------------------------------------------------

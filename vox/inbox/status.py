@@ -1,6 +1,6 @@
 """What can be told of the inbox, and done to it, by looking at the folder alone: no daemon needed.
 
-Imports nothing of the queue, so that a command line may use it; the watcher uses it too.
+Imports nothing of the queue, so that a command line may use it; the running inbox uses it too.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from ..errors import StorageError
 from ..files import cannot_write
 from ..paths import Paths
 from .folders import RESERVED, Folders, as_text, inbox_dir, is_note, move_in, note_name
-from .ready import is_wanted
+from .scan import is_wanted
 
 __all__ = ["inbox_dir", "retry", "status"]
 
 
 def status(paths: Paths, config: Config) -> dict[str, Any]:
-    """The inbox as its folder shows it; `Watcher.describe` gives the same keys, live.
+    """The inbox as its folder shows it; `Inbox.describe` gives the same keys, live.
 
     `pending` counts what waits in the folder and in its subfolders, whether or not one of these
     picks a backend or a clone.

@@ -195,7 +195,7 @@ class Store:
                 "returning id, source, state, error",
                 (before, before),
             ).fetchall()
-            # The file of such a job may still lie in the inbox under its id: see `inbox.intake`.
+            # The file of such a job may still lie in the inbox under its id: see `inbox.file_jobs`.
             inbox = [
                 (row["id"], row["state"], row["error"]) for row in rows if row["source"] == "inbox"
             ]

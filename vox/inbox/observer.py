@@ -1,8 +1,8 @@
 """Events of the file system, by watchdog, as hints: something has happened, go and look.
 
-Nothing depends on them but how soon: watchdog drops an overflow without a word, gives for a file
-moved in what it gives for a new one, and its watch ends unnoticed with the folder. So the caller
-scans in any case, and says at each scan what is to be watched; what broke is mended then.
+They only make it faster: watchdog drops events without notice when there are too many, does not
+tell a file moved in from a new one, and stops unnoticed when the folder goes. So the caller scans
+in any case, and says at each scan which folders to observe; what has stopped is started again then.
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ from watchdog.events import (
 )
 from watchdog.observers.api import BaseObserver
 
-Identity = tuple[int, int]
-"""A folder's device and inode."""
+from .scan import Identity
 
 OnHint = Callable[[str | None, bool], None]
 """Called, from watchdog's threads, with a file's path (None: something about folders) and whether
@@ -38,7 +37,7 @@ _EVENTS: list[type[FileSystemEvent]] = [
 ]
 
 
-# An event that comes while a watch is ended is no error.
+# An event that comes while an observer stops is no error.
 logging.getLogger("watchdog.observers.inotify").addFilter(
     lambda record: "thread is inactive" not in str(record.msg)
 )
@@ -57,8 +56,8 @@ def _new_observer() -> BaseObserver:
         from watchdog.observers.inotify import InotifyObserver
         from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
 
-        # It holds up everything for half a second after a file was moved out, as each is that we
-        # take, lest the other half of a move comes too. What comes in is all we ask for.
+        # After a file was moved out, as each that we take is, it holds up all events for half a
+        # second to pair that with a move in. We need only what comes in.
         InotifyMoveEventGrouper.delay = 0.0
         # Otherwise a file that is moved in looks like one that was just begun.
         return InotifyObserver(generate_full_events=True)
@@ -67,57 +66,53 @@ def _new_observer() -> BaseObserver:
     return Observer()
 
 
-class Watch(FileSystemEventHandler):
-    """Watches some folders, each without its subfolders."""
+class FolderObserver(FileSystemEventHandler):
+    """Observes some folders, each without its subfolders."""
 
     def __init__(self, on_hint: OnHint) -> None:
         self._on_hint = on_hint
         self._observer: BaseObserver | None = None
-        self._watched: dict[str, Identity] = {}
+        self._folders: dict[str, Identity] = {}
 
     @property
-    def is_on(self) -> bool:
+    def is_running(self) -> bool:
         return self._observer is not None
 
-    @property
-    def folders(self) -> list[str]:
-        return sorted(self._watched)
-
     def is_intact(self) -> bool:
-        """False once a watch has ended by itself, or watches what is not there any more."""
+        """False if it does not run, has stopped by itself, or a folder is gone or another one."""
         observer = self._observer
         return (
             observer is not None
             and observer.is_alive()
             and all(emitter.is_alive() for emitter in observer.emitters)
-            and all(_identity(path) == known for path, known in self._watched.items())
+            and all(_identity(path) == known for path, known in self._folders.items())
         )
 
-    def keep(self, wanted: Mapping[str, Identity]) -> bool:
-        """Watch just these folders from now on. Returns True if anything had to be changed.
+    def observe(self, folders: Mapping[str, Identity]) -> bool:
+        """Observe just these folders from now on. Returns True if anything had to be changed.
 
-        Raises OSError if the system has no watches left, and then watches nothing.
+        Raises OSError, for one if the system has no watches left, and then observes nothing.
         """
         is_intact = self.is_intact()
-        if is_intact and self._watched == wanted:
+        if is_intact and self._folders == folders:
             return False
         try:
-            if not is_intact or not self._watched.items() <= wanted.items():
+            if not is_intact or not self._folders.items() <= folders.items():
                 self.close()
                 self._observer = _new_observer()
                 self._observer.start()
             assert self._observer is not None
-            for path in wanted.keys() - self._watched.keys():
+            for path in folders.keys() - self._folders.keys():
                 self._observer.schedule(self, path, event_filter=_EVENTS)
         except OSError:
             self.close()
             raise
-        self._watched = dict(wanted)
+        self._folders = dict(folders)
         return True
 
     def close(self) -> None:
         observer, self._observer = self._observer, None
-        self._watched = {}
+        self._folders = {}
         if observer is None:
             return
         # A folder that is gone, or an observer that never started, has nothing left to end.

@@ -1,4 +1,4 @@
-"""What becomes of files: which jobs they make, and where they end."""
+"""What becomes of files: which jobs they are made, and where they end."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_bad_files_fail_each_with_its_reason_and_good_ones_beside_them_are_spoke
     for name, (content, said) in BAD.items():
         assert said in why(rig, f"{name}.txt")
         assert (rig.folder / f"failed/{name}.txt").read_bytes() == content
-    wait_until(lambda: rig.watcher.describe()["failed"] == len(BAD))
+    wait_until(lambda: rig.inbox.describe()["failed"] == len(BAD))
     assert rig.error is None
 
 
@@ -154,7 +154,7 @@ def test_a_header_sets_what_the_flags_would(rig: Rig) -> None:
 
 
 def test_files_that_replace_each_other_do_so_though_they_arrive_together(rig: Rig) -> None:
-    rig.watcher.stop()
+    rig.inbox.stop()
     for number in range(3):
         drop(rig, f"{number}.txt", f"---\nreplace: door\n---\nNumber {number}.")
     rig.restart()
@@ -220,9 +220,9 @@ def test_a_subfolders_backend_that_is_not_installed_fails_the_file_and_retry_put
     drop(rig, "voxtream/a.txt", "Hello.")
     assert "voxtream" in why(rig, "voxtream/a.txt")
     for _ in range(2):
-        assert rig.watcher.retry() == ["voxtream/a.txt"]
+        assert rig.inbox.retry() == ["voxtream/a.txt"]
         why(rig, "voxtream/a.txt")
-        wait_until(lambda: rig.watcher.describe()["failed"] == 1)
+        wait_until(lambda: rig.inbox.describe()["failed"] == 1)
 
 
 def test_a_subfolder_named_like_a_clone_picks_that_voice(rig: Rig, home: Path) -> None:
@@ -242,7 +242,7 @@ def test_a_header_goes_before_the_subfolder(rig: Rig) -> None:
 def test_a_new_subfolder_is_watched_from_then_on(new_rig: Callable[..., Rig]) -> None:
     rig = new_rig(settle_s=2.0)
     (rig.folder / "hibari").mkdir()
-    wait_until(lambda: str(rig.folder / "hibari") in rig.watcher.watched)
+    rig.wait_settled()
     # Only an event can tell that it was moved in whole.
     drop(rig, "hibari/a.txt", "Hello.")
     wait_until(rig.jobs, limit_s=1.0)
@@ -273,9 +273,9 @@ def test_retry_puts_all_that_failed_back_without_overwriting_and_without_notes(r
     for name in ("a.txt", "b.txt", "notes.error.txt"):
         drop(rig, name, "...")
         why(rig, name)
-    rig.watcher.stop()
+    rig.inbox.stop()
     drop(rig, "a.txt", "Another.")
-    assert rig.watcher.retry() == ["a-2.txt", "b.txt", "notes.error.txt"]
+    assert rig.inbox.retry() == ["a-2.txt", "b.txt", "notes.error.txt"]
     assert rig.tree() == ["a-2.txt", "a.txt", "b.txt", "notes.error.txt"]
 
 
@@ -290,7 +290,7 @@ def test_a_file_that_fails_anew_while_retry_is_at_it_keeps_its_new_reason(rig: R
 
     sys.setprofile(wait_for_it)
     try:
-        assert rig.watcher.retry() == ["a.txt"]
+        assert rig.inbox.retry() == ["a.txt"]
     finally:
         sys.setprofile(None)
     assert "nothing to speak" in why(rig, "a.txt")
@@ -302,7 +302,7 @@ def test_a_file_that_cannot_be_moved_back_keeps_its_reason(rig: Rig) -> None:
     (rig.folder / "hibari").rmdir()
     (rig.folder / "hibari").write_text("In the way.")
     with pytest.raises(StorageError, match="hibari"):
-        rig.watcher.retry()
+        rig.inbox.retry()
     assert "nothing to speak" in why(rig, "hibari/a.txt")
 
 
@@ -324,7 +324,7 @@ def test_what_was_dropped_while_nobody_watched_is_taken_in_by_the_next_once_it_s
     new_rig: Callable[..., Rig],
 ) -> None:
     rig = new_rig(settle_s=0.5)
-    rig.watcher.stop()
+    rig.inbox.stop()
     for name in ("b", "a"):
         drop(rig, f"{name}.txt", name)
     began = time.time()
@@ -337,18 +337,18 @@ def test_what_came_after_the_last_look_is_known_to_a_daemon_that_leaves(rig: Rig
     """Not what lies there because it cannot be taken: its successor could not do better."""
     (rig.folder / "other").mkdir()
     (rig.folder / "other/a.txt").write_text("Not for us.")
-    rig.watcher.stop()
-    assert not rig.watcher.has_new()
+    rig.inbox.stop()
+    assert not rig.inbox.has_new()
     drop(rig, "hibari/a.txt", "Hello.")
-    assert rig.watcher.has_new()
+    assert rig.inbox.has_new()
     rig.set("inbox.enabled", False)
-    assert not rig.watcher.has_new()
+    assert not rig.inbox.has_new()
 
 
 def end_while_away(rig: Rig, clear: bool) -> Job:
     drop(rig, "a.txt", "Hello.")
     (job,) = rig.wait_jobs(1)
-    rig.watcher.stop()
+    rig.inbox.stop()
     rig.end(job)
     if clear:
         rig.store.clear()
@@ -368,7 +368,7 @@ def test_a_job_that_ended_while_nobody_watched_gets_its_file_out_of_work(
 
 
 def test_a_claim_that_never_became_a_job_becomes_one(rig: Rig) -> None:
-    rig.watcher.stop()
+    rig.inbox.stop()
     (rig.folder / ".work/abcdef__a.txt").write_text("Hello.")
     rig.restart()
     (job,) = rig.wait_jobs(1)
@@ -381,7 +381,7 @@ def test_a_claim_that_never_became_a_job_becomes_one(rig: Rig) -> None:
 def test_when_the_queue_is_full_files_wait_in_the_folder_until_there_is_room(rig: Rig) -> None:
     rig.set("max_queue", 3)
     rig.submitter.submit(Request(text="Somebody else's."))
-    rig.watcher.stop()
+    rig.inbox.stop()
     for number in range(5):
         drop(rig, f"{number}.txt", f"Number {number}.")
     rig.restart()
@@ -401,7 +401,7 @@ def test_retention_removes_only_what_has_been_in_done_for_longer(
     rig.end(rig.wait_jobs(1)[0])
     rig.wait_tree("done/a.txt")
     rig.restart()
-    wait_until(lambda: rig.watcher.describe()["last_scan_at"])
+    wait_until(lambda: rig.inbox.describe()["last_scan_at"])
     assert rig.tree() == ["done/a.txt"]
     rig.set("inbox.keep_done_days", 1e-9)
     rig.restart()

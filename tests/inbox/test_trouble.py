@@ -1,4 +1,4 @@
-"""The watch breaks, the folder goes, the system refuses: it is shown, and mends by itself."""
+"""Events stop, the folder goes, the system refuses: it is shown, and goes on by itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.inbox.rig import Rig, wait_until
-from vox.inbox import watcher as inbox_watcher
+from vox.inbox.inbox import POLL_S
 
 RARELY_S = 600
 
@@ -27,7 +27,7 @@ def drop(rig: Rig, text: str) -> None:
 
 def test_an_event_alone_is_enough(new_rig: Callable[..., Rig]) -> None:
     rig = new_rig(scan_s=RARELY_S)
-    assert rig.watcher.describe()["watching"] == "events"
+    assert rig.inbox.describe()["watching"] == "events"
     drop(rig, "Hello")
     rig.wait_jobs(1)
     assert rig.activity
@@ -35,7 +35,7 @@ def test_an_event_alone_is_enough(new_rig: Callable[..., Rig]) -> None:
 
 def test_a_scan_alone_is_enough(new_rig: Callable[..., Rig]) -> None:
     rig = new_rig(polling=True)
-    assert rig.watcher.describe()["watching"] == "polling"
+    assert rig.inbox.describe()["watching"] == "polling"
     drop(rig, "Hello")
     rig.end(rig.wait_jobs(1)[0])
     rig.wait_tree("done/Hello.txt")
@@ -45,7 +45,7 @@ def test_polling_can_be_chosen_while_it_runs(new_rig: Callable[..., Rig]) -> Non
     rig = new_rig(scan_s=RARELY_S)
     for polling, watching in ((True, "polling"), (False, "events")):
         rig.set("inbox.polling", polling)
-        wait_until(lambda expected=watching: rig.watcher.describe()["watching"] == expected)  # type: ignore[misc]
+        wait_until(lambda expected=watching: rig.inbox.describe()["watching"] == expected)  # type: ignore[misc]
         drop(rig, watching)
         wait_until(lambda expected=watching: expected in rig.texts())  # type: ignore[misc]
 
@@ -58,7 +58,7 @@ def test_a_folder_removed_and_made_again_is_watched_again(new_rig: Callable[...,
     rig.folder.mkdir()
     drop(rig, "Hello")
     rig.wait_jobs(1)
-    wait_until(lambda: rig.error is None and rig.watcher.describe()["watching"] == "events")
+    wait_until(lambda: rig.error is None and rig.inbox.describe()["watching"] == "events")
     drop(rig, "World")
     rig.end(rig.wait_jobs(2)[1])
     wait_until((rig.folder / "done/World.txt").exists)
@@ -67,10 +67,10 @@ def test_a_folder_removed_and_made_again_is_watched_again(new_rig: Callable[...,
 def test_what_lies_below_is_made_again_only_when_it_is_needed(new_rig: Callable[..., Rig]) -> None:
     """Whoever removes the folder from below upwards must find it empty in the end."""
     rig = new_rig(scan_s=RARELY_S)
-    scanned_at = rig.watcher.describe()["last_scan_at"]
+    scanned_at = rig.inbox.describe()["last_scan_at"]
     for name in ("done", "failed", ".work"):
         (rig.folder / name).rmdir()
-    wait_until(lambda: rig.watcher.describe()["last_scan_at"] != scanned_at)
+    wait_until(lambda: rig.inbox.describe()["last_scan_at"] != scanned_at)
     assert list(rig.folder.iterdir()) == []
     drop(rig, "Hello")
     rig.end(rig.wait_jobs(1)[0])
@@ -122,7 +122,7 @@ def test_another_folder_can_be_chosen_while_it_runs(rig: Rig, tmp_path: Path) ->
     drop(rig, "Hello")
     (first,) = rig.wait_jobs(1)
     rig.set("inbox.path", tmp_path / "new")
-    rig.watcher.scan_soon()
+    rig.inbox.scan_soon()
     wait_until((tmp_path / "new/done").is_dir)
     (tmp_path / "new/World.txt").write_text("World")
     rig.end(rig.wait_jobs(2)[1])
@@ -135,22 +135,22 @@ def test_what_was_claimed_and_no_job_goes_back_when_another_folder_is_chosen(
     new_rig: Callable[..., Rig], tmp_path: Path
 ) -> None:
     rig = new_rig(settle_s=5.0)
-    rig.watcher.stop()
+    rig.inbox.stop()
     (rig.folder / ".work/abcdef__a.txt").write_text("Hello")
     rig.restart()
-    wait_until(lambda: rig.watcher.describe()["pending"])
+    wait_until(lambda: rig.inbox.describe()["pending"])
     rig.set("inbox.path", tmp_path / "new")
-    rig.watcher.scan_soon()
+    rig.inbox.scan_soon()
     rig.wait_tree("a.txt")
-    wait_until(lambda: rig.watcher.describe()["pending"] == 0)
+    wait_until(lambda: rig.inbox.describe()["pending"] == 0)
 
 
 def test_switched_off_it_takes_nothing_and_switched_on_again_it_does(rig: Rig) -> None:
     rig.set("inbox.enabled", False)
-    wait_until(lambda: rig.watcher.describe()["watching"] == "off")
+    wait_until(lambda: rig.inbox.describe()["watching"] == "off")
     drop(rig, "Hello")
-    rig.watcher.scan_soon()
-    assert not rig.watcher.is_busy
+    rig.inbox.scan_soon()
+    assert not rig.inbox.is_busy
     rig.set("inbox.enabled", True)
     rig.wait_jobs(1)
 
@@ -159,7 +159,7 @@ def test_a_chosen_folder_is_not_made_with_its_parents(home: Path) -> None:
     """They may be a disk that is not mounted right now."""
     with Rig(path=str(home / "disk/inbox")) as rig:
         assert rig.error == f"there is no folder {home / 'disk'}; make it, or mount its disk"
-        assert not rig.watcher.is_busy
+        assert not rig.inbox.is_busy
         assert not (home / "disk").exists()
 
 
@@ -218,7 +218,7 @@ finally:
 
 
 class Nobody:
-    """A watcher in an unprivileged process."""
+    """An inbox in an unprivileged process."""
 
     def __init__(self, *arguments: str) -> None:
         self.process = subprocess.Popen(
@@ -233,21 +233,21 @@ class Nobody:
         assert self.process.stdin is not None and self.process.stdout is not None
         self.process.stdin.write("\n")
         self.process.stdin.flush()
-        told: dict[str, Any] = json.loads(self.process.stdout.readline())
-        return told
+        found: dict[str, Any] = json.loads(self.process.stdout.readline())
+        return found
 
     def wait(self, what: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
-        told: dict[str, Any] = {}
+        found: dict[str, Any] = {}
 
         def look() -> object:
-            told.update(self.describe())
-            return what(told)
+            found.update(self.describe())
+            return what(found)
 
         try:
             wait_until(look, limit_s=30)
         except AssertionError:
-            pytest.fail(f"it says {told}")
-        return told
+            pytest.fail(f"it says {found}")
+        return found
 
     def close(self) -> None:
         self.process.communicate(timeout=30)
@@ -274,13 +274,13 @@ def test_a_read_only_inbox_is_an_error_that_is_shown_and_mends(
         (inbox / name).mkdir(parents=True)
     (inbox / "a.txt").write_text("Hello")
     inbox.chmod(0o555)
-    watcher = nobody("0", "settle_s=0.1")
-    told = watcher.wait(lambda told: told["error"])
-    assert told["error"] == "cannot take a.txt: Permission denied"
-    assert (told["pending"], told["texts"]) == (1, [])
+    process = nobody("0", "settle_s=0.1")
+    found = process.wait(lambda found: found["error"])
+    assert found["error"] == "cannot take a.txt: Permission denied"
+    assert (found["pending"], found["texts"]) == (1, [])
     inbox.chmod(0o777)
-    told = watcher.wait(lambda told: told["texts"] and told["error"] is None)
-    assert told["texts"] == ["Hello"]
+    found = process.wait(lambda found: found["texts"] and found["error"] is None)
+    assert found["texts"] == ["Hello"]
 
 
 def test_an_inbox_that_cannot_be_made_ready_is_an_error_that_is_shown(
@@ -288,8 +288,8 @@ def test_an_inbox_that_cannot_be_made_ready_is_an_error_that_is_shown(
 ) -> None:
     (home / "inbox").mkdir()
     (home / "inbox").chmod(0o555)
-    told = nobody("0").wait(lambda told: told["error"])
-    assert f"cannot write {home}/inbox/.work: Permission denied" in told["error"]
+    found = nobody("0").wait(lambda found: found["error"])
+    assert f"cannot write {home}/inbox/.work: Permission denied" in found["error"]
 
 
 def test_an_unreadable_file_fails_with_the_reason(
@@ -298,7 +298,7 @@ def test_an_unreadable_file_fails_with_the_reason(
     (home / "inbox").mkdir()
     (home / "inbox/a.txt").write_text("Secret")
     (home / "inbox/a.txt").chmod(0)
-    nobody("0", "settle_s=0.1").wait(lambda told: told["failed"])
+    nobody("0", "settle_s=0.1").wait(lambda found: found["failed"])
     note = (home / "inbox/failed/a.txt.error.txt").read_text()
     assert "Why: the file cannot be read: Permission denied" in note
 
@@ -310,19 +310,18 @@ def test_without_inotify_it_looks_by_itself_and_says_so(
         pytest.skip("there is no inotify")
     if os.getuid() != 0:
         pytest.skip("using up this user's inotify instances would disturb others")
-    watcher = nobody("100000", "settle_s=0.1")
-    told = watcher.wait(lambda told: told["note"])
-    assert told["watching"] == "polling" and told["error"] is None
-    assert told["note"] == (
-        "no file system events (inotify instance limit reached): "
-        f"looking every {inbox_watcher.POLL_S:g} s"
+    process = nobody("100000", "settle_s=0.1")
+    found = process.wait(lambda found: found["note"])
+    assert found["watching"] == "polling" and found["error"] is None
+    assert found["note"] == (
+        f"no file system events (inotify instance limit reached): looking every {POLL_S:g} s"
     )
     (home / "inbox/a.txt").write_text("Hello")
-    watcher.wait(lambda told: told["texts"] == ["Hello"])
+    process.wait(lambda found: found["texts"] == ["Hello"])
 
 
-def test_a_stopped_watcher_leaves_no_thread_behind(new_rig: Callable[..., Rig]) -> None:
+def test_a_stopped_inbox_leaves_no_thread_behind(new_rig: Callable[..., Rig]) -> None:
     before = set(threading.enumerate())
     rig = new_rig()
-    rig.watcher.stop()
+    rig.inbox.stop()
     assert set(threading.enumerate()) <= before

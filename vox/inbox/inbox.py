@@ -1,4 +1,4 @@
-"""The inbox's thread: scans the folder, and has what lies there taken once it has settled.
+"""The inbox's thread: scans the folder, and has files claimed and submitted once they settled.
 
 Events are hints, a scan is the truth: at start, after any event, and every `inbox.scan_s` seconds.
 Whatever goes wrong is shown by `describe` and tried again; nothing here ends the thread.
@@ -24,19 +24,18 @@ from ..paths import Paths
 from ..queue.events import Bus, Event
 from ..queue.store import Store
 from . import status
+from .file_jobs import FileJobs
 from .folders import Folders, inbox_dir, remove_older, shown
-from .intake import Intake
-from .ready import is_wanted
-from .scan import Scan, scan
-from .taking import RETRY_S, Taking
-from .watch import Watch
+from .observer import FolderObserver
+from .pending import RETRY_S, PendingFiles
+from .scan import Scan, is_wanted, scan
 
 log = logging.getLogger(__name__)
 
 POLL_S = 1.0
 """Time between two scans where there are no events, and between two looks for a lost folder."""
 HEALTH_S = 5.0
-"""How often the watch itself is looked at; that costs a `stat` per folder."""
+"""How often the observer itself is checked; that costs a `stat` per folder."""
 GAP_S = 0.02
 LONGEST_GAP_S = 0.5
 RETENTION_S = 3600.0
@@ -45,8 +44,8 @@ Ended = tuple[str, State, str | None]
 """A job's id, how it ended, and why so."""
 
 
-class Watcher:
-    """`on_activity` is called whenever something new is found in the inbox."""
+class Inbox:
+    """The inbox of a running daemon."""
 
     def __init__(
         self,
@@ -57,30 +56,31 @@ class Watcher:
         bus: Bus,
         on_activity: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_activity` is called whenever something new is found in the inbox."""
         self._paths = paths
         self._config = config
         self._submitter = submitter
         self._store = store
         self._bus = bus
-        self._taking = Taking(on_activity, is_stopping=lambda: self._stopping)
-        self._intakes: dict[str, Intake] = {}
+        self._pending = PendingFiles(on_activity, is_stopping=lambda: self._is_stopping)
+        self._file_jobs: dict[str, FileJobs] = {}
         """One for each folder that was the inbox while we ran."""
-        self._watch = Watch(self._on_hint)
+        self._observer = FolderObserver(self._on_hint)
         self._hints: collections.deque[tuple[str | None, bool]] = collections.deque()
         self._closed: set[str] = set()
         self._ended: collections.deque[Ended] = collections.deque()
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="inbox", daemon=True)
         self._unsubscribe: Callable[[], None] = lambda: None
-        self._stopping = False
-        self._scan_now = False
-        self._is_stirred = False
-        self._is_looking = False
+        self._is_stopping = False
+        self._scan_requested = False
+        self._had_other_event = False
+        self._is_scanning = False
         self._has_scanned = False
-        self._looked_at = 0.0
+        self._scan_began_at = 0.0
         self._folder = ""
         self._missing_since: float | None = None
-        self._next_scan = self._next_retention = self._rearm_at = 0.0
+        self._next_scan_at = self._next_cleanup_at = self._next_observe_at = 0.0
         self._last_scan_at: float | None = None
         self._error: str | None = None
         self._note: str | None = None
@@ -93,7 +93,7 @@ class Watcher:
 
     def stop(self) -> None:
         """Take nothing more in. What is claimed and no job yet is taken up by the next daemon."""
-        self._stopping = True
+        self._is_stopping = True
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -110,12 +110,13 @@ class Watcher:
             return False
         try:
             root = os.path.realpath(inbox_dir(self._paths, config))
-            return bool(scan(root, config["inbox.patterns"], self._means).files)
+            return bool(scan(root, config["inbox.patterns"], self._picks).files)
         except OSError:
             return False
 
     def scan_soon(self) -> None:
-        self._scan_now = True
+        """Do not wait for an event or for the next regular scan."""
+        self._scan_requested = True
         self._wake.set()
 
     def retry(self) -> list[str]:
@@ -130,31 +131,27 @@ class Watcher:
 
         Not while an error keeps them from being taken: the next daemon will find them.
         """
-        if self._stopping or self._error is not None or not self._config()["inbox.enabled"]:
+        if self._is_stopping or self._error is not None or not self._config()["inbox.enabled"]:
             return False
-        is_about_to_look = bool(self._hints) or self._scan_now or self._is_looking
-        return is_about_to_look or not self._has_scanned or len(self._taking) > 0
-
-    @property
-    def watched(self) -> list[str]:
-        """The folders whose events we hear."""
-        return self._watch.folders
+        is_about_to_scan = bool(self._hints) or self._scan_requested or self._is_scanning
+        return is_about_to_scan or not self._has_scanned or len(self._pending) > 0
 
     def describe(self) -> dict[str, Any]:
         """The same keys as `status.status`, live; without a look at the disk or the job table."""
         config = self._config()
         is_on = bool(config["inbox.enabled"]) and self._thread.is_alive()
-        intakes = list(self._intakes.values())
+        watching = "events" if self._observer.is_running else "polling"
+        all_jobs = list(self._file_jobs.values())
         return {
             "folder": inbox_dir(self._paths, config),
             "enabled": config["inbox.enabled"],
             "stay": config["inbox.stay"],
-            "watching": ("events" if self._watch.is_on else "polling") if is_on else "off",
+            "watching": watching if is_on else "off",
             "note": self._note,
-            "pending": len(self._taking),
-            "working": sum(len(intake.jobs) for intake in intakes),
-            "done": sum(intake.done for intake in intakes),
-            "failed": sum(intake.failed for intake in intakes),
+            "pending": len(self._pending),
+            "working": sum(len(jobs.submitted) for jobs in all_jobs),
+            "done": sum(jobs.done for jobs in all_jobs),
+            "failed": sum(jobs.failed for jobs in all_jobs),
             "last_scan_at": iso(self._last_scan_at),
             "error": self._error,
         }
@@ -163,9 +160,9 @@ class Watcher:
         if path is None or is_wanted(os.path.basename(path), self._config()["inbox.patterns"]):
             self._hints.append((path, is_closed))
             self._wake.set()
-        elif not self._is_stirred:
+        elif not self._had_other_event:
             # Nothing for us; but among events that were lost there may have been something.
-            self._is_stirred = True
+            self._had_other_event = True
             self._wake.set()
 
     def _on_event(self, event: Event) -> None:
@@ -174,20 +171,20 @@ class Watcher:
         if event.data.get("source") == "inbox":
             self._ended.append((event.job_id, event.data["state"], event.data["error"]))
             self._wake.set()
-        elif self._taking.waits_for_room:
+        elif self._pending.waits_for_room:
             self._wake.set()
 
     # -- the thread ------------------------------------------------------------------------------
 
     def _run(self) -> None:
         wait_s = 0.0
-        while not self._stopping:
+        while not self._is_stopping:
             self._wake.wait(wait_s)
             self._wake.clear()
             began = time.monotonic()
             try:
-                next_at = self._turn(began)
-                failures = self._taking.failures
+                next_at = self._step(began)
+                failures = self._pending.failures
             except (OSError, VoxError) as exc:
                 failures = [_line(exc)]
                 next_at = began + (POLL_S if self._missing_since is not None else RETRY_S)
@@ -195,14 +192,14 @@ class Watcher:
                 log.exception("inbox")
                 failures = [f"{type(exc).__name__}: {exc}; see: vox daemon logs"]
                 next_at = began + RETRY_S
-            self._tell(failures)
-            if not self._stopping:
+            self._report(failures)
+            if not self._is_stopping:
                 # Many events in a row make few scans, however long one takes.
                 time.sleep(min(LONGEST_GAP_S, max(GAP_S, time.monotonic() - began)))
             wait_s = max(0.0, next_at - time.monotonic())
-        self._watch.close()
+        self._observer.close()
 
-    def _tell(self, failures: list[str]) -> None:
+    def _report(self, failures: list[str]) -> None:
         error = failures[0] if failures else None
         if len(failures) > 1:
             error = f"{error} (and {len(failures) - 1} more)"
@@ -210,117 +207,120 @@ class Watcher:
             log.error("inbox: %s", error)
         self._error = error
 
-    def _turn(self, now: float) -> float:
-        """Do what there is to do. Returns when (monotonic) to look again, if nothing wakes us."""
+    def _step(self, now: float) -> float:
+        """Do what is due. Returns when (monotonic) to be called again, if nothing wakes us."""
         self._move_out_ended()
         config = self._config()
         if not config["inbox.enabled"]:
-            self._watch.close()
+            self._observer.close()
             self._hints.clear()
-            self._taking.forget()
+            self._pending.forget_all()
             self._note, self._has_scanned = None, True
-            self._next_scan = now
+            self._next_scan_at = now
             return now + POLL_S
-        if self._is_look_due(config, now):
-            self._is_looking = True  # Before the hints are taken: see `is_busy`.
+        if self._is_scan_due(config, now):
+            self._is_scanning = True  # Before the hints are taken: see `is_busy`.
             try:
-                self._look(config, now)
+                self._scan_and_submit(config, now)
             finally:
-                self._is_looking = False
-        times = [self._next_scan, now + HEALTH_S]
-        if self._is_stirred:
-            times.append(self._looked_at + POLL_S)
-        if self._taking.next_due is not None and not self._taking.waits_for_room:
-            times.append(self._taking.next_due)
+                self._is_scanning = False
+        times = [self._next_scan_at, now + HEALTH_S]
+        if self._had_other_event:
+            times.append(self._scan_began_at + POLL_S)
+        if self._pending.next_due_at is not None and not self._pending.waits_for_room:
+            times.append(self._pending.next_due_at)
         return min(times)
 
     def _move_out_ended(self) -> None:
         while self._ended:
             ended = self._ended.popleft()
-            for intake in self._intakes.values():
-                intake.finish(*ended)
+            for jobs in self._file_jobs.values():
+                jobs.finish(*ended)
 
-    def _is_look_due(self, config: Config, now: float) -> bool:
+    def _is_scan_due(self, config: Config, now: float) -> bool:
         return (
             bool(self._hints)
             or inbox_dir(self._paths, config) != self._folder
-            or self._scan_now
-            or self._taking.waits_for_room
-            or now >= self._next_scan
-            or (self._is_stirred and now >= self._looked_at + POLL_S)
-            or (self._taking.next_due is not None and now >= self._taking.next_due)
-            or (self._watch.is_on and (config["inbox.polling"] or not self._watch.is_intact()))
+            or self._scan_requested
+            or self._pending.waits_for_room
+            or now >= self._next_scan_at
+            or (self._had_other_event and now >= self._scan_began_at + POLL_S)
+            or (self._pending.next_due_at is not None and now >= self._pending.next_due_at)
+            or (
+                self._observer.is_running
+                and (config["inbox.polling"] or not self._observer.is_intact())
+            )
         )
 
-    def _look(self, config: Config, now: float) -> None:
-        """Scan, and take what is due."""
-        is_regular_scan = self._scan_now or now >= self._next_scan
+    def _scan_and_submit(self, config: Config, now: float) -> None:
+        """Scan, and make jobs of what has settled."""
+        is_regular_scan = self._scan_requested or now >= self._next_scan_at
         # Should anything fail, what was due still is.
-        next_scan, self._next_scan = self._next_scan, 0.0
-        self._scan_now = self._is_stirred = False
-        self._looked_at = now
-        intake = self._intake(config, now)
+        next_scan, self._next_scan_at = self._next_scan_at, 0.0
+        self._scan_requested = self._had_other_event = False
+        self._scan_began_at = now
+        jobs = self._current_jobs(config, now)
         if is_regular_scan:
-            self._keep_house(intake, config, now)
-        found = self._scan(intake, config, now)
+            self._reconcile(jobs, config, now)
+        found = self._scan(jobs, config, now)
         self._has_scanned = True
-        looked_at = time.monotonic()
-        self._taking.look(intake, found, self._closed, looked_at)
-        if not self._watch.is_on:
-            next_scan = now + max(POLL_S, 20 * (looked_at - now))
+        scanned_at = time.monotonic()
+        self._pending.update(jobs, found, self._closed, scanned_at)
+        if not self._observer.is_running:
+            next_scan = now + max(POLL_S, 20 * (scanned_at - now))
         elif is_regular_scan:
             next_scan = now + config["inbox.scan_s"]
-        self._taking.take(intake, found, config["inbox.settle_s"], looked_at)
-        self._next_scan = next_scan
+        self._pending.submit_due(jobs, found, config["inbox.settle_s"], scanned_at)
+        self._next_scan_at = next_scan
 
-    def _keep_house(self, intake: Intake, config: Config, now: float) -> None:
+    def _reconcile(self, jobs: FileJobs, config: Config, now: float) -> None:
         """What the disk and the job table say, whatever events we missed."""
-        intake.make_folders()
-        for each in self._intakes.values():
+        jobs.make_folders()
+        for each in self._file_jobs.values():
             each.finish_ended()
-        intake.recount()
+        jobs.recount()
         days = config["inbox.keep_done_days"]
-        if days and now >= self._next_retention:
-            self._next_retention = now + RETENTION_S
-            removed = remove_older(intake.folders.done, days)
+        if days and now >= self._next_cleanup_at:
+            self._next_cleanup_at = now + RETENTION_S
+            removed = remove_older(jobs.folders.done, days)
             if removed:
                 log.info("inbox: %d files older than %g days removed from done/", removed, days)
 
-    def _intake(self, config: Config, now: float) -> Intake:
-        """The intake of the present folder, which is made, with what is in it, if it is not there.
+    def _current_jobs(self, config: Config, now: float) -> FileJobs:
+        """The jobs of the present folder, which is made, with what is in it, if it is not there.
 
         A folder that vanishes is given time to come back: whoever makes it anew must not find
         one of ours in the way. Raises StorageError, OSError.
         """
         self._folder = inbox_dir(self._paths, config)
         root = os.path.realpath(self._folder)
-        known = self._intakes.get(root)
+        known = self._file_jobs.get(root)
         if known is not None and not os.path.isdir(root):
             self._missing_since = now if self._missing_since is None else self._missing_since
             if now - self._missing_since < config["inbox.scan_s"]:
                 raise StorageError(f"there is no folder {root}", "it will be made again soon")
-        intake = known or Intake(Folders(root), self._config, self._submitter, self._store)
+        jobs = known or FileJobs(Folders(root), self._config, self._submitter, self._store)
         if known is None or self._missing_since is not None:
-            intake.make_folders()
+            jobs.make_folders()
         self._missing_since = None
         if known is None:
-            self._taking.recover(intake)
-            intake.recount()
-            self._intakes[root] = intake
-        return intake
+            self._pending.recover(jobs)
+            jobs.recount()
+            self._file_jobs[root] = jobs
+        return jobs
 
-    def _scan(self, intake: Intake, config: Config, now: float) -> Scan:
-        """See what is there, with a watch on it."""
-        root, patterns = intake.folders.root, config["inbox.patterns"]
-        self._take_hints()
-        found = scan(root, patterns, self._means)
-        if self._arm(found, config, now):
-            # What came before the watch was armed gave no event.
-            found = scan(root, patterns, self._means)
+    def _scan(self, jobs: FileJobs, config: Config, now: float) -> Scan:
+        """See what is there, and have it observed."""
+        root, patterns = jobs.folders.root, config["inbox.patterns"]
+        self._drain_hints()
+        found = scan(root, patterns, self._picks)
+        if self._observe(found, config, now):
+            # What came before the observer ran gave no event.
+            found = scan(root, patterns, self._picks)
         self._last_scan_at = time.time()
         return found
 
-    def _take_hints(self) -> None:
+    def _drain_hints(self) -> None:
         self._closed = set()
         with contextlib.suppress(IndexError):
             while True:
@@ -328,22 +328,22 @@ class Watcher:
                 if path is not None and is_closed:
                     self._closed.add(path)
 
-    def _means(self, subfolder: str) -> bool:
+    def _picks(self, subfolder: str) -> bool:
         return self._submitter.stands_for(subfolder) is not None
 
-    def _arm(self, found: Scan, config: Config, now: float) -> bool:
-        """Watch what was scanned; True if anything was watched anew."""
+    def _observe(self, found: Scan, config: Config, now: float) -> bool:
+        """Observe what was scanned; True if any folder was not observed before."""
         if config["inbox.polling"]:
-            self._watch.close()
+            self._observer.close()
             self._note = None
             return False
-        if now < self._rearm_at:
+        if now < self._next_observe_at:
             return False
         try:
-            changed = self._watch.keep(found.watched)
+            changed = self._observer.observe(found.folders)
         except OSError as exc:
             is_gone = exc.errno in (errno.ENOENT, errno.ENOTDIR)
-            self._rearm_at = now + (POLL_S if is_gone else config["inbox.scan_s"])
+            self._next_observe_at = now + (POLL_S if is_gone else config["inbox.scan_s"])
             note = f"no file system events ({exc.strerror or exc}): looking every {POLL_S:g} s"
             if note != self._note:
                 log.warning("inbox: %s", note)

@@ -1,8 +1,8 @@
-"""From a claimed file to a durable job, and from the ended job to `done/` or `failed/`.
+"""The jobs of claimed files: submitted, and moved to `done/` or `failed/` when they have ended.
 
 A claimed file lies in `.work/` under the id of its job. After a crash at any instant that id tells
-what has happened: no such job, then the file is still to be submitted; else it is never submitted
-again. Which files are claimed, and when, is the watcher's business.
+what has happened: if there is no such job, the file is still to be submitted; if there is one, it
+is never submitted again. Which files are claimed, and when, is not decided here.
 """
 
 from __future__ import annotations
@@ -10,60 +10,31 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..config import Config
 from ..engine.submit import Submitter
-from ..errors import (
-    BadInput,
-    BadOutput,
-    JobFailed,
-    NotAvailable,
-    TextTooLong,
-    UnknownBackend,
-    VoxError,
-)
+from ..errors import BadInput, JobFailed, NotAvailable, VoxError
 from ..files import cannot_write
 from ..jobs import Request, State, new_id
 from ..queue.store import Store
-from ..text.decode import decode
-from . import header
-from .folders import (
-    Claim,
-    Folders,
-    as_text,
-    claims,
-    forget_record,
-    free_name,
-    may_have_note,
-    move_in,
-    note_name,
-    shown,
-    tidy_work,
-    write_durably,
-)
-from .ready import Signature, signature
+from .claims import Claim, find_claims, forget_record, tidy_work
+from .file_requests import Changed, FileRequests
+from .folders import Folders, may_have_note, move_in, note_name, shown, write_durably
+from .settling import Signature
 from .status import count_done, failed_files
 
 log = logging.getLogger(__name__)
 
 
-class Changed(Exception):
-    """The claimed file is not what had settled: it must settle again."""
-
-    def __init__(self, info: os.stat_result) -> None:
-        self.info = info
-
-
 @dataclass(frozen=True, slots=True)
-class _Ready:
+class _Submission:
     claim: Claim
     request: Request
 
 
-class Intake:
+class FileJobs:
     """For one inbox folder, and for one thread."""
 
     def __init__(
@@ -76,14 +47,14 @@ class Intake:
         self.folders = folders
         self.error: VoxError | None = None
         """Why the last `submit` could not make jobs of all that was in order."""
-        self.jobs: dict[str, Claim] = {}
+        self.submitted: dict[str, Claim] = {}
         """The claims that are jobs, by id; each file is still in `.work/`."""
         self.done = 0
         self.failed = 0
         self._config = config
         self._submitter = submitter
         self._store = store
-        self._outputs: dict[str, str] = {}
+        self._requests = FileRequests(folders, config, submitter)
 
     def make_folders(self) -> None:
         """Make what is missing of the folder and of what is in it. Raises StorageError."""
@@ -94,7 +65,7 @@ class Intake:
 
         Raises OSError, StorageError.
         """
-        found = claims(self.folders)
+        found = find_claims(self.folders)
         tidy_work(self.folders, {claim.id for claim in found})
         jobs = {claim.id: self._store.find(claim.id) for claim in found}
         self._store.forget_cleared(keep=set(jobs))
@@ -104,9 +75,9 @@ class Intake:
             if job is None and self._store.cleared(claim.id) is None:
                 new.append(claim)
                 continue
-            self.jobs[claim.id] = claim
+            self.submitted[claim.id] = claim
             if job is not None and job.output:
-                self._outputs[claim.id] = job.output
+                self._requests.keep_output(claim, job.output)
         self.finish_ended()
         return new
 
@@ -133,16 +104,16 @@ class Intake:
         """
         self.error = None
         changed: list[tuple[Claim, os.stat_result]] = []
-        ready: list[_Ready] = []
+        ready: list[_Submission] = []
         later: list[Claim] = []
         for claim, settled_as in batch:
             try:
-                request = self._request(claim, settled_as)
+                request = self._requests.read(claim, settled_as)
                 # A newer one replaces an older one that is a job already, so no batch has both.
                 if request.replace:
                     later += self._send(ready)
                     ready = []
-                ready.append(_Ready(claim, request))
+                ready.append(_Submission(claim, request))
             except Changed as exc:
                 changed.append((claim, exc.info))
             except FileNotFoundError:
@@ -158,57 +129,7 @@ class Intake:
                 later += self._fail(claim, error)
         return changed, later + self._send(ready)
 
-    def _request(self, claim: Claim, settled_as: Signature) -> Request:
-        text = decode(_read(claim.path, settled_as, int(self._config()["inbox.max_bytes"])))
-        fields, body = header.parse(text)
-        output = fields.pop("output", None)
-        request = Request(
-            text=body,
-            source="inbox",
-            source_name=as_text(os.path.join(claim.subfolder, claim.name)),
-            id=claim.id,
-            **fields,
-        )
-        if claim.subfolder:
-            self._choose(request, claim.subfolder)
-        if output is not None:
-            request.output = self._output(claim, output)
-        self._submitter.check(request)
-        return request
-
-    def _choose(self, request: Request, subfolder: str) -> None:
-        """What the subfolder's name picks, where the file's header does not say otherwise."""
-        kind = self._submitter.stands_for(subfolder)
-        if kind == "backend":
-            request.backend = request.backend or subfolder
-        elif kind == "clone":
-            request.voice = request.voice or subfolder
-        else:
-            raise UnknownBackend(f"no backend or cloned voice is called {shown(subfolder)!r}")
-
-    def _output(self, claim: Claim, output: str) -> str:
-        """The path in `done/` to write to: one that does not exist and no other job writes to."""
-        done = self.folders.done
-        path = os.path.normpath(os.path.join(done, os.path.expanduser(output)))
-        folder, name = os.path.split(path)
-        real_done = os.path.realpath(done)
-        try:
-            inside = path.startswith(done + os.sep) and not output.endswith("/")
-            if inside and f"{os.path.realpath(folder)}{os.sep}".startswith(real_done + os.sep):
-                os.makedirs(folder, mode=0o700, exist_ok=True)
-                with contextlib.suppress(FileNotFoundError):
-                    os.lstat(path)  # It may be no name that a file can have.
-                path = os.path.join(folder, free_name(folder, name, self._is_taken))
-                self._outputs[claim.id] = path
-                return path
-        except OSError as exc:
-            raise BadOutput(f"output {output!r} cannot be written: {exc.strerror}") from exc
-        raise BadOutput(f"output {output!r} is not inside done/", "give a plain file name")
-
-    def _is_taken(self, path: str) -> bool:
-        return path in self._outputs.values()
-
-    def _send(self, ready: Sequence[_Ready]) -> list[Claim]:
+    def _send(self, ready: Sequence[_Submission]) -> list[Claim]:
         """Make jobs of all, or say which are to be tried again."""
         if not ready:
             return []
@@ -224,8 +145,8 @@ class Intake:
             sent = [each for each in ready if self._is_job(each.claim)]
         else:
             sent = list(ready)
-        self.jobs.update((each.claim.id, each.claim) for each in sent)
-        return [each.claim for each in ready if each.claim.id not in self.jobs]
+        self.submitted.update((each.claim.id, each.claim) for each in sent)
+        return [each.claim for each in ready if each.claim.id not in self.submitted]
 
     def _is_job(self, claim: Claim) -> bool:
         """True if it became a job although submitting it failed halfway."""
@@ -237,8 +158,8 @@ class Intake:
 
     def finish_ended(self) -> None:
         """Move out of `.work/` each file whose job has ended. Raises StorageError."""
-        live = self._store.live_ids() if self.jobs else set()
-        for job_id in [job_id for job_id in self.jobs if job_id not in live]:
+        live = self._store.live_ids() if self.submitted else set()
+        for job_id in [job_id for job_id in self.submitted if job_id not in live]:
             job = self._store.find(job_id)
             if job is None:
                 self.finish(job_id, *(self._store.cleared(job_id) or ("done", None)))
@@ -247,7 +168,7 @@ class Intake:
 
     def finish(self, job_id: str, state: State, error: str | None) -> None:
         """Move the file of a job that has ended so out of `.work/`, if the job is one of ours."""
-        claim = self.jobs.get(job_id)
+        claim = self.submitted.get(job_id)
         if claim is None:
             return
         try:
@@ -292,34 +213,9 @@ class Intake:
         self.failed = len(failed_files(self.folders))
 
     def _forget(self, claim: Claim) -> None:
-        self.jobs.pop(claim.id, None)
-        self._outputs.pop(claim.id, None)
+        self.submitted.pop(claim.id, None)
+        self._requests.forget_output(claim)
         forget_record(self.folders, claim.id)
-
-
-def _read(path: str, settled_as: Signature, max_bytes: int) -> bytes:
-    """The whole file, if it is what had settled. Raises Changed, BadInput, FileNotFoundError."""
-    before = os.lstat(path)
-    if not stat.S_ISREG(before.st_mode) or signature(before) != settled_as:
-        raise Changed(before)
-    if before.st_size > max_bytes:
-        raise TextTooLong(
-            f"the file has {before.st_size:,} bytes; {max_bytes:,} are the limit",
-            "split it into several, or raise it: vox config set inbox.max_bytes N",
-        )
-    try:
-        # Neither a link nor a pipe that came in its place is followed or waited for.
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(fd, "rb") as file:
-            data = file.read(max_bytes + 1)
-            after = os.fstat(fd)
-    except FileNotFoundError:
-        raise
-    except OSError as exc:
-        raise BadInput(f"the file cannot be read: {exc.strerror}", "mend its permissions") from exc
-    if signature(after) != settled_as or len(data) != settled_as[2]:
-        raise Changed(after)
-    return data
 
 
 def _move(claim: Claim, folder: str) -> None:

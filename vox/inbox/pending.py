@@ -1,0 +1,167 @@
+"""The files that are no jobs yet: they settle, then they are claimed and submitted.
+
+For the inbox's thread, which scans and says when.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import time
+from collections.abc import Callable, Sequence
+
+from .claims import Claim, claim
+from .file_jobs import FileJobs
+from .folders import shown
+from .scan import Scan
+from .settling import SettlingFile, SettlingFiles, Signature
+
+BATCH = 200
+RETRY_S = 5.0
+"""When to try again what failed through no fault of the file."""
+
+_Claimed = tuple[Claim, Signature]
+
+
+class PendingFiles:
+    """Files that were seen and not settled yet, or claimed and not submitted yet."""
+
+    def __init__(self, on_activity: Callable[[], None], is_stopping: Callable[[], bool]) -> None:
+        """`on_activity` is called whenever something is new or becomes a job; `is_stopping` is
+        asked between two batches."""
+        self.waits_for_room = False
+        """The queue is full: look again when a job has ended."""
+        self.next_due_at: float | None = None
+        """When (monotonic) a file will be due; None: none waits."""
+        self._on_activity = on_activity
+        self._is_stopping = is_stopping
+        self._settling = SettlingFiles()
+        self._claimed: dict[str, tuple[FileJobs, Claim]] = {}
+        """Claims that are no jobs yet, by path in `.work/`; they settle, too."""
+        self._failures: dict[str, str] = {}
+        """By path: why it could not be taken when it was due."""
+
+    @property
+    def failures(self) -> list[str]:
+        """Why what was due could not be taken."""
+        return list(dict.fromkeys(self._failures.values()))
+
+    def __len__(self) -> int:
+        return len(self._settling)
+
+    def forget_all(self) -> None:
+        """Wait for nothing any more. What is claimed stays claimed."""
+        self._settling, self._failures = SettlingFiles(), {}
+        self.next_due_at, self.waits_for_room = None, False
+
+    def recover(self, jobs: FileJobs) -> None:
+        """Take up what a dead daemon had claimed there. Raises OSError, StorageError."""
+        for each in jobs.recover():
+            self._claimed[each.path] = jobs, each
+
+    def update(self, jobs: FileJobs, found: Scan, closed: set[str], now: float) -> None:
+        """Take in what a scan found, and how the claimed files are.
+
+        What was claimed in a folder that is the inbox no more goes back.
+        """
+        for path, (owner, each) in list(self._claimed.items()):
+            if owner is not jobs:
+                with contextlib.suppress(OSError):
+                    owner.put_back(each)
+                del self._claimed[path]
+                continue
+            try:
+                found.files[path] = os.lstat(path)
+            except FileNotFoundError:
+                del self._claimed[path]
+                continue
+            if path not in self._settling:
+                self._settling.update_one(path, found.files[path], now, each.name)
+        if self._settling.update(found.files, closed, now):
+            self._on_activity()
+        for path in self._failures.keys() - found.files.keys():
+            del self._failures[path]
+
+    def submit_due(self, jobs: FileJobs, found: Scan, settle_s: float, now: float) -> None:
+        """Make jobs of what is due, as far as the queue has room, in batches.
+
+        Raises StorageError, OSError.
+        """
+        rest, self.next_due_at = self._settling.due(settle_s, now, time.time())
+        self.waits_for_room = False
+        if rest:
+            # Not at each look: whoever removes the inbox must not find what was gone already.
+            jobs.make_folders()
+        while rest and not self._is_stopping():
+            # An event of a job that ends in between wakes us again.
+            self.waits_for_room = True
+            room = jobs.room()
+            if room == 0:
+                return
+            self.waits_for_room = False
+            batch, rest = rest[: min(BATCH, room)], rest[min(BATCH, room) :]
+            claimed = [pair for file in batch if (pair := self._claim(jobs, file, found, now))]
+            if not self._submit(jobs, claimed, now):
+                return
+            # Others want the interpreter, too.
+            time.sleep(0)
+
+    def _claim(
+        self, jobs: FileJobs, file: SettlingFile, found: Scan, now: float
+    ) -> _Claimed | None:
+        if file.path in self._claimed:
+            return self._claimed[file.path][1], file.signature
+        try:
+            subfolder = found.subfolders.get(file.path, "")
+            taken = claim(jobs.folders, jobs.new_id(), file.path, subfolder)
+        except FileNotFoundError:
+            self._forget_file(file.path)
+            return None
+        except OSError as exc:
+            name = shown(os.path.basename(file.path))
+            self._try_again(file.path, f"cannot take {name}: {exc.strerror or exc}", now)
+            return None
+        self._forget_file(file.path)
+        self._claimed[taken.path] = jobs, taken
+        return taken, file.signature
+
+    def _submit(self, jobs: FileJobs, claimed: Sequence[_Claimed], now: float) -> bool:
+        """False if some could not be made jobs of now, though they are in order."""
+        changed, later = jobs.submit(claimed)
+        kept = {each.path for each, _ in changed} | {each.path for each in later}
+        for each, _ in claimed:
+            if each.path not in kept:
+                self._claimed.pop(each.path, None)
+                self._forget_file(each.path)
+        for each, info in changed:
+            self._keep_changed(jobs, each, info, now)
+        self._on_activity()
+        if not later or jobs.error is None:
+            return True
+        for each in later:
+            self._settle_again(jobs, each, os.lstat(each.path), now)
+            self._try_again(each.path, jobs.error.line, now)
+        return False
+
+    def _keep_changed(self, jobs: FileJobs, each: Claim, info: os.stat_result, now: float) -> None:
+        """What is not as it had settled settles anew, in `.work/`; what is no file goes back."""
+        if stat.S_ISREG(info.st_mode):
+            self._settle_again(jobs, each, info, now)
+            self.next_due_at = now
+        else:
+            jobs.put_back(each)
+            self._claimed.pop(each.path, None)
+
+    def _settle_again(self, jobs: FileJobs, each: Claim, info: os.stat_result, now: float) -> None:
+        self._claimed[each.path] = jobs, each
+        self._settling.update_one(each.path, info, now, each.name)
+
+    def _forget_file(self, path: str) -> None:
+        self._settling.forget(path)
+        self._failures.pop(path, None)
+
+    def _try_again(self, path: str, why: str, now: float) -> None:
+        self._failures[path] = why
+        self._settling.postpone(path, now + RETRY_S)
+        self.next_due_at = min(self.next_due_at or now + RETRY_S, now + RETRY_S)

@@ -1,0 +1,121 @@
+"""When a file has settled: it has been unchanged for long enough to be whole.
+
+Sees only paths and what `lstat` says; time comes in as an argument.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+Signature = tuple[int, int, int, int]
+
+PATIENCE = 1.5
+"""So many times `settle_s` a file waits for one that came before it and has not settled yet."""
+
+
+def signature(info: os.stat_result) -> Signature:
+    """What must not change while a file settles: where it is, its inode, size and mtime."""
+    return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns
+
+
+@dataclass(slots=True)
+class SettlingFile:
+    path: str
+    signature: Signature
+    mtime: float
+    arrival: tuple[int, str]
+    """When its inode last changed as it was first seen (a move into the folder changes it), and
+    its name."""
+    first_seen: float
+    changed_at: float
+    """When it was first seen as it is now; monotonic, as `first_seen`."""
+    is_closed: bool = False
+    """Since then it was closed by its writer, or moved in."""
+    not_before: float = 0.0
+    """It could not be taken: try again then."""
+
+
+class SettlingFiles:
+    """The files that were seen and not taken yet. Not for several threads."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, SettlingFile] = {}
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._files
+
+    def update(
+        self, found: Mapping[str, os.stat_result], closed: Collection[str], now: float
+    ) -> bool:
+        """Note what a scan found. Returns True if anything is new or has changed.
+
+        `closed`: paths that were closed after writing, or moved in, before the scan.
+        """
+        for path in self._files.keys() - found.keys():
+            del self._files[path]
+        has_changed = False
+        for path, info in found.items():
+            has_changed |= self.update_one(path, info, now)
+            if path in closed:
+                self._files[path].is_closed = True
+        return has_changed
+
+    def update_one(self, path: str, info: os.stat_result, now: float, name: str = "") -> bool:
+        """Note how one file is. Returns True if it is new or has changed."""
+        file = self._files.get(path)
+        current = signature(info)
+        if file is not None and file.signature == current:
+            return False
+        if file is None or file.signature[:2] != current[:2]:
+            arrival = (info.st_ctime_ns, name or os.path.basename(path))
+            self._files[path] = SettlingFile(path, current, info.st_mtime, arrival, now, now)
+        else:
+            file.signature, file.mtime = current, info.st_mtime
+            file.changed_at, file.is_closed = now, False
+        return True
+
+    def forget(self, path: str) -> None:
+        self._files.pop(path, None)
+
+    def postpone(self, path: str, until: float) -> None:
+        """It is not due before `until` (monotonic), however long it has been unchanged."""
+        if path in self._files:
+            self._files[path].not_before = until
+
+    def due_at(self, file: SettlingFile, settle_s: float, now: float, wall: float) -> float:
+        """When (monotonic) the file will have been unchanged for `settle_s`.
+
+        Counted from when we saw it so, for clocks differ and times can be set; but from its
+        mtime if its writer is known to have closed it, or it was moved in whole.
+        """
+        quiet_since = file.changed_at
+        if file.is_closed and file.mtime <= wall:
+            quiet_since = min(quiet_since, now - (wall - file.mtime))
+        return max(quiet_since + settle_s, file.not_before)
+
+    def due(
+        self, settle_s: float, now: float, wall: float
+    ) -> tuple[list[SettlingFile], float | None]:
+        """The files to be taken now, in order of arrival, and when (monotonic) to ask again.
+
+        One that has settled lets those that came before it go first, but is not held up by a
+        slow writer. None: no other file waits.
+        """
+        due: list[SettlingFile] = []
+        times: list[float] = []
+        for file in sorted(self._files.values(), key=lambda file: file.arrival):
+            at = self.due_at(file, settle_s, now, wall)
+            if at <= now:
+                due.append(file)
+                continue
+            times.append(at)
+            patience_ends = file.first_seen + PATIENCE * settle_s
+            if now < patience_ends and not file.not_before:
+                times.append(patience_ends)
+                break
+        return due, min(times, default=None)
