@@ -61,7 +61,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "vox.inbox*": ("vox.engine.submit", "vox.queue.*", "vox.text.*"),
     "vox.client*": ("vox.engine.*", "vox.queue.*", "vox.voices.*", "vox.audio.spool"),
-    "vox.api*": ("vox.audio.*", "vox.voices.*", "vox.queue.events", "vox.backends.registry"),
+    "vox.api*": ("vox.audio.*", "vox.voices.*", "vox.queue.events"),
     "vox.daemon*": (
         "vox.api.*", "vox.client.*", "vox.engine.*", "vox.inbox.*", "vox.queue.*", "vox.voices.*",
         "vox.hosts.*", "vox.audio.*",

@@ -19,6 +19,7 @@ import httpx
 import psutil
 import pytest
 
+from tests.api.fakes import FakeContext
 from tests.running import CHECKOUT, SCRIPTED_PLUGIN
 from tests.sound import SoundServer
 from vox.client import http
@@ -146,6 +147,14 @@ def _toml(value: Any) -> str:
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items()) + " }"
     return json.dumps(value)
+
+
+@pytest.fixture
+def context(home: Path) -> Iterator[FakeContext]:
+    """What the routes need, without a daemon."""
+    made = FakeContext(home)
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import itertools
-import re
 import socket
 from collections.abc import Iterator
-from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 from tests.api.conftest import RunningDaemon, Start
-from vox.api.event_streams import Broadcaster
-from vox.api.events import job_events
 from vox.client.http import SseEvent
-from vox.jobs import Job
-from vox.queue.events import Bus
-from vox.queue.store import Store
 
 
 def _states(events: Iterator[SseEvent]) -> list[tuple[str, str]]:
@@ -36,33 +25,6 @@ def test_a_job_is_followed_from_the_queue_to_its_end(daemon: RunningDaemon) -> N
     assert rest[-1].data["state"] == "done"
     assert rest[-1].data["exit_code"] == 0
     assert {event.name for event in rest} <= {"state", "progress"}
-
-
-def test_a_job_that_gets_on_while_it_is_looked_up_never_seems_to_go_back(tmp_path: Path) -> None:
-    class Busy(Store):
-        """Somebody works on the job before whoever looked it up is told."""
-
-        def get(self, job_id: str) -> Job:
-            self.change(job_id, ("queued",), "preparing")
-            self.change(job_id, ("preparing",), "speaking")
-            return super().get(job_id)
-
-    async def follow() -> list[str]:
-        bus = Bus()
-        with contextlib.closing(Busy(str(tmp_path / "vox.db"), bus)) as store:
-            (job,) = store.add([Job(id="", text="Quick", backend="scripted")])
-            broadcaster = Broadcaster(store, bus, asyncio.get_running_loop())
-            player = SimpleNamespace(is_paused=False)
-            engine = SimpleNamespace(store=store, player=player)
-            context: Any = SimpleNamespace(broadcaster=broadcaster, engine=engine)
-            frames = []
-            async for chunk in job_events(context, job, None, bind=False):
-                if not frames:
-                    store.change(job.id, ("speaking",), "done")
-                frames.append(chunk)
-            return re.findall(r'"state": "(\w+)"', b"".join(frames).decode())
-
-    assert asyncio.run(follow()) == ["speaking", "done"]
 
 
 def test_a_job_that_has_ended_is_told_once(daemon: RunningDaemon) -> None:

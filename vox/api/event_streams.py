@@ -58,10 +58,19 @@ class JobTable(Protocol):
 class Broadcaster:
     """Hands every event to the streams that want it. Only used from the loop's thread."""
 
-    def __init__(self, store: JobTable, bus: Bus, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        store: JobTable,
+        bus: Bus,
+        loop: asyncio.AbstractEventLoop,
+        queue_limit: int = QUEUE_LIMIT,
+        recheck_s: float = RECHECK_S,
+    ) -> None:
         self._bus = bus
         self._store = store
         self._loop = loop
+        self._queue_limit = queue_limit
+        self._recheck_s = recheck_s
         self._streams: dict[asyncio.Queue[Item], str | None] = {}
         """The streams, and the id of the job that each follows; None: it follows all."""
         self._are_positions_due = False
@@ -108,7 +117,7 @@ class Broadcaster:
             job = await asyncio.to_thread(self._store.get, job_id)
             while job.is_live:
                 try:
-                    item = await asyncio.wait_for(queue.get(), RECHECK_S)
+                    item = await asyncio.wait_for(queue.get(), self._recheck_s)
                 except TimeoutError:
                     job = await asyncio.to_thread(self._store.get, job_id)
                     continue
@@ -132,7 +141,7 @@ class Broadcaster:
             self._plan_positions()
 
     def _put(self, queue: asyncio.Queue[Item], item: EncodedEvent) -> None:
-        if queue.qsize() >= QUEUE_LIMIT:
+        if queue.qsize() >= self._queue_limit:
             self._streams.pop(queue, None)
             queue.put_nowait(None)
         else:

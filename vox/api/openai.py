@@ -7,13 +7,13 @@ history as everything else.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
 from fastapi.responses import JSONResponse
 
 from ..audio.files import Encoder, media_type
-from ..backends import registry
 from ..config import Config
 from ..errors import BadOption, DaemonLeaving, EmptyText, UnknownBackend
 from ..jobs import Request
@@ -62,7 +62,7 @@ def make_router(context: Context) -> APIRouter:
     async def speech(body: Speech) -> Response:
         """Speak into the response, as OpenAI's API does; nothing is played here."""
         await asyncio.to_thread(_check_format, body.response_format)
-        wanted = to_request(body, context.config())
+        wanted = to_request(body, context.config(), engine.catalog.names())
         is_sse = body.stream_format == "sse"
         if context.is_leaving:
             raise DaemonLeaving("the daemon leaves", "start one and try again: vox daemon start")
@@ -105,14 +105,14 @@ def make_router(context: Context) -> APIRouter:
     return router
 
 
-def to_request(body: Speech, config: Config) -> Request:
-    """What OpenAI's words mean here. Raises UnknownBackend."""
-    backend, model = _backend_of(body.model, config["http_models"])
+def to_request(body: Speech, config: Config, backends: Collection[str]) -> Request:
+    """What OpenAI's words mean here; `backends` are the names of ours. Raises UnknownBackend."""
+    backend, model = _backend_of(body.model, config["http_models"], backends)
     voice = body.voice if isinstance(body.voice, str) or body.voice is None else body.voice.id
     voice, gender = _voice_of(voice or None, config)
     if voice is not None and "/" in voice:
         prefix, _, rest = voice.partition("/")
-        if prefix in registry.names():
+        if prefix in backends:
             backend, voice = prefix, rest
     return Request(
         text=body.input,
@@ -128,11 +128,13 @@ def to_request(body: Speech, config: Config) -> Request:
     )
 
 
-def _backend_of(name: str, mapped: dict[str, str]) -> tuple[str | None, str | None]:
+def _backend_of(
+    name: str, mapped: dict[str, str], backends: Collection[str]
+) -> tuple[str | None, str | None]:
     """(backend, model) for a model's name: a mapped one, ours, or one of OpenAI's."""
     name = mapped.get(name, name).strip()
     backend, _, model = name.partition("/")
-    if backend in registry.names():
+    if backend in backends:
         return backend, model or None
     if not name or name in MODELS or name.startswith(("tts-", "gpt-")):
         return None, None
@@ -159,7 +161,7 @@ def _check_format(name: str) -> None:
 
 def _models(context: Context) -> list[dict[str, Any]]:
     catalog = context.engine.catalog
-    ready = [name for name in registry.names() if catalog.is_ready(name)]
+    ready = [name for name in catalog.names() if catalog.is_ready(name)]
     names = dict.fromkeys([*ready, *MODELS, *context.config()["http_models"]])
     return [
         {"id": name, "name": name, "object": "model", "created": _CREATED, "owned_by": "vox"}

@@ -37,6 +37,10 @@ class Catalog:
         self._config = config
         self.clones = Clones(paths.voices_dir, self._voice_names)
 
+    def names(self) -> list[str]:
+        """The names of all backends, installed or not."""
+        return list(registry.names())
+
     def info(self, name: str) -> Info:
         """Raises UnknownBackend."""
         return registry.get(name).info
