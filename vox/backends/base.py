@@ -31,9 +31,12 @@ Progress = Callable[[str, float | None], None]
 fraction done, 0 to 1, or None where that is not known."""
 
 
-def install_hint(name: str) -> str:
-    """The hint with the one command that installs a backend or goes on installing it."""
-    return f"run: vox backends install {name}"
+def install_hint(name: str, voice: str = "") -> str:
+    """The hint with the one command that installs a backend, or goes on installing it.
+
+    `voice`: a voice to fetch as well, or the language of one.
+    """
+    return f"run: vox backends install {name}" + (f" --voice {voice}" if voice else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,11 @@ class Info:
     def __post_init__(self, heavy: bool | None, uses_gpu: bool) -> None:
         if heavy is not None:
             object.__setattr__(self, "light", not heavy)
+
+    def nearest_speed(self, speed: float) -> float:
+        """The speed that it follows when asked for this one; 1 where it has no such setting."""
+        low, high = self.speed or (1.0, 1.0)
+        return min(high, max(low, speed))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,18 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..errors import LoadFailed, SynthesisFailed, UnknownVoice
-from .base import Backend, Chunk, Gender, Info, Loaded, Progress, Settings, Utterance, Voice
+from .base import (
+    Backend,
+    Chunk,
+    Gender,
+    Info,
+    Loaded,
+    Progress,
+    Settings,
+    Utterance,
+    Voice,
+    install_hint,
+)
 from .kit.weights import download
 
 if TYPE_CHECKING:
@@ -108,7 +119,7 @@ class Hibari(Backend):
             except FileNotFoundError as exc:
                 raise UnknownVoice(
                     f"the voice {voice} of hibari is not fetched yet",
-                    f"run: vox backends install hibari --voice {voice}",
+                    install_hint("hibari", voice),
                 ) from exc
             self._models[voice] = hibari.Hibari(voice=voice, model=path)
         return self._models[voice]
@@ -117,8 +128,7 @@ class Hibari(Backend):
         voice = utterance.voice or _BUILT_IN_VOICE
         if voice not in _VOICES:
             raise UnknownVoice(f"hibari has no voice called {voice!r}")
-        low, high = self.info.speed or (1.0, 1.0)
-        speed = min(high, max(low, utterance.speed))
+        speed = self.info.nearest_speed(utterance.speed)
         try:
             model = self._model(voice)
             stream: Iterator[Any] = model.stream(utterance.text, speed=speed)

@@ -30,6 +30,7 @@ from .base import (
     Settings,
     Utterance,
     Voice,
+    install_hint,
 )
 from .kit.weights import download, package_dir, weights_dir
 
@@ -106,9 +107,9 @@ class Kokoro(Backend):
         model = _model_path(settings)
         if model is None and not _has_fallback(settings):
             what = settings.model or "its model"
-            return f"{what} is not fetched; run: vox backends install kokoro"
+            return f"{what} is not fetched; {install_hint('kokoro')}"
         if _voices_path(settings) is None:
-            return "its voices are not fetched; run: vox backends install kokoro"
+            return f"its voices are not fetched; {install_hint('kokoro')}"
         return None
 
     @classmethod
@@ -161,8 +162,7 @@ class Kokoro(Backend):
     def synthesize(self, utterance: Utterance) -> Iterator[Chunk]:
         self._take_up_voices()
         name, lang = self._voice_and_language(utterance)
-        low, high = self.info.speed or (1.0, 1.0)
-        speed = min(high, max(low, utterance.speed))
+        speed = self.info.nearest_speed(utterance.speed)
         pause: Chunk | None = None
         for sentence in _SENTENCE_END.split(utterance.text):
             if not any(char.isalnum() for char in sentence):

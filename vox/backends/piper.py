@@ -26,6 +26,7 @@ from .base import (
     Settings,
     Utterance,
     Voice,
+    install_hint,
 )
 from .kit.weights import download, package_dir, weights_dir
 
@@ -124,7 +125,7 @@ class Piper(Backend):
 
     @classmethod
     def missing(cls, settings: Settings) -> str | None:
-        return None if _files(settings) else "it has no voice; run: vox backends install piper"
+        return None if _files(settings) else f"it has no voice; {install_hint('piper')}"
 
     @classmethod
     def fetch(cls, settings: Settings, progress: Progress) -> None:
@@ -153,16 +154,14 @@ class Piper(Backend):
         if name is not None:
             if name in files:
                 return name
-            hint = (
-                f"run: vox backends install piper --voice {name}" if _NAME.fullmatch(name) else ""
-            )
+            hint = install_hint("piper", name) if _NAME.fullmatch(name) else ""
             raise UnknownVoice(f"piper has no voice {name!r} installed", hint)
         voices = [voice for voice in self.voices(self.settings) if voice.installed]
         if not voices:
-            raise LoadFailed("piper has no voice", "run: vox backends install piper")
+            raise LoadFailed("piper has no voice", install_hint("piper"))
         best = max(voices, key=lambda voice: closeness(voice.lang or "", lang or "en"))
         if lang is not None and not closeness(best.lang or "", lang):
-            hint = f"run: vox backends install piper --voice {primary(lang)}"
+            hint = install_hint("piper", primary(lang))
             raise UnknownVoice(f"piper has no voice for {lang!r} installed", hint)
         return best.name
 
@@ -175,8 +174,7 @@ class Piper(Backend):
 
     def synthesize(self, utterance: Utterance) -> Iterator[Chunk]:
         name = self._pick(utterance.voice, utterance.lang)
-        low, high = self.info.speed or (1.0, 1.0)
-        speed = min(high, max(low, utterance.speed))
+        speed = self.info.nearest_speed(utterance.speed)
         try:
             from piper import SynthesisConfig
 

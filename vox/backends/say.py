@@ -85,8 +85,7 @@ class Say(Backend):
 
     def synthesize(self, utterance: Utterance) -> Iterator[Chunk]:
         voice = self._voice_for(utterance)
-        low, high = self.info.speed or (1.0, 1.0)
-        rate = str(round(_WORDS_PER_MINUTE * min(high, max(low, utterance.speed))))
+        rate = str(round(_WORDS_PER_MINUTE * self.info.nearest_speed(utterance.speed)))
         # Both programs take what stands between double brackets for commands to themselves.
         text = utterance.text.replace("[[", "[ [").replace("\0", " ")
         if _is_mac_say(self._program):

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 
 from ..backends import registry
-from ..backends.base import Progress, Settings
+from ..backends.base import Progress, Settings, install_hint
 from ..bootstrap import bootstrap_args
 from ..config import Config
 from ..errors import BackendNotInstalled
@@ -50,7 +50,7 @@ def start_host(
     adapter = registry.get(name)
     interpreter = interpreter_for(name, backends_dir)
     if interpreter is None:
-        raise BackendNotInstalled(f"{name} is not installed", f"run: vox backends install {name}")
+        raise BackendNotInstalled(f"{name} is not installed", install_hint(name))
     adapter.prepare(settings)
     command = [interpreter, *bootstrap_args(HOST_MODULE)]
     is_current = functools.partial(_is_made_at, made_at(name, backends_dir), name, backends_dir)
@@ -59,7 +59,7 @@ def start_host(
     except OSError as exc:
         raise BackendNotInstalled(
             f"{name} cannot be started: {os.path.basename(interpreter)}: {exc.strerror}",
-            f"run: vox backends install {name}",
+            install_hint(name),
         ) from exc
 
 

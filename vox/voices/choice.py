@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..backends import registry
-from ..backends.base import Clone, Utterance, Voice
+from ..backends.base import Clone, Utterance, Voice, install_hint
 from ..config import Config
 from ..errors import BackendNotInstalled, BadOption, UnknownLanguage, UnknownVoice, VoxError
 from ..languages import closeness, normalize, primary, strange_scripts
@@ -176,7 +176,7 @@ class BackendChoice:
                 raise obstacle  # It lacks no more than the weights for clones.
         raise BackendNotInstalled(
             f"no installed backend can speak with the cloned voice {clone.name!r}",
-            f"run: vox backends install {cloning[-1]}" if cloning else "",
+            install_hint(cloning[-1]) if cloning else "",
         )
 
     def _obstacle(self, name: str, clone: Clone) -> VoxError | None:
@@ -194,9 +194,8 @@ class BackendChoice:
                 return name
         for name in self.catalog.asked_by_default():
             if self.catalog.can_speak(name, lang, model, installed=False):
-                by_voice = "" if self.catalog.info(name).languages else f" --voice {primary(lang)}"
+                voice = "" if self.catalog.info(name).languages else primary(lang)
                 raise BackendNotInstalled(
-                    f"nothing that is installed speaks {lang}",
-                    f"run: vox backends install {name}{by_voice}",
+                    f"nothing that is installed speaks {lang}", install_hint(name, voice)
                 )
         raise UnknownLanguage(f"no backend here speaks {lang}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 
-from ..backends.base import Clone, Info, Voice
+from ..backends.base import Clone, Info, Voice, install_hint
 from ..errors import BackendNotInstalled, BadOption, UnknownLanguage, UnknownModel, UnknownVoice
 from ..languages import closeness, primary
 from .catalog import Catalog
@@ -90,7 +90,7 @@ class VoiceChoice:
         if lang and not self.catalog.can_speak(self.name, lang, self.wish.model):
             self.catalog.check_ready(self.name)
             raise BackendNotInstalled(
-                f"{self.name} has no voice for {lang} yet", _install(self.name, primary(lang))
+                f"{self.name} has no voice for {lang} yet", install_hint(self.name, primary(lang))
             )
         return self._by_gender(voices)
 
@@ -109,7 +109,7 @@ class VoiceChoice:
                 what = f"the voice {voice.name} of {self.name} is not fetched yet"
             else:
                 what = f"{self.name} is not installed"
-            raise BackendNotInstalled(what, _install(self.name, voice.name))
+            raise BackendNotInstalled(what, install_hint(self.name, voice.name))
         if self.wish.gender and voice.gender not in (None, self.wish.gender):
             self.notes.append(f"{voice.name} is {voice.gender}; --gender is ignored")
         return voice.name
@@ -148,9 +148,8 @@ class VoiceChoice:
             return
         if info.speed is None:
             self.notes.append(f"{info.name} has no speed; --speed is ignored")
-        elif not info.speed[0] <= speed <= info.speed[1]:
+        elif (nearest := info.nearest_speed(speed)) != speed:
             low, high = info.speed
-            nearest = min(high, max(low, speed))
             self.notes.append(f"{info.name} speaks at {low:g} to {high:g}; --speed is {nearest:g}")
 
 
@@ -176,7 +175,3 @@ def _named(name: str, voices: list[Voice]) -> Voice | None:
     folded = [voice for voice in voices if voice.name.casefold() == name.casefold()]
     found = exact or (folded if len(folded) == 1 else [])
     return found[0] if found else None
-
-
-def _install(backend: str, voice: str) -> str:
-    return f"run: vox backends install {backend} --voice {voice}"
