@@ -1,0 +1,342 @@
+"""The engine's life: what it takes up, finishes and gives back; and what it is asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from vox.engine.engine import Engine, consumer_lock
+from vox.errors import JobNotLive, NoAudioKept, UnknownJob
+from vox.jobs import PAUSED, Job
+from vox.queue.recovery import MAX_ATTEMPTS
+
+from .fakes import LIMIT_S, SPEECH_S, FakeHosts
+from .rig import ONE, THREE, TWO, Rig, request
+
+
+def in_thread(work: Callable[[], Any]) -> threading.Thread:
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread
+
+
+def states_after(rig: Rig, *jobs: Job) -> list[str]:
+    """What the table says, once the engine is closed."""
+    with contextlib.closing(rig.store()) as store:
+        return [store.get(job.id).state for job in jobs]
+
+
+# -- begin ---------------------------------------------------------------------------------------
+
+
+def test_what_was_queued_before_the_start_is_spoken_in_order(rig: Rig, hosts: FakeHosts) -> None:
+    engine = rig.make_engine()
+    jobs = [engine.submit(request(sentence)) for sentence in (ONE, TWO)]
+    assert rig.states() == ["queued", "queued"]
+    engine.start()
+    for job in jobs:
+        rig.until_ended(job)
+    assert hosts.texts == [ONE, TWO]
+
+
+def test_a_job_that_a_daemon_died_on_goes_on_at_the_utterance_it_was_at(
+    rig: Rig, hosts: FakeHosts
+) -> None:
+    engine = rig.make_engine()
+    (job,) = engine.store.add([Job(id="", text=f"{ONE} {TWO} {THREE}", backend="scripted")])
+    with contextlib.closing(engine.spools.open(job.id)) as spool:
+        for index in range(2):
+            spool.begin_utterance(index, index, index + 1)
+            spool.append(np.zeros(2400, np.float32), 24_000)
+            spool.end_utterance()
+    engine.store.change(job.id, ("queued",), "speaking")
+    engine.store.note(job.id, heard=1)
+    engine.start()
+    rig.until_ended(job)
+    assert hosts.texts == [THREE]
+    done = engine.store.get(job.id)
+    assert (done.state, done.heard, done.attempts) == ("done", 3, 1)
+
+
+def test_streams_of_a_dead_daemon_are_cancelled_and_later_ones_served(
+    rig: Rig, hosts: FakeHosts
+) -> None:
+    first = rig.make_engine()
+    dead = first.submit(request(ONE, sink="stream"))
+    engine = rig.make_engine()
+    later = engine.submit(request(TWO, sink="stream"))
+    engine.start()
+    assert rig.until_ended(later)["state"] == "done"
+    assert engine.store.get(dead.id).state == "cancelled"
+
+
+def test_an_engine_without_an_api_leaves_streams_to_the_daemon(rig: Rig, hosts: FakeHosts) -> None:
+    engine = rig.make_engine(serves_streams=False)
+    stream = engine.submit(request(ONE, sink="stream"))
+    after = engine.submit(request(TWO))
+    engine.start()
+    rig.until_ended(after)
+    assert (engine.store.get(stream.id).state, hosts.texts) == ("queued", [TWO])
+
+
+def test_one_engine_at_a_time_holds_the_consumer_lock(rig: Rig) -> None:
+    with consumer_lock(rig.paths, listens_at="/run/vox.sock") as first:
+        assert first
+        assert Path(rig.paths.consumer_lock_path).read_text() == "/run/vox.sock"
+        with consumer_lock(rig.paths, blocking=False) as second:
+            assert not second
+    with consumer_lock(rig.paths, blocking=False) as third:
+        assert third
+
+
+# -- end -----------------------------------------------------------------------------------------
+
+
+def test_closing_puts_what_is_synthesized_back_as_no_failed_attempt(
+    rig: Rig, hosts: FakeHosts, engine: Engine
+) -> None:
+    gate = hosts.gate()
+    hosts.script(TWO, SPEECH_S, gate)
+    job, behind = engine.submit(request(ONE, TWO)), engine.submit(request(THREE))
+    gate.wait_reached()
+    rig.close(engine)
+    assert states_after(rig, job, behind) == ["queued", "queued"]
+    with contextlib.closing(rig.store()) as store:
+        assert store.get(job.id).attempts == 0
+    assert not any(host.is_alive for host in hosts.started)
+
+
+def test_the_next_engine_goes_on_where_a_closed_one_was(
+    rig: Rig, hosts: FakeHosts, engine: Engine
+) -> None:
+    gate = hosts.gate()
+    hosts.script(TWO, SPEECH_S, gate)
+    job = engine.submit(request(ONE, TWO, THREE))
+    gate.wait_reached()
+    rig.close(engine)
+    following = rig.make_engine()
+    following.start()
+    rig.until_ended(job)
+    assert hosts.texts == [ONE, TWO, TWO, THREE]
+    assert following.store.get(job.id).heard == 3
+
+
+def test_closing_puts_what_waits_for_the_ear_back(
+    rig: Rig, hosts: FakeHosts, engine: Engine
+) -> None:
+    engine.pause()
+    jobs = [engine.submit(request(sentence)) for sentence in (ONE, TWO)]
+    for job in jobs:
+        rig.until_prepared(job)
+    rig.close(engine)
+    assert states_after(rig, *jobs) == ["queued", "queued"]
+
+
+def test_closing_does_not_wait_for_a_model_that_loads(
+    rig: Rig, hosts: FakeHosts, engine: Engine
+) -> None:
+    gate = hosts.gate()
+    hosts.loads.append([gate])
+    job = engine.submit(request())
+    gate.wait_reached()
+    rig.close(engine)
+    assert states_after(rig, job) == ["queued"]
+    assert not hosts.started[0].is_alive
+
+
+def test_leaving_again_and_again_does_not_fail_a_job(rig: Rig, hosts: FakeHosts) -> None:
+    engine = rig.make_engine()
+    job = engine.submit(request(ONE))
+    for _ in range(MAX_ATTEMPTS + 1):
+        gate = hosts.gate()
+        hosts.script(ONE, gate)
+        engine.start()
+        gate.wait_reached()
+        rig.close(engine)
+        engine = rig.make_engine()
+    assert states_after(rig, job) == ["queued"]
+
+
+def test_finishing_hears_the_current_job_to_its_end_and_begins_no_other(
+    rig: Rig, hosts: FakeHosts, engine: Engine
+) -> None:
+    hosts.script(ONE, 0.4)
+    job, behind = engine.submit(request(ONE)), engine.submit(request(TWO))
+    rig.until_state(job, "speaking")
+    engine.finish()
+    rig.close(engine)
+    assert states_after(rig, job, behind) == ["done", "queued"]
+
+
+def test_finishing_waits_for_a_file_that_is_being_made(
+    rig: Rig, hosts: FakeHosts, engine: Engine, tmp_path: Path
+) -> None:
+    gate = hosts.gate()
+    hosts.script(ONE, SPEECH_S, gate)
+    job = engine.submit(request(ONE, output=str(tmp_path / "x.wav")))
+    gate.wait_reached()
+    finishing = in_thread(engine.finish)
+    engine.player._thread.join(LIMIT_S)  # then it waits for the file alone
+    assert finishing.is_alive()
+    gate.open()
+    finishing.join(LIMIT_S)
+    assert not finishing.is_alive()
+    assert engine.store.get(job.id).state == "done" and (tmp_path / "x.wav").exists()
+
+
+def test_finishing_now_cuts_off_what_is_said(rig: Rig, hosts: FakeHosts, engine: Engine) -> None:
+    hosts.script(ONE, 60.0)
+    job = engine.submit(request(ONE))
+    rig.until_state(job, "speaking")
+    finishing = in_thread(engine.finish)
+    engine.finish_now()
+    finishing.join(LIMIT_S)
+    assert not finishing.is_alive()
+    rig.close(engine)
+    assert states_after(rig, job) == ["queued"]
+
+
+def test_an_engine_that_was_never_started_leaves_the_queue_alone(rig: Rig) -> None:
+    engine = rig.make_engine()
+    job = engine.submit(request())
+    engine.finish()
+    rig.close(engine)
+    assert states_after(rig, job) == ["queued"]
+
+
+# -- what it is asked ----------------------------------------------------------------------------
+
+
+def test_skip_ends_what_is_said_and_nothing_else(
+    rig: Rig, hosts: FakeHosts, engine: Engine
+) -> None:
+    assert engine.skip() is None
+    hosts.script(ONE, 60.0)
+    job, after = engine.submit(request(ONE)), engine.submit(request(TWO))
+    rig.until_state(job, "speaking")
+    skipped = engine.skip()
+    assert skipped is not None and (skipped.id, skipped.error) == (job.id, "skipped")
+    assert rig.until_ended(after)["state"] == "done"
+
+
+def test_cancelling_all_leaves_nothing_live(rig: Rig, hosts: FakeHosts, engine: Engine) -> None:
+    hosts.script(ONE, 60.0)
+    jobs = [engine.submit(request(sentence)) for sentence in (ONE, TWO, THREE)]
+    rig.until_state(jobs[0], "speaking")
+    assert [job.id for job in engine.cancel_all()] == [job.id for job in jobs]
+    assert engine.is_idle
+    with pytest.raises(JobNotLive):
+        engine.cancel(jobs[0].id)
+
+
+def test_a_job_under_the_same_key_replaces_the_one_that_is_said(
+    rig: Rig, hosts: FakeHosts, engine: Engine
+) -> None:
+    hosts.script(ONE, 60.0)
+    old = engine.submit(request(ONE, replace="status"))
+    rig.until_state(old, "speaking")
+    new = engine.submit(request(TWO, replace="status"))
+    assert rig.until_ended(new)["state"] == "done"
+    assert "replaced" in (engine.store.get(old.id).error or "")
+
+
+def test_what_comes_while_paused_carries_a_note_and_is_spoken_later(
+    rig: Rig, hosts: FakeHosts, engine: Engine
+) -> None:
+    engine.pause()
+    job = engine.submit(request())
+    assert job.notes == [PAUSED]
+    rig.until_prepared(job)
+    engine.resume()
+    assert rig.until_ended(job)["state"] == "done"
+
+
+def test_what_another_process_queued_is_found_when_the_engine_is_told_to_look(
+    rig: Rig, hosts: FakeHosts, engine: Engine
+) -> None:
+    with contextlib.closing(rig.store()) as elsewhere:
+        (job,) = elsewhere.add([Job(id="", text=ONE, backend="scripted")])
+    engine.check_queue()
+    rig.until_ended(job)
+    assert hosts.texts == [ONE]
+
+
+def test_only_what_has_ended_can_be_replayed(rig: Rig, hosts: FakeHosts, engine: Engine) -> None:
+    engine.pause()
+    with pytest.raises(JobNotLive, match="is still"):
+        engine.replay(engine.submit(request()).id)
+    with pytest.raises(UnknownJob):
+        engine.replay("zzzzzz")
+
+
+def test_the_audio_of_a_job_is_written_to_a_file_of_its_own(
+    rig: Rig, hosts: FakeHosts, engine: Engine
+) -> None:
+    job = engine.submit(request())
+    rig.until_ended(job)
+    path = engine.export_audio(job.id)
+    duration_s = engine.store.get(job.id).audio_s
+    assert soundfile.info(path).duration == pytest.approx(duration_s, abs=0.01)
+    engine.spools.remove(job.id)
+    with pytest.raises(NoAudioKept):
+        engine.export_audio(job.id)
+
+
+def test_clearing_forgets_ended_jobs_and_their_audio(
+    rig: Rig, hosts: FakeHosts, engine: Engine
+) -> None:
+    ended = engine.submit(request(ONE))
+    rig.until_ended(ended)
+    engine.pause()
+    live = engine.submit(request(TWO))
+    rig.until_prepared(live)
+    assert engine.clear() == [ended.id]
+    assert not engine.spools.has(ended.id) and engine.spools.has(live.id)
+    assert [job.id for job in engine.store.history()] == [live.id]
+
+
+# -- housekeeping --------------------------------------------------------------------------------
+
+
+def test_what_expires_while_it_waits_for_the_ear_is_not_heard(rig: Rig, hosts: FakeHosts) -> None:
+    now = [1_000_000.0]
+    engine = rig.make_engine(clock=lambda: now[0])
+    engine.start()
+    engine.pause()
+    job = engine.submit(request(expires_s=60))
+    rig.until_prepared(job)
+    now[0] += 61
+    assert rig.until_ended(job)["state"] == "expired"
+    assert engine.player.waiting == []
+
+
+def test_an_idle_model_is_unloaded_unless_it_is_kept(
+    rig: Rig, hosts: FakeHosts, engine: Engine
+) -> None:
+    rig.settings.update(idle_timeout=0, keep=["scripted"])
+    (job,) = engine.store.add([Job(id="", text=ONE, backend="hibari")])
+    engine.broker.send([(job.id, 0)])
+    kept = engine.submit(request(TWO))
+    for each in (job, kept):
+        rig.until_ended(each)
+    with hosts.changed:
+        assert hosts.changed.wait_for(lambda: not hosts.started[0].is_alive, LIMIT_S)
+    assert [(host.name, host.is_alive) for host in hosts.started] == [
+        ("hibari", False), ("scripted", True),
+    ]  # fmt: skip
+
+
+def test_health_is_that_of_its_threads(rig: Rig, hosts: FakeHosts) -> None:
+    engine = rig.make_engine()
+    assert engine.is_healthy
+    engine.start()
+    assert engine.is_healthy
+    engine.player.stop(now=True)
+    assert not engine.is_healthy
