@@ -58,8 +58,6 @@ CASES = [
 _PARAMS = [
     pytest.param(case, id=case.name, marks=[pytest.mark.heavy] if case.heavy else [])
     for case in CASES
-    # One that runs as another does is that one under a second name: once is enough.
-    if case.spec or registry.environment_of(case.name) == case.name
 ]
 
 Environment = Callable[[str], tuple[str, Settings]]

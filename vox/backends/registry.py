@@ -36,9 +36,12 @@ def on_apple_silicon() -> bool:
 def environment_of(name: str) -> str:
     """The backend whose environment, weights and warm model this one uses: mostly its own.
 
-    Raises UnknownBackend.
+    One that is gone, which a setting may still name, has its own.
     """
-    return get(name).info.shares_environment_of or name
+    try:
+        return get(name).info.shares_environment_of or name
+    except UnknownBackend:
+        return name
 
 
 @functools.cache
