@@ -115,6 +115,11 @@ class Daemon:
         """The API's address on TCP, or the error that keeps it from being served there."""
         return self._tcp.describe()
 
+    @property
+    def idle_s(self) -> float:
+        """Seconds since the last `touch`."""
+        return time.monotonic() - self._last_active
+
     def touch(self) -> None:
         """Something happened that keeps an idle daemon alive for another while."""
         self._last_active = time.monotonic()
@@ -213,7 +218,7 @@ class Daemon:
         while True:
             await asyncio.sleep(IDLE_CHECK_S)
             timeout_s = self.idle_timeout_s
-            if timeout_s < 0 or time.monotonic() - self._last_active < timeout_s:
+            if timeout_s < 0 or self.idle_s < timeout_s:
                 continue
             try:
                 if self.engine.is_started and self.engine.is_idle and not self.inbox.is_busy:

@@ -34,16 +34,25 @@ BACKLOG = 2048
 FILES = 8192
 
 
-class Ready:
-    """Tells the process that started us, once, that we listen or why we cannot."""
+class StartReport:
+    """Tells the process that started us, once, that we listen or why we cannot.
+
+    One line of JSON to the pipe `fd`; without one, nobody waits for it.
+    """
 
     def __init__(self, fd: int | None) -> None:
         self._fd = fd
 
-    def tell(self, error: VoxError | None = None, notes: Sequence[str] = ()) -> None:
+    def send_notes(self, notes: Sequence[str] = ()) -> None:
+        """We listen, or somebody else does. `notes`: what the user should know."""
+        self._send({"notes": notes})
+
+    def send_error(self, error: VoxError) -> None:
+        self._send({"error": error.to_dict()})
+
+    def _send(self, answer: dict[str, Any]) -> None:
         if self._fd is None:
             return
-        answer: dict[str, Any] = {"notes": notes} if error is None else {"error": error.to_dict()}
         with contextlib.suppress(OSError):
             os.write(self._fd, json.dumps(answer).encode() + b"\n")
         with contextlib.suppress(OSError):
@@ -57,24 +66,24 @@ def main() -> int:
     parser.add_argument("--ready-fd", type=int)
     parser.add_argument("--idle-timeout", type=float, help="seconds, instead of the setting")
     args = parser.parse_args()
-    ready = Ready(args.ready_fd)
+    report = StartReport(args.ready_fd)
     try:
-        return _be_daemon(get_paths(), ready, args.idle_timeout)
+        return _be_daemon(get_paths(), report, args.idle_timeout)
     except VoxError as exc:
-        ready.tell(exc)
+        report.send_error(exc)
         print(f"vox daemon: {exc.line}", file=sys.stderr)
         return exc.exit_code
     except Exception as exc:
         log.exception("the daemon failed")
-        ready.tell(DaemonUnavailable(f"the daemon failed: {type(exc).__name__}: {exc}"))
+        report.send_error(DaemonUnavailable(f"the daemon failed: {type(exc).__name__}: {exc}"))
         return 1
 
 
-def _be_daemon(paths: Paths, ready: Ready, idle_timeout_s: float | None) -> int:
+def _be_daemon(paths: Paths, report: StartReport, idle_timeout_s: float | None) -> int:
     make_private_dir(paths.runtime_dir)
     lock = acquire_lock(paths)
     if lock is None:
-        ready.tell()
+        report.send_notes()
         return 0
     config = LiveConfig(paths.config_path)
     raise_file_limit()
@@ -86,7 +95,7 @@ def _be_daemon(paths: Paths, ready: Ready, idle_timeout_s: float | None) -> int:
     from .daemon import Daemon
 
     try:
-        Daemon(paths, config, listener, lambda notes: ready.tell(notes=notes), idle_timeout_s).run()
+        Daemon(paths, config, listener, report.send_notes, idle_timeout_s).run()
     finally:
         remove_own_files(paths)
     log.info("vox %s left", __version__)
