@@ -1,8 +1,8 @@
-"""The engine: the queue, its one worker, the warm pool and the loudspeaker, wired together.
+"""The engine: the queue, its one worker, the warm pool and the player, wired together.
 
-The daemon runs one all its life; a light backend's command line runs one for as long as its own
-job takes. Whoever runs it holds the consumer lock, so that there is one per queue. It knows
-nothing of sockets, the inbox, or why it is started and stopped.
+The daemon runs one engine all its life. The command line runs one for a job of a light backend
+when no daemon is up. The consumer lock makes sure that each queue has one running engine. The
+engine knows nothing of sockets, the inbox, or why it is started and stopped.
 """
 
 from __future__ import annotations
@@ -41,16 +41,22 @@ from .worker import Worker
 log = logging.getLogger(__name__)
 
 TICK_S = 1.0
+"""How often the housekeeping runs."""
+
 STRANDED_EVERY_S = 10.0
+"""How often it looks for queued jobs without a task, and for audio to evict."""
+
 BUSY_UNLOAD_S = 60.0
+"""A model stays loaded at least so long while jobs are live: the next one may need it."""
 
 
 @contextlib.contextmanager
 def consumer_lock(paths: Paths, blocking: bool = True, listens_at: str = "") -> Iterator[bool]:
-    """Hold the lock of whoever drains the queue; yields False if it is taken and not waited for.
+    """Hold the lock of the one process that drains the queue.
 
-    `listens_at`: the holder's control socket, kept in the lock's file for clients who look for it
-    under another XDG_RUNTIME_DIR.
+    Yields False if another process holds it and `blocking` is False. `listens_at` is the holder's
+    control socket. It is written into the lock's file, for clients that look for the socket under
+    another XDG_RUNTIME_DIR.
     """
     make_dir(paths.data_dir)
     with locked(paths.consumer_lock_path, blocking) as fd:
@@ -62,7 +68,7 @@ def consumer_lock(paths: Paths, blocking: bool = True, listens_at: str = "") -> 
 
 
 class Engine:
-    """Drains the queue. `start` begins, `close` ends; between them jobs come and go."""
+    """Drains the queue, from `start` to `close`. Jobs can be submitted before `start` as well."""
 
     def __init__(
         self,
@@ -73,7 +79,10 @@ class Engine:
         serves_streams: bool = True,
         hosts: HostFactory | None = None,
     ) -> None:
-        """`hosts`: what starts hosts; None: as subprocesses of this machine."""
+        """`hosts` starts hosts; None: subprocesses of this machine.
+
+        Raises StorageError if the queue's database cannot be opened.
+        """
         settings = config()
         self.paths = paths
         self.config = config
@@ -87,30 +96,12 @@ class Engine:
             hosts or subprocess_hosts(paths.backends_dir, config), Needs(paths.memory_path)
         )
         self.outcomes = OutcomeWriter(self.store)
-        lookahead = LookAhead(self.store, self.player, config, serves_streams)
-        self.worker = Worker(
-            self.store,
-            self.outcomes,
-            self.pool,
-            self.player,
-            lookahead,
-            self.spools,
-            Synthesizer(self.store, self.pool, lookahead, self.catalog, config, clock),
-            clock,
-        )
+        self.worker = self._make_worker(serves_streams)
         self.broker = Broker(paths.db_path, self.worker.run)
-        self.submitter = Submitter(
-            self.store,
-            self.broker,
-            self.catalog,
-            config,
-            self.cancel,
-            clock,
-            is_paused=lambda: self.player.is_paused,
-        )
+        self.submitter = self._make_submitter()
         newest = self.store.latest()
-        # Streams that were there before us lost the response that they went into; those that
-        # came since are our API's. A foreground engine has no API and leaves all of them alone.
+        # Older streams lost the HTTP response that they went into, with the daemon that gave it.
+        # Newer ones are ours. An engine without an API leaves all of them to the daemon.
         self._streams_died_before = newest.seq + 1 if serves_streams and newest else 0
         self.is_started = False
         self._closing = threading.Event()
@@ -118,10 +109,37 @@ class Engine:
         self._ticker = threading.Thread(target=self._tick_until_closed, name="ticker", daemon=True)
         self._next_stranded = time.monotonic() + STRANDED_EVERY_S
 
+    def _make_worker(self, serves_streams: bool) -> Worker:
+        lookahead = LookAhead(self.store, self.player, self.config, serves_streams)
+        synthesizer = Synthesizer(
+            self.store, self.pool, lookahead, self.catalog, self.config, self._clock
+        )
+        return Worker(
+            self.store,
+            self.outcomes,
+            self.pool,
+            self.player,
+            lookahead,
+            self.spools,
+            synthesizer,
+            self._clock,
+        )
+
+    def _make_submitter(self) -> Submitter:
+        return Submitter(
+            self.store,
+            self.broker,
+            self.catalog,
+            self.config,
+            self.cancel,
+            self._clock,
+            is_paused=lambda: self.player.is_paused,
+        )
+
     # -- life --------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Take up what a dead daemon left, and begin. The caller holds the consumer lock."""
+        """Recover the jobs of a dead daemon, and begin. The caller holds the consumer lock."""
         recovery.recover(self.store, self.broker, self._streams_died_before)
         self.spools.remove_exports()
         self.player.on_change = self.broker.wake
@@ -133,12 +151,12 @@ class Engine:
         self.is_started = True
 
     def finish(self) -> None:
-        """Begin nothing more; return when what is heard or written now has been so to its end."""
+        """Begin no other job, and wait for the end of what is being said and written now."""
         if not self.is_started:
             return
         self.broker.stop(timeout_s=0.0)
         writing = self.worker.current_id
-        # Nothing that waits begins to sound any more; paused, nothing is finished either.
+        # The player begins no other job. While it is paused, it does not finish this one either.
         self.player.stop(now=self._finish_at_once.is_set())
         while writing is not None and not self._finish_at_once.wait(0.1):
             job = self.store.find(writing)
@@ -146,14 +164,14 @@ class Engine:
                 break
 
     def close(self) -> None:
-        """Leave now; what is not finished is put back into the queue."""
+        """Stop now. Jobs that are not finished go back into the queue."""
         self._closing.set()
         if self.is_started:
             self.worker.stop()
             self.broker.stop(timeout_s=10.0)
             self.player.stop(now=True)
             self.outcomes.close()
-            # Only what was ours: another process may have the queue by now.
+            # Only the jobs that this engine has begun: another process may drain the queue now.
             for job_id in self.worker.begun_ids:
                 recovery.give_back(self.store, job_id)
         self.pool.close()
@@ -161,18 +179,18 @@ class Engine:
         self.store.close()
 
     def finish_now(self) -> None:
-        """Have `finish` wait no more: what is being said is cut off."""
+        """Cut off what is being said, so that `finish` returns at once. From any thread."""
         self._finish_at_once.set()
         threading.Thread(target=self.player.stop, args=(True,), daemon=True).start()
 
     @property
     def is_healthy(self) -> bool:
-        """False if the worker or the player died, which they never should."""
+        """False if the worker's or the player's thread has died, which is a defect."""
         return not self.is_started or (self.broker.is_alive() and self.player.is_alive())
 
     @property
     def is_idle(self) -> bool:
-        """Nothing is queued, prepared or spoken. The job table decides, not Huey."""
+        """No job is live. The job table decides, not Huey."""
         return self.store.count_live() == 0
 
     def _tick_until_closed(self) -> None:
@@ -183,7 +201,7 @@ class Engine:
                 log.exception("housekeeping")
 
     def _drop_cancelled_elsewhere(self) -> None:
-        """Another process, finding no daemon, may have cancelled in the table what we speak."""
+        """Stop the jobs that another process, which found no daemon, cancelled in the table."""
         for job_id in {self.worker.current_id, self.player.current, *self.player.waiting}:
             job = self.store.find(job_id) if job_id else None
             if job is not None and not job.is_live:
@@ -202,19 +220,18 @@ class Engine:
             recovery.resend_stranded(self.store, self.broker, self.outcomes.failed)
             self.spools.evict(keep=self.store.live_ids())
         idle_timeout_s = config.idle_timeout_s
-        # While jobs wait for the ear, their model will soon be wanted again.
         at_least_s = TICK_S if self.is_idle else BUSY_UNLOAD_S
         never = idle_timeout_s < 0
         self.pool.unload(idle_for_s=math.inf if never else max(idle_timeout_s, at_least_s))
 
-    # -- what may be asked of it, from any thread ----------------------------------------------
+    # -- requests, from any thread -----------------------------------------------------------
 
     def submit(self, request: Request) -> Job:
         """See `Submitter.submit`."""
         return self.submitter.submit(request)
 
     def cancel(self, job_id: str, reason: str = "cancelled") -> Job:
-        """Cancel a live job wherever it is. Raises UnknownJob, AmbiguousId, JobNotLive."""
+        """Cancel a live job. Raises UnknownJob, AmbiguousId, JobNotLive."""
         job = self.store.cancel(self.store.get(job_id).id, reason)
         self.worker.cancel(job.id)
         self.player.cancel(job.id)
@@ -229,7 +246,7 @@ class Engine:
         return cancelled[::-1]
 
     def skip(self) -> Job | None:
-        """Cut off what is being spoken; None if nothing is."""
+        """Cancel the job that is being spoken; None if there is none."""
         current = self.player.current
         if current is None:
             return None
@@ -244,7 +261,10 @@ class Engine:
         self.player.resume()
 
     def replay(self, job_id: str) -> Job:
-        """A new job that speaks the old one again, from its kept audio if there is any."""
+        """A new job that speaks the old one again, from its kept audio if there is any.
+
+        Raises UnknownJob, AmbiguousId, JobNotLive (it has not ended), BackendNotInstalled.
+        """
         old = self.store.get(job_id)
         if old.is_live:
             raise JobNotLive(
@@ -272,7 +292,10 @@ class Engine:
         return path
 
     def clear(self, older_than_s: float | None = None) -> list[str]:
-        """Forget ended jobs and their audio; returns their ids."""
+        """Forget jobs that ended longer ago than so many seconds, and their audio.
+
+        None: all ended jobs. Returns their ids.
+        """
         gone = self.store.clear(older_than_s)
         for job_id in gone:
             self.spools.remove(job_id)
@@ -283,7 +306,7 @@ class Engine:
         recovery.resend_stranded(self.store, self.broker, self.outcomes.failed)
         self.broker.wake()
 
-    # -- the player's listener: from its thread, which must never wait for a disk ---------------
+    # -- the player's listener. The player's thread must not wait for a disk. ----------------
 
     def started(self, job_id: str) -> None:
         self.outcomes.started(job_id, self._clock())

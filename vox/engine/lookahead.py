@@ -1,7 +1,7 @@
-"""How far ahead of the ear jobs are prepared, and who need not wait for the ear.
+"""How far ahead of playback jobs are prepared.
 
-The spool on disk is bounded, and plans change: what is to be played is prepared until `lookahead_s`
-of audio are at hand. Files, streams and jobs of a higher priority go past those that wait.
+The spool on disk is bounded, and jobs may be cancelled. So jobs to be played are prepared until
+`lookahead_s` of audio are ready. Files, streams and jobs of a higher priority are prepared anyway.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ..jobs import Job
 from ..queue.store import QueueEntry, Store
 
 MAX_IN_LINE = 32
-"""Most jobs that are prepared ahead of the ear: each holds files open."""
+"""Most jobs that are prepared and not heard yet: each holds files open."""
 
 
 class LookAhead:
@@ -27,7 +27,7 @@ class LookAhead:
         config: Callable[[], Config],
         serves_streams: bool = True,
     ) -> None:
-        """`serves_streams`: False leaves jobs that are streamed to a caller to somebody else."""
+        """`serves_streams`: False leaves jobs that are streamed into a response to the daemon."""
         self._store = store
         self._player = player
         self._config = config
@@ -44,7 +44,7 @@ class LookAhead:
 
         def may(job: QueueEntry | None) -> bool:
             if job is None:
-                return True  # It was cleared: the worker finds nothing to do.
+                return True  # It was cleared. The worker takes the task and has nothing to do.
             if job.sink == "stream":
                 return self._serves_streams
             return (
@@ -54,7 +54,7 @@ class LookAhead:
         return [job_id for job_id in job_ids if may(jobs.get(job_id))]
 
     def is_far_ahead(self) -> bool:
-        """Enough is prepared for the ear."""
+        """Enough audio, or enough jobs, are prepared and not heard yet."""
         line = [*self._player.waiting, self._player.current]
         if len(line) > MAX_IN_LINE:
             return True
@@ -62,15 +62,15 @@ class LookAhead:
         return ahead_s >= float(self._config()["lookahead_s"])
 
     def wait_for_room(self, job: Job, check_wanted: Callable[[], None]) -> None:
-        """Block while enough is prepared, unless a job waits that need not wait for the ear.
+        """Block while enough is prepared, unless a job waits that is prepared anyway.
 
-        `check_wanted` is called again and again, to raise when nobody wants the job any more.
+        `check_wanted` is called at least once a second and ends the wait by raising.
         """
-        while job.sink == "play" and self.is_far_ahead() and not self._others_may_go(job):
+        while job.sink == "play" and self.is_far_ahead() and not self._is_other_due(job):
             check_wanted()
             self._player.wait_change(timeout_s=1.0)
 
-    def _others_may_go(self, job: Job) -> bool:
+    def _is_other_due(self, job: Job) -> bool:
         return any(
             other.sink != "play" or other.priority > job.priority for other in self._store.queued()
         )

@@ -1,7 +1,7 @@
 """Writes the outcomes of jobs into the job table, in a thread of its own.
 
 The player must never wait for a disk. When the disk is full, the end of a job is published at
-once and written as soon as there is room, so that nobody waits for ever.
+once and written as soon as there is room, so that no client waits for ever.
 """
 
 from __future__ import annotations

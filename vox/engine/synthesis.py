@@ -29,15 +29,15 @@ from .lookahead import LookAhead
 log = logging.getLogger(__name__)
 
 RETRIES = 1
-"""How often a job's synthesis is tried again after its host died, hung or raised. A model that
-cannot be loaded is not tried again: that may have taken minutes and would fail the same way."""
+"""How often a job's synthesis is tried again after its host died, hung or raised. A model that does
+not load is not tried again: that may have taken minutes and would fail in the same way."""
 
 CheckWanted = Callable[[], None]
 """Raises if the work for a job is to stop."""
 
 
 class NotLoaded(Exception):
-    """The model did not get into memory, or not in time: `error` says why. No second attempt."""
+    """The model did not load, or not in time; `error` says why. It is not tried again."""
 
     def __init__(self, error: HostError) -> None:
         super().__init__(error)
@@ -68,7 +68,7 @@ class Synthesizer:
     def cancel(self) -> bool:
         """Have the host stop what it synthesizes; False if no host is loaded for the job.
 
-        The caller sees to it first that the job's `check_wanted` raises.
+        The caller first makes sure that the job's `check_wanted` raises.
         """
         with self._lock:
             host = self._host
@@ -80,8 +80,8 @@ class Synthesizer:
     def complete(self, job: Job, spool: Spool, check_wanted: CheckWanted) -> None:
         """Synthesize the utterances that the spool does not hold yet.
 
-        Raises HostError, BackendNotInstalled, StorageError and what `check_wanted` raises; the
-        spool then ends with a whole utterance or is rolled back when it is opened again.
+        Raises HostError, BackendNotInstalled, StorageError and what `check_wanted` raises. What
+        the spool holds of an interrupted utterance is dropped when the spool is opened again.
         """
         if spool.is_complete:
             self._store.note(job.id, utterances=len(spool.segments), audio_s=_audio_s(spool))
@@ -96,7 +96,7 @@ class Synthesizer:
                 break
             except NotLoaded as exc:
                 raise exc.error from exc
-            except LoadFailed:  # of further weights, for which the host was there already
+            except LoadFailed:  # of more weights, for example a voice's, by a loaded host
                 raise
             except HostError as exc:
                 spool.rollback()
@@ -109,8 +109,7 @@ class Synthesizer:
                 log.warning("job %s: %s: once more from utterance %d", job.id, exc.line, again)
         if not spool.frames:
             raise SynthesisFailed(
-                f"{job.backend} finds nothing to say in {job.text[:40]!r}",
-                "tell its language: -l LANG",
+                f"{job.backend} cannot read {job.text[:40]!r}", "set its language: -l LANG"
             )
         spool.finish()
         self._store.note(job.id, audio_s=_audio_s(spool))

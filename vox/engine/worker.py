@@ -1,7 +1,7 @@
 """Runs one job: has it synthesized into its spool, and hands the audio on.
 
-What is to be played is given to the player at once, which begins with the first chunk and says
-when the job has ended (see `engine`). Files and streams end here.
+A job to be played is given to the player before its synthesis begins. The player starts with the
+first chunk and reports the end of the job (see `engine`). Files and streams end here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class JobStopped(Exception):
-    """The job was cancelled, or the daemon leaves: stop working for it, nothing is wrong."""
+    """The job was cancelled, or the engine stops. This is not an error."""
 
 
 class Worker:
@@ -76,8 +76,8 @@ class Worker:
         if not self._synthesizer.cancel() and any(
             job.backend != backend for job in self._store.queued()
         ):
-            # It is still loading. That goes on for whoever corrects a text and asks again, but
-            # not while others wait for another voice.
+            # The model is still loading. Go on: the user may correct the text and ask again. But
+            # stop if a job waits that needs another model.
             self._pool.abort()
 
     def stop(self) -> None:
@@ -91,7 +91,7 @@ class Worker:
         return () if self._is_stopped else self._lookahead.may_take(job_ids)
 
     def run(self, job_id: str) -> None:
-        """Take the job if it still waits, and do all that can be done for it here."""
+        """Take the job, if it is still queued, and prepare it. Raises nothing."""
         # The current job is set before its state changes: a cancel that comes right after the
         # change must find it.
         job = self._store.find(job_id)
@@ -101,7 +101,7 @@ class Worker:
             self._current = job
         try:
             if job.expires_at is not None:
-                self._store.expire()  # the ticker, who does so too, may not have come round yet
+                self._store.expire()  # the ticker does so too, but perhaps not in time
             started_at = job.started_at or self._clock()
             begun = self._store.change(job_id, ("queued",), "preparing", started_at=started_at)
             if begun is not None:
@@ -168,7 +168,7 @@ class Worker:
             raise JobStopped
 
     def _check_live(self, job: Job) -> None:
-        """As `_check_wanted`, and asks the table too: whoever cancels a job writes there first."""
+        """As `_check_wanted`, but asks the table as well: a cancel is written there first."""
         self._check_wanted(job)
         known = self._store.find(job.id)
         if known is None or not known.is_live:
