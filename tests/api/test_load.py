@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.api.conftest import RunningDaemon, Start, until
 from tests.api.storm import submit
 from tests.running import CHECKOUT
@@ -16,6 +18,8 @@ from vox.client import http
 
 CLIENTS = 50
 JOBS_PER_CLIENT = 40
+
+pytestmark = pytest.mark.slow
 
 
 async def _crowd(daemon: RunningDaemon) -> list[list[str]]:

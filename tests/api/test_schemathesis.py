@@ -53,6 +53,7 @@ def _causes(exc: BaseException) -> str:
     return "\n".join([str(exc), *getattr(exc, "__notes__", ())])
 
 
+@pytest.mark.slow
 def test_every_route_answers_as_documented(document: Any, daemon: RunningDaemon) -> None:
     tried, wrong = 0, []
     for result in document.get_all_operations():

@@ -36,6 +36,7 @@ def player(server: SoundServer, ears: Ears) -> Iterator[Player]:
     player.stop(now=True)
 
 
+@pytest.mark.slow
 def test_a_sound_server_that_hangs_fails_the_job_and_holds_nobody_up(
     server: SoundServer, player: Player, ears: Ears, spools: SpoolDir
 ) -> None:
@@ -54,6 +55,7 @@ def test_a_sound_server_that_hangs_fails_the_job_and_holds_nobody_up(
     assert isinstance(ears.of("a")[-1][1], NoAudioOutput)
 
 
+@pytest.mark.slow
 def test_a_sound_server_that_comes_back_is_used_again(
     server: SoundServer, player: Player, ears: Ears, spools: SpoolDir
 ) -> None:
@@ -66,6 +68,7 @@ def test_a_sound_server_that_comes_back_is_used_again(
         assert segments_of_sound(recorder.stop())
 
 
+@pytest.mark.slow
 def test_a_sound_server_that_stays_away_fails_the_job(
     server: SoundServer, player: Player, ears: Ears, spools: SpoolDir
 ) -> None:

@@ -11,6 +11,8 @@ import stat
 import threading
 from pathlib import Path
 
+import pytest
+
 from tests.running import Vox
 from vox.cli import stopping
 from vox.files import make_private_dir
@@ -122,6 +124,7 @@ def test_stopping_finishes_what_is_spoken_unless_told_otherwise(vox: Vox, sound:
     vox.ok("cancel", long)
 
 
+@pytest.mark.slow
 def test_a_daemon_that_hangs_is_killed_by_stop_now(vox: Vox) -> None:
     vox.ok("daemon", "start")
     pid = vox.pid

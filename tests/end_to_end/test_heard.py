@@ -39,6 +39,7 @@ def test_writing_a_file_makes_no_sound(vox: Vox, recorder: Recorder, tmp_path: P
     assert segments_of_sound(recorder.stop()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sink", ["played", "written"])
 def test_every_sentence_of_a_long_text_is_heard_once_and_in_order(
     vox: Vox, recorder: Recorder, tmp_path: Path, sink: str

@@ -28,6 +28,7 @@ def tones(recorder: Recorder) -> list[int]:
     return [number for number, _ in itertools.groupby(told)]
 
 
+@pytest.mark.slow
 def test_fifty_calls_at_once_are_one_daemon_and_fifty_jobs_in_order(
     vox: Vox, recorder: Recorder
 ) -> None:
@@ -63,6 +64,7 @@ def test_a_killed_daemon_resumes_the_job_at_the_interrupted_sentence(
     assert len(told) <= 8 + 1 + 1
 
 
+@pytest.mark.slow
 def test_a_caller_whose_daemon_is_killed_gets_its_speech_all_the_same(
     vox: Vox, recorder: Recorder
 ) -> None:
@@ -74,6 +76,7 @@ def test_a_caller_whose_daemon_is_killed_gets_its_speech_all_the_same(
     assert tones(recorder)[-1] == 3
 
 
+@pytest.mark.slow
 def test_a_job_that_kills_the_daemon_thrice_fails_with_the_reason(vox: Vox) -> None:
     job_id = vox.ok(*SCRIPTED, "--async", "1 [slow 0.05] [say 60s]")
     for _ in range(3):
@@ -99,6 +102,7 @@ def test_async_returns_at_once_and_is_always_spoken(vox: Vox, recorder: Recorder
     assert tones(recorder) == [1, 2, 3, 4, 5]
 
 
+@pytest.mark.slow
 def test_no_job_is_stranded_however_often_the_daemon_leaves(vox: Vox, recorder: Recorder) -> None:
     vox.ok("config", "set", "idle_timeout", "0")
     numbers = range(12)
@@ -293,6 +297,7 @@ def test_an_older_daemon_finishes_its_queue_and_gives_way(vox: Vox, recorder: Re
     assert tones(recorder) == [1, 2, 3]
 
 
+@pytest.mark.slow
 def test_a_real_voice_goes_on_in_mid_text_after_a_kill(vox: Vox, recorder: Recorder) -> None:
     job_id = vox.ok(
         "--async",
@@ -517,6 +522,7 @@ def test_a_light_call_and_a_daemon_that_starts_share_the_queue(
     assert all(one[1] <= other[0] for one, other in itertools.pairwise(starts))
 
 
+@pytest.mark.slow
 def test_many_short_jobs_wait_while_paused(vox: Vox, recorder: Recorder) -> None:
     vox.ok("daemon", "start")
     vox.ok("pause")

@@ -201,6 +201,7 @@ def test_a_damaged_database_is_said_by_whatever_command_meets_it(
     assert result.err == f"vox: the queue's database was damaged; it is kept as {kept}\n"
 
 
+@pytest.mark.slow
 def test_a_database_damaged_deep_within_is_kept_aside_as_well(
     vox: Vox, home: Path, sound: object
 ) -> None:
@@ -289,6 +290,7 @@ def test_bad_options_are_refused_alike_with_and_without_a_daemon(
     assert vox.jobs() == []
 
 
+@pytest.mark.slow
 def test_a_daemon_that_hangs_is_said_and_a_restart_mends_it(vox: Vox, sound: object) -> None:
     vox.ok("daemon", "start")
     pid = vox.pid

@@ -60,6 +60,7 @@ def check(inbox: Path, expected: dict[str, str], report: dict[str, Any]) -> None
     assert {text: times for text, times in ended.items() if times > 1} == {}
 
 
+@pytest.mark.slow
 def test_after_200_kills_every_file_is_in_one_place_and_every_text_was_one_job(home: Path) -> None:
     seed = random.randrange(10**6)
     print(f"seed {seed}")
@@ -67,6 +68,7 @@ def test_after_200_kills_every_file_is_in_one_place_and_every_text_was_one_job(h
     check(home / "inbox", {name_of(number): text_of(number) for number in range(FILES)}, report)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clears", ["clears", "keeps"])
 def test_killed_after_any_step_nothing_is_lost_or_spoken_twice(home: Path, clears: str) -> None:
     """Also if the history is cleared before the next daemon looks."""

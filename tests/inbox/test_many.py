@@ -7,12 +7,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.inbox.rig import Rig, wait_until
 from vox.jobs import Request
 
 COUNT = 10_000
 
 
+@pytest.mark.slow
 def test_ten_thousand_files_become_as_many_jobs_in_order_while_others_get_in_between(
     new_rig: Callable[..., Rig],
 ) -> None:

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from statistics import median
 
+import pytest
+
 from tests.inbox.rig import wait_until
 from tests.running import Vox
 from tests.sound import Recorder, recognise, word_overlap
@@ -38,6 +40,7 @@ def test_a_dropped_file_is_heard_as_its_words_and_stands_in_the_history(
     assert word_overlap(SENTENCE, recognise(recorder.stop())) >= 0.8
 
 
+@pytest.mark.slow
 def test_once_warm_a_copied_file_is_being_spoken_soon_after_it_has_settled(
     vox: Vox, sound: object
 ) -> None:

@@ -41,6 +41,7 @@ def test_a_scan_alone_is_enough(new_rig: Callable[..., Rig]) -> None:
     rig.wait_tree("done/Hello.txt")
 
 
+@pytest.mark.slow
 def test_polling_can_be_chosen_while_it_runs(new_rig: Callable[..., Rig]) -> None:
     rig = new_rig(scan_s=RARELY_S)
     for polling, watching in ((True, "polling"), (False, "events")):
@@ -86,6 +87,7 @@ def test_a_folder_that_stays_away_is_made_again(new_rig: Callable[..., Rig]) -> 
     rig.wait_jobs(1)
 
 
+@pytest.mark.slow
 def test_a_folder_moved_away_and_replaced_is_watched_in_its_place(
     new_rig: Callable[..., Rig], tmp_path: Path
 ) -> None:
@@ -170,6 +172,7 @@ def test_a_link_in_place_of_done_is_refused(home: Path, tmp_path: Path) -> None:
         wait_until(lambda: "done is not a folder" in str(rig.error))
 
 
+@pytest.mark.slow
 def test_a_link_that_comes_in_place_of_done_is_refused_until_it_is_gone(
     new_rig: Callable[..., Rig], tmp_path: Path
 ) -> None:

@@ -142,6 +142,7 @@ def check_a_damaged_one_is_none(settings: Settings) -> None:
     assert status_of("toy", settings).is_ready
 
 
+@pytest.mark.slow
 def test_a_failed_installation_looks_broken_and_goes_on(
     index: Path, settings: Settings, tmp_path: Path
 ) -> None:
@@ -243,6 +244,7 @@ class StallingIndex(http.server.BaseHTTPRequestHandler):
         pass
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_mid_download_leaves_what_a_second_run_completes(
     index: Path, settings: Settings
 ) -> None:
