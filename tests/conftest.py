@@ -37,7 +37,12 @@ def heed_signals() -> None:
 
 @pytest.fixture(autouse=True)
 def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A fresh VOX_HOME, short enough for sockets; of other VOX_ variables only VOX_TEST_* stay."""
+    """A fresh VOX_HOME, short enough for sockets; of other VOX_ variables only VOX_TEST_* stay.
+
+    Nor does the size of the terminal count in which the tests were started.
+    """
+    for name in ("COLUMNS", "LINES"):
+        monkeypatch.delenv(name, raising=False)
     for name in list(os.environ):
         if name.startswith("VOX_") and not name.startswith("VOX_TEST_"):
             monkeypatch.delenv(name)

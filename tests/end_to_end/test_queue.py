@@ -316,6 +316,7 @@ def test_a_real_voice_goes_on_in_mid_text_after_a_kill(vox: Vox, recorder: Recor
 
 def test_following_gives_up_when_the_time_is_over(vox: Vox, sound: object) -> None:
     job_id = vox.ok(*SCRIPTED, "--async", "1 [say 30s]")
+    vox.until(job_id, "preparing", "speaking")  # else this process would start a daemon itself
     with pytest.raises(WaitTimeout):
         vox.client.follow(job_id, timeout_s=0.3)
     vox.ok("cancel", job_id)
