@@ -126,8 +126,8 @@ def test_a_variable_that_is_wrong_is_named(vox: Vox, name: str, value: str, code
 
 
 REFUSED = [
-    (("",), 2, ("nothing to speak",)),
-    (("...!",), 2, ("nothing to speak",)),
+    (("",), 2, ("no text to speak",)),
+    (("...!",), 2, ("no text to speak",)),
     (("-b", "no-such", "hi"), 4, ("no-such", "hibari")),
     (("-v", "nobody", "hi"), 4, ("nobody", "vox voices")),
     (("-l", "xx", "hi"), 2, ("xx",)),
@@ -150,12 +150,12 @@ def test_a_refused_text_is_the_same_line_with_and_without_a_daemon(vox: Vox) -> 
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"", "nothing to speak"),
-        (b" \n\t", "nothing to speak"),
+        (b"", "no text to speak"),
+        (b" \n\t", "no text to speak"),
         (b"caf\xe9", "UTF-8"),
         (b"zero\0byte", "NUL"),
         (b"\xff\xfea", "UTF-16"),
-        ("\U0001f600".encode(), "nothing to speak"),
+        ("\U0001f600".encode(), "no text to speak"),
         (b"x" * 1_000_001, "1,000,001"),
     ],
     ids=["empty", "blank", "latin-1", "nul", "half-utf-16", "emoji", "too-long"],

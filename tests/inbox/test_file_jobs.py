@@ -87,9 +87,9 @@ def test_unicode_in_its_usual_encodings_is_read(rig: Rig, content: bytes) -> Non
 
 
 BAD = {
-    "empty": (b"", "there is nothing to speak in it"),
-    "blank": (b" \n\t\n", "there is nothing to speak in it"),
-    "punctuation": (b"... --- !!!", "there is nothing to speak in it"),
+    "empty": (b"", "no text to speak"),
+    "blank": (b" \n\t\n", "no text to speak"),
+    "punctuation": (b"... --- !!!", "no text to speak"),
     "latin-1": ("Grüße".encode("latin-1"), "the text is not valid UTF-8: byte 3 is 0xfc"),
     "nul": (b"a\0b", "the text has NUL bytes: it looks like binary"),
     "png": (b"\x89PNG\r\n\x1a\n\0\0", "the text is not valid UTF-8: byte 1 is 0x89"),
@@ -105,7 +105,7 @@ BAD = {
     "lang": (b"---\nlang: 12\n---\nHi.", "12"),
     "gender": (b"---\ngender: cat\n---\nHi.", "gender 'cat' must be female or male"),
     "not installed": (b"---\nbackend: voxtream\n---\nHi.", "voxtream"),
-    "only a header": (b"---\nspeed: 1\n---\n", "there is nothing to speak in it"),
+    "only a header": (b"---\nspeed: 1\n---\n", "no text to speak"),
 }
 
 
@@ -293,7 +293,7 @@ def test_a_file_that_fails_anew_while_retry_is_at_it_keeps_its_new_reason(rig: R
         assert rig.inbox.retry() == ["a.txt"]
     finally:
         sys.setprofile(None)
-    assert "nothing to speak" in why(rig, "a.txt")
+    assert "no text to speak" in why(rig, "a.txt")
 
 
 def test_a_file_that_cannot_be_moved_back_keeps_its_reason(rig: Rig) -> None:
@@ -303,7 +303,7 @@ def test_a_file_that_cannot_be_moved_back_keeps_its_reason(rig: Rig) -> None:
     (rig.folder / "hibari").write_text("In the way.")
     with pytest.raises(StorageError, match="hibari"):
         rig.inbox.retry()
-    assert "nothing to speak" in why(rig, "hibari/a.txt")
+    assert "no text to speak" in why(rig, "hibari/a.txt")
 
 
 def test_the_same_name_failing_twice_keeps_both_files_and_both_reasons(rig: Rig) -> None:
@@ -314,7 +314,7 @@ def test_the_same_name_failing_twice_keeps_both_files_and_both_reasons(rig: Rig)
     assert rig.tree("failed") == [
         *("a-2.txt", "a-2.txt.error.txt", "a.txt", "a.txt.error.txt"),
     ]
-    assert "nothing to speak" in (rig.folder / "failed/a.txt.error.txt").read_text()
+    assert "no text to speak" in (rig.folder / "failed/a.txt.error.txt").read_text()
 
 
 # -- restarts ----------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ def texts(text: str, lang: str | None = None) -> list[str]:
 
 @pytest.mark.parametrize("text", ["", " \n\t", "...!?", "👍 🎉", "— * —", "\ufeff"])
 def test_text_without_words_is_empty(text: str) -> None:
-    with pytest.raises(EmptyText, match="nothing to speak"):
+    with pytest.raises(EmptyText, match="no text to speak"):
         clean(text)
 
 

@@ -14,6 +14,7 @@ from fastapi import APIRouter, Path, Response
 from fastapi.responses import JSONResponse
 
 from ..audio.files import Encoder, media_type
+from ..audio.pcm import USUAL_RATE
 from ..config import Config
 from ..errors import BadOption, DaemonLeaving, EmptyText, UnknownBackend
 from ..jobs import Request
@@ -154,7 +155,7 @@ def _voice_of(name: str | None, config: Config) -> tuple[str | None, str | None]
 def _check_format(name: str) -> None:
     """Raises BadOption now rather than when the first audio is there."""
     if name == "aac":
-        Encoder(name, 24_000)
+        Encoder(name, USUAL_RATE)
     elif name not in FORMATS:
         raise BadOption(f"there is no format {name!r}", field="response_format")
 

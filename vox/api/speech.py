@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ..audio.files import Encoder, media_type
-from ..audio.pcm import amplified, frames_in, silence
+from ..audio.pcm import USUAL_RATE, amplified, frames_in, silence
 from ..audio.spool import Spool
 from ..errors import DaemonUnavailable, VoxError
 from ..jobs import Job
@@ -32,7 +32,6 @@ log = logging.getLogger(__name__)
 BLOCK_S = 1.0
 """Audio that is encoded at a time: a slow reader holds no more than this in memory."""
 NOTHING_S = 0.1
-_NOTHING_RATE = 24_000
 
 
 class AudioStream:
@@ -119,8 +118,8 @@ def nothing_said(audio_format: str, is_sse: bool) -> Response:
 
     Raises BadOption if the format cannot be made here.
     """
-    encoder = Encoder(audio_format, _NOTHING_RATE)
-    data = encoder.feed(silence(NOTHING_S, _NOTHING_RATE)) + encoder.finish()
+    encoder = Encoder(audio_format, USUAL_RATE)
+    data = encoder.feed(silence(NOTHING_S, USUAL_RATE)) + encoder.finish()
     if is_sse:
         return Response(_delta(data) + _event(_DONE), media_type="text/event-stream")
     return Response(data, media_type=media_type(audio_format))

@@ -1,7 +1,7 @@
-"""The loudspeaker: one PortAudio output stream, used so that nobody can hang on it.
+"""The loudspeaker: one PortAudio output stream, whose callers never hang.
 
 A sound server that hangs blocks PortAudio's calls for ever, so each is made in a thread that can
-be left behind. Owns everything that touches `sounddevice` (imported late: 0.3 s); knows nothing of
+be abandoned. Owns everything that touches `sounddevice` (imported late: 0.3 s); knows nothing of
 jobs. One thread opens, writes and closes; any thread may probe.
 """
 
@@ -16,25 +16,25 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..errors import NoAudioOutput
-from .pcm import Samples, silence
+from .pcm import USUAL_RATE, Samples, silence
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 BUFFER_S = 0.04
-"""What the device holds at first: how long a cancel takes to be silent, and how late we may be.
+"""The device's buffer at first: how long a cancel takes to be silent, and how late we may write.
 
 Measured on PulseAudio: with half of it filled while idle, a sound is heard 20 to 30 ms after it was
-added. With four programs busy on each core it ran dry once a second: then the buffer is doubled.
+added. With four busy programs on each core it ran dry once a second; then the buffer is doubled.
 """
 _BUFFER_MAX_S = 0.16
 BLOCK_S = 0.01
-_LEAD_IN_S = 0.02  # a device that has just been opened swallows its first milliseconds
+_LEAD_IN_S = 0.02  # a device does not play the first milliseconds after it was opened
 _SERVER_S = 0.02  # what the sound server holds beside our buffer
 STALL_S = 5.0
-"""A device that takes nothing for so long hangs."""
+"""A device that accepts nothing for so long counts as hung."""
 _PROBE_GOOD_S = 2.0
-_SHOWN = 8
+_DEVICES_SHOWN = 8
 
 
 class DeviceLost(NoAudioOutput):
@@ -42,7 +42,7 @@ class DeviceLost(NoAudioOutput):
 
 
 class _Caller:
-    """A thread that makes calls which may never return."""
+    """A thread for calls that may never return."""
 
     def __init__(self) -> None:
         self._calls: queue.SimpleQueue[tuple[Callable[[], Any], _Result] | None] = (
@@ -60,7 +60,7 @@ class _Caller:
             result.done.set()
 
     def call(self, function: Callable[[], T], timeout_s: float) -> T:
-        """Raises TimeoutError if it does not return in time, and what it raises."""
+        """The function's result. Raises TimeoutError if it takes longer, and what it raises."""
         result = _Result()
         self._calls.put((function, result))
         if not result.done.wait(timeout_s):
@@ -71,7 +71,7 @@ class _Caller:
         return value
 
     def leave(self, last: Callable[[], Any] | None = None) -> None:
-        """End the thread, should its present call ever return, after one more call."""
+        """End the thread, once its present call has returned, after one last call."""
         if last is not None:
             self._calls.put((last, _Result()))
         self._calls.put(None)
@@ -87,7 +87,7 @@ class _Result:
 
 
 class Loudspeaker:
-    """The output stream. Every method raises NoAudioOutput (DeviceLost: worth another try)."""
+    """The output stream. Every method may raise NoAudioOutput (DeviceLost: worth another try)."""
 
     def __init__(self, device: str | int | None = None, stall_s: float = STALL_S) -> None:
         """`device`: PortAudio's name (or a part of it) or number; None: the system's default."""
@@ -99,7 +99,7 @@ class Loudspeaker:
         self._buffer_s = BUFFER_S
         self._room_frames = 0
         self._was_sound = False
-        self._has_stuck = False
+        self._has_hung = False
         self._probed_at = -_PROBE_GOOD_S
         self.name = ""
         self.sample_rate: int | None = None
@@ -116,23 +116,23 @@ class Loudspeaker:
                 self._write(silence(_LEAD_IN_S, sample_rate))
 
     def probe(self) -> None:
-        """Check that it is open, or could be opened now."""
+        """Check that it is open or can be opened now."""
         if self._stream is not None or time.monotonic() - self._probed_at < _PROBE_GOOD_S:
             return
         with self._lock:
             if self._stream is None:
-                self._call(lambda: self._make_stream(24_000).close())
+                self._call(lambda: self._make_stream(USUAL_RATE).close())
             self._probed_at = time.monotonic()
 
     def write(self, samples: Samples) -> None:
-        """Blocks until the device has room for them, at most `stall_s`."""
+        """Block until the device has taken the samples, at most `stall_s`."""
         ran_dry = self._write(samples)
         if ran_dry and self._was_sound and self._buffer_s < _BUFFER_MAX_S:
             self._widen(samples)
         self._was_sound = True
 
     def idle(self) -> float:
-        """Write some silence, if it is needed to keep the stream going; for how long it will do."""
+        """Write some silence if the stream needs it. Returns for how many seconds it needs none."""
         ahead_s = self.buffered_s() - self._buffer_s / 2
         if ahead_s > 0:
             return ahead_s
@@ -148,14 +148,14 @@ class Loudspeaker:
     def _widen(self, samples: Samples) -> None:
         """The machine is too busy for so small a buffer: open it again with a larger one."""
         self._buffer_s *= 2
-        log.info("the sound ran dry: its buffer is now %d ms", self._buffer_s * 1000)
+        log.info("the sound buffer ran dry; it is now %d ms", self._buffer_s * 1000)
         sample_rate = self.sample_rate or 1
         self._close_now()
         self.open(sample_rate)
         self._write(samples)
 
     def buffered_s(self) -> float:
-        """Seconds of sound that were written and not yet played."""
+        """Seconds of sound that were written and are not played yet."""
         if self._stream is None:
             return 0.0
         stream, rate = self._stream, self.sample_rate or 1
@@ -163,14 +163,14 @@ class Loudspeaker:
         return max(0, self._room_frames - free) / rate
 
     def audible_in_s(self) -> float:
-        """How long it takes until what has been written so far was heard."""
+        """Seconds until what has been written so far is heard."""
         return self.buffered_s() + _SERVER_S
 
     def close(self) -> None:
-        """What was written is played first."""
+        """Close the stream; what was written is played first."""
         if self._stream is None:
             return
-        # Pa_StopStream drops the last 50 ms on PulseAudio, so they had better be silence.
+        # On PulseAudio, Pa_StopStream drops the last 50 ms, so these must be silence.
         rate = self.sample_rate or 1
         self._write(silence(self._room_frames / rate + _SERVER_S, rate))
         self._close_now()
@@ -183,7 +183,7 @@ class Loudspeaker:
             self._call(lambda: _close(stream))
 
     def leave(self) -> None:
-        """No more calls: let the thread end."""
+        """End the thread; there must be no further calls."""
         self._caller.leave()
 
     def _call(self, function: Callable[[], T]) -> T:
@@ -192,7 +192,7 @@ class Loudspeaker:
         except TimeoutError:
             self._give_up_caller()
             raise DeviceLost(
-                f"the sound server takes no sound (for {self._stall_s:g} s)", "restart it"
+                f"the sound server accepted no sound for {self._stall_s:g} s", "restart it"
             ) from None
         except NoAudioOutput:
             raise
@@ -205,7 +205,7 @@ class Loudspeaker:
 
     def _give_up_caller(self) -> None:
         stream, self._stream, self.sample_rate = self._stream, None, None
-        self._has_stuck = True
+        self._has_hung = True
         self._caller.leave(None if stream is None else lambda: _close(stream))
         self._caller = _Caller()
 
@@ -214,18 +214,18 @@ class Loudspeaker:
         try:
             return self._start(sd, sample_rate)
         except (sd.PortAudioError, ValueError) as first:
-            if not self._has_stuck:  # else PortAudio would wait for the call that never returns
-                # It looks for devices only once, when it is initialized.
+            if not self._has_hung:  # else PortAudio would wait for the call that never returns
+                # PortAudio lists the devices only once, when it is initialized.
                 sd._terminate()
                 sd._initialize()
                 try:
                     return self._start(sd, sample_rate)
                 except (sd.PortAudioError, ValueError) as exc:
-                    raise self._trouble(sd, exc) from exc
-            raise self._trouble(sd, first) from first
+                    raise self._explained(sd, exc) from exc
+            raise self._explained(sd, first) from first
 
-    def _trouble(self, sd: Any, exc: BaseException) -> NoAudioOutput:
-        """In a user's words: PortAudio speaks of "device -1"."""
+    def _explained(self, sd: Any, exc: BaseException) -> NoAudioOutput:
+        """The error in words for users: PortAudio's own say "device -1"."""
         try:
             sd.query_devices(self._device, "output")
             is_known = True
@@ -236,10 +236,12 @@ class Loudspeaker:
         if self._device is None:
             return NoAudioOutput("there is no sound device")
         names = [each["name"] for each in sd.query_devices() if each["max_output_channels"]]
-        there = f"there are: {', '.join(names[:_SHOWN])}" if names else "there is none at all"
+        there = "there is none at all"
+        if names:
+            there = f"there are: {', '.join(names[:_DEVICES_SHOWN])}"
         return NoAudioOutput(
             f"no sound device matches {self._device!r} (the setting audio_device)",
-            f"{there}; for the system's own: vox config unset audio_device",
+            f"{there}; for the system's default: vox config unset audio_device",
         )
 
     def _start(self, sd: Any, sample_rate: int) -> Any:
@@ -262,7 +264,7 @@ def _close(stream: Any) -> None:
 
 
 def _sounddevice() -> Any:
-    """Import sounddevice; without the PortAudio library that raises OSError."""
+    """Import sounddevice, which raises OSError if the PortAudio library is missing."""
     try:
         import sounddevice
     except OSError as exc:

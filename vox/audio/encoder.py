@@ -1,7 +1,7 @@
-"""Audio as bytes in the format that somebody asked for, encoded while it is made.
+"""Audio as bytes in a given format, encoded while it is made.
 
-Owns what each format is called, its media type and its sample rates; knows nothing of jobs, files
-or HTTP. `soundfile` (libsndfile) and `av` (AAC only) are imported when needed.
+Owns each format's name, media type and sample rates; knows nothing of jobs, files or HTTP.
+`soundfile` (libsndfile) and `av` (AAC only) are imported when needed.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import BadOption
-from .pcm import EMPTY, Resampler, Samples, to_pcm16
+from .pcm import BYTES_PER_FRAME, EMPTY, Resampler, Samples, to_pcm16
 
 PCM_RATE = 24_000
-"""OpenAI's `pcm` is headerless, 16-bit and 24 kHz: its clients take that for granted."""
+"""OpenAI's `pcm` has no header; its clients expect 16-bit samples at 24 kHz."""
 _MPEG_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 _OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)
 _AAC_BIT_RATE = 96_000
@@ -31,7 +31,7 @@ class Format:
     container: str = ""
     subtype: str = ""
     rates: tuple[int, ...] = ()
-    """The sample rates that it knows; empty: any."""
+    """The sample rates that it supports; empty: any."""
 
     def rate_for(self, sample_rate: int) -> int:
         """The rate to encode at: the voice's own, else the next higher one."""
@@ -52,7 +52,7 @@ FORMATS = {
 
 
 def media_type(name: str) -> str:
-    """The format's media type for HTTP. Raises BadOption for a format that there is not."""
+    """The format's media type for HTTP. Raises BadOption for an unknown format."""
     return _format(name).media_type
 
 
@@ -66,7 +66,7 @@ def _format(name: str) -> Format:
 
 
 class Encoder:
-    """One stream of audio: `feed` samples, send the bytes, `finish`."""
+    """One stream of audio: `feed` it samples, send the bytes, then `finish`."""
 
     def __init__(self, name: str, sample_rate: int) -> None:
         """Raises BadOption if the format is unknown or cannot be made here."""
@@ -89,21 +89,24 @@ class Encoder:
         return self._codec.feed(samples)
 
     def finish(self) -> bytes:
-        """The rest. The encoder is of no more use."""
+        """The rest. The encoder cannot be used afterwards."""
         tail = self._resampler.finish() if self._resampler is not None else EMPTY
         return self._codec.feed(tail) + self._codec.finish()
 
 
 def wav_header(sample_rate: int) -> bytes:
-    """Of a stream whose length is not known: both sizes are the largest there is."""
+    """For a stream whose length is not known: both sizes are the largest possible."""
     unknown = 0xFFFFFFFF
     form = struct.pack("<4sI4s", b"RIFF", unknown, b"WAVE")
-    fmt = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, sample_rate, sample_rate * 2, 2, 16)
+    block = BYTES_PER_FRAME
+    fmt = struct.pack(
+        "<4sIHHIIHH", b"fmt ", 16, 1, 1, sample_rate, sample_rate * block, block, 8 * block
+    )
     return form + fmt + struct.pack("<4sI", b"data", unknown)
 
 
 class _Raw:
-    """16-bit samples behind a header, if any."""
+    """16-bit samples, after a header if there is one."""
 
     def __init__(self, header: bytes) -> None:
         self._header = header
@@ -117,9 +120,11 @@ class _Raw:
 
 
 class _Outlet(io.RawIOBase):
-    """A file whose bytes leave as they are written; what an encoder mends later is lost.
+    """A file whose bytes are taken away while it is written; what is rewritten later is lost.
 
-    That is harmless: libsndfile goes back only to note the length, which streams do without.
+    Made by hand because libsndfile and ffmpeg write only to a file that they can seek in: a pipe is
+    none, and BytesIO would hold the whole stream and lose its position when it is emptied. They
+    seek back only to write the length at the end, which streams do without.
     """
 
     def __init__(self) -> None:
@@ -154,7 +159,7 @@ class _Outlet(io.RawIOBase):
         return 0
 
     def take(self) -> bytes:
-        """What has been written since the last time."""
+        """What was written since the last call."""
         data = bytes(self._buffer)
         self._left += len(data)
         self._buffer.clear()
@@ -175,7 +180,7 @@ class _Sndfile:
                 1,
                 subtype=fmt.subtype,
                 format=fmt.container,
-                # Of a stream that has no length, players reckon it by the bit rate: 84 kbit/s.
+                # Without a length in the stream, players compute it from the bit rate: 84 kbit/s.
                 compression_level=0.5 if is_mp3 else None,
                 bitrate_mode="CONSTANT" if is_mp3 else None,
             )
@@ -197,7 +202,7 @@ class _Sndfile:
 
 
 class _Aac:
-    """AAC in ADTS frames, by ffmpeg's libraries (PyAV)."""
+    """AAC in ADTS frames, by ffmpeg's libraries (PyAV): libsndfile does not write it."""
 
     def __init__(self, sample_rate: int) -> None:
         try:

@@ -1,6 +1,6 @@
-"""Audio files: whether one could be written at a path, and writing a job's spool into it.
+"""Audio files: whether one can be written at a path, and writing a job's spool to it.
 
-A file appears complete or not at all. Knows the extensions; formats and codecs are `encoder`'s.
+A file appears complete or not at all. Owns the extensions; formats and codecs are `encoder`'s.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ..errors import BadOutput, StorageError
 from ..files import replacing
 from .encoder import FORMATS as ENCODINGS
 from .encoder import Encoder, Format, media_type
-from .pcm import Resampler, Samples, amplified, frames_in
+from .pcm import USUAL_RATE, Resampler, Samples, amplified, frames_in
 from .spool import Spool
 
 __all__ = ["FORMATS", "Encoder", "check_output", "media_type", "write"]
@@ -23,21 +23,20 @@ FORMATS = {f".{name}": ENCODINGS[name] for name in ("wav", "flac", "ogg", "opus"
 """By extension, in lower case."""
 
 _BLOCK_S = 10.0
-_EMPTY_RATE = 24_000  # a spool without any sound has none
 
 Check = Callable[[], None]
-"""Raises whatever is to end the writing."""
+"""Raises to stop the writing."""
 
 
 def check_output(path: str) -> None:
-    """Raises BadOutput if no audio file could be written there. For before the synthesis."""
+    """Raises BadOutput if no audio file can be written there. Called before the synthesis."""
     folder = os.path.dirname(os.path.abspath(path))
     if os.path.isdir(path):
         raise BadOutput(f"{path} is a folder", "name a file in it")
     _format_of(path)
     if not os.path.isdir(folder):
         raise BadOutput(
-            f"cannot write {path}: there is no folder {folder}", f"make it: mkdir -p {folder}"
+            f"cannot write {path}: there is no folder {folder}", f"create it: mkdir -p {folder}"
         )
     if not os.access(folder, os.W_OK | os.X_OK):
         raise BadOutput(f"cannot write {path}: no permission in {folder}", "choose another folder")
@@ -49,7 +48,7 @@ def check_output(path: str) -> None:
 
 
 def _is_there(path: str) -> bool:
-    """Raises BadOutput for a name that no file can have."""
+    """Whether it exists. Raises BadOutput for a name that no file can have."""
     try:
         os.stat(path)
     except FileNotFoundError:
@@ -65,17 +64,17 @@ def _format_of(path: str) -> Format:
         return FORMATS[extension]
     except KeyError:
         known = " ".join(FORMATS)
-        what = f"the extension {extension}" if extension else "a name without extension"
-        raise BadOutput(
-            f"cannot write {path}: {what} says no format", f"use one of: {known}"
-        ) from None
+        what = "the file name needs an extension"
+        if extension:
+            what = f"unsupported extension {extension}"
+        raise BadOutput(f"cannot write {path}: {what}", f"use one of: {known}") from None
 
 
 def write(spool: Spool, path: str, volume: float = 1.0, check: Check = lambda: None) -> None:
-    """Write a complete spool to an audio file; one that is there is replaced in one step.
+    """Write a complete spool to an audio file, which replaces an existing one in one step.
 
-    `check` is called before every block, some seconds of audio, and once more before the file
-    appears. Raises what it raises, BadOutput, StorageError; then nothing is left behind.
+    `check` is called before every block of ten seconds, and once more before the file appears.
+    Raises what `check` raises, BadOutput and StorageError; then no part of the file is left.
     """
     fmt = _format_of(path)
     try:
@@ -85,12 +84,12 @@ def write(spool: Spool, path: str, volume: float = 1.0, check: Check = lambda: N
             check()
     except OSError as exc:
         raise StorageError(
-            f"cannot write {path}: {exc.strerror or exc}", "make room or choose another place"
+            f"cannot write {path}: {exc.strerror or exc}", "free disk space or choose another place"
         ) from exc
 
 
 class _Sink:
-    """The file that libsndfile writes to. It passes no Python error on, so that is kept here."""
+    """The file that libsndfile writes to. It drops Python's exceptions, so this keeps them."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -116,7 +115,7 @@ class _Sink:
 def _encode(spool: Spool, file: BinaryIO, fmt: Format, volume: float, check: Check) -> None:
     import soundfile
 
-    source_rate = spool.sample_rate or _EMPTY_RATE
+    source_rate = spool.sample_rate or USUAL_RATE  # without any sound it has none
     rate = fmt.rate_for(source_rate)
     sink = _Sink(file)
     try:

@@ -1,4 +1,4 @@
-"""What a listener is to be told, held back until the sound written before it is audible."""
+"""Calls to the player's listener that wait until the sound written before them is audible."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class Notices:
         return self._waiting[0].at if self._waiting else None
 
     def add(self, at: float, playback: Playback, notify: Callable[[], None]) -> None:
-        """`at` (monotonic) is never earlier than that of the one before."""
+        """Make the call at `at` (monotonic), never earlier than the call before it."""
         self._waiting.append(_Notice(at, playback, notify))
 
     def drop(self, playback: Playback) -> None:
-        """Forget those about a playback: what they say will not be heard, or not yet."""
+        """Forget the calls about a playback: it is not heard after all, or later again."""
         self._waiting = collections.deque(
             notice for notice in self._waiting if notice.playback is not playback
         )

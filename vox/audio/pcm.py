@@ -13,6 +13,8 @@ Samples = npt.NDArray[np.float32]
 """Mono PCM audio, 1-D, in [-1, 1]."""
 
 BYTES_PER_FRAME = 2
+USUAL_RATE = 24_000
+"""Most voices' sample rate, for when there is no audio yet to say its own."""
 EMPTY: Samples = np.zeros(0, np.float32)
 
 _LIMIT_KNEE = 0.8
@@ -20,7 +22,7 @@ _PCM16_MAX = 32767.0
 
 
 def frames_in(seconds: float, sample_rate: int) -> int:
-    """How many frames so many seconds are, at least none."""
+    """Seconds as a whole number of frames; none for a negative time."""
     return max(0, round(seconds * sample_rate))
 
 
@@ -29,7 +31,7 @@ def silence(seconds: float, sample_rate: int) -> Samples:
 
 
 def mono(samples: npt.ArrayLike) -> Samples:
-    """What a backend gave as float32 mono: channels averaged, NaN and infinity made silence."""
+    """Any samples as float32 mono: channels are averaged, NaN and infinity become silence."""
     array = np.asarray(samples, dtype=np.float32)
     if array.ndim > 1:
         array = array.reshape(array.shape[0], -1).mean(axis=1, dtype=np.float32)
@@ -37,7 +39,7 @@ def mono(samples: npt.ArrayLike) -> Samples:
 
 
 def to_pcm16(samples: Samples) -> bytes:
-    """Little-endian 16-bit; what is beyond [-1, 1] is clipped."""
+    """As little-endian 16-bit samples; values beyond [-1, 1] are clipped."""
     scaled = np.rint(np.clip(samples, -1.0, 1.0) * _PCM16_MAX)
     return bytes(scaled.astype("<i2").data)
 
@@ -47,7 +49,7 @@ def from_pcm16(data: bytes) -> Samples:
 
 
 def amplified(samples: Samples, volume: float) -> Samples:
-    """Linear gain. Above 1 the peaks are bent smoothly below full scale, not cut off."""
+    """With linear gain. Above 1 the peaks are limited smoothly below full scale, not clipped."""
     if volume == 1.0:
         return samples
     louder = samples * np.float32(volume)
@@ -61,7 +63,7 @@ def amplified(samples: Samples, volume: float) -> Samples:
 
 
 def faded_in(samples: Samples, frames: int) -> Samples:
-    """A copy whose first `frames` rise from nothing."""
+    """A copy whose first `frames` rise from zero."""
     frames = min(frames, len(samples))
     result = samples.copy()
     result[:frames] *= np.arange(frames, dtype=np.float32) / np.float32(max(frames, 1))
@@ -69,7 +71,7 @@ def faded_in(samples: Samples, frames: int) -> Samples:
 
 
 def faded_out(samples: Samples, frames: int) -> Samples:
-    """A copy whose last `frames` fall to nothing."""
+    """A copy whose last `frames` fall to zero."""
     frames = min(frames, len(samples))
     result = samples.copy()
     if frames:
@@ -90,7 +92,7 @@ class Resampler:
         self._stream = soxr.ResampleStream(source_rate, target_rate, 1, dtype="float32")
 
     def feed(self, samples: Samples) -> Samples:
-        """As many samples as the input so far determines, maybe none."""
+        """Returns as many samples as the input so far determines, maybe none."""
         resampled: Samples = self._stream.resample_chunk(samples)
         return resampled
 

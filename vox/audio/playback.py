@@ -1,7 +1,7 @@
-"""A job in the player's line: which block of its spool is heard next.
+"""A job that the player plays: which block of its spool is next.
 
-Owns positions, fades and the waiting for a voice that is slower than its speech; knows nothing of
-devices and threads.
+Owns positions, fades and the wait for a voice that synthesizes slower than it speaks; knows nothing
+of devices and threads.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ from .pcm import EMPTY, Samples, amplified, faded_in, faded_out, frames_in
 from .spool import Spool
 
 _FADE_S = 0.008
-_REFILL_S = 0.2  # audio that must be at hand after a voice ran dry; doubled each time
+_REFILL_S = 0.2  # audio that must be there before it goes on after a gap; doubled each time
 
 
 @dataclass(slots=True, eq=False)
 class Playback:
-    """A job that is to be heard, and how far it is. Only the player's thread moves it."""
+    """A job to be played, and how far it is. Only the player's thread changes it."""
 
     job_id: str
     spool: Spool
     order: tuple[int, int]
-    """(-priority, seq): the smallest is heard first."""
+    """(-priority, seq): the smallest is played first."""
     volume: float = 1.0
     start_utterance: int = 0
-    """Where it goes on after a crash."""
+    """The first to be played: after a crash, the one that was interrupted."""
     position: int | None = field(default=None, init=False)
     """The next frame of the spool; None before the first."""
     is_sounding: bool = field(default=False, init=False)
     was_started: bool = field(default=False, init=False)
     is_cut: bool = field(default=False, init=False)
-    utterances_out: int = field(init=False)
-    """So many were written to the device, counted from the text's start."""
+    utterances_written: int = field(init=False)
+    """How many were written to the device, counted from the text's start."""
     is_faded_out: bool = field(default=False, init=False)
     """Its last sound was ended softly, so what comes next fades in."""
     _rollbacks_seen: int = field(default=0, init=False)
@@ -41,22 +41,22 @@ class Playback:
     _refill_s: float = field(default=_REFILL_S, init=False)
 
     def __post_init__(self) -> None:
-        self.utterances_out = self.start_utterance
+        self.utterances_written = self.start_utterance
 
     @property
     def is_over(self) -> bool:
-        """Everything there will ever be has been taken."""
+        """All of its audio is there and was taken."""
         return self.spool.is_complete and self.position == self.spool.frames
 
     def ahead_frames(self) -> int:
-        """Frames at hand that are still to be played."""
+        """How many frames on disk are still to be played."""
         position = self.position
         if position is None:
             position = self.spool.start_of(self.start_utterance) or 0
         return max(0, self.spool.frames - position)
 
     def take(self) -> Samples:
-        """The next block, or what there is of it, faded where it breaks off in mid-utterance."""
+        """The next block, or what there is of it, faded out where it ends in mid-utterance."""
         if self.position is None:
             self.position = self.spool.start_of(self.start_utterance)
         rate = self.spool.sample_rate
@@ -80,7 +80,7 @@ class Playback:
         return self._shaded(samples, rate)
 
     def take_fade_out(self) -> Samples:
-        """A short end to be heard when it is cut off now. The position stays."""
+        """A few faded milliseconds to play before it is cut off. The position stays."""
         rate = self.spool.sample_rate
         if self.position is None or rate is None or not self.is_sounding or self._is_starved:
             return EMPTY
@@ -98,10 +98,10 @@ class Playback:
         return amplified(samples, self.volume)
 
     def rewind(self, seconds: float) -> None:
-        """Back to what had not been heard when the device went away."""
+        """Go back by what was written but not heard when the device went away."""
         rate = self.spool.sample_rate
         if self.is_sounding and self.position is not None and rate is not None:
             self.position = max(0, self.position - frames_in(seconds, rate))
             heard = self.spool.utterances_before(self.position)
-            self.utterances_out = min(self.utterances_out, heard)
+            self.utterances_written = min(self.utterances_written, heard)
             self.is_faded_out = True

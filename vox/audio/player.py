@@ -1,7 +1,8 @@
 """The player: one thread, one loudspeaker, one voice at a time, in queue order.
 
 Plays spools while they grow, writes silence while it waits for more, and tells its listener what
-has really been heard: a crash resumes there. Knows nothing of states, tables or synthesis.
+was really heard, so that a job goes on there after a crash. Knows nothing of states, tables or
+synthesis.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any, Protocol
 from ..errors import NoAudioOutput, VoxError
 from .device import BLOCK_S, BUFFER_S, STALL_S, DeviceLost, Loudspeaker
 from .notices import Notices
-from .pcm import Samples
+from .pcm import USUAL_RATE, Samples
 from .playback import Playback
 
 __all__ = ["LINGER_S", "Listener", "Playback", "Player"]
@@ -24,30 +25,29 @@ __all__ = ["LINGER_S", "Listener", "Playback", "Player"]
 log = logging.getLogger(__name__)
 
 LINGER_S = 15.0
-"""How long the stream is kept open, with silence, after the last sound."""
-_FIRST_RATE = 24_000  # most voices' rate: opened ahead, before the first audio says its own
+"""How long the stream stays open, playing silence, after the last sound."""
 _LEAVE_S = 1.0
 _REOPEN_AFTER_S = (0.0, 0.25, 1.0, 2.0)
 
 
 class Listener(Protocol):
-    """Called from the player's thread: must not block, and must not call `Player.stop`."""
+    """Called from the player's thread; must not block, and must not call `Player.stop`."""
 
     def started(self, job_id: str) -> None:
-        """The first audible sample is out."""
+        """The first sample is audible."""
 
     def heard(self, job_id: str, utterances: int) -> None:
-        """So many utterances, counted from the text's start, were heard to their end."""
+        """This many utterances, counted from the text's start, were heard to their end."""
 
     def finished(self, job_id: str) -> None:
         """The last sample was heard."""
 
     def failed(self, job_id: str, error: VoxError) -> None:
-        """It cannot be played (any further)."""
+        """The job cannot be played, or not to its end."""
 
 
 class Player:
-    """Plays what is added, strictly in order, until it is stopped."""
+    """Plays the jobs that are added, in their order, until it is stopped."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Player:
         linger_s: float = LINGER_S,
         stall_s: float = STALL_S,
     ) -> None:
-        """`stall_s`: a device that takes no sound for so long counts as gone."""
+        """`stall_s`: a device that accepts no sound for so long counts as gone."""
         self._listener = listener
         self._linger_s = linger_s
         self._speaker = Loudspeaker(device, stall_s)
@@ -83,11 +83,11 @@ class Player:
         return self._thread.is_alive()
 
     def warm_up(self) -> None:
-        """Do ahead what the first sound would wait for. For a thread of its own; never raises."""
+        """Do now what the first sound would wait for. Blocks; never raises."""
         try:
             self.check()
         except NoAudioOutput as exc:
-            log.warning("no sound yet: %s", exc.line)
+            log.warning("there is no sound yet: %s", exc.line)
 
     def check(self) -> None:
         """Raises NoAudioOutput if no device can be opened now."""
@@ -99,17 +99,17 @@ class Player:
         self._error = None
 
     def stop(self, now: bool = False) -> None:
-        """Leave: after the job that is being spoken or, if `now` or paused, in mid-word."""
+        """End the thread: after the job that is being spoken or, if `now` or paused, at once."""
         with self._lock:
             self._stop = "now" if now or self._paused else "after current"
         self._note_change()
         if self._thread.ident is not None:
-            # A device that hangs is given up after `stall_s`; leaving now does not wait for it.
+            # A device that hangs is abandoned after `stall_s`; stopping now does not wait for that.
             self._thread.join(_LEAVE_S if self._stop == "now" else None)
         self._speaker.leave()
 
     def add(self, playback: Playback) -> None:
-        """Put a job in the line; its spool may still be growing, or empty."""
+        """Add a job; its spool may still be growing, or empty."""
         playback.spool.hold()
         playback.spool.add_waker(self._wake.set)
         with self._lock:
@@ -118,7 +118,7 @@ class Player:
         self._note_change()
 
     def cancel(self, job_id: str) -> bool:
-        """Take a job out of the line, or cut it off. False if it is not there (any more)."""
+        """Remove a job, or cut it off while it sounds. False if it is not there any more."""
         with self._lock:
             playback = self._playbacks.get(job_id)
             if playback is None or playback.is_cut:
@@ -130,7 +130,7 @@ class Player:
         return True
 
     def pause(self) -> None:
-        """Silent at once; it goes on at the same sample with `resume`."""
+        """Be silent at once; `resume` goes on at the same sample."""
         with self._lock:
             self._paused = True
         self._note_change()
@@ -161,13 +161,13 @@ class Player:
             return [each.job_id for each in in_order if not (each.is_sounding or each.is_cut)]
 
     def remaining_s(self, job_id: str | None = None) -> float:
-        """Seconds of audio at hand that are still to be heard: of one job, or of the whole line."""
+        """Seconds of audio on disk that are still to be heard: of one job, or of all."""
         with self._lock:
             asked = [each for each in self._playbacks.values() if job_id in (None, each.job_id)]
         return sum(each.ahead_frames() / (each.spool.sample_rate or 1) for each in asked)
 
     def wait_change(self, timeout_s: float) -> None:
-        """Block until the line changes or the current job moves on by an utterance."""
+        """Block until jobs come or go, or another utterance of the current one was heard."""
         with self._changed:
             before = self._changes
             self._changed.wait_for(lambda: self._changes != before, timeout_s)
@@ -275,7 +275,7 @@ class Player:
             self._active_at = time.monotonic()
 
     def _drop(self, playback: Playback) -> None:
-        """Out of the line. Called with the lock held."""
+        """Remove it. Called with the lock held."""
         if self._playbacks.pop(playback.job_id, None) is None:
             return
         if self._current is playback:
@@ -300,8 +300,8 @@ class Player:
 
     def _note_utterances(self, playback: Playback) -> None:
         count = playback.spool.utterances_before(playback.position or 0)
-        if count > playback.utterances_out:
-            playback.utterances_out = count
+        if count > playback.utterances_written:
+            playback.utterances_written = count
             self._notify_when_audible(playback, lambda: self._notify_heard(playback, count))
 
     def _notify_heard(self, playback: Playback, count: int) -> None:
@@ -313,7 +313,7 @@ class Player:
         self._notices.add(time.monotonic() + self._speaker.audible_in_s(), playback, notify)
 
     def _idle(self) -> None:
-        """Nothing to sound now: keep the stream open for a while, then wait to be woken."""
+        """Nothing to play now: keep the stream open for a while, then wait to be woken."""
         now, notice_at = time.monotonic(), self._notices.next_at
         until_notice = None if notice_at is None else notice_at - now
         lingered_s = now - self._active_at
@@ -330,11 +330,11 @@ class Player:
 
     def _open_ahead(self) -> None:
         playback = self._current
-        self._speaker.open((playback and playback.spool.sample_rate) or _FIRST_RATE)
+        self._speaker.open((playback and playback.spool.sample_rate) or USUAL_RATE)
         self._error = None
 
     def _recover(self, error: NoAudioOutput) -> None:
-        """The device is gone or cannot be opened: try a few times, then fail the job in turn."""
+        """The device is gone or cannot be opened: try a few times, then fail the current job."""
         playback = self._current
         if playback is not None:
             playback.rewind(BUFFER_S)
@@ -354,7 +354,7 @@ class Player:
         self._fail_current(error)
 
     def _is_unwanted_within(self, wait_s: float, playback: Playback | None) -> bool:
-        """Wait so long, unless nobody wants to hear it any more."""
+        """Wait so long. True, at once, if nobody wants to hear it any more."""
         with self._changed:
             return self._changed.wait_for(
                 lambda: self._stop == "now" or (playback is not None and playback.is_cut), wait_s

@@ -1,8 +1,8 @@
-"""The shape of an utterance: silence trimmed at both ends, no clicks, one pause after each.
+"""The shape of an utterance: silence trimmed at both ends, no clicks, a pause after it.
 
 Works on chunks as they are made: sound is passed on at once, quiet audio is held back until it is
 known whether sound follows. Voices differ: hibari begins with 304 ms of silence and ends with 451,
-piper with 36 and 176, kokoro with 44 and 63 (NOTES). Knows nothing of files or devices.
+piper with 36 and 176, kokoro with 44 and 63 (measured). Knows nothing of files or devices.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import numpy as np
 from .pcm import EMPTY, Samples, faded_in, faded_out, frames_in, mono, silence
 
 _LOUD = 0.002
-"""Sound for certain. hibari's silence stays below 0.0004; its faintest onset rises through this."""
+"""Above this it is sound. hibari's silence stays below 0.0004; its faintest onset exceeds this."""
 _FAINT = 0.0003
 """Below this (-70 dBFS) even a voice that whispers throughout is silent."""
 _RELATIVE = 0.006
-"""Of the loudest sample so far: 44 dB below it, a fricative is still sound."""
+"""Times the loudest sample so far: a fricative 44 dB below that is still sound."""
 _PRE_ROLL_S = 0.015
 _TAIL_S = 0.03
 _FADE_IN_S = 0.004
@@ -24,10 +24,10 @@ _FADE_OUT_S = 0.006
 
 
 class Shaper:
-    """Shapes one utterance: `feed` its chunks, then `finish`. All have one sample rate."""
+    """Shapes one utterance: `feed` its chunks, all at one sample rate, then `finish`."""
 
     def __init__(self, pause_s: float = 0.25) -> None:
-        """`pause_s`: between this utterance and the next."""
+        """`pause_s`: the pause between this utterance and the next."""
         self._pause_s = pause_s
         self._sample_rate = 0
         self._held: list[Samples] = []
@@ -35,14 +35,14 @@ class Shaper:
         self._passed = 0
 
     def feed(self, samples: Samples, sample_rate: int) -> Samples:
-        """Take a chunk; return what of the utterance can be heard for certain, maybe nothing."""
+        """Take a chunk; return the samples that certainly belong to the result, maybe none."""
         self._sample_rate = sample_rate
         chunk = mono(samples)
         if not len(chunk):
             return EMPTY
         loudness = np.abs(chunk)
         self._peak = max(self._peak, float(loudness.max()))
-        # Before the first sound only the present chunk can be judged by: it may be but noise.
+        # Before the first sound only this chunk says how loud the voice is; it may be just noise.
         threshold = max(_LOUD, self._peak * _RELATIVE)
         loud = np.flatnonzero(loudness > threshold)
         if not len(loud):
@@ -50,7 +50,7 @@ class Shaper:
             return EMPTY
         sound = np.concatenate([*self._held, chunk])
         end = len(sound) - len(chunk) + int(loud[-1]) + 1
-        # The very last of it stays behind, so that whatever ends the utterance can be faded out.
+        # The last samples are held back, so that they can be faded out if the utterance ends here.
         end = max(0, end - self._frames(_FADE_OUT_S))
         start = 0
         if not self._passed:
@@ -83,7 +83,7 @@ class Shaper:
         return frames_in(seconds, self._sample_rate)
 
     def _pass(self, samples: Samples) -> Samples:
-        """Count what leaves, and fade the utterance's first samples in."""
+        """Count what is passed on, and fade in the utterance's first samples."""
         fade = self._frames(_FADE_IN_S)
         if self._passed == 0 and len(samples):
             samples = faded_in(samples, fade)

@@ -1,9 +1,9 @@
-"""The spool: each job's audio on disk while it is made, and afterwards for replay.
+"""The spool: each job's audio on disk, while it is made and afterwards for replay.
 
-A job has two files: `ID.pcm`, 16-bit mono, and `ID.idx`, which says what of it counts (see
-`spool_index`). Whatever a crash leaves behind is cut back to the last complete utterance when the
-spool is opened again. Nothing is fsynced: the spool is a cache, and a killed process loses nothing
-that it had written. Knows nothing of voices or devices.
+A job has two files: `ID.pcm`, 16-bit mono, and `ID.idx`, which says which part of it counts (see
+`spool_index`). After a crash, opening the spool cuts both back to the last complete utterance.
+Nothing is fsynced: the spool is a cache, and a killed process loses nothing that it had written.
+Knows nothing of voices or devices.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _EXPORT = "export-"
 class Spool:
     """One job's audio on disk: one writer thread, any number of reader threads.
 
-    `frames` counts what is on disk, the utterance that is still growing included; `segments` are
-    the complete ones. Made by `SpoolDir.open`. Writing raises StorageError.
+    `frames` counts what is on disk, with the utterance that is still growing; `segments` are the
+    complete utterances. Made by `SpoolDir.open`. Writing raises StorageError.
     """
 
     def __init__(self, path: str, job_id: str) -> None:
@@ -73,13 +73,13 @@ class Spool:
     # -- writing -----------------------------------------------------------------------------
 
     def begin_utterance(self, index: int, start_char: int, end_char: int) -> None:
-        """What is appended from here on is the utterance of these characters of the text."""
+        """What is appended from now on is the utterance of these characters of the text."""
         with self._lock:
             self._begun = (index, start_char, end_char, self.frames)
             self._wake()
 
     def append(self, samples: Samples, sample_rate: int) -> None:
-        """Add samples to the utterance begun. The job has the sample rate of the first ones."""
+        """Add samples to the utterance. The first rate is the job's; others are resampled."""
         if self.sample_rate is None:
             self._write_line(rate_line(sample_rate))
             self.sample_rate = sample_rate
@@ -118,7 +118,7 @@ class Spool:
             self._wake()
 
     def end_utterance(self) -> Segment:
-        """The utterance begun is all there; from now on it survives a crash."""
+        """The utterance is complete; from now on it survives a crash."""
         if self._begun is None:
             raise RuntimeError("end_utterance without begin_utterance")
         self._write_samples(self._finish_resampling())
@@ -133,7 +133,7 @@ class Spool:
         return segment
 
     def rollback(self) -> None:
-        """Drop what the utterance that was begun but not ended has written (its host died)."""
+        """Drop the samples of the utterance that was begun and not ended: its host died."""
         with self._lock:
             if self._begun is None:
                 return
@@ -144,7 +144,7 @@ class Spool:
             self._wake()
 
     def finish(self) -> None:
-        """All utterances are there: the job's audio is complete, and kept for replay."""
+        """All utterances are there: the job's audio is complete and kept for replay."""
         if self.is_complete:
             return
         if self.sample_rate is not None:
@@ -154,7 +154,7 @@ class Spool:
             self._wake()
 
     def abandon(self) -> None:
-        """The job failed or was cancelled: there will be no more. Readers wake up and see it."""
+        """The job failed or was cancelled: no more audio will come. Wakes readers."""
         with self._lock:
             self.is_abandoned = True
             self._wake()
@@ -164,7 +164,7 @@ class Spool:
             if os.write(self._index, line) != len(line):
                 raise StorageError(
                     f"cannot write {self._pcm_path}: No space left on device",
-                    "make room on the disk",
+                    "free disk space",
                 )
         except OSError as exc:
             raise cannot_write(self._pcm_path, exc) from exc
@@ -189,12 +189,12 @@ class Spool:
         return from_pcm16(data[: len(data) // BYTES_PER_FRAME * BYTES_PER_FRAME])
 
     def clamp(self, frame: int, rollbacks_seen: int) -> tuple[int, int]:
-        """A reader's position after the rollbacks that it had not seen yet, and their count now."""
+        """A reader's position after the rollbacks it had not seen, and the count of all."""
         with self._lock:
             return min([frame, *self._floors[rollbacks_seen:]]), len(self._floors)
 
     def start_of(self, index: int) -> int | None:
-        """Where the utterance `index` (or the first one after it) starts; None if not yet there."""
+        """Where utterance `index`, or the first after it, starts; None if not known yet."""
         with self._lock:
             for segment in self.segments:
                 if segment.index >= index:
@@ -210,7 +210,7 @@ class Spool:
             return self.segments[count - 1].index + 1 if count else 0
 
     def add_waker(self, waker: Callable[[], None]) -> None:
-        """`waker` is called, by the writer, whenever there is more to read or to know."""
+        """Have `waker` called in the writer's thread, after every change. It must not block."""
         with self._lock:
             self._wakers.append(waker)
 
@@ -224,13 +224,13 @@ class Spool:
             waker()
 
     def hold(self) -> Spool:
-        """One more user: each calls `close`, and the last one's closes the files."""
+        """Count one more user, who calls `close` in the end."""
         with self._lock:
             self._users += 1
         return self
 
     def close(self) -> None:
-        """The last user's close closes the files."""
+        """The last user's call closes the files."""
         with self._lock:
             self._users -= 1
             if self._users != 0:
@@ -244,7 +244,7 @@ class Spool:
 
 
 class SpoolDir:
-    """The folder of the spools, bounded in bytes: the oldest go first."""
+    """The folder of the spools, limited in bytes: the oldest are removed first."""
 
     def __init__(self, path: str, limit_bytes: int) -> None:
         self.path = make_dir(path)
@@ -275,7 +275,7 @@ class SpoolDir:
         self._open = {key: spool for key, spool in self._open.items() if not spool.is_closed}
 
     def has(self, job_id: str) -> bool:
-        """True if the job's complete audio is at hand."""
+        """True if the job's complete audio is there."""
         base = self._base(job_id)
         try:
             frames = os.stat(base + _PCM).st_size // BYTES_PER_FRAME
@@ -284,7 +284,7 @@ class SpoolDir:
         return Index.read(base + _INDEX, frames).is_complete
 
     def share(self, job_id: str, new_id: str) -> bool:
-        """Let another job have the same complete audio, uncopied; False if it is not there."""
+        """Give another job the same complete audio, by links; False if it is not there."""
         if not self.has(job_id):
             return False
         try:
@@ -292,15 +292,15 @@ class SpoolDir:
             for extension in (_PCM, _INDEX):
                 os.link(self._base(job_id) + extension, self._base(new_id) + extension)
         except OSError:
-            # Evicted just now, or no links here: it is synthesized anew. Half of a pair would
-            # have the shared audio cut off when it is opened.
+            # Evicted just now, or a file system without links: the audio is synthesized anew. One
+            # link without the other would have the shared audio cut off when it is opened.
             with contextlib.suppress(OSError):
                 os.unlink(self._base(new_id) + _PCM)
             return False
         return True
 
     def remove(self, job_id: str) -> None:
-        """Forget the job's audio. Whoever reads it now reads on undisturbed."""
+        """Remove the job's audio. Readers that have it open are not disturbed."""
         base = self._base(job_id)
         with self._lock:
             self._open.pop(job_id, None)
@@ -313,7 +313,7 @@ class SpoolDir:
                     raise cannot_write(base + extension, exc) from exc
 
     def _sizes(self) -> dict[str, tuple[float, int]]:
-        """Of every job on disk: when it was last written, and its bytes."""
+        """By job on disk: when it was last written, and its size in bytes."""
         sizes: dict[str, tuple[float, int]] = {}
         with os.scandir(self.path) as entries:
             for entry in entries:
@@ -329,13 +329,13 @@ class SpoolDir:
         return sizes
 
     def new_export(self, extension: str) -> str:
-        """An empty file for audio on its way to somebody; whoever asks removes it."""
+        """An empty file for audio on its way to a client. The caller removes it."""
         fd, path = tempfile.mkstemp(extension, _EXPORT, self.path)
         os.close(fd)
         return path
 
     def remove_exports(self) -> None:
-        """Those that a dead daemon left."""
+        """Remove exports that a dead daemon left."""
         for path in glob.glob(os.path.join(glob.escape(self.path), _EXPORT + "*")):
             with contextlib.suppress(OSError):
                 os.unlink(path)
@@ -344,7 +344,10 @@ class SpoolDir:
         return sum(size for _, size in self._sizes().values())
 
     def evict(self, keep: Container[str]) -> list[str]:
-        """Remove the oldest, except those in `keep`, until the folder is within its limit."""
+        """Remove the oldest, except those in `keep`, until the folder is within its limit.
+
+        Returns the ids of the removed jobs.
+        """
         sizes = self._sizes()
         total = sum(size for _, size in sizes.values())
         gone = []

@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One complete utterance: which, of which characters of the text, in which frames."""
+    """One complete utterance: its index, its characters in the text, and its frames."""
 
     index: int
     start_char: int
@@ -52,7 +52,7 @@ class Index:
     segments: list[Segment]
     is_complete: bool
     good_bytes: int
-    """So much of the file holds; what follows is to be cut off."""
+    """The length of the part that can be trusted; what follows is to be cut off."""
 
     @classmethod
     def read(cls, path: str, frames_on_disk: int) -> Index:

@@ -1,8 +1,9 @@
-"""Text without what no voice can speak: control characters, odd newlines, binary data."""
+"""Text without what no voice can speak: control characters, unusual newlines, binary data."""
 
 from __future__ import annotations
 
 import re
+import sys
 
 from ..errors import BadInput, EmptyText, TextTooLong
 
@@ -17,7 +18,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 def clean(text: str, limit: int = LIMIT_CHARS) -> str:
     """The text with plain newlines, without control characters and without space around it.
 
-    Raises TextTooLong, BadInput (binary, or bytes that were no UTF-8), EmptyText.
+    Raises TextTooLong, BadInput (binary data, or bytes that were not UTF-8), EmptyText.
     """
     if len(text) > limit:
         raise TextTooLong(
@@ -30,10 +31,10 @@ def clean(text: str, limit: int = LIMIT_CHARS) -> str:
         raise BadInput("the text is not valid UTF-8", "convert it: iconv -f LATIN1 -t UTF-8 FILE")
     text = _CONTROL.sub("", _NEWLINE.sub("\n", text)).strip()
     if not is_speakable(text):
-        raise EmptyText("there is nothing to speak in it", "give some words")
+        raise EmptyText("no text to speak", "it needs letters or digits")
     return text
 
 
-def is_speakable(text: str) -> bool:
-    """True if it has a letter or a digit, of whatever script."""
-    return _SPEAKABLE.search(text) is not None
+def is_speakable(text: str, start: int = 0, end: int = sys.maxsize) -> bool:
+    """True if the text, between `start` and `end`, has a letter or a digit of any script."""
+    return _SPEAKABLE.search(text, start, end) is not None

@@ -12,15 +12,17 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from .clean import is_speakable
+
 MAX_CHARS = 400
 FIRST_MAX_CHARS = 90
 
 _SHORT_BYTES = 10
-"""Anything shorter is joined to its neighbour: voices stumble over fragments such as "Yes."."""
+"""Shorter pieces are joined to a neighbour: voices speak fragments such as "Yes." badly."""
 _WINDOW_CHARS = 600
-"""sentencex 1.0 takes time that grows with the square of a paragraph that is not ASCII."""
+"""How much of a paragraph sentencex is given at once. Its time (1.0) grows with the square of the
+length of a text that is not ASCII, and it has no way to go on where an earlier call ended."""
 
-_SPEAKABLE = re.compile(r"[^\W_]")
 _SPACES = re.compile(r"\s+")
 
 _LINE = re.compile(r"[^\n]*\n?")
@@ -58,11 +60,11 @@ def split(
     """
     spans: list[tuple[int, int]] = []
     for start, end in _blocks(text):
-        if not _SPEAKABLE.search(text, start, end):
+        if not is_speakable(text, start, end):
             continue
         sentences = _sentences(text, start, end, lang)
         spans.extend(_joined(text, _cut_long(text, sentences, max_chars), max_chars))
-    spans = [span for span in spans if _SPEAKABLE.search(text, *span)]
+    spans = [span for span in spans if is_speakable(text, *span)]
     if spans and spans[0][1] - spans[0][0] > first_max:
         spans[:1] = _cut_first(text, spans[0], first_max)
     return [
@@ -90,7 +92,11 @@ def _blocks(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _sentences(text: str, start: int, end: int, lang: str | None) -> Iterator[tuple[int, int]]:
-    """The block's sentences, trimmed. It is looked at through a window, see `_WINDOW_CHARS`."""
+    """The block's sentences, trimmed.
+
+    Long blocks are split window by window, see `_WINDOW_CHARS`: the last sentence of a window may
+    be cut off, so the next window begins with it.
+    """
     import sentencex
 
     if end - start <= _WINDOW_CHARS and _ONE_SENTENCE.fullmatch(text, start, end):
@@ -99,7 +105,7 @@ def _sentences(text: str, start: int, end: int, lang: str | None) -> Iterator[tu
     language = (lang or "en").replace("_", "-").split("-")[0].lower()
     while start < end:
         window_end = min(end, start + _WINDOW_CHARS)
-        # Line breaks within a paragraph are only where somebody's editor wrapped it.
+        # A line break within a paragraph is only where an editor wrapped the text.
         window = text[start:window_end].replace("\n", " ")
         ends = [start]
         for sentence in sentencex.segment(language, window):
@@ -182,6 +188,6 @@ def _cut_first(text: str, span: tuple[int, int], first_max: int) -> list[tuple[i
         if cut > start + first_max or end - cut < _SHORT_BYTES:
             break
         head, tail = list(_trimmed(text, start, cut)), list(_trimmed(text, cut, end))
-        if _SPEAKABLE.search(text, start, cut) and _SPEAKABLE.search(text, cut, end):
+        if is_speakable(text, start, cut) and is_speakable(text, cut, end):
             return [*head, *tail]
     return [span]
