@@ -20,7 +20,7 @@ def cannot_write(path: str, exc: OSError) -> StorageError:
     reason = exc.strerror or str(exc)
     return StorageError(
         f"cannot write {path}: {reason}",
-        "make room or mend the permissions, or set VOX_HOME to another place",
+        "free disk space or fix the permissions, or set VOX_HOME to another place",
     )
 
 

@@ -64,7 +64,7 @@ def fill(disk: Path) -> Path:
 def test_a_full_disk_is_said_and_room_mends_it(small_disk: Path, vox: Vox, sound: object) -> None:
     vox.ok("daemon", "start")
     filler = fill(small_disk)
-    one_line(vox(*SCRIPTED, stdin="x" * 900_000), 1, "disk", "make room")
+    one_line(vox(*SCRIPTED, stdin="x" * 900_000), 1, "disk", "free disk space")
     filler.unlink()
     vox.ok(*SCRIPTED, "2 [say 0.2s]")
     assert vox.jobs()[-1]["state"] == "done"
@@ -81,7 +81,7 @@ def test_a_disk_that_fills_while_it_speaks_fails_the_job_at_once(
     filler = fill(small_disk)
     (small_disk / "filled.new").rename(small_disk / "filled")
     _, err = call.communicate(timeout=60)
-    one_line(Result(call.returncode, "", err), 1, "No space left", "make room")
+    one_line(Result(call.returncode, "", err), 1, "No space left", "free disk space")
     filler.unlink()
     vox.ok(*SCRIPTED, "3 [say 0.1s]")
     assert [job["state"] for job in vox.jobs()] == ["done", "failed", "done"]
@@ -101,7 +101,7 @@ def test_what_waits_when_the_disk_is_full_fails_too_and_nobody_waits_for_ever(
     (small_disk / "filled.new").rename(small_disk / "filled")
     for call in (speaking, waiting):
         _, err = call.communicate(timeout=60)
-        one_line(Result(call.returncode, "", err), 1, "make room")
+        one_line(Result(call.returncode, "", err), 1, "free disk space")
     filler.unlink()
     vox.ok(*SCRIPTED, "4 [say 0.1s]")
     assert [job["state"] for job in vox.jobs()] == ["done", "failed", "failed", "done"]
@@ -110,7 +110,7 @@ def test_what_waits_when_the_disk_is_full_fails_too_and_nobody_waits_for_ever(
 @pytest.mark.parametrize("size", ["64k", "100k"])
 def test_a_disk_too_small_for_the_queue_is_said(home: Path, vox: Vox, size: str) -> None:
     with mounted(home, size):
-        one_line(vox("hello"), 1, "disk", "make room")
+        one_line(vox("hello"), 1, "disk", "free disk space")
 
 
 def _newest(vox: Vox) -> str:

@@ -260,5 +260,5 @@ def test_a_full_disk_is_one_clear_line(store: Store) -> None:
     store._db.writer.execute("pragma max_page_count = 40")
     with pytest.raises(StorageError, match="full") as caught:
         store.add([job("x" * 1_000_000)])
-    assert "make room" in caught.value.line
+    assert "free disk space" in caught.value.line
     assert store.history() == []

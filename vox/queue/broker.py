@@ -26,10 +26,10 @@ log = logging.getLogger(__name__)
 
 QUEUE = "vox"
 SAFETY_NET_S = 5.0
-"""How often the worker looks although nobody woke it: another process may have written."""
+"""How often the worker looks without being woken: another process may have sent a task."""
 
 LOOK_PAST = 100
-"""How many tasks that may not be taken yet are looked past for one that may."""
+"""How many of the next tasks the gate is asked about."""
 
 Gate = Callable[[Sequence[str]], Collection[str]]
 """Given the ids of the next jobs in queue order, says which of them the worker may take now.
@@ -37,7 +37,7 @@ Asked once per look at the queue."""
 
 
 class JsonSerializer(huey.serializer.Serializer):  # type: ignore[misc]
-    """Messages as a JSON list; they carry an id, a name and arguments, all plain."""
+    """Messages as JSON lists. A message has an id, a name and plain arguments."""
 
     def _serialize(self, data: Any) -> bytes:
         return json.dumps(list(data)).encode()
@@ -48,7 +48,7 @@ class JsonSerializer(huey.serializer.Serializer):  # type: ignore[misc]
 
 
 class WakingStorage(huey.storage.SqliteStorage):  # type: ignore[misc]
-    """Huey's SQLite storage, but `dequeue` waits to be woken, and asks the gate first."""
+    """Huey's SQLite storage, but `dequeue` asks the gate, and waits for an event."""
 
     blocking = True
 
@@ -61,7 +61,7 @@ class WakingStorage(huey.storage.SqliteStorage):  # type: ignore[misc]
 
     def _create_connection(self) -> sqlite3.Connection:
         conn: sqlite3.Connection = super()._create_connection()
-        # What a power cut takes of it is sent again: the job table has it.
+        # A power cut may lose tasks. They are sent again, from the job table.
         conn.execute("pragma synchronous = normal")
         return conn
 
@@ -81,18 +81,18 @@ class WakingStorage(huey.storage.SqliteStorage):  # type: ignore[misc]
         return None
 
     def _take_out(self, row_id: int) -> bool:
-        """Delete the row; True if its task is to be run now.
+        """Delete the row. True if its task is to run now.
 
-        It is, once, even if the disk is full: the job table says whether the job still waits, and
-        the worker tells its caller that it cannot be spoken.
+        On a full disk the row cannot be deleted. Its task runs all the same, once: so the worker
+        can report that the job fails.
         """
         try:
             with self.db(commit=True) as cursor:
                 cursor.execute("delete from task where id = ?", (row_id,))
                 is_ours = cursor.rowcount == 1 and row_id not in self._kept
         except sqlite3.Error as exc:
-            self.conn.rollback()  # Huey does so only for what fails before the commit
-            log.error("a task cannot be taken out of the queue: %s", exc)
+            self.conn.rollback()  # Huey rolls back only what fails before the commit.
+            log.error("a task cannot be deleted from the queue: %s", exc)
             is_ours = row_id not in self._kept
             self._kept.add(row_id)
             return is_ours
@@ -115,7 +115,7 @@ class WakingStorage(huey.storage.SqliteStorage):  # type: ignore[misc]
 
 class _Consumer(huey.consumer.Consumer):  # type: ignore[misc]
     def _set_signal_handlers(self) -> None:
-        """The daemon owns the signals."""
+        """Set none: the daemon handles signals."""
 
 
 class Broker:
@@ -174,13 +174,13 @@ class Broker:
         self.wake()
 
     def replace_all(self, jobs: Iterable[tuple[str, int]]) -> None:
-        """Make the queue hold just these tasks, in this order."""
+        """Make the queue hold exactly these tasks, in this order."""
         with self._translated():
             self._storage.replace_all([self._pack(*job) for job in jobs])
         self.wake()
 
     def pending(self) -> list[str]:
-        """Ids of the jobs that tasks wait for, in queue order."""
+        """The job ids of all tasks, in queue order."""
         with self._translated():
             ids = map(_job_id, self._storage.enqueued_items())
             return [job_id for job_id in ids if job_id is not None]
@@ -203,26 +203,25 @@ class Broker:
         self._consumer.start()
 
     def is_alive(self) -> bool:
-        """True if the worker's thread runs (it never ends by itself)."""
+        """True if the worker's thread runs. It does not end before `stop`."""
         consumer = self._consumer
         return consumer is not None and all(p.is_alive() for _, p in consumer.worker_threads)
 
-    def stop(self, timeout_s: float) -> bool:
-        """Take no further task and wait for the running one; False if it still runs."""
+    def stop(self, timeout_s: float) -> None:
+        """Take no more tasks, and wait so long for the one that runs."""
         if self._consumer is None:
-            return True
+            return
         self._consumer.stop_flag.set()
         self.wake()
         for _, worker in self._consumer.worker_threads:
             worker.join(timeout_s)
-        return not self.is_alive()
 
     def close(self) -> None:
         self._storage.close()
 
 
 def _job_id(data: Any) -> str | None:
-    """None: the task is not ours. Huey takes it out, says so in the log, and goes on."""
+    """None if the task is not one of ours. Huey throws it out, logs that, and goes on."""
     try:
         message = JsonSerializer().deserialize(data)
         return str(message.args[0])

@@ -1,6 +1,7 @@
-"""The file `vox.db`: opened, repaired, read and written, by several threads and processes.
+"""The file `vox.db`: how it is opened, repaired, read and written.
 
-Knows SQLite and the schema's version, but no table's meaning: that is `store`.
+Several threads and processes may use it. Knows SQLite and the schema's version, but nothing of
+jobs: that is `store`.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Database:
             self.writer = self._repair(check)
         # Readers of a WAL never wait for a writer: /health answers while thousands are taken in.
         self.reader = self._open()
-        # And what `/health` counts never waits for somebody's long list.
+        # A count for /health never waits for a long history that another thread reads.
         self.counter = self._open()
 
     def _open(self, check: bool = False) -> sqlite3.Connection:
@@ -59,9 +60,9 @@ class Database:
         )
         try:
             conn.row_factory = sqlite3.Row
-            # A byte of a text that has rotted must not take the whole history with it.
+            # One damaged byte of a text must not make the whole history unreadable.
             conn.text_factory = lambda data: data.decode(errors="replace")
-            # SQLite's own folds ASCII alone.
+            # SQLite's `lower` knows ASCII alone.
             conn.create_function("folded", 1, str.casefold, deterministic=True)
             _use_wal(conn)
             if check:
@@ -73,7 +74,7 @@ class Database:
         return conn
 
     def _repair(self, check: bool) -> sqlite3.Connection:
-        """Move a damaged file aside and begin a new one; of several processes, one does it."""
+        """Move a damaged file aside and make a new one. Of several processes one does so."""
         with locked(self.path + ".repair"):
             try:
                 return self._open(check)
@@ -105,7 +106,7 @@ class Database:
             except sqlite3.Error as exc:
                 raise storage_error(self.path, exc) from exc
             finally:
-                # A full disk has SQLite roll back by itself.
+                # On a full disk SQLite rolls back by itself.
                 if self.writer.in_transaction:
                     self.writer.execute("rollback")
 

@@ -1,6 +1,7 @@
-"""What is done at start about the jobs of a daemon that died.
+"""Puts jobs of a daemon that died or left back into the queue, and sends tasks that are missing.
 
-Runs before the consumer does, under the consumer lock, so nobody else moves jobs meanwhile.
+`recover` runs before the consumer starts and under the consumer lock, so no other process changes
+the jobs' states meanwhile.
 """
 
 from __future__ import annotations
@@ -16,22 +17,22 @@ from .store import Store
 log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 3
+"""How often a daemon may die on a job, without progress in between, before the job fails."""
 
 
 def recover(store: Store, broker: Broker, streams_died_before: int = 0) -> list[Job]:
-    """Put interrupted jobs back in the queue and make Huey hold every queued job, in order.
+    """Put interrupted jobs back into the queue, and make Huey hold every queued job, in order.
 
-    Streams with a `seq` below `streams_died_before` are cancelled; others are left alone.
-
-    Huey drops its row before it runs the task, so the job table alone knows what ran. Returns
+    Streams with a `seq` below `streams_died_before` are cancelled; other streams are left alone.
+    Huey deletes its row before it runs the task, so only the job table knows what ran. Returns
     the jobs that were put back.
     """
     for old in store.live():
         if old.sink == "stream" and old.seq < streams_died_before:
-            # The response that it went into died with the daemon.
+            # The HTTP response that it went into died with the daemon.
             store.cancel(old.id, "its caller went away")
     interrupted = [old for old in store.live() if old.state != "queued" and old.sink != "stream"]
-    # Many may be prepared behind the one that is heard: three deaths must not fail them all.
+    # Many jobs may have been prepared. Three deaths must fail the one that caused them, not all.
     suspect = next((old for old in interrupted if not _only_waited(old)), None)
     back = [
         job
@@ -45,7 +46,7 @@ def recover(store: Store, broker: Broker, streams_died_before: int = 0) -> list[
 
 
 def _only_waited(job: Job) -> bool:
-    """Its audio was complete and waited for its turn at the loudspeaker."""
+    """Its audio was complete and waited for its turn to be played."""
     return job.sink == "play" and job.state == "preparing" and job.audio_s is not None
 
 
@@ -74,17 +75,17 @@ def _take_back(store: Store, job: Job) -> Job | None:
 
 
 def give_back(store: Store, job_id: str) -> Job | None:
-    """A daemon that leaves in order puts the job it was at back, as no failed attempt."""
+    """Put a job back into the queue; it does not count as an attempt. None if it has ended."""
     return store.change(job_id, ("preparing", "speaking"), "queued")
 
 
 def resend_stranded(
     store: Store, broker: Broker, on_failure: Callable[[str, StorageError], None]
 ) -> int:
-    """Send tasks for queued jobs that Huey does not hold: their client died in between.
+    """Send tasks for queued jobs that have none: their client died before it sent them.
 
-    Returns how many there were. A job sent twice is spoken once: its state says so. `on_failure`
-    is told of each that cannot be sent, for want of room on the disk.
+    Returns how many there were. A job whose task is sent twice is spoken once. `on_failure` is
+    called for each job whose task cannot be sent because the disk is full.
     """
     queued = store.queued_ids()
     if not queued:

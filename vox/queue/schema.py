@@ -64,6 +64,6 @@ def migrate(conn: sqlite3.Connection) -> None:
             conn.execute(f"pragma user_version = {number}")
         conn.execute("commit")
     finally:
-        # A full disk has SQLite roll back by itself.
+        # On a full disk SQLite rolls back by itself.
         if conn.in_transaction:
             conn.execute("rollback")

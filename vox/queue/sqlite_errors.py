@@ -1,6 +1,6 @@
-"""What SQLite's errors mean to a user, and what becomes of a database that is damaged.
+"""SQLite's errors in a user's words, and how a damaged database is found and moved aside.
 
-The job table and Huey's tasks share one file, `vox.db`; both speak of its troubles in these words.
+The job table and Huey's tasks share one file, `vox.db`, so `database` and `broker` share this.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..files import cannot_write
 
 
 def is_corrupt(exc: sqlite3.DatabaseError) -> bool:
-    """True if the file is no (whole) database, as opposed to locked, full or read-only."""
+    """True if the file is damaged or no database, and not just locked, full or read-only."""
     return getattr(exc, "sqlite_errorcode", 0) & 0xFF in (
         sqlite3.SQLITE_CORRUPT,
         sqlite3.SQLITE_NOTADB,
@@ -24,7 +24,7 @@ def is_corrupt(exc: sqlite3.DatabaseError) -> bool:
 
 
 def check_integrity(conn: sqlite3.Connection) -> None:
-    """Raises DatabaseError, which `is_corrupt`, if a part of the file is damaged."""
+    """Read the whole file. Raises DatabaseError (see `is_corrupt`) if a part is damaged."""
     if found := find_corruption(conn):
         error = sqlite3.DatabaseError(found)
         error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
@@ -32,13 +32,13 @@ def check_integrity(conn: sqlite3.Connection) -> None:
 
 
 def find_corruption(conn: sqlite3.Connection) -> str | None:
-    """What SQLite finds wrong, on one line; None if it finds nothing."""
+    """The first damage that SQLite finds, on one line; None if there is none."""
     found = str(conn.execute("pragma quick_check(1)").fetchone()[0])
     return None if found == "ok" else " ".join(found.split())
 
 
 def find_corruption_in_file(path: str) -> str | None:
-    """What is wrong with the database, None if nothing is or there is none. Changes nothing."""
+    """As `find_corruption`, for a file that may not exist, without changing it."""
     if not os.path.exists(path):
         return None
     try:
@@ -50,7 +50,7 @@ def find_corruption_in_file(path: str) -> str | None:
 
 
 def move_aside(path: str) -> str:
-    """Rename a damaged database (never delete it) and say where it is now."""
+    """Rename a damaged database, which may still be of use to its owner; returns the new path."""
     stamp = time.strftime("%Y%m%d-%H%M%S")
     aside = f"{path}.damaged-{stamp}"
     number = 1
@@ -68,14 +68,15 @@ def move_aside(path: str) -> str:
 
 
 def storage_error(path: str, exc: sqlite3.Error) -> VoxError:
+    """The StorageError for an error of SQLite; DaemonLeaving if the database was closed."""
     if isinstance(exc, sqlite3.ProgrammingError) and "closed" in str(exc):
         return DaemonLeaving("the daemon is leaving", "ask again")
     code = getattr(exc, "sqlite_errorcode", 0) & 0xFF
     hint = "see: vox doctor"
     if code == sqlite3.SQLITE_FULL:
-        hint = "make room, or see: vox history clear"
+        hint = "free disk space, or see: vox history clear"
     elif code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
-        hint = "mend the permissions, or set VOX_HOME to another place"
+        hint = "fix the permissions, or set VOX_HOME to another place"
     elif code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return StorageDamaged(f"{path}: {exc}")
     return StorageError(f"{path}: {exc}", hint)

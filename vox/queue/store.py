@@ -24,7 +24,7 @@ from .events import Bus
 _COLUMNS = tuple(f.name for f in fields(Job))
 _LIVE_SQL = "('queued', 'preparing', 'speaking')"
 _QUEUED_SQL = f"state in {_LIVE_SQL} and state = 'queued'"
-"""Put so that the index of live jobs is used: else every call would read the whole history."""
+"""With both conditions SQLite uses the index of live jobs and does not read the whole history."""
 
 
 class QueueEntry(NamedTuple):
@@ -62,7 +62,7 @@ class Store:
         """`check`: see `Database`."""
         self.path = path
         self.bus = bus
-        self.clock = clock
+        self._clock = clock
         self._db = Database(path, check)
         self._order_lock = threading.Lock()
 
@@ -76,10 +76,10 @@ class Store:
 
     @contextlib.contextmanager
     def in_order(self) -> Iterator[None]:
-        """One at a time, of all threads and processes: those who add jobs and send their tasks.
+        """Hold the lock under which jobs are added and their tasks are sent.
 
-        So tasks are sent in the order in which the jobs were added, and who adds a job sees all
-        jobs that were added before.
+        One thread of one process holds it at a time. So tasks are sent in the order in which the
+        jobs were added, and whoever adds a job sees all jobs that were added before.
         """
         with self._order_lock, locked(self.path + ".order"):
             yield
@@ -87,9 +87,9 @@ class Store:
     # -- write -------------------------------------------------------------------------------
 
     def add(self, jobs: Iterable[Job]) -> list[Job]:
-        """Make the jobs durable, in order; gives each its id (if it has none), seq and time.
+        """Insert the jobs, in order, or none of them.
 
-        Raises StorageError, and then none of them is there.
+        Sets each job's `seq` and, if it has none, its `id` and `created_at`.
         """
         jobs = list(jobs)
         columns = [c for c in _COLUMNS if c != "seq"]
@@ -98,7 +98,7 @@ class Store:
         )
         with self._db.transaction(survives_power_cut=True) as conn:
             for job in jobs:
-                job.created_at = job.created_at or self.clock()
+                job.created_at = job.created_at or self._clock()
                 self._insert(conn, sql, job)
         for job in jobs:
             self._publish("state", job)
@@ -125,7 +125,7 @@ class Store:
         another state.
         """
         if target in ENDED:
-            columns.setdefault("finished_at", self.clock())
+            columns.setdefault("finished_at", self._clock())
         assignments = "".join(f", {name} = ?" for name in columns)
         marks = ", ".join("?" * len(sources))
         with self._db.transaction() as conn:
@@ -141,7 +141,10 @@ class Store:
         return job
 
     def note(self, job_id: str, event: str = "progress", /, **columns: Any) -> Job | None:
-        """Set columns of a live job without changing its state, and tell of it."""
+        """Set columns of a live job, but not its state, and publish that as `event`.
+
+        Returns the changed job, or None if it is not live.
+        """
         assignments = ", ".join(f"{name} = ?" for name in columns)
         with self._db.transaction() as conn:
             row = conn.execute(
@@ -163,8 +166,8 @@ class Store:
         raise JobNotLive(f"job {job.id} is already {job.state}")
 
     def expire(self) -> list[Job]:
-        """Move jobs whose time passed before they were spoken to `expired`."""
-        now = self.clock()
+        """End the jobs that were not spoken before their `expires_at`; returns them."""
+        now = self._clock()
         due = self._db.query(
             f"select id from job where state in {_LIVE_SQL} and state != 'speaking' "
             "and expires_at < ?",
@@ -186,8 +189,11 @@ class Store:
         ]
 
     def clear(self, older_than_s: float | None = None) -> list[str]:
-        """Forget ended jobs (that ended longer ago than so many seconds). Returns their ids."""
-        before = self.clock() - older_than_s if older_than_s is not None else None
+        """Delete jobs that ended longer ago than so many seconds (None: all ended jobs).
+
+        Returns their ids.
+        """
+        before = self._clock() - older_than_s if older_than_s is not None else None
         with self._db.transaction() as conn:
             rows = conn.execute(
                 f"delete from job where state not in {_LIVE_SQL} "
@@ -203,12 +209,12 @@ class Store:
         return [row["id"] for row in rows]
 
     def cleared(self, job_id: str) -> tuple[State, str | None] | None:
-        """State and error of a job of the inbox that was cleared; None: none of that id was."""
+        """State and error of a cleared job that came from the inbox; None if there is none."""
         rows = self._db.query("select state, error from cleared where id = ?", (job_id,))
         return (rows[0]["state"], rows[0]["error"]) if rows else None
 
     def forget_cleared(self, keep: set[str]) -> None:
-        """Forget what was cleared, but for these ids."""
+        """Delete what `cleared` knows, except of these ids."""
         rows = self._db.query("select id from cleared")
         gone = [(row["id"],) for row in rows if row["id"] not in keep]
         if gone:
@@ -220,7 +226,7 @@ class Store:
             return
         data = job.to_dict()
         if name != "state":
-            # Told after every utterance: with the whole text it would grow with its square.
+            # It comes after every utterance, so all events of a long text would be too large.
             del data["text"]
         self.bus.publish(name, job.id, data)
 
@@ -245,7 +251,7 @@ class Store:
         return _job(rows[0])
 
     def find(self, job_id: str) -> Job | None:
-        """The job of exactly that id."""
+        """The job of exactly that id; None if there is none."""
         rows = self._db.query("select * from job where id = ?", (job_id,))
         return _job(rows[0]) if rows else None
 
@@ -260,7 +266,7 @@ class Store:
         states: Sequence[State] = (),
         source: str | None = None,
     ) -> list[Job]:
-        """Jobs, newest first; `search` is found anywhere in the text, whatever its case."""
+        """Jobs, newest first. `search` is found anywhere in the text, in upper or lower case."""
         where, params = ["1"], list[Any]()
         if search:
             where.append("instr(folded(text), ?)")
@@ -298,7 +304,7 @@ class Store:
         return [entry.id for entry in self.queued()]
 
     def entries(self, job_ids: Sequence[str]) -> dict[str, QueueEntry]:
-        """By id, those of the jobs that exist; asked in one statement."""
+        """Those of the jobs that exist, by id, from one statement."""
         marks = ", ".join("?" * len(job_ids))
         rows = self._db.query(f"select {_ENTRY_SQL} from job where id in ({marks})", job_ids)
         return {row["id"]: QueueEntry(*row) for row in rows}
@@ -331,7 +337,7 @@ class Store:
         return int(self._db.count(f"select count(*) from job where state in {_LIVE_SQL}")[0][0])
 
     def live_counts(self) -> dict[str, int]:
-        """How many jobs are queued, preparing and speaking; quick however long the history is."""
+        """How many jobs are queued, preparing and speaking. Quick with a long history as well."""
         sql = f"select state, count(*) as n from job where state in {_LIVE_SQL} group by state"
         return dict.fromkeys(LIVE, 0) | {row["state"]: row["n"] for row in self._db.count(sql)}
 
@@ -353,11 +359,11 @@ def _job(row: sqlite3.Row) -> Job:
     # A newer vox may have added columns while this daemon still finishes its queue.
     values = {name: row[name] for name in _COLUMNS}
     if values["state"] not in STATES or None in (values["text"], values["created_at"]):
-        raise StorageDamaged("the queue's database holds a job that makes no sense")
+        raise StorageDamaged("the queue's database holds a damaged job")
     try:
         values["notes"] = json.loads(values["notes"])
     except ValueError:
-        values["notes"] = []  # rotted, like a text
+        values["notes"] = []  # a damaged byte
     # `returning` gives a whole number as an integer, whatever the column is.
     values["speed"], values["volume"] = float(values["speed"]), float(values["volume"])
     return Job(**values)
