@@ -93,6 +93,7 @@ OWNERS = {
     "sounddevice": ("vox.audio.device", "vox.voices.clones"),
     "soundfile": ("vox.audio.*", "vox.backends.*", "vox.voices.clones"),
     "soxr": ("vox.audio.pcm",),
+    "huggingface_hub": ("vox.backends.kit.huggingface",),
     "av": ("vox.audio.encoder",),
     "numpy": ("vox.audio.*", "vox.backends.*", "vox.hosts.*", "vox.voices.clones"),
     "pynvml": ("vox.hosts.memory",),

@@ -11,7 +11,7 @@ import pytest
 
 from tests.sound import Recording, recognise, word_overlap
 from vox.backends.base import Settings, Utterance
-from vox.backends.piper import Piper
+from vox.backends.piper.adapter import Piper
 from vox.errors import UnknownVoice
 from vox.hosts.handle import Handle
 

@@ -6,13 +6,11 @@ conftest.py).
 
 from __future__ import annotations
 
-import http.server
-import json
 import os
+import re
 import shutil
 import subprocess
 import sys
-import threading
 import time
 import wave
 from collections.abc import Callable, Iterator
@@ -21,10 +19,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.backends.hub_server import COMMIT, HubServer, running
 from vox.backends.base import Chunk, Clone, Settings, Utterance
 from vox.backends.voxtream import prompt, weights
 from vox.backends.voxtream.adapter import Voxtream, _run_espeak
 from vox.backends.voxtream.configs import GENERATOR
+from vox.backends.voxtream.pins import PINS, SPEAKER_ENCODER_COMMIT
 from vox.bootstrap import bootstrap_args
 from vox.errors import LoadFailed, SynthesisFailed, UnknownVoice
 from vox.hosts.handle import Handle
@@ -142,59 +142,72 @@ def test_recording_that_is_no_audio_is_an_unknown_voice(tmp_path: Path) -> None:
 # -- fetching ------------------------------------------------------------------------------------
 
 
-class Hub(http.server.BaseHTTPRequestHandler):
-    """Answers like Hugging Face for any repository; what was asked for is in `asked`."""
-
-    asked: list[str]
-
-    def do_GET(self) -> None:
-        self.asked.append(self.path)
-        is_lookup = self.path.startswith("/api/")
-        body = json.dumps({"sha": "abc123"}).encode() if is_lookup else self.path.encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args: object) -> None:
-        pass
+MIMI = GENERATOR["mimi_repo"]
 
 
 @pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
-    Hub.asked = []
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
-        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield Hub
-        server.shutdown()
-        thread.join()
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
+    models = {
+        weights.DEFAULT_MODEL: {name: f"voxtream {name}".encode() for name in weights.MODEL_FILES},
+        MIMI: {GENERATOR["mimi_name"]: b"the codec's weights", "else.bin": b"for others"},
+    }
+    with running(models, monkeypatch) as server:
+        yield server
 
 
-def test_fetch_brings_what_is_absent_and_nothing_twice(tmp_path: Path, hub: type[Hub]) -> None:
+def fetch(settings: Settings) -> None:
+    """Without what comes from elsewhere than the hub, and with files that are not the pinned."""
+    weights.fetch(settings, lambda _text, _fraction: None, pins={}, encoder=())
+
+
+def test_fetch_brings_what_is_absent_and_nothing_twice(tmp_path: Path, hub: HubServer) -> None:
     settings = settings_in(tmp_path)
-    weights.mark_encoder_fetched(settings)
-    assert weights.absent(settings)
-    Voxtream.fetch(settings, lambda _text, _fraction: None)
-    assert not weights.absent(settings)
-    assert any(path.endswith("/resolve/abc123/model.safetensors") for path in hub.asked)
+    assert weights.absent(settings, encoder=())
+    fetch(settings)
+    assert not weights.absent(settings, encoder=())
+    assert any(path.endswith(f"/resolve/{COMMIT}/model.safetensors") for path in hub.asked)
+    assert not any("else.bin" in path for path in hub.asked)
     hub.asked.clear()
-    Voxtream.fetch(settings, lambda _text, _fraction: None)
+    fetch(settings)
     assert hub.asked == []
 
 
 def test_interrupted_fetch_goes_on_with_the_commit_that_it_began(
-    tmp_path: Path, hub: type[Hub]
+    tmp_path: Path, hub: HubServer
 ) -> None:
     settings = settings_in(tmp_path)
-    weights.mark_encoder_fetched(settings)
-    Voxtream.fetch(settings, lambda _text, _fraction: None)
+    fetch(settings)
     model = weights.repository_dir(settings, weights.DEFAULT_MODEL)
-    os.unlink(os.path.join(model, "snapshots", "abc123", "model.safetensors"))
+    os.unlink(os.path.join(model, "snapshots", COMMIT, "model.safetensors"))
     hub.asked.clear()
-    Voxtream.fetch(settings, lambda _text, _fraction: None)
-    assert [path.rsplit("/", 2)[1:] for path in hub.asked] == [["abc123", "model.safetensors"]]
+    fetch(settings)
+    assert [path.rsplit("/", 2)[1:] for path in hub.asked] == [[COMMIT, "model.safetensors"]]
+
+
+def test_pinned_files_that_are_others_are_refused(tmp_path: Path, hub: HubServer) -> None:
+    with pytest.raises(LoadFailed, match=r"tokenizer-.* came damaged"):
+        Voxtream.fetch(settings_in(tmp_path), lambda _text, _fraction: None)
+    asked = [path for path in hub.asked if MIMI in path]
+    assert asked == [f"/{MIMI}/resolve/{PINS[MIMI].revision}/{GENERATOR['mimi_name']}"]
+
+
+def test_a_changed_file_is_not_loaded(tmp_path: Path, hub: HubServer) -> None:
+    settings = settings_in(tmp_path)
+    fetch(settings)
+    weights.check(settings)
+    model = Path(weights.repository_dir(settings, weights.DEFAULT_MODEL), "snapshots", COMMIT)
+    (model / "model.safetensors").write_bytes(b"something else")
+    with pytest.raises(LoadFailed, match="is not what was fetched"):
+        weights.check(settings)
+
+
+def test_the_speaker_encoder_is_code_of_one_commit_and_checked() -> None:
+    files = weights.speaker_encoder()
+    assert all(re.fullmatch("[0-9a-f]{64}", artefact.sha256 or "") for artefact in files)
+    folder = f"torch/hub/{GENERATOR['spk_enc_repo'].replace('/', '_').replace(':', '_')}/"
+    code = [artefact for artefact in files if artefact.path.startswith(folder)]
+    assert f"{folder}hubconf.py" in [artefact.path for artefact in code]
+    assert all(f"/{SPEAKER_ENCODER_COMMIT}/" in artefact.url for artefact in code)
 
 
 def test_fetch_without_a_network_fails_with_one_line(

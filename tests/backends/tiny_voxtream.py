@@ -20,6 +20,7 @@ from typing import Any
 
 from vox.backends.base import Settings
 from vox.backends.kit.torch_tools import no_initial_values
+from vox.backends.kit.weights import weights_dir
 from vox.backends.voxtream import weights
 from vox.backends.voxtream.configs import GENERATOR
 from vox.files import write
@@ -237,9 +238,9 @@ def main() -> None:
         {GENERATOR[name]: data for name, data in zip(names, contents, strict=True)},
     )
     _write_repository(settings, GENERATOR["mimi_repo"], {GENERATOR["mimi_name"]: _mimi()})
-    hub = os.path.join(variables["TORCH_HOME"], "hub", "IDRnD_ReDimNet_master")
-    write(os.path.join(hub, "hubconf.py"), HUBCONF.encode())
-    weights.mark_encoder_fetched(settings)
+    for artefact in weights.speaker_encoder():
+        stand_in = HUBCONF.encode() if artefact.path.endswith("hubconf.py") else b""
+        write(os.path.join(weights_dir(settings), artefact.path), stand_in)
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ class Worlds:
 
     def get(self, name: str) -> tuple[str, Settings]:
         """The interpreter and the settings to test a backend with; skips where there is none."""
-        name = registry.environment_of(name)
+        name = _environment_of(name)
         interpreter = self._interpreter(name)
         model = self.named.get(f"VOX_TEST_MODEL_{_suffix(name)}")
         env_dir = Path(self._installed_dir, name)
@@ -73,7 +73,7 @@ class Worlds:
         """Let the backend count as installed in `backends_dir`; skips where there is none."""
         _, settings = self.get(name)
         backends_dir.mkdir(parents=True, exist_ok=True)
-        target = backends_dir / registry.environment_of(name)
+        target = backends_dir / _environment_of(name)
         if os.path.isdir(settings.env_dir) and not target.exists():
             target.symlink_to(settings.env_dir)
 
@@ -119,6 +119,10 @@ class Worlds:
         for kind, folder in QWEN[name].items():
             (env_dir / "made" / kind).rename(env_dir / "weights" / folder)
         (env_dir / "venv").symlink_to(Path(interpreter).parent.parent)
+
+
+def _environment_of(name: str) -> str:
+    return name if name in ADAPTERS else registry.environment_of(name)
 
 
 def _make_voxtream(interpreter: str, env_dir: Path) -> None:

@@ -21,7 +21,7 @@ import pytest
 from vox.backends import registry
 from vox.backends.base import Backend, Settings
 from vox.backends.kokoro import Kokoro
-from vox.backends.piper import Piper
+from vox.backends.piper.adapter import Piper
 from vox.backends.qwen.mlx import QwenMlx
 from vox.backends.qwen.native import QwenNative
 from vox.backends.voxtream.adapter import Voxtream

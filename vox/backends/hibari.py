@@ -25,7 +25,7 @@ from .base import (
     Voice,
     install_hint,
 )
-from .kit.weights import download
+from .kit.download import download
 
 if TYPE_CHECKING:
     from hibari import Hibari as Model

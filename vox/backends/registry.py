@@ -22,7 +22,7 @@ BUILT_IN = {
     "hibari": "vox.backends.hibari:Hibari",
     "say": "vox.backends.say:Say",
     "kokoro": "vox.backends.kokoro:Kokoro",
-    "piper": "vox.backends.piper:Piper",
+    "piper": "vox.backends.piper.adapter:Piper",
     "qwen": "vox.backends.qwen.adapter:Qwen",
     "qwen-native": "vox.backends.qwen.native:QwenNative",
     "voxtream": "vox.backends.voxtream.adapter:Voxtream",

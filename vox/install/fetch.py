@@ -75,6 +75,8 @@ def _as_json(settings: Settings) -> dict[str, Any]:
 
 
 def main() -> None:
+    from ..backends.kit.manifest import Manifest
+    from ..backends.kit.weights import weights_dir
     from ..backends.registry import load_class
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
@@ -87,10 +89,11 @@ def main() -> None:
         stream.write(json.dumps(answer) + "\n")
 
     try:
-        adapter = load_class(order["spec"])
-        adapter.fetch(
-            Settings(**order["settings"]),
-            lambda text, fraction: send({"text": text, "fraction": fraction}),
+        settings = Settings(**order["settings"])
+        weights = weights_dir(settings)
+        Manifest(weights).check_folder(weights, thorough=True)
+        load_class(order["spec"]).fetch(
+            settings, lambda text, fraction: send({"text": text, "fraction": fraction})
         )
     except VoxError as exc:
         send({"error": exc.to_dict()})

@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...errors import BackendNotInstalled, OutOfMemory, SynthesisFailed, VoxError
 from ..base import Backend, Chunk, Loaded, Progress, Settings, Utterance, Voice
-from ..kit import hub
+from ..kit.huggingface import fetch_model
+from ..kit.manifest import Manifest
 from ..kit.torch_tools import translate_oom
+from ..kit.weights import weights_dir
 from .family import (
     SAMPLE_RATE,
     SPEAKERS,
@@ -30,6 +32,7 @@ from .family import (
     standard,
     voices,
 )
+from .pins import PINS
 
 if TYPE_CHECKING:
     from ..base import Samples
@@ -87,7 +90,10 @@ class QwenBase(Backend):
             if checkpoint.repo is None:
                 cls._check(checkpoint, wanted)
             elif not checkpoint.is_there:
-                hub.fetch_model(checkpoint.repo, checkpoint.folder, progress)
+                manifest = Manifest(weights_dir(settings))
+                folder = os.path.basename(checkpoint.folder)
+                pin = PINS.get(checkpoint.repo)
+                fetch_model(checkpoint.repo, manifest, folder, progress, pin)
 
     @classmethod
     def _check(cls, checkpoint: Checkpoint, settings: Settings) -> None:
@@ -144,6 +150,7 @@ class QwenBase(Backend):
 
     def _load_model(self, checkpoint: Checkpoint) -> None:
         self._check(checkpoint, self.settings)
+        Manifest(weights_dir(self.settings)).check_folder(checkpoint.folder)
         try:
             model = self._open(checkpoint)
         except OutOfMemory:

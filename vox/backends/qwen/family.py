@@ -102,7 +102,7 @@ class Checkpoint:
 
     @property
     def is_there(self) -> bool:
-        """What is downloaded gets its name only when it is whole (see `hub.fetch_model`)."""
+        """What is downloaded has its name once it is whole (see `huggingface.fetch_model`)."""
         needed = ("config.json", os.path.join("speech_tokenizer", "config.json"))
         return all(os.path.isfile(os.path.join(self.folder, name)) for name in needed)
 

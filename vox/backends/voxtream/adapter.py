@@ -139,6 +139,7 @@ class Voxtream(Backend):
         if Voxtream._one_is_loaded:
             # The package's transformers are module-level objects that a generator takes over.
             raise LoadFailed("a process can hold one voxtream model only")
+        weights.check(self.settings)
         os.environ.update(weights.environment(self.settings))
         torch_tools.share_the_cpu()
         if self.settings.device == "cpu":

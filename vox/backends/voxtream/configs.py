@@ -1,15 +1,15 @@
 """The two configurations that voxtream 0.2.5 needs and that its wheel leaves out.
 
 Values as in `configs/generator.json` and `configs/speaking_rate.json` of its sdist (MIT), but for
-one: the speaker encoder's repository names its branch, else torch.hub asks github.com for it at
-every load. Data alone.
+one: the speaker encoder's repository names its commit, else torch.hub asks github.com for its
+branch at every load. Data alone.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-SPEAKER_ENCODER_REPO = "IDRnD/ReDimNet:master"
+from .pins import SPEAKER_ENCODER_COMMIT
 
 GENERATOR: dict[str, Any] = {
     "sil_token": 120,
@@ -34,7 +34,7 @@ GENERATOR: dict[str, Any] = {
     "mimi_repo": "kyutai/moshiko-pytorch-bf16",
     "mimi_name": "tokenizer-e351c8d8-checkpoint125.safetensors",
     "spk_enc_sr": 16000,
-    "spk_enc_repo": SPEAKER_ENCODER_REPO,
+    "spk_enc_repo": f"IDRnD/ReDimNet:{SPEAKER_ENCODER_COMMIT}",
     "spk_enc_model": "ReDimNet",
     "spk_enc_model_name": "M",
     "spk_enc_train_type": "ft_mix",

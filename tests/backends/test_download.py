@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from vox.backends.kit.download import download
 from vox.backends.kit.progress import transfer
-from vox.backends.kit.weights import download
 from vox.errors import LoadFailed, StorageError
 
 CONTENT = bytes(range(256)) * 4096

@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import urllib.parse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
-from ..errors import LoadFailed, SynthesisFailed, UnknownVoice, VoxError
-from ..languages import closeness, normalize, primary
-from .base import (
+from ...errors import LoadFailed, SynthesisFailed, UnknownVoice, VoxError
+from ...languages import closeness, normalize, primary
+from ..base import (
     Accelerator,
     Backend,
     Chunk,
@@ -28,56 +29,17 @@ from .base import (
     Voice,
     install_hint,
 )
-from .kit.weights import download, package_dir, weights_dir
+from ..kit.huggingface import endpoint
+from ..kit.manifest import Artefact, Manifest
+from ..kit.weights import package_dir, weights_dir
+from .voices import BUNDLED, KNOWN, REPOSITORY, REVISION
 
 if TYPE_CHECKING:
     from piper import PiperVoice
 
-_BUNDLED = "en_US-joe-medium"
-_URL = "https://huggingface.co/rhasspy/piper-voices/resolve/main"
 _NAME = re.compile(
     r"(?P<lang>[a-z]{2,3})_(?P<region>[A-Z]{2,3})-(?P<voice>[^-/]+)-(?P<grade>[^-/]+)"
 )
-# One voice per language of https://huggingface.co/rhasspy/piper-voices, with the speaker's sex
-# where its model card tells.
-_KNOWN: dict[str, Gender | None] = {
-    "ar_JO-kareem-medium": "male",
-    "ca_ES-upc_ona-medium": "female",
-    "cs_CZ-jirka-medium": "male",
-    "cy_GB-gwryw_gogleddol-medium": "male",
-    "da_DK-talesyntese-medium": None,
-    "de_DE-thorsten-medium": "male",
-    "el_GR-rapunzelina-low": "female",
-    "en_GB-alba-medium": "female",
-    "en_US-lessac-medium": "female",
-    "es_ES-davefx-medium": "male",
-    "fa_IR-amir-medium": "male",
-    "fi_FI-harri-medium": "male",
-    "fr_FR-siwis-medium": "female",
-    "hu_HU-anna-medium": "female",
-    "is_IS-salka-medium": "female",
-    "it_IT-paola-medium": "female",
-    "ka_GE-natia-medium": "female",
-    "kk_KZ-issai-high": None,
-    "lb_LU-marylux-medium": "female",
-    "ne_NP-google-medium": None,
-    "nl_BE-nathalie-medium": "female",
-    "no_NO-talesyntese-medium": None,
-    "pl_PL-gosia-medium": "female",
-    "pt_BR-faber-medium": "male",
-    "ro_RO-mihai-medium": "male",
-    "ru_RU-irina-medium": "female",
-    "sk_SK-lili-medium": "female",
-    "sl_SI-artur-medium": "male",
-    "sr_RS-serbski_institut-medium": None,
-    "sv_SE-nst-medium": None,
-    "sw_CD-lanfrica-medium": None,
-    "tr_TR-dfki-medium": None,
-    "uk_UA-ukrainian_tts-medium": None,
-    "vi_VN-vais1000-medium": "female",
-    "zh_CN-huayan-medium": "female",
-}
-_GENDERS: dict[str, Gender | None] = {**_KNOWN, _BUNDLED: "male"}
 
 
 class Piper(Backend):
@@ -107,7 +69,7 @@ class Piper(Backend):
     def voices(cls, settings: Settings) -> list[Voice]:
         files = _files(settings)
         found = [_voice(name, path) for name, path in files.items()]
-        known = [_voice(name, None) for name in _KNOWN if name not in files]
+        known = [_voice(name, None) for name in KNOWN if name not in files]
         defaults: dict[str, str] = {}
         for voice in found + known:
             defaults.setdefault(primary(voice.lang or ""), voice.name)
@@ -135,7 +97,7 @@ class Piper(Backend):
             wanted = ["en_US-lessac-medium"]
         for name in wanted:
             if name not in _files(settings):
-                _download(name, weights_dir(settings), progress)
+                _fetch(name, weights_dir(settings), progress)
 
     def load(self, progress: Progress) -> Loaded:
         progress("loading piper", None)
@@ -169,6 +131,7 @@ class Piper(Backend):
         if name not in self._loaded:
             from piper import PiperVoice
 
+            Manifest(weights_dir(self.settings)).check(*_names_of(name))
             self._loaded[name] = PiperVoice.load(_files(self.settings)[name])
         return self._loaded[name]
 
@@ -184,6 +147,8 @@ class Piper(Backend):
             text = utterance.text.replace("[[", "[ [")
             for chunk in voice.synthesize(text, config):
                 yield Chunk(chunk.audio_float_array, chunk.sample_rate)
+        except LoadFailed:
+            raise
         except Exception as exc:
             raise SynthesisFailed(f"piper: {exc}") from exc
 
@@ -203,10 +168,15 @@ def _files(settings: Settings) -> dict[str, str]:
     return found
 
 
+def _gender(name: str) -> Gender | None:
+    known = KNOWN.get(name)
+    return "male" if name == BUNDLED else known.gender if known else None
+
+
 def _voice(name: str, path: str | None) -> Voice:
     match = _NAME.fullmatch(name)
     lang = f"{match['lang']}-{match['region']}" if match else _configured_lang(path)
-    gender = _GENDERS.get(name)
+    gender = _gender(name)
     return Voice(name=name, backend="piper", lang=lang, gender=gender, installed=path is not None)
 
 
@@ -223,7 +193,7 @@ def _known_name(wanted: str) -> str:
     """The voice's full name, from itself or from a language. Raises UnknownVoice."""
     if _NAME.fullmatch(wanted):
         return wanted
-    fit = [(closeness(_voice(name, None).lang or "", wanted), name) for name in _KNOWN]
+    fit = [(closeness(_voice(name, None).lang or "", wanted), name) for name in KNOWN]
     best = max(fit, key=lambda item: item[0])
     if not best[0]:
         raise UnknownVoice(
@@ -233,9 +203,19 @@ def _known_name(wanted: str) -> str:
     return best[1]
 
 
-def _download(name: str, folder: str, progress: Progress) -> None:
+def _names_of(name: str) -> tuple[str, str]:
+    """The files of a voice: the model and its configuration."""
+    return f"{name}.onnx", f"{name}.onnx.json"
+
+
+def _fetch(name: str, folder: str, progress: Progress) -> None:
     match = _NAME.fullmatch(name)
     assert match is not None
     place = f"{match['lang']}/{match['lang']}_{match['region']}/{match['voice']}/{match['grade']}"
-    for file in (f"{name}.onnx", f"{name}.onnx.json"):
-        download(f"{_URL}/{place}/{file}", os.path.join(folder, file), progress)
+    known = KNOWN.get(name)
+    checksums = (known.model_sha256, known.config_sha256) if known else (None, None)
+    source = f"{endpoint()}/{REPOSITORY}/resolve/{REVISION}/{urllib.parse.quote(place)}"
+    manifest = Manifest(folder)
+    for file, checksum in zip(_names_of(name), checksums, strict=True):
+        url = f"{source}/{urllib.parse.quote(file)}"
+        manifest.fetch(Artefact(url, file, checksum), progress)

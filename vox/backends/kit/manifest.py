@@ -1,0 +1,130 @@
+"""`weights/manifest.json`: where every downloaded file came from, and its SHA-256.
+
+Where no checksum is known beforehand the first download sets it. From then on another content is
+refused, at install and at load, and so is another revision of a repository whose revision no
+adapter pins. Files that are not in it are the user's own. Standard library alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ... import files
+from ...errors import LoadFailed
+from ..base import Progress
+from .download import download, sha256_of
+
+NAME = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Artefact:
+    """A file to be downloaded."""
+
+    url: str
+    path: str
+    """Below `weights/`, with slashes."""
+    sha256: str | None = None
+    """None: not known beforehand; that of the first download is recorded."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Sent to the URL's host alone (a token)."""
+
+
+class Manifest:
+    """The record of one backend's `weights/`. One process writes it: installations are locked."""
+
+    def __init__(self, folder: str) -> None:
+        """`folder`: `weights/`, which need not be there. Raises LoadFailed for a damaged record."""
+        self.folder = folder
+        self._path = os.path.join(folder, NAME)
+        self._files: dict[str, dict[str, Any]] = {}
+        self._revisions: dict[str, str] = {}
+        try:
+            with open(self._path, encoding="utf-8") as file:
+                known = json.load(file)
+            self._files, self._revisions = dict(known["files"]), dict(known["revisions"])
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError, KeyError, TypeError) as exc:
+            raise LoadFailed(
+                f"{self._path} cannot be read: {exc}",
+                "remove the backend and install it again: vox backends remove NAME",
+            ) from exc
+
+    def fetch(self, artefact: Artefact, progress: Progress, place: str | None = None) -> None:
+        """Download the file unless it is there, and record it. Raises LoadFailed, StorageError.
+
+        `place`: where it lies until all files of a model are there, if not in its place at once.
+        """
+        place = place or self.place(artefact.path)
+        if artefact.path in self._files and os.path.exists(place):
+            return
+        expected = artefact.sha256 or self.sha256(artefact.path)
+        digest = download(artefact.url, place, progress, expected, artefact.headers)
+        self._add(artefact, place, digest)
+
+    def adopt(self, artefact: Artefact) -> None:
+        """Record a file that came by another way than a download. Raises as `fetch`."""
+        self.fetch(artefact, lambda _text, _fraction: None)
+
+    def _add(self, artefact: Artefact, place: str, digest: str) -> None:
+        info = os.stat(place)
+        self._files[artefact.path] = {
+            "source": artefact.url,
+            "sha256": digest,
+            "size": info.st_size,
+            "mtime_ns": info.st_mtime_ns,
+        }
+        self._write()
+
+    def place(self, path: str) -> str:
+        """The file's path on the disk."""
+        return os.path.join(self.folder, *path.split("/"))
+
+    def sha256(self, path: str) -> str | None:
+        """The recorded checksum, None for a file that is not on record."""
+        entry = self._files.get(path)
+        return str(entry["sha256"]) if entry else None
+
+    def revision(self, repository: str) -> str | None:
+        """The recorded commit of a repository, None if none of its files was ever fetched."""
+        return self._revisions.get(repository)
+
+    def set_revision(self, repository: str, revision: str) -> None:
+        """Record the commit from which a repository's files are fetched. Raises StorageError."""
+        if self._revisions.get(repository) != revision:
+            self._revisions[repository] = revision
+            self._write()
+
+    def check(self, *paths: str, thorough: bool = False) -> None:
+        """Raise LoadFailed if one of these files is not what was fetched.
+
+        A file whose size and time of change are the recorded ones is not read again, unless
+        `thorough`: that takes about a second for each gigabyte. What is not on record, or not
+        there, is passed over.
+        """
+        for path in paths:
+            entry, place = self._files.get(path), self.place(path)
+            if entry is None or not os.path.exists(place):
+                continue
+            info = os.stat(place)
+            unchanged = (info.st_size, info.st_mtime_ns) == (entry["size"], entry["mtime_ns"])
+            if (not unchanged or thorough) and sha256_of(place) != entry["sha256"]:
+                raise LoadFailed(
+                    f"{place} is not what was fetched from {entry['source']}: its checksum differs",
+                    "delete it, then install the backend again",
+                )
+
+    def check_folder(self, folder: str, thorough: bool = False) -> None:
+        """`check` for all files on record that lie in this folder of the disk."""
+        relative = os.path.relpath(folder, self.folder).replace(os.sep, "/") + "/"
+        inside = [path for path in self._files if relative == "./" or path.startswith(relative)]
+        self.check(*inside, thorough=thorough)
+
+    def _write(self) -> None:
+        record = {"revisions": self._revisions, "files": self._files}
+        files.write(self._path, json.dumps(record, indent=1, sort_keys=True))
