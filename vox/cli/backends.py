@@ -64,7 +64,7 @@ def list_(as_json: bool) -> None:
 def _list(as_json: bool) -> None:
     paths = get_paths()
     described = open_catalog(paths).describe()
-    warm = _warm(paths)
+    warm = _loaded_models(paths)
     for each in described:
         each["warm"] = [model for model in warm if model["backend"] == each["name"]]
     if as_json:
@@ -74,7 +74,7 @@ def _list(as_json: bool) -> None:
         table(HEADER, rows, numbers=(2, 5), spare=SPARE)
 
 
-def _warm(paths: Paths) -> list[dict[str, Any]]:
+def _loaded_models(paths: Paths) -> list[dict[str, Any]]:
     try:
         models: list[dict[str, Any]] = Client(paths).call("GET", "/health")["loaded_models"]
     except NoDaemon:

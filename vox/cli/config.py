@@ -51,29 +51,24 @@ def show(key: str | None, as_json: bool) -> None:
 
 def _rows(loaded: settings.Config) -> list[dict[str, Any]]:
     rows = [
-        {
-            "key": name,
-            "value": loaded[name],
-            "default": key.default,
-            "origin": loaded.origins.get(name, "default"),
-            "help": key.help,
-        }
+        _row(name, key, loaded[name], loaded.origins.get(name, "default"))
         for name, key in settings.KEYS.items()
     ]
     for backend, options in loaded.backends.items():
         for option, value in options.items():
             name = f"backends.{backend}.{option}"
-            key = settings.find_key(name, _own_keys(name))
-            rows.append(
-                {
-                    "key": name,
-                    "value": value,
-                    "default": key.default,
-                    "origin": "config.toml",
-                    "help": key.help,
-                }
-            )
+            rows.append(_row(name, settings.find_key(name, _own_keys(name)), value, "config.toml"))
     return rows
+
+
+def _row(name: str, key: Key, value: Any, origin: str) -> dict[str, Any]:
+    return {
+        "key": name,
+        "value": value,
+        "default": key.default,
+        "origin": origin,
+        "help": key.help,
+    }
 
 
 def _own_keys(key: str) -> Mapping[str, Key] | None:
@@ -91,14 +86,8 @@ def _own_keys(key: str) -> Mapping[str, Key] | None:
 
 def _show_one(key: str, rows: list[dict[str, Any]], as_json: bool) -> None:
     known = settings.find_key(key, _own_keys(key))
-    row = next((each for each in rows if each["key"] == key), None)
-    row = row or {
-        "key": key,
-        "value": known.default,
-        "default": known.default,
-        "origin": "default",
-        "help": known.help,
-    }
+    unset = _row(key, known, known.default, "default")
+    row = next((each for each in rows if each["key"] == key), unset)
     if as_json:
         say_json(row)
     else:
@@ -124,13 +113,13 @@ def _text(value: Any, none: str = "-") -> str:
 def set_(key: str, value: tuple[str, ...]) -> None:
     """Change a setting, e.g.: vox config set idle_timeout 600"""
     paths = get_paths()
-    # The shell may have expanded a pattern into several words.
     own = _own_keys(key)
+    # The shell may have expanded a pattern into several words.
     is_list = isinstance(settings.find_key(key, own).default, tuple)
     text = (", " if is_list else " ").join(value)
     value_checked = settings.checked(key, text, own)
     if key == "http" and value_checked:
-        _check_reach(value_checked, settings.load(paths.config_path))
+        _check_is_local(value_checked, settings.load(paths.config_path))
     _check_names(paths, key, value_checked)
     value_set = settings.set_value(paths.config_path, key, text, own)
     say(f"{key} = {_text(value_set, none='(not set)')}")
@@ -179,8 +168,8 @@ def _check_voice(paths: Paths, voice: str, backend: str | None = None) -> None:
             raise
 
 
-def _check_reach(address: str, loaded: settings.Config) -> None:
-    """An address beyond this machine would be refused by the daemon, so it is refused here."""
+def _check_is_local(address: str, loaded: settings.Config) -> None:
+    """Raises BadConfig for an address that the daemon would refuse to listen on."""
     from ..addresses import are_local, resolve
 
     if not loaded["http_allow_remote"] and not are_local(resolve(address)):
