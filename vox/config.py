@@ -156,10 +156,10 @@ def _read(path: str) -> dict[str, Any]:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise BadConfig(
-            f"{path} is not valid TOML: {exc}", "mend that line, or move the file away"
+            f"{path} is not valid TOML: {exc}", "fix that line, or move the file away"
         ) from exc
     except OSError as exc:
-        raise BadConfig(f"cannot read {path}: {exc.strerror}", "mend its permissions") from exc
+        raise BadConfig(f"cannot read {path}: {exc.strerror}", "fix its permissions") from exc
 
 
 def _flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

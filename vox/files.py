@@ -1,6 +1,6 @@
-"""Folders, files that are written whole or not at all, and locks among processes.
+"""Folders, files that are written whole or not at all, and locks between processes.
 
-The one place that knows how the system does these, so that Windows is an addition. `fcntl` is
+The one place that knows how the system does these, so that Windows can be added. `fcntl` is
 imported when it is needed: a warm call locks nothing.
 """
 
@@ -16,7 +16,7 @@ from .errors import StorageError
 
 
 def cannot_write(path: str, exc: OSError) -> StorageError:
-    """The error for a file or folder that the system does not let us write."""
+    """The error for a file or folder that cannot be written."""
     reason = exc.strerror or str(exc)
     return StorageError(
         f"cannot write {path}: {reason}",
@@ -25,7 +25,7 @@ def cannot_write(path: str, exc: OSError) -> StorageError:
 
 
 def make_dir(path: str) -> str:
-    """Make a folder and its parents if it is not there. Raises StorageError."""
+    """Make a folder and its parents if they do not exist. Returns the path. Raises StorageError."""
     try:
         os.makedirs(path, mode=0o700, exist_ok=True)
     except OSError as exc:
@@ -34,7 +34,7 @@ def make_dir(path: str) -> str:
 
 
 def make_private_dir(path: str) -> str:
-    """Make a folder (and its parents) for this user alone, or check that it is such a one.
+    """Make a folder and its parents for this user alone, or check that it is one.
 
     Raises StorageError if it cannot be made, is a link, or belongs to somebody else.
     """
@@ -96,7 +96,7 @@ def replace(
 
 
 def write(path: str, data: str | bytes, *, mode: int = 0o666) -> None:
-    """As `replace`, and its folder is made. Raises StorageError."""
+    """As `replace`, but makes the folder too. Raises StorageError."""
     make_dir(os.path.dirname(path))
     try:
         replace(path, data, mode=mode)
@@ -105,7 +105,7 @@ def write(path: str, data: str | bytes, *, mode: int = 0o666) -> None:
 
 
 def lock(path: str, blocking: bool = True) -> int | None:
-    """Lock the file, made if need be, against other processes; None if one of them has it.
+    """Lock a file, which is made if need be, against other processes; None if one has the lock.
 
     Returns a file descriptor: the lock is held until that is closed. Raises StorageError.
     """
@@ -128,7 +128,7 @@ def lock(path: str, blocking: bool = True) -> int | None:
 
 @contextlib.contextmanager
 def locked(path: str, blocking: bool = True) -> Iterator[int | None]:
-    """Hold the lock (see `lock`) while the block runs."""
+    """Hold the lock while the block runs; see `lock`."""
     fd = lock(path, blocking)
     try:
         yield fd
@@ -138,7 +138,7 @@ def locked(path: str, blocking: bool = True) -> Iterator[int | None]:
 
 
 def is_locked(path: str) -> bool:
-    """Whether a process holds the lock. Changes nothing, and makes no file."""
+    """Whether a process holds the lock. Changes nothing and makes no file."""
     import fcntl
 
     try:

@@ -70,4 +70,4 @@ def _content(path: str) -> str:
         with open(path, encoding="ascii", errors="replace") as file:
             return file.read().strip()
     except OSError as exc:
-        raise StorageError(f"cannot read {path}: {exc.strerror}", "mend its permissions") from exc
+        raise StorageError(f"cannot read {path}: {exc.strerror}", "fix its permissions") from exc

@@ -121,7 +121,7 @@ def _read(path: str, settled_as: Signature, max_bytes: int) -> bytes:
     except FileNotFoundError:
         raise
     except OSError as exc:
-        raise BadInput(f"the file cannot be read: {exc.strerror}", "mend its permissions") from exc
+        raise BadInput(f"the file cannot be read: {exc.strerror}", "fix its permissions") from exc
     if signature(after) != settled_as or len(data) != settled_as[2]:
         raise Changed(after)
     return data

@@ -127,7 +127,7 @@ def _entries(folder: str, subfolder: str) -> Iterator[tuple[str, str, int]]:
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as exc:
-        raise StorageError(f"cannot read {folder}: {exc.strerror}", "mend its permissions") from exc
+        raise StorageError(f"cannot read {folder}: {exc.strerror}", "fix its permissions") from exc
     for name in names:
         with contextlib.suppress(OSError):
             yield subfolder, name, os.lstat(os.path.join(folder, name)).st_mode
