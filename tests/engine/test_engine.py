@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -146,7 +147,9 @@ def test_closing_does_not_wait_for_a_model_that_loads(
     hosts.loads.append([gate])
     job = engine.submit(request())
     gate.wait_reached()
+    began = time.monotonic()
     rig.close(engine)
+    assert time.monotonic() - began < 8.0  # a worker that does not stop is waited for for 10 s
     assert states_after(rig, job) == ["queued"]
     assert not hosts.started[0].is_alive
 

@@ -1,7 +1,7 @@
 """What a host is: one backend and its model, warm, wherever they live.
 
-The contract between those who use a host (the pool and the engine's worker) and those who make
-one. `handle.Handle` is a host in a subprocess of this machine.
+The contract between those who use a host (the pool and the engine) and those who make one.
+`handle.Handle` is a host in a subprocess of this machine.
 """
 
 from __future__ import annotations
@@ -71,19 +71,19 @@ class Host(Protocol):
         """
 
     def cancel(self) -> None:
-        """End the current synthesis soon; if the host does not obey, it is killed."""
+        """End the current synthesis soon, if need be by killing the host."""
 
     def end_job(self) -> None:
         """A job's synthesis is over: count the job; the host is idle from now on."""
 
     def close(self) -> None:
-        """End the host in order if it is idle, else kill it. Its memory is back on return."""
+        """End the host in order if it is idle, else kill it. Then its memory is free."""
 
     def kill(self) -> None:
-        """End the host now, whatever it does. Its memory is back on return."""
+        """End the host now, whatever it does. Then its memory is free."""
 
     def answers(self, timeout_s: float = 2.0) -> bool:
-        """Whether it reacts in time. One that loads or synthesizes is believed to."""
+        """Whether the host reacts in time. True for one that is alive and busy."""
 
     def describe(self) -> dict[str, Any]:
         """The host as `/health` and `vox daemon status` show it (see `Handle.describe`)."""

@@ -1,8 +1,8 @@
-"""The daemon's side of one host: start it, talk to it, watch its time limits, kill it.
+"""The daemon's side of a host in a subprocess: starts it, talks to it, limits its time, kills it.
 
-A handle knows one subprocess and nothing of jobs, queues or other hosts. A thread of its own
-reads the host's frames, another keeps what the host prints: it goes to the log, and its last
-line tells why a host died.
+A handle knows one subprocess, and nothing of jobs, queues or other hosts. One thread reads the
+host's frames. Another reads what the host prints: it goes into the log, and the last line is part
+of the error when the host dies.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ HandleState = Literal["starting", "loading", "idle", "busy", "dead"]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long a host may take before it counts as hung, in seconds."""
+    """How long a host may take before it counts as hung and is killed, in seconds."""
 
     load_s: float = 1800.0
     """From the start to the loaded model: qwen-native on a CPU takes 11 minutes."""
@@ -42,9 +42,8 @@ class Limits:
     """Between two chunks."""
     exit_s: float = 3.0
     cancel_s: float = 2.0
-    """From a cancel to its confirmation; a backend that takes longer is killed. One whose model
-    took longer than that to load is given as long as the load took, but no more than a minute:
-    to load it again would keep the next job waiting longer."""
+    """From a cancel to its confirmation. A host whose model took longer to load has as long as
+    the load took, but at most a minute: to kill it and load it again would take longer."""
 
 
 class Handle:
@@ -82,19 +81,11 @@ class Handle:
         self._oom_kills = oom_kills
         self._oom_kills_before = oom_kills()
         self._current_id: int | None = None
-        self._last_lines: collections.deque[str] = collections.deque(maxlen=20)
+        self._printed: collections.deque[str] = collections.deque(maxlen=20)
         self._frames: queue.SimpleQueue[protocol.Frame | None] = queue.SimpleQueue()
         self._write_lock = threading.Lock()
         self._has_answered = threading.Event()
-        payload = json.dumps({**asdict(settings), "options": dict(settings.options)})
-        self._process = subprocess.Popen(
-            [*command, spec, payload],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environ_for(command[0]),
-            start_new_session=True,
-        )
+        self._process = _start(command, spec, settings)
         assert self._process.stdin and self._process.stdout and self._process.stderr
         self._commands: IO[bytes] = self._process.stdin
         self._readers = [
@@ -123,10 +114,7 @@ class Handle:
         return 0.0 if self.state in ("busy", "loading") else time.monotonic() - self.last_used
 
     def answers(self, timeout_s: float = 2.0) -> bool:
-        """Whether the process does what it is told. From any thread.
-
-        One that loads or synthesizes has its own time limits and is believed.
-        """
+        """Whether the host reacts in time. One that loads or synthesizes has its own limits."""
         if not self.is_alive or self.state != "idle":
             return self.is_alive
         self._has_answered.clear()
@@ -167,14 +155,14 @@ class Handle:
         self.last_used = time.monotonic()
 
     def kill(self) -> None:
-        """End the host now, whatever it does; its memory is back when this returns."""
+        """End the host now, whatever it does. Its memory is free when this returns."""
         self.state = "dead"
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._reap()
 
     def close(self) -> None:
-        """Ask the host to leave; kill it if it does not within `exit_s`."""
+        """Ask the host to exit; kill it if it does not within `exit_s`."""
         if self._process.poll() is None and self.state == "idle":
             with contextlib.suppress(HostError):
                 self._command({"op": "exit"})
@@ -193,11 +181,10 @@ class Handle:
     # -- synthesis ---------------------------------------------------------------------------
 
     def synthesize(self, utterance: Utterance) -> Generator[Chunk, None, None]:
-        """Yield the utterance's chunks as the host makes them.
+        """Yield the utterance's chunks as the host makes them (see `Host.synthesize`).
 
-        Closing the generator, or `cancel` from another thread, stops the host's work; the host
-        stays warm if it confirms in time and is killed if not. Raises SynthesisFailed (the host
-        lives on), HostCrashed, HostTimeout or OutOfMemory (the host is dead).
+        Closing the generator, or `cancel` from another thread, stops the work. The host stays
+        warm if it confirms that in time, and is killed if not.
         """
         self._next_id += 1
         request_id = self._next_id
@@ -213,10 +200,10 @@ class Handle:
             ended = self._drain_cancelled(request_id)
             raise
         except OutOfMemory:
-            # What the library holds after it is not to be relied on.
+            # What the library holds afterwards cannot be relied on.
             raise
         except VoxError:
-            # SynthesisFailed, or an unknown voice: the host said so and waits for the next one.
+            # SynthesisFailed or UnknownVoice: the host sent it and waits for the next request.
             ended = self.is_alive
             raise
         finally:
@@ -249,7 +236,7 @@ class Handle:
                 raise from_dict(header["error"])
 
     def _drain_cancelled(self, request_id: int) -> bool:
-        """Cancel and wait for the confirmation; True if the host is ready for the next request."""
+        """Cancel, and wait for the confirmation. True if the host is ready for a next request."""
         try:
             self._command({"op": "cancel", "id": request_id})
             deadline = time.monotonic() + self._cancel_s
@@ -262,7 +249,7 @@ class Handle:
             return False
 
     def cancel(self) -> None:
-        """From any thread: end the current synthesis in `cancel_s`, if need be with its host."""
+        """End the current synthesis within `cancel_s`, if need be by killing the host."""
         request_id = self._current_id
         if request_id is None:
             return
@@ -291,7 +278,7 @@ class Handle:
             frame = self._frames.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
             self.kill()
-            raise HostTimeout(f"{self.name} {what}{self._last_words()}") from None
+            raise HostTimeout(f"{self.name} {what}{self._last_line()}") from None
         if frame is None:
             raise self._crashed()
         return frame
@@ -308,10 +295,10 @@ class Handle:
                 how = f"was killed by signal {-status}"
         else:
             how = f"ended with status {status}"
-        return HostCrashed(f"the {self.name} host {how}{self._last_words()}")
+        return HostCrashed(f"the {self.name} host {how}{self._last_line()}")
 
-    def _last_words(self) -> str:
-        lines = [line for line in self._last_lines if line.strip()]
+    def _last_line(self) -> str:
+        lines = [line for line in self._printed if line.strip()]
         return f": {lines[-1].strip()[:300]}" if lines else ""
 
     def _note_memory(self, header: dict[str, Any]) -> None:
@@ -328,7 +315,7 @@ class Handle:
                     else:
                         self._frames.put(frame)
         except (protocol.ProtocolError, OSError, ValueError) as exc:
-            self._last_lines.append(f"protocol error: {exc}")
+            self._printed.append(f"protocol error: {exc}")
         finally:
             self._frames.put(None)
 
@@ -336,11 +323,11 @@ class Handle:
         with contextlib.suppress(OSError, ValueError), stream:
             for raw in stream:
                 line = raw.decode(errors="replace").rstrip()
-                self._last_lines.append(line)
+                self._printed.append(line)
                 log.info("[%s] %s", self.name, line)
 
     def describe(self) -> dict[str, Any]:
-        """What `vox daemon status` and `/health` say of a model."""
+        """The host as `/health` and `vox daemon status` show it. Sizes are in megabytes."""
         return {
             "backend": self.name,
             "model": self.model,
@@ -356,3 +343,16 @@ class Handle:
             "memory_mb": self.rss_mb,
             "vram_mb": self.vram_mb,
         }
+
+
+def _start(command: Sequence[str], spec: str, settings: Settings) -> subprocess.Popen[bytes]:
+    """Start the subprocess, in a process group of its own. Raises OSError."""
+    payload = json.dumps({**asdict(settings), "options": dict(settings.options)})
+    return subprocess.Popen(
+        [*command, spec, payload],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environ_for(command[0]),
+        start_new_session=True,
+    )

@@ -1,10 +1,10 @@
 """The host: a subprocess in which one backend and its model live, warm.
 
-It runs under the interpreter of the backend's own environment, so besides the standard library
+It runs under the interpreter of the backend's own environment. So besides the standard library
 and numpy it may import only `vox.errors`, `vox.backends` and its own protocol. The main thread
-loads and synthesizes (some libraries insist on it); a reader thread takes commands, so that a
-cancel is seen in the middle of a synthesis and the daemon's death ends the host at once: no
-orphan holds VRAM.
+loads and synthesizes, because some libraries insist on it. Another thread reads commands: so a
+cancel is seen during a synthesis, and the host exits at once when the daemon dies, and frees its
+VRAM.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NICENESS = 5
 
 
 class Server:
-    """Serves one backend's synthesis requests until told to leave or the pipe closes."""
+    """Serves one backend's synthesis requests until an `exit` command or the end of the pipe."""
 
     def __init__(self, backend: Backend, commands: BinaryIO, answers: BinaryIO) -> None:
         self._backend = backend
@@ -63,7 +63,7 @@ class Server:
                     self._todo.put(command)
         except Exception as exc:
             print(f"host: {exc}", file=sys.stderr)
-        # The daemon is gone. The main thread may be deep in a library: do not ask it to leave.
+        # The daemon is gone. The main thread may be deep in a library, so do not ask it to exit.
         os._exit(0)
 
     def _send(self, header: dict[str, Any], pcm: bytes = b"") -> None:
@@ -147,9 +147,10 @@ def _rss_mb() -> float | None:
 
 
 def _claim_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """Keep stdin and stdout for the protocol: (commands, answers).
+    """Keep stdin and stdout for the protocol; returns (commands, answers).
 
-    What libraries print goes to stderr, that is, the log; what they run finds an empty stdin.
+    What libraries print goes to stderr, which is the log. Programs that they run get an empty
+    stdin.
     """
     commands, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -162,9 +163,9 @@ def _claim_pipes() -> tuple[BinaryIO, BinaryIO]:
 
 def main() -> None:
     """Run as `python -m vox.hosts.host IMPORT_STRING SETTINGS_JSON`, stdin and stdout piped."""
-    # Ctrl-C in a terminal reaches the whole process group; the daemon decides when hosts leave.
+    # Ctrl-C in a terminal reaches the whole process group. The daemon decides when hosts exit.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Synthesis may take every core: the player in the daemon must not starve for it.
+    # Synthesis may use every core, and the player in the daemon must not run dry.
     os.nice(NICENESS)
     commands, answers = _claim_pipes()
     spec, settings = sys.argv[-2], Settings(**json.loads(sys.argv[-1]))

@@ -1,6 +1,6 @@
-"""What the machine has left, and what each model needed when it was last loaded.
+"""How much memory is free, and how much each model needed when it was last loaded.
 
-Knows nothing of hosts; `pool` asks it before it loads.
+Knows nothing of hosts. `pool` asks before it loads a model.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .. import files
 
 
 def free_ram_mb() -> float | None:
-    """Memory that a new process can have without swapping, in megabytes; None if unknown."""
+    """Memory that a new process can use without swapping, in megabytes; None if unknown."""
     if sys.platform.startswith("linux"):
         return _free_linux_mb()
     with contextlib.suppress(OSError, ValueError, subprocess.SubprocessError):
@@ -24,9 +24,9 @@ def free_ram_mb() -> float | None:
 
 
 def oom_kills() -> int | None:
-    """How many processes were killed because memory ran out; None where that is not counted.
+    """How many processes Linux has killed because memory ran out; None on other systems.
 
-    Linux promises memory that it does not have: what does not fit is killed, no allocation fails.
+    Linux promises more memory than it has. So no allocation fails, but a process is killed.
     """
     with contextlib.suppress(OSError, ValueError), open("/proc/vmstat", encoding="ascii") as stat:
         for line in stat:
@@ -56,7 +56,7 @@ def _free_darwin_mb() -> float:
 
 
 def free_vram_mb(device: str) -> float | None:
-    """Free memory of an NVIDIA GPU by nvidia-ml, in megabytes; None if that cannot be asked.
+    """Free memory of an NVIDIA GPU, in megabytes; None without NVIDIA's library or GPU.
 
     `device`: "cuda" or "cuda:N".
     """
@@ -74,9 +74,9 @@ def free_vram_mb(device: str) -> float | None:
 
 
 class Needs:
-    """Remembers, across daemons, how much RAM and VRAM a model took: a small JSON file.
+    """Remembers how much RAM and VRAM each model took, in a small JSON file.
 
-    Losing it costs a prediction, so a damaged or unwritable file is no error.
+    A damaged or unwritable file is not an error: it only costs a prediction.
     """
 
     def __init__(self, path: str) -> None:
@@ -88,7 +88,7 @@ class Needs:
                 self._known = known
 
     def get(self, key: str) -> tuple[float, float]:
-        """(RAM, VRAM) in megabytes that the model took; zeros if it was never loaded here."""
+        """(RAM, VRAM) that the model took, in megabytes; zeros if it was never loaded here."""
         need = self._known.get(key, {})
         return float(need.get("ram_mb", 0.0)), float(need.get("vram_mb", 0.0))
 

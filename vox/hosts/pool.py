@@ -1,7 +1,7 @@
 """The warm pool: which hosts are up, which to unload, and when.
 
-The pool knows models and memory, not jobs, and not whether a host is a subprocess or far away.
-One synthesis runs at a time, so at most one host is busy.
+Knows models and memory. Does not know jobs, nor whether a host is a subprocess or far away. One
+synthesis runs at a time, so at most one host is busy.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ HEADROOM_MB = 500.0
 
 
 class FreeMemory(Protocol):
-    """Free (RAM, VRAM) in megabytes for a device, None where unknown."""
+    """Returns the free (RAM, VRAM) for a device in megabytes, None where unknown."""
 
     def __call__(self, device: str) -> tuple[float | None, float | None]: ...
 
@@ -38,16 +38,19 @@ def model_key(name: str, settings: Settings) -> str:
 
 
 class Pool:
-    """Warm hosts by backend, model and device. `acquire` and `release` frame a job's synthesis."""
+    """Warm hosts by backend, model and device.
+
+    One thread acquires and releases hosts. Every other method may be called from any thread.
+    """
 
     def __init__(
         self,
         start_host: HostFactory,
         needs: memory.Needs,
-        keep: Collection[str] = (),
         free_memory: FreeMemory = measure_free,
     ) -> None:
-        self.keep = keep
+        self.keep: Collection[str] = ()
+        """Backends whose hosts are unloaded only when memory runs out."""
         self._start_host = start_host
         self._needs = needs
         self._free_memory = free_memory
@@ -56,10 +59,10 @@ class Pool:
         self._lock = threading.RLock()
 
     def acquire(self, name: str, settings: Settings, on_progress: Progress) -> Host:
-        """A loaded host for this model, warm if there is one.
+        """A loaded host for this model: the warm one if there is one. Release it afterwards.
 
-        Out of memory while loading: all others are unloaded and it is tried once more. Raises
-        BackendNotInstalled, LoadFailed, HostCrashed, HostTimeout, OutOfMemory.
+        If memory runs out while it loads, all others are unloaded and it is loaded once more.
+        Raises BackendNotInstalled, LoadFailed, HostCrashed, HostTimeout, OutOfMemory.
         """
         key = model_key(name, settings)
         with self._lock:
@@ -102,7 +105,7 @@ class Pool:
         return host
 
     def release(self, host: Host) -> None:
-        """The job's synthesis is over; the host stays warm if it is still alive."""
+        """A job's synthesis is over. The host stays warm if it is still alive."""
         with self._lock:
             self._busy = None
             for key, known in list(self._hosts.items()):
@@ -113,7 +116,7 @@ class Pool:
                         self._drop(key)
 
     def abort(self) -> None:
-        """Kill the busy host, whatever it does (its job fails or is redone)."""
+        """Kill the busy host, also while it loads. Its job fails or is tried again."""
         with self._lock:
             host = self._hosts.get(self._busy) if self._busy else None
         if host is not None:
@@ -144,10 +147,11 @@ class Pool:
         return [key for _, key in sorted(idle)]
 
     def unload(self, idle_for_s: float = 0.0, everything: bool = False) -> list[str]:
-        """Unload hosts that have been idle so long (pinned ones only if `everything`).
+        """Unload hosts that have been idle so long, unless their backend is in `keep`.
 
-        Also those whose backend was removed or installed anew. Never a busy one. Their memory is
-        back when this returns. Returns the names unloaded.
+        Hosts whose backend was removed or installed anew are unloaded in any case; with
+        `everything` all are, except a busy one. Their memory is free when this returns. Returns
+        the names of their backends.
         """
         unloaded = []
         with self._lock:
@@ -167,7 +171,7 @@ class Pool:
             host.close()
 
     def answers(self, name: str) -> bool | None:
-        """Whether the hosts of that backend react (see `Host.answers`); None if none is up."""
+        """Whether all hosts of that backend answer (see `Host.answers`); None if none is up."""
         hosts = [host for host in list(self._hosts.values()) if host.name == name]
         return all(host.answers() for host in hosts if host.is_alive) if hosts else None
 
@@ -179,11 +183,11 @@ class Pool:
             host.kill()
 
     def describe(self) -> list[dict[str, Any]]:
-        """One dict for every host that is up (see `Host.describe`)."""
-        # No lock: /health must answer while a host is being killed or loaded.
+        """A dict for each host that is up (see `Host.describe`)."""
+        # Without the lock: /health must answer while a host is being killed or loaded.
         return [host.describe() for host in list(self._hosts.values())]
 
 
 def _is_usable(host: Host) -> bool:
-    """It lives, and its backend was not removed or installed anew meanwhile."""
+    """The host is alive, and its backend was not removed or installed anew."""
     return host.is_alive and host.is_current

@@ -1,8 +1,8 @@
 """The framed protocol between the daemon and a host, over the host's stdin and stdout.
 
 A frame is a 4-byte big-endian length, a JSON header of that length, and, if the header has
-`"pcm": N`, N bytes of little-endian float32 mono PCM behind it. Headers are small; audio is
-never JSON. Both sides use this module, so it imports nothing but the standard library.
+`"pcm": N`, N bytes of little-endian float32 mono PCM. Both sides use this module, so it imports
+nothing but the standard library.
 
 To the host                                   From the host
     load                                          progress {text, fraction}
@@ -29,7 +29,7 @@ class Frame(NamedTuple):
 
 
 class ProtocolError(Exception):
-    """What came is no frame: something else writes to the pipe, or it was cut off in one."""
+    """The data is not a frame: something else wrote to the pipe, or a frame was cut off."""
 
 
 def write(stream: BinaryIO, header: dict[str, Any], pcm: bytes = b"") -> None:
