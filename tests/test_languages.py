@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vox.errors import UnknownLanguage
-from vox.languages import closeness, normalize, primary, strange_scripts
+from vox.languages import closeness, foreign_scripts, normalize, primary
 
 
 @pytest.mark.parametrize(
@@ -43,12 +43,12 @@ def test_closer_tags_fit_better() -> None:
 
 
 def test_scripts_are_strange_to_who_speaks_no_language_that_is_written_in_them() -> None:
-    assert {"CJK", "CYRILLIC", "GREEK"} <= strange_scripts(["en"])
-    assert "LATIN" not in strange_scripts(["en"]) | strange_scripts(["ru"])
-    assert "CYRILLIC" not in strange_scripts(["en", "ru-RU"])
-    assert not {"CJK", "HIRAGANA", "KATAKANA"} & strange_scripts(["ja"])
+    assert {"CJK", "CYRILLIC", "GREEK"} <= foreign_scripts(["en"])
+    assert "LATIN" not in foreign_scripts(["en"]) | foreign_scripts(["ru"])
+    assert "CYRILLIC" not in foreign_scripts(["en", "ru-RU"])
+    assert not {"CJK", "HIRAGANA", "KATAKANA"} & foreign_scripts(["ja"])
 
 
 @pytest.mark.parametrize("spoken", [[], [""], ["en", "tlh"]])
 def test_of_a_language_that_is_not_known_no_script_is_called_strange(spoken: list[str]) -> None:
-    assert strange_scripts(spoken) == frozenset()
+    assert foreign_scripts(spoken) == frozenset()

@@ -1,7 +1,7 @@
 """Running a module of vox under an interpreter whose environment has no vox.
 
-A backend's environment holds that backend's packages alone. Putting vox's own site-packages on its
-path would mix the two, so this registers the `vox` package by its folder and nothing else.
+A backend's environment holds only that backend's packages. Vox's own site-packages on its path
+would mix the two, so this registers the package `vox` by its folder and nothing else.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _NO_TELEMETRY = {
     "GRADIO_ANALYTICS_ENABLED": "False",
     "DO_NOT_TRACK": "1",  # huggingface_hub and others
 }
-"""What is spoken here is nobody else's business. Whoever sets them otherwise has their way."""
+"""Libraries must not report what is spoken. Variables that the user sets take precedence."""
 
 _CODE = """\
 import sys
@@ -35,20 +35,19 @@ def vox_dir() -> str:
 
 
 def bootstrap_args(module: str) -> list[str]:
-    """What to put after an interpreter's name so that it runs `main()` of a module of vox.
+    """The arguments with which an interpreter runs `main()` of a module of vox.
 
-    The module's `main()` finds further arguments in `sys.argv[1:]`; what it returns is the exit
-    status. Nothing but the standard library and the environment's own packages is importable there
-    besides `vox` itself.
+    `main()` finds further arguments in `sys.argv[1:]` and returns the exit status. It can import
+    `vox`, the standard library and the packages of the interpreter's environment.
     """
     return ["-c", _CODE.format(folder=vox_dir(), module=module)]
 
 
 def environ_for(interpreter: str) -> dict[str, str]:
-    """The environment variables to start an interpreter with: its libraries report to nobody.
+    """The environment variables for an interpreter, with telemetry switched off.
 
-    Those that add folders to Python's path are left out for a foreign one: pip would take what it
-    finds there for installed, and a host would import it.
+    Variables that add folders to Python's path are left out for another interpreter than ours: pip
+    would count what it finds there as installed, and a host would import it.
     """
     environ = {**_NO_TELEMETRY, **os.environ}
     if interpreter != sys.executable:

@@ -1,7 +1,7 @@
-"""Settings and the checks of their values: for vox's own, and for those that a backend has.
+"""Settings and the checks of their values, for vox's own settings and for those of a backend.
 
-A check takes a value as TOML holds it, or its text as the command line has it, and returns the good
-value; it raises ValueError with what the value must be ("must be 0 to 5").
+A check takes a value from TOML, or its text from the command line, and returns the value to use. It
+raises ValueError, which says what the value must be ("must be 0 to 5").
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _MOST = 1e9
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One setting: its default, the check of its values, what it does (a line of help)."""
+    """One setting: its default, the check of its values, and a line of help."""
 
     default: Any
     check: Check
@@ -60,7 +60,7 @@ def integer(low: int) -> Check:
 
 
 def text(value: Any) -> str | None:
-    """None stands for "not set"."""
+    """Text that is not blank; None stays None, which means "not set"."""
     if value is None:
         return None
     if (
@@ -73,7 +73,7 @@ def text(value: Any) -> str | None:
 
 
 def texts(value: Any) -> tuple[str, ...]:
-    """A list; as text its parts are separated by commas."""
+    """A list of texts; on the command line they are separated by commas."""
     if isinstance(value, str):
         value = [part.strip() for part in value.strip("[] ").split(",")]
         value = [part.strip("\"'") for part in value if part.strip("\"'")]
@@ -83,7 +83,7 @@ def texts(value: Any) -> tuple[str, ...]:
 
 
 def one_of(*choices: str) -> Check:
-    """One of at least two words, which are lower case."""
+    """One of several lower-case words, in any case."""
 
     def check(value: Any) -> str:
         found = str(value).strip().lower()

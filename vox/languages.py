@@ -1,4 +1,4 @@
-"""Language tags: their form, which of them mean the same speech, and how they are written.
+"""Language tags: their form, which of them a speaker treats alike, and their scripts.
 
 Owns the comparison of BCP 47 tags (RFC 5646) as far as voices need it. Knows nothing of backends.
 """
@@ -14,7 +14,7 @@ _TAG = re.compile(
     r"(?P<primary>[A-Za-z]{2,4})(?:-(?P<script>[A-Za-z]{4}))?(?:-(?P<region>[A-Za-z]{2}|[0-9]{3}))?"
     r"(?P<rest>(?:-[A-Za-z0-9]{1,8})*)"
 )
-# ISO 639: what systems call differently and means the same to a speaker.
+# ISO 639: tags that differ and mean the same to a speaker.
 _SAME = {"cmn": "zh", "nb": "no", "iw": "he", "in": "id", "ji": "yi", "fil": "tl"}
 _NAMES = {
     "arabic": "ar",
@@ -35,8 +35,8 @@ _NAMES = {
     "turkish": "tr",
     "ukrainian": "uk",
 }
-# By the word that Unicode's names of the letters begin with. What is written in Latin letters is
-# listed too, for of a language that is not here we do not know how it is written.
+# By the first word of the letters' Unicode names. Languages in Latin letters are listed too: the
+# script of a language that is missing here is not known.
 _WRITTEN = {
     "LATIN": "af az bs ca cs cy da de en eo es et eu fi fr ga gl hr hu id is it la lb lt lv mi ms "
     "mt nl nn no pl pt ro sk sl sq sr sv sw tl tr uz vi",
@@ -72,7 +72,7 @@ _KNOWN = frozenset[str]().union(*_SCRIPTS.values())
 
 
 def normalize(tag: str) -> str:
-    """The tag in its usual writing ("EN_us" is "en-US"). Raises UnknownLanguage if it is none."""
+    """The tag in its usual form: "en-US" for "EN_us". Raises UnknownLanguage for anything else."""
     found = _TAG.fullmatch(tag.strip().replace("_", "-"))
     if found is None:
         code = _NAMES.get(tag.strip().lower())
@@ -93,7 +93,7 @@ def primary(tag: str) -> str:
 
 
 def closeness(spoken: str, wanted: str) -> int:
-    """How well a voice's language fits the one asked for: 0 not at all, more is better."""
+    """How well a voice's language fits the requested one: 0 is not at all, 3 is the same tag."""
     if primary(spoken) != primary(wanted):
         return 0
     spoken, wanted = spoken.lower().replace("_", "-"), wanted.lower().replace("_", "-")
@@ -102,11 +102,11 @@ def closeness(spoken: str, wanted: str) -> int:
     return 2 if "-" not in wanted or "-" not in spoken else 1
 
 
-def strange_scripts(spoken: Iterable[str]) -> frozenset[str]:
-    """The scripts that none of these languages is written in, as Unicode calls them ("CJK").
+def foreign_scripts(spoken: Iterable[str]) -> frozenset[str]:
+    """The scripts that none of these languages uses, by their Unicode names ("CJK").
 
-    Never Latin, which voices everywhere come across. Empty if there is a language whose script we
-    do not know.
+    Never Latin, which occurs in text of every language. Empty if the script of one of the languages
+    is not known.
     """
     languages = {primary(tag) for tag in spoken}
     if not languages or not languages <= _KNOWN:

@@ -1,10 +1,10 @@
 """What a backend is: the contract between vox and an adapter to one text-to-speech system.
 
-An adapter's module is imported in three places: in vox's own process, where only the class
-methods are called (so the module imports nothing heavy at its top); in the host, under the
-interpreter of the backend's own environment, where an instance loads the model and synthesizes;
-and in the tests. Besides the standard library and `numpy` it may import only its siblings in
-`vox.backends` and vox's basics (`vox.errors`, `vox.checks`, `vox.languages`, `vox.files`).
+An adapter's module is imported in three places: in vox's own process, which calls only the class
+methods (so the module imports nothing heavy at its top); in the host, under the interpreter of the
+backend's own environment, where an instance loads the model and synthesizes; and in the tests.
+Besides the standard library and `numpy` it may import only its siblings in `vox.backends` and
+vox's basics (`vox.errors`, `vox.checks`, `vox.languages`, `vox.files`).
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
 Gender = Literal["female", "male"]
 Accelerator = Literal["cpu", "cuda", "mps"]
-"""What an environment is built for."""
+"""The device that an environment is built for."""
 Progress = Callable[[str, float | None], None]
-"""Called with what is being done ("downloading model.onnx: 12 of 88 MB, 20 s to go") and the
-fraction done, 0 to 1, or None where that is not known."""
+"""Called with the current step ("downloading model.onnx: 12 of 88 MB, 20 s to go") and the fraction
+done, 0 to 1, or None if it is not known."""
 
 
 def install_hint(name: str, voice: str = "") -> str:
-    """The hint with the one command that installs a backend, or goes on installing it.
+    """The hint with the command that installs a backend, or resumes its installation.
 
-    `voice`: a voice to fetch as well, or the language of one.
+    `voice`: a voice to fetch too, or its language.
     """
     return f"run: vox backends install {name}" + (f" --voice {voice}" if voice else "")
 
@@ -46,31 +46,31 @@ class Voice:
     name: str
     backend: str
     lang: str | None = None
-    """BCP 47 ("en-US", "de"); None: any that the backend speaks."""
+    """BCP 47 ("en-US", "de"); None: every language of the backend."""
     gender: Gender | None = None
     description: str = ""
     installed: bool = True
-    """False: known, but its files must be fetched first (`vox backends install`)."""
+    """False: its files must be fetched first (`vox backends install`)."""
     is_clone: bool = False
     is_default: bool = False
-    """The backend's own choice for its language."""
+    """The backend uses it for this language when none is named."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clone:
-    """Reference audio from which a voice is cloned (`vox clone add`)."""
+    """Reference audio of a cloned voice (`vox clone add`)."""
 
     name: str
     audio_path: str
     """A mono WAV file, 1 to 30 s."""
     transcript: str | None = None
-    """The words that are said in it; some backends clone better with them."""
+    """The words spoken in it; some backends clone better with them."""
     lang: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """What a backend can do: fixed, known without importing its package."""
+    """What a backend is and can do. Constant, and known without importing its package."""
 
     name: str
     summary: str
@@ -78,80 +78,81 @@ class Info:
     package: str
     """The import name of the package that does the work, "" if none is needed."""
     light: bool = False
-    """Loads so quickly that a call without a daemon speaks by itself and starts none."""
+    """It loads so quickly that a call without a daemon speaks by itself and starts none."""
     languages: tuple[str, ...] = ()
     """Primary language subtags ("en", "de"); empty: whatever its voices speak (see `voices`)."""
     streaming: Literal["frame", "sentence"] = "sentence"
-    """How soon the first chunk comes: after some frames, or after the whole utterance."""
+    """When the first chunk comes: after a few frames, or after the whole utterance."""
     clone: bool = False
+    """Can speak with a cloned voice."""
     speed: tuple[float, float] | None = None
-    """The range of speeds that it follows; None: it has no such setting."""
+    """The lowest and the highest speed (1.0 is normal); None: its speed cannot be changed."""
     style: bool = False
-    """Follows `--style "..."`, a description of how to speak."""
+    """Follows `--style`, a description of how to speak."""
     gender: bool = False
-    """Can choose a voice by `--gender`."""
+    """Follows `--gender`."""
     max_chars: int = 400
-    """Longest utterance, in characters, that it speaks well in one call."""
+    """The longest utterance, in characters, that it speaks well in one call."""
     models: tuple[str, ...] = ()
-    """Names that `-m` takes, the default first; paths and repository ids may do as well."""
+    """Names for `-m`, the default first; it may accept paths and repository ids too."""
     requirements: tuple[str, ...] = ()
-    """Pinned pip requirements of its own environment; empty: nothing to install."""
+    """Pinned pip requirements of its environment; empty: nothing to install."""
     license: str = ""
     asked_by_default: Literal["never", "first", "last"] = "never"
-    """Whether it may speak where a request names neither backend nor voice, in its languages.
+    """Whether it may speak a request, in its languages, that names neither backend nor voice.
 
-    Those that say "first" are asked in the registry's order, those that say "last" after them.
+    Backends with "first" are asked in the registry's order, then those with "last".
     """
     shares_environment_of: str | None = None
-    """The backend whose environment, weights, settings and warm host it uses; None: its own."""
+    """The backend whose environment, weights, settings and host it uses; None: it has its own."""
     same_voices_as: str | None = None
-    """A backend that has the same voices: one that both have is spoken by this one."""
+    """A backend with the same voices. A voice named without a backend is spoken by this one."""
     options: Mapping[str, Key] = field(default_factory=dict, hash=False)
-    """Settings of its own, in `[backends.NAME]`: the adapter finds them in `Settings.options`."""
+    """Its own settings in `[backends.NAME]`; the adapter reads them from `Settings.options`."""
     heavy: InitVar[bool | None] = None
-    """Adapters written before `light` was there say this instead."""
+    """The opposite of `light`, for adapters that were written before it."""
     uses_gpu: InitVar[bool] = False
-    """Such adapters may say this as well; nobody asks."""
+    """Ignored; for adapters that were written when it had a meaning."""
 
     def __post_init__(self, heavy: bool | None, uses_gpu: bool) -> None:
         if heavy is not None:
             object.__setattr__(self, "light", not heavy)
 
     def nearest_speed(self, speed: float) -> float:
-        """The speed that it follows when asked for this one; 1 where it has no such setting."""
+        """The nearest speed to this one that it can speak at; 1 if its speed cannot be changed."""
         low, high = self.speed or (1.0, 1.0)
         return min(high, max(low, speed))
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What an adapter is told about the machine and the user's wishes."""
+    """What an adapter needs to know of the machine and of the user's configuration."""
 
     voices_dir: str
-    """Where clones are kept."""
+    """The folder of the clones."""
     env_dir: str
-    """The backend's folder: `venv/` and `weights/` in it are made by `vox backends install`."""
+    """The backend's folder. `vox backends install` makes `venv/` and `weights/` in it."""
     model: str | None = None
     device: str = "auto"
     """auto, cpu, cuda, cuda:N or mps."""
     options: Mapping[str, Any] = field(default_factory=dict)
-    """The backend's own table in config.toml (`[backends.NAME]`)."""
+    """The backend's table in config.toml (`[backends.NAME]`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a host says once its model is loaded."""
+    """What a host reports once its model is loaded."""
 
     device: str
     dtype: str | None = None
     model: str | None = None
     detail: InitVar[str] = ""
-    """Such adapters may say this as well; nobody asks."""
+    """Ignored; for adapters that were written when it had a meaning."""
 
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """The piece of text of one synthesis call, and how to say it."""
+    """The text of one synthesis call, and how to speak it."""
 
     text: str
     voice: str | None = None
@@ -177,24 +178,24 @@ class Backend(abc.ABC):
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
-    # -- in vox's own process: quick, and without the backend's package ----------------------
+    # -- in vox's own process: quick, without the backend's package --------------------------
 
     @classmethod
     @abc.abstractmethod
     def voices(cls, settings: Settings) -> list[Voice]:
-        """The voices at hand, without clones, the default of each language marked."""
+        """Its voices without clones, installed or not; the default of each language is marked."""
 
     @classmethod
     def missing(cls, settings: Settings) -> str | None:
-        """What beside its package is missing for it to speak (weights, a program), or None."""
+        """What it lacks besides its package (weights, a program), or None if it can speak."""
         return None
 
     @classmethod
     def accepts(cls, settings: Settings, wish: Utterance) -> list[str]:
-        """Asked before a job is taken in, when `missing` says None: what of the wish it ignores.
+        """What it will ignore of a request, one note for each; called when nothing is `missing`.
 
-        The wish has no text yet. Raises BackendNotInstalled, with the one command that mends it,
-        if speaking like that takes further weights.
+        `wish` is the request as an utterance without text. Raises BackendNotInstalled, with the
+        command to run, if the request needs further weights.
         """
         return []
 
@@ -205,45 +206,46 @@ class Backend(abc.ABC):
 
     @classmethod
     def requirements(cls, accelerator: Accelerator) -> tuple[str, ...]:
-        """The lines of the requirements file for its own environment on such a machine.
+        """The lines of the requirements file for its environment, for such a device.
 
-        A line may be an option of pip's requirements format. An `--extra-index-url` only picks
-        a smaller build of what is pinned, so the installer leaves it out where it is unreachable.
+        A line may be an option of pip's requirements format. An `--extra-index-url` only offers
+        smaller builds of what is pinned, so the installer leaves it out if it is unreachable.
         """
         return cls.info.requirements
 
     @classmethod
     def disk_mb(cls, accelerator: Accelerator) -> int:
-        """Megabytes that its environment and weights take on such a machine; 0: not known."""
+        """The size of its environment and weights in megabytes, for such a device; 0: not known."""
         return 0
 
     @classmethod
     def after_install(cls, site_packages: str) -> None:
-        """Mend the environment right after pip filled it; `site_packages` is its folder."""
+        """Change the environment right after pip has filled it: `site_packages` is its folder."""
 
     @classmethod
     def prepare(cls, settings: Settings) -> None:
-        """Make what the backend needs from vox's own environment (a prompt, say).
+        """Make what it needs from vox's own environment (a prompt, for example).
 
-        Called at install and before every start of the host: quick when it is done already, and
-        atomic, for several processes may do it at once. Raises LoadFailed, StorageError.
+        Called at install and before every start of the host, so it must be quick when there is
+        nothing to do. Several processes may call it at once. Raises LoadFailed, StorageError.
         """
 
     # -- in the backend's own environment, at install time -----------------------------------
 
     @classmethod
     def fetch(cls, settings: Settings, progress: Progress) -> None:
-        """Fetch the weights that the default voice needs (those of `settings.model`, if set).
+        """Fetch the weights of the default voice (or those of `settings.model`).
 
-        Nothing is fetched that is there already, and what was half fetched goes on. Afterwards
-        `missing` says None. Raises LoadFailed, at once where there is no network.
+        `settings.options["voices"]` names further voices. Complete files are not fetched again,
+        and partial ones are resumed. Afterwards `missing` returns None. Raises LoadFailed, without
+        a delay if there is no network.
         """
 
     # -- in the host -------------------------------------------------------------------------
 
     @abc.abstractmethod
     def load(self, progress: Progress) -> Loaded:
-        """Load the model and warm it up, so that the first utterance is as quick as the others.
+        """Load the model and warm it up: the first utterance must be as quick as the others.
 
         Raises LoadFailed, OutOfMemory, BackendNotInstalled.
         """
@@ -252,15 +254,15 @@ class Backend(abc.ABC):
     def synthesize(self, utterance: Utterance) -> Iterator[Chunk]:
         """Yield the utterance's audio as it is made, all chunks with one sample rate.
 
-        The generator is closed when the job is cancelled: it must then stop within a frame or,
-        where `info.streaming` is "sentence", as soon as the package lets it. Silence at either
-        end is trimmed by the caller. An empty chunk says no more than that work goes on, so that
-        the caller can close the generator there. Raises UnknownVoice, SynthesisFailed, OutOfMemory.
+        The generator is closed when the job is cancelled. It must then stop within a frame or, if
+        `info.streaming` is "sentence", as soon as the package allows. The caller trims silence at
+        both ends. An empty chunk gives the caller an occasion to close the generator. Raises
+        UnknownVoice, SynthesisFailed, OutOfMemory.
         """
 
     def vram_mb(self) -> float | None:
-        """Megabytes of GPU memory that the host holds, None where there is no GPU."""
+        """GPU memory that the host holds, in megabytes of 10**6 bytes; None without a GPU."""
         return None
 
     def close(self) -> None:
-        """Called when the host leaves in order; what is not freed here the system takes back."""
+        """Called when the host ends in order. The system frees what is not freed here."""

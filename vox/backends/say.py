@@ -1,7 +1,7 @@
 """say: the system's own synthesizer, `espeak-ng` on Linux and `say` on macOS.
 
-Owns the two programs' command lines and what they print. The text goes through their standard
-input, never through a shell and never among the arguments.
+Owns the two programs' command lines and the parsing of their output. The text goes to their
+standard input, never through a shell and never into the arguments.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _MAC_GENDERS: dict[str, Gender] = {
     **dict.fromkeys(("Alice", "Amelie", "Anna", "Karen", "Kathy", "Kyoko", "Milena"), "female"),
     **dict.fromkeys(("Moira", "Mónica", "Paulina", "Samantha", "Tessa", "Yuna"), "female"),
 }
-# Voice variants that espeak-ng lays over any language.
+# Variants of a voice that espeak-ng applies to any language.
 _VARIANTS = {"female": "+f3", "male": "+m3"}
 _ESPEAK_LINE = re.compile(r"\s*\d+\s+(\S+)\s+\S+\s+(\S+)\s+\S+")
 _MAC_LINE = re.compile(r"(.+?)\s+([a-z]{2,3}[_-]\w+)\s+#\s*(.*)")
@@ -86,7 +86,7 @@ class Say(Backend):
     def synthesize(self, utterance: Utterance) -> Iterator[Chunk]:
         voice = self._voice_for(utterance)
         rate = str(round(_WORDS_PER_MINUTE * self.info.nearest_speed(utterance.speed)))
-        # Both programs take what stands between double brackets for commands to themselves.
+        # Both programs read text in double brackets as commands.
         text = utterance.text.replace("[[", "[ [").replace("\0", " ")
         if _is_mac_say(self._program):
             yield from self._speak_on_mac(text, voice, rate)
@@ -147,7 +147,7 @@ def _listing(*command: str) -> list[str]:
 
 
 def _espeak_voices(program: str) -> list[Voice]:
-    """Voices by language code, which is what espeak-ng's `-v` takes and people type."""
+    """Voices are named by language code, as for espeak-ng's option `-v`."""
     found: dict[str, str] = {}
     for line in _listing(program, "--voices"):
         match = _ESPEAK_LINE.match(line)
@@ -192,14 +192,14 @@ def _mac_voices(program: str) -> list[Voice]:
 
 
 def _stream(command: list[str], text: str, written: str | None = None) -> Iterator[Chunk]:
-    """Run the program with the text on its standard input; yield the WAV of its output.
+    """Run the program with the text on its standard input; yield the WAV that it prints.
 
-    With `written` the program writes that file and its output is nothing. The program is killed
-    when the generator is closed.
+    With `written` it writes that file instead, and nothing is yielded. The program is killed when
+    the generator is closed.
     """
     name = os.path.basename(command[0])
     with tempfile.TemporaryFile() as text_file, tempfile.TemporaryFile() as log:
-        # A file, not a pipe: the program may write sound before it has read all the text.
+        # Not a pipe: the program may write sound before it has read all the text, and block.
         text_file.write(text.encode("utf-8", "replace"))
         text_file.seek(0)
         try:
@@ -224,7 +224,7 @@ def _stream(command: list[str], text: str, written: str | None = None) -> Iterat
 
 
 def _pcm(stream: IO[bytes]) -> Iterator[Chunk]:
-    """16-bit mono WAV as it arrives. espeak-ng cannot know its length: data goes to the end."""
+    """16-bit mono WAV as it arrives. espeak-ng's header has no length: data goes to the end."""
     sample_rate = _read_header(stream)
     if sample_rate is None:
         return
@@ -239,7 +239,7 @@ def _pcm(stream: IO[bytes]) -> Iterator[Chunk]:
 
 
 def _read_header(stream: IO[bytes]) -> int | None:
-    """Read up to the first sample. The sample rate in Hz, None if nothing was said at all."""
+    """Read the header. Returns the sample rate in Hz, or None for empty output."""
     head = _exactly(stream, 12)
     if not head:
         return None
@@ -254,7 +254,7 @@ def _read_header(stream: IO[bytes]) -> int | None:
                 form, channels, sample_rate, _, _, bits = struct.unpack("<HHIIHH", body[:16])
                 if (channels, bits) != (1, 16) or form not in (1, 0xFFFE):
                     break
-    raise SynthesisFailed("the system's synthesizer gave no 16-bit mono WAV")
+    raise SynthesisFailed("the system's synthesizer returned no 16-bit mono WAV")
 
 
 def _exactly(stream: IO[bytes], count: int) -> bytes:

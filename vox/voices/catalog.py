@@ -1,7 +1,7 @@
 """What there is to speak with: backends, their settings, their voices, the clones.
 
-The one place that the queue, the API and the command line ask. It reads files and asks adapters'
-class methods; it loads no model and imports no backend's package.
+The engine, the API and the command line ask here. It reads files and calls adapters' class methods;
+it loads no model and imports no backend's package.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 class Catalog:
-    """`config` is asked anew each time, for settings may change while a daemon is up."""
+    """`config` is called each time, because settings may change while a daemon runs."""
 
     def __init__(self, paths: Paths, config: Callable[[], Config]) -> None:
         self._voices_dir = paths.voices_dir
@@ -46,9 +46,9 @@ class Catalog:
         return registry.get(name).info
 
     def asked_by_default(self) -> Iterator[str]:
-        """The backends that may speak what names neither backend nor voice, in their order.
+        """The backends to ask, in this order, if a request names neither backend nor voice.
 
-        Adapters are imported as the caller goes on: mostly the first one speaks.
+        Each adapter is imported when the caller reaches it; usually the first one is enough.
         """
         last = []
         for name in registry.names():
@@ -76,7 +76,7 @@ class Catalog:
             return False
 
     def languages(self, name: str, model: str | None = None) -> list[str]:
-        """The primary subtags of what it speaks; none: whatever it is given.
+        """The primary subtags of its languages, sorted; empty if they are not known.
 
         Raises UnknownBackend.
         """
@@ -85,16 +85,16 @@ class Catalog:
         return sorted({primary(lang) for lang in spoken})
 
     def speaks(self, name: str, lang: str, model: str | None = None) -> bool:
-        """Whether the backend knows the language, installed or not. Raises UnknownBackend."""
+        """Whether the backend speaks the language, installed or not. Raises UnknownBackend."""
         spoken = self.languages(name, model)
         return not spoken or primary(lang) in spoken
 
     def can_speak(
         self, name: str, lang: str, model: str | None = None, *, installed: bool = True
     ) -> bool:
-        """Whether it has the language by itself or a voice for it, one that is `installed`.
+        """Whether all of its voices speak the language, or one voice that is installed.
 
-        Raises UnknownBackend.
+        With `installed=False` the voice need not be. Raises UnknownBackend.
         """
         if self.info(name).languages:
             return self.speaks(name, lang)
@@ -102,14 +102,14 @@ class Catalog:
         return any(closeness(v.lang or "", lang) and (v.installed or not installed) for v in voices)
 
     def host_of(self, name: str) -> str:
-        """The backend whose host speaks for this one: mostly its own."""
+        """The backend whose host speaks for this one: usually itself."""
         return registry.environment_of(name)
 
     def settings_for(self, name: str, model: str | None = None) -> Settings:
-        """What the adapter is told, from the table `[backends.NAME]`; `model` goes before it.
+        """The adapter's settings, from the table `[backends.NAME]`; `model` overrides it.
 
-        Below its own table lies that of the backend whose host speaks for it. Raises BadConfig,
-        UnknownBackend.
+        A key that the table lacks is taken from the table of the backend whose host it uses. Raises
+        BadConfig, UnknownBackend.
         """
         environment = registry.environment_of(name)
         table = {**self._table(environment), **self._table(name)}
@@ -122,7 +122,7 @@ class Catalog:
         )
 
     def _table(self, name: str) -> dict[str, Any]:
-        """`[backends.NAME]`, its own options checked; what it does not know of is passed on.
+        """`[backends.NAME]` with the backend's own options checked; unknown keys are kept.
 
         Raises BadConfig, UnknownBackend.
         """
@@ -135,9 +135,10 @@ class Catalog:
         }
 
     def host_settings(self, name: str, model: str | None = None) -> Settings:
-        """What the host that speaks for it is started with.
+        """The settings that its host is started with.
 
-        The usual voice comes with each utterance: another one must not load the model anew.
+        They lack the default voice: each utterance names its voice, and another default must not
+        reload the model.
         """
         settings = self.settings_for(name, model)
         options = {key: value for key, value in settings.options.items() if key != "voice"}
@@ -150,9 +151,9 @@ class Catalog:
     def voices(
         self, backend: str | None = None, model: str | None = None, clones: bool = True
     ) -> list[Voice]:
-        """The voices of one backend or of all; clones once for each backend that can use them.
+        """The voices of one backend, or of all; clones appear for each backend that can use them.
 
-        A third party's adapter that is broken has none. Raises UnknownBackend if `backend` is.
+        A broken third-party adapter has none. Raises UnknownBackend for an unknown `backend`.
         """
         if backend is not None:
             registry.import_string(backend)
@@ -161,14 +162,14 @@ class Catalog:
             try:
                 found += self._voices_of(name, model, clones)
             except Exception as exc:
-                # Third parties' code: one broken adapter must not take the others' voices along.
+                # Third-party code: one broken adapter must not hide the voices of the others.
                 log.info("the voices of %s cannot be listed: %s", name, exc)
         return found
 
     def describe(self) -> list[dict[str, Any]]:
-        """What `vox backends` and `GET /backends` show: one dict for every backend.
+        """What `vox backends` and `GET /backends` show: one dict per backend.
 
-        A third party's that is broken has an `error`. Loads nothing.
+        A broken third-party backend has an `error`. Loads nothing.
         """
         accelerator = detect()
         return [self._describe(name, accelerator) for name in registry.names()]
@@ -182,7 +183,7 @@ class Catalog:
             needed_mb = adapter.disk_mb(accelerator)
         except VoxError as exc:
             return {"name": name, "ready": False, "error": exc.line}
-        except Exception as exc:  # third parties' code
+        except Exception as exc:  # third-party code
             return {"name": name, "ready": False, "error": f"{type(exc).__name__}: {exc}"}
         languages = sorted({*adapter.info.languages, *(primary(v.lang) for v in voices if v.lang)})
         return {
@@ -219,23 +220,23 @@ class Catalog:
         return {voice.name for voice in self.voices(clones=False)}
 
     def is_ready(self, name: str, model: str | None = None) -> bool:
-        """True if the backend could speak now; False too if it is unknown or broken."""
+        """True if the backend could speak now; False if it is unknown or broken."""
         try:
             return self.is_installed(name) and self.missing(name, model) is None
-        except Exception as exc:  # a third party's code may raise anything
+        except Exception as exc:  # third-party code
             log.info("%s is not ready: %s", name, exc)
             return False
 
     def is_installed(self, name: str) -> bool:
-        """True if its packages are at hand, whatever else is missing. Raises UnknownBackend."""
+        """True if its packages are installed, whatever else it lacks. Raises UnknownBackend."""
         return interpreter_for(name, self._backends_dir) is not None
 
     def missing(self, name: str, model: str | None = None) -> str | None:
-        """What beside its packages it lacks to speak, None if nothing. Raises UnknownBackend."""
+        """What it lacks besides its packages, None if nothing. Raises UnknownBackend, BadConfig."""
         return registry.get(name).missing(self.settings_for(name, model))
 
     def check_ready(self, name: str, model: str | None = None) -> None:
-        """Raises BackendNotInstalled with the one command that mends it, UnknownBackend."""
+        """Raises UnknownBackend, or BackendNotInstalled with the command to run."""
         if not self.is_installed(name):
             raise BackendNotInstalled(f"{name} is not installed", install_hint(name))
         missing = self.missing(name, model)
@@ -243,9 +244,9 @@ class Catalog:
             raise BackendNotInstalled(f"{name} cannot speak yet: {missing}")
 
     def accepts(self, name: str, wish: Utterance, model: str | None = None) -> list[str]:
-        """What of the wish the backend will ignore, a note for each (see `Backend.accepts`).
+        """What the backend will ignore of a request, one note for each (see `Backend.accepts`).
 
-        Raises BackendNotInstalled with the one command that mends it, UnknownBackend.
+        Raises BackendNotInstalled, with the command to run, if it cannot speak; UnknownBackend.
         """
         self.check_ready(name, model)
         return registry.get(name).accepts(self.settings_for(name, model), wish)

@@ -1,7 +1,7 @@
 """Which backend speaks a request, and with which voice, when the user says little or nothing.
 
-Owns the rules of the choice of a backend; those within one backend are `voice_choice`'s. What
-voices and backends there are comes from the catalog.
+Owns the rules for the backend; `voice_choice` owns those for the voice. The catalog knows which
+backends and voices there are.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from ..backends import registry
 from ..backends.base import Clone, Utterance, Voice, install_hint
 from ..config import Config
 from ..errors import BackendNotInstalled, BadOption, UnknownLanguage, UnknownVoice, VoxError
-from ..languages import closeness, normalize, primary, strange_scripts
+from ..languages import closeness, foreign_scripts, normalize, primary
 from .catalog import Catalog
 from .voice_choice import VoiceChoice, brings_language, similar
 from .wish import Resolved, Wish, blamed_on
 
 DEFAULT_LANG = "en"
-"""The language of a request that says nothing of it."""
+"""The language of a request that names none."""
 
 
 def resolve(catalog: Catalog, wish: Wish) -> Resolved:
@@ -30,7 +30,7 @@ def resolve(catalog: Catalog, wish: Wish) -> Resolved:
 
 
 def usual(catalog: Catalog, config: Config) -> Resolved:
-    """Who speaks a request that says nothing. Raises as `resolve`."""
+    """Who speaks a request that names nothing. Raises as `resolve`."""
     wish = Wish(
         default_backend=config["backend"],
         default_voice=config["voice"],
@@ -47,9 +47,9 @@ def ignored(
     gender: str | None = None,
     model: str | None = None,
 ) -> list[str]:
-    """What of the wish the backend itself will ignore, a note for each (see `Backend.accepts`).
+    """What the backend will ignore of a request, one note for each (see `Backend.accepts`).
 
-    Raises BackendNotInstalled with the one command that mends it, UnknownBackend.
+    Raises BackendNotInstalled, with the command to run, if it cannot speak so; UnknownBackend.
     """
     wish = Utterance(
         text="",
@@ -63,21 +63,21 @@ def ignored(
 
 
 def unspoken_scripts(catalog: Catalog, who: Resolved) -> tuple[str, frozenset[str]]:
-    """What it speaks ("hibari speaks en"), and the scripts of which that needs none."""
+    """What is spoken ("hibari speaks en"), and the scripts that these languages do not use."""
     name, spoken = who.backend, list(catalog.info(who.backend).languages)
     if not spoken:  # its voices bring the language
         voices = catalog.voices(who.backend, clones=False)
         own = [voice.lang for voice in voices if voice.name == who.voice and voice.lang]
         name = who.voice if who.voice and own else name
         spoken = own or ([who.lang] if who.lang else [])
-    return f"{name} speaks {', '.join(spoken)}", strange_scripts(spoken)
+    return f"{name} speaks {', '.join(spoken)}", foreign_scripts(spoken)
 
 
 def voices_for(catalog: Catalog, lang: str, backend: str | None = None) -> list[Voice]:
-    """The voices that a request for the language takes, the best matches first.
+    """The voices that may speak a request in this language, the best matches first.
 
-    Where a backend has voices of the language, its voices of other languages are left out, though
-    it takes them with an accent. Raises UnknownLanguage, UnknownBackend.
+    If a backend has voices of the language, its voices of other languages are left out, although
+    they could speak it with an accent. Raises UnknownLanguage, UnknownBackend.
     """
     lang = normalize(lang)
     voices = catalog.voices(backend)
@@ -101,7 +101,7 @@ def voices_for(catalog: Catalog, lang: str, backend: str | None = None) -> list[
 
 
 class BackendChoice:
-    """The backend that speaks one wish, whose languages are normalized."""
+    """The choice of a backend for one wish, which is normalized."""
 
     def __init__(self, catalog: Catalog, wish: Wish) -> None:
         self.catalog = catalog
@@ -157,7 +157,7 @@ class BackendChoice:
         if len(names) > 1:
             raise BadOption(
                 f"several backends have a voice {voice!r}",
-                "say which: " + " or ".join(f"-b {name}" for name in names),
+                "choose one: " + " or ".join(f"-b {name}" for name in names),
                 field="voice",
             )
         return names[0]
@@ -173,14 +173,14 @@ class BackendChoice:
             return fit[0]
         for name, obstacle in obstacles.items():
             if obstacle is not None and self.catalog.is_ready(name):
-                raise obstacle  # It lacks no more than the weights for clones.
+                raise obstacle  # Only the weights for clones are missing.
         raise BackendNotInstalled(
             f"no installed backend can speak with the cloned voice {clone.name!r}",
             install_hint(cloning[-1]) if cloning else "",
         )
 
     def _obstacle(self, name: str, clone: Clone) -> VoxError | None:
-        """Why it cannot speak with the clone now: for that it may lack further weights."""
+        """Why it cannot speak with the clone now: it may lack the weights for that."""
         try:
             ignored(self.catalog, Resolved(name, None, None, clone, []), model=self.wish.model)
         except VoxError as exc:
@@ -196,6 +196,6 @@ class BackendChoice:
             if self.catalog.can_speak(name, lang, model, installed=False):
                 voice = "" if self.catalog.info(name).languages else primary(lang)
                 raise BackendNotInstalled(
-                    f"nothing that is installed speaks {lang}", install_hint(name, voice)
+                    f"no installed backend speaks {lang}", install_hint(name, voice)
                 )
         raise UnknownLanguage(f"no backend here speaks {lang}")

@@ -1,7 +1,7 @@
 """The store of clones: reference audio from which a voice is made (`vox clone`).
 
-Owns `voices/NAME/`: `reference.wav` (24 kHz, mono, 1 to 30 s) and `voice.toml`. Runs in vox's own
-process; what a backend does with a clone is the adapter's business.
+Owns `voices/NAME/`: `reference.wav` (24 kHz, mono, 1 to 30 s) and `voice.toml`. Knows nothing of
+what a backend does with a clone.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ SAMPLE_RATE = 24_000
 SHORTEST_S, LONGEST_S = 1.0, 30.0
 _AUDIO, _FACTS = "reference.wav", "voice.toml"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-# Quieter than this, relative to the loudest sample, at either end is not speech: -40 dB.
+# What is quieter than this at either end is silence: -40 dB relative to the loudest sample.
 _SILENCE = 0.01
 _MARGIN_S = 0.1
 _QUIETEST_PEAK = 0.003
 
 
 class Clones:
-    """The clones in one folder. `taken` tells the names that voices of backends have."""
+    """The clones in one folder. `taken` returns the names of backends' voices."""
 
     def __init__(self, voices_dir: str, taken: Callable[[], Collection[str]] = frozenset) -> None:
         self.voices_dir = voices_dir
@@ -51,7 +51,7 @@ class Clones:
         return [clone for clone in found if clone is not None]
 
     def find(self, name: str) -> Clone | None:
-        """The clone of that name, None if there is none."""
+        """The clone of that name, or None."""
         if not _NAME.fullmatch(name):
             return None
         folder = os.path.join(self.voices_dir, name)
@@ -73,10 +73,10 @@ class Clones:
         return clone
 
     def check_name(self, name: str) -> None:
-        """Raises BadOption if no clone can be made under that name."""
+        """Raises BadOption if no clone may have this name."""
         if not _NAME.fullmatch(name):
             raise BadOption(
-                f"{name!r} cannot be a clone's name",
+                f"{name!r} is not a valid name for a clone",
                 "use letters, digits, - and _, at most 64",
                 field="name",
             )
@@ -111,7 +111,7 @@ class Clones:
         transcript: str | None = None,
         lang: str | None = None,
     ) -> Clone:
-        """Make a clone from sound at hand (see `record`). Raises as `add`."""
+        """Make a clone from samples (see `record`). Raises as `add`."""
         self.check_name(name)
         lang = normalize(lang) if lang else None
         prepared = _prepared(samples, sample_rate, source="the recording")
@@ -150,12 +150,12 @@ class Clones:
 def record(seconds: float) -> tuple[Samples, int]:
     """Record from the default microphone: mono samples and their rate in Hz.
 
-    Raises BadOption, NoAudioOutput if there is no way to record.
+    Raises BadOption, NoAudioOutput if recording is not possible.
     """
     if not SHORTEST_S <= seconds <= LONGEST_S:
         raise BadOption(
-            f"{seconds:g} s cannot be recorded for a clone",
-            f"take {SHORTEST_S:g} to {LONGEST_S:g} s",
+            f"a clone cannot be made from {seconds:g} s",
+            f"record {SHORTEST_S:g} to {LONGEST_S:g} s",
             field="seconds",
         )
     try:
@@ -167,13 +167,13 @@ def record(seconds: float) -> tuple[Samples, int]:
         raise NoAudioOutput("the PortAudio library is not found", "see: vox doctor") from exc
     except sounddevice.PortAudioError as exc:
         raise NoAudioOutput(
-            f"cannot record: {exc}", "check the microphone, or take a file: vox clone add"
+            f"cannot record: {exc}", "check the microphone, or use a file: vox clone add"
         ) from exc
     return recorded[:, 0], SAMPLE_RATE
 
 
 def _line(text: str | None) -> str | None:
-    """A transcript as one line of what can stand in a file."""
+    """A transcript as one line of printable characters, or None if nothing is left."""
     if text is None:
         return None
     return " ".join("".join(c if c.isprintable() else " " for c in text).split()) or None
@@ -184,19 +184,17 @@ def _read(path: str) -> tuple[Samples, int]:
 
     try:
         with soundfile.SoundFile(path) as file:
-            # Not all of a film: silence at the ends may be long, but not that long.
+            # Silence at the ends may be long; the rest of a film is not needed.
             most = int(4 * LONGEST_S * file.samplerate)
             return file.read(most, dtype="float32", always_2d=True), file.samplerate
     except (OSError, soundfile.LibsndfileError, RuntimeError) as exc:
         if not os.path.exists(path):
-            raise BadInput(f"there is no file {path}") from exc
-        raise BadInput(
-            f"{path} cannot be read as sound", "give a wav, flac, ogg or mp3 file"
-        ) from exc
+            raise BadInput(f"file not found: {path}") from exc
+        raise BadInput(f"{path} is not an audio file", "pass a wav, flac, ogg or mp3 file") from exc
 
 
 def _prepared(samples: Samples, sample_rate: int, source: str) -> Samples:
-    """Mono at 24 kHz without silence at the ends. Raises BadInput if that is no reference."""
+    """Mono at 24 kHz without silence at the ends. Raises BadInput: silent, too short, too long."""
     import numpy as np
 
     from ..audio.pcm import frames_in, mono, resampled

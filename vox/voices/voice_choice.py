@@ -1,4 +1,4 @@
-"""Which voice of a backend speaks a request, in which language, and what of the wish it ignores."""
+"""Which voice of a backend speaks a request, in which language, and what it ignores of the wish."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SHOWN = 8
 
 
 class VoiceChoice:
-    """The voice of one backend that speaks one wish, whose languages are normalized."""
+    """The choice of a voice of one backend for one wish, which is normalized."""
 
     def __init__(self, catalog: Catalog, wish: Wish, backend: str) -> None:
         self.catalog = catalog
@@ -52,7 +52,7 @@ class VoiceChoice:
         return clone.lang if clone else None
 
     def _suits(self, voice: str | None, lang: str) -> bool:
-        """Whether a language that is only a default goes with the voice."""
+        """Whether the voice can speak the default language."""
         if self.info.languages or voice is None:
             return self._speaks(lang)
         own = next((v.lang for v in self._voices() if v.name == voice), None)
@@ -115,7 +115,7 @@ class VoiceChoice:
         return voice.name
 
     def _fits(self, voice: Voice) -> bool:
-        """Whether the voice can speak the language: where voices bring it, only its own."""
+        """Whether the voice can speak the wish's language."""
         lang = self.wish.lang
         if lang is None or not brings_language(voice, self.info):
             return True
@@ -132,7 +132,7 @@ class VoiceChoice:
             best = max(fit, key=lambda v: (closeness(v.lang or "", lang), v.is_default))
             return best.name
         if not spoken or any(v.gender is None for v in spoken):
-            return None  # The adapter lays it over the voice.
+            return None  # The adapter gives any voice that gender.
         self.notes.append(f"{self.name} has no {gender} voice installed; --gender is ignored")
         return None
 
@@ -154,23 +154,23 @@ class VoiceChoice:
 
 
 def brings_language(voice: Voice, info: Info) -> bool:
-    """Whether the voice speaks its own language only, for its backend has none for all voices."""
+    """Whether the voice speaks only its own language: the backend has none for all its voices."""
     return voice.lang is not None and not info.languages
 
 
 def similar(name: str, known: list[str], backend: str | None = None) -> str:
-    """What to do about a name that is none: those that are near, else where they all are."""
+    """The hint for an unknown name: similar names, else where to find all."""
     known = list(dict.fromkeys(known))
     near = difflib.get_close_matches(name, known)
     if near:
         return f"did you mean {' or '.join(near)}?"
     if backend is None:
         return "see: vox voices"
-    return f"there are {', '.join(known[:_SHOWN])}; see: vox voices -b {backend}"
+    return f"e.g. {', '.join(known[:_SHOWN])}; see: vox voices -b {backend}"
 
 
 def _named(name: str, voices: list[Voice]) -> Voice | None:
-    """The voice of that name, in whatever case if there is just one."""
+    """The voice of that name, in any case if that is unambiguous."""
     exact = [voice for voice in voices if voice.name == name]
     folded = [voice for voice in voices if voice.name.casefold() == name.casefold()]
     found = exact or (folded if len(folded) == 1 else [])

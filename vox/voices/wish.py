@@ -1,4 +1,4 @@
-"""What a request says of who is to speak, and the answer to it."""
+"""Who is to speak a request: what the request says about it, and what is decided."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..languages import normalize
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a request says of who is to speak; None: nothing. See `jobs.Request`."""
+    """What a request says about who is to speak; None: nothing. See `jobs.Request`."""
 
     backend: str | None = None
     voice: str | None = None
@@ -25,10 +25,10 @@ class Wish:
     default_backend: str | None = None
     default_voice: str | None = None
     default_lang: str | None = None
-    """Of no weight where the request names a language."""
+    """Ignored if the request names a language."""
 
     def normalized(self) -> Wish:
-        """The same with languages in their usual writing. Raises UnknownLanguage, BadOption."""
+        """The same wish, its language tags normalized. Raises UnknownLanguage, BadOption."""
         if self.gender not in (None, "female", "male"):
             raise BadOption(f"gender {self.gender!r} must be female or male", field="gender")
         if self.lang:
@@ -40,19 +40,19 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """Who speaks. `voice` None: the adapter's own choice for the language."""
+    """Who speaks. `voice` None: the adapter chooses one for the language."""
 
     backend: str
     voice: str | None
     lang: str | None
     clone: Clone | None
     notes: list[str]
-    """What of the wish is ignored, and why."""
+    """What is ignored of the wish, and why."""
 
 
 @contextlib.contextmanager
 def blamed_on(setting: str) -> Iterator[None]:
-    """An error in here is due to a setting: it says so."""
+    """Say of an error inside that it comes from this setting."""
     try:
         yield
     except VoxError as exc:

