@@ -57,7 +57,7 @@ def test_not_ready_while_leaving_or_paused(context: FakeContext) -> None:
     context.engine.pause()
     assert "vox resume" in context.run(checks.run())["queue"]
     context.is_leaving = True
-    assert "leav" in context.run(checks.run())["queue"]
+    assert "stopping" in context.run(checks.run())["queue"]
 
 
 def test_not_ready_while_the_host_of_the_default_backend_is_silent(context: FakeContext) -> None:

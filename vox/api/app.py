@@ -1,4 +1,4 @@
-"""The HTTP API: one ASGI app made of a module of routes per family.
+"""The HTTP API: one ASGI app, its routes in a module for each family.
 
 Served on the control socket always, and on TCP if the setting `http` says so. Routes translate
 between HTTP and the context, nothing more. They never block the loop: whatever touches the job

@@ -1,7 +1,6 @@
-"""What the routes need of the process that serves them, as Protocols.
+"""What routes need of the process that serves them, as Protocols.
 
-The daemon offers a `Context` made of its engine, its inbox and itself. A test offers as much of it
-as it asks for. Routes know nothing else of either.
+The daemon is the `Context` of its API; tests bring their own. Routes know nothing else of either.
 """
 
 from __future__ import annotations
@@ -121,7 +120,7 @@ class Context(Protocol):
 
     @property
     def idle_timeout_s(self) -> float:
-        """Seconds of idleness after which it leaves; -1: never."""
+        """Seconds without activity after which the process leaves; -1: never."""
 
     @property
     def is_leaving(self) -> bool: ...
@@ -131,13 +130,13 @@ class Context(Protocol):
         """The API's address on TCP, or the error that keeps it from being served there."""
 
     def touch(self) -> None:
-        """Something happened that keeps an idle process alive for another while."""
+        """Note activity: the idle timeout begins anew."""
 
     async def wake(self) -> None:
-        """Look at the queue now: another process has written to it."""
+        """Check the queue now: another process has written to it."""
 
     def stop(self, now: bool = False) -> None:
-        """Leave: finish what is being said first, or not."""
+        """Leave, after the current job unless `now`."""
 
     def stop_when_drained(self) -> None:
         """Leave once the queue is empty."""

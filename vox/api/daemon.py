@@ -1,4 +1,4 @@
-"""Routes of the daemon itself: whether it listens, look at the queue, stop."""
+"""Routes of the daemon itself: `/ping`, `/wake` and `/stop`."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ def make_router(context: Context) -> APIRouter:
 
     @router.get("/ping", status_code=204)
     async def ping() -> None:
-        """Whether somebody listens."""
+        """Answers while a daemon listens."""
 
     @router.post("/wake", status_code=204)
     async def wake() -> None:
-        """Look at the queue now: another process has written to it."""
+        """Check the queue now: another process has written to it."""
         await context.wake()
 
     @router.post("/stop", status_code=202, response_model=schemas.Stopping, responses=answers(422))
     async def stop(body: Stop | None = None) -> dict[str, bool]:
-        """Finish what is being said (or not: `now`), then leave; what waits stays queued."""
+        """Finish the current job (not with `now`), then leave. Waiting jobs stay queued."""
         body = body or Stop()
         if body.when == "drained":
             context.stop_when_drained()

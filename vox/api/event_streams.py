@@ -20,7 +20,7 @@ QUEUE_LIMIT = 5_000
 """Events that may wait for a stream's reader before the stream is ended."""
 POSITION_EVERY_S = 0.25
 RECHECK_S = 2.0
-"""How often the table is asked about a job that is waited for: another process may end it."""
+"""How often a job that is waited for is looked up: another process may end it."""
 
 
 def ends_job(event: Event) -> bool:
@@ -49,7 +49,7 @@ class JobTable(Protocol):
         """A job by its id or an unambiguous beginning of it. Raises UnknownJob, AmbiguousId."""
 
     def live(self) -> list[Job]:
-        """Live jobs in queue order: what is being spoken or prepared first."""
+        """Live jobs in queue order; those being spoken or prepared come first."""
 
     def queued_ids(self) -> list[str]:
         """Ids of the queued jobs in queue order."""
@@ -80,7 +80,7 @@ class Broadcaster:
 
     def _on_event(self, event: Event) -> None:
         """From any thread."""
-        # The loop is closed at the very end of leaving, when nobody listens any more.
+        # The loop is closed at the very end, when there are no streams any more.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._dispatch, event)
 

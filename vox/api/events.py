@@ -18,7 +18,8 @@ from .event_streams import RECHECK_S, EncodedEvent, Item, ends_job, paused_event
 from .jobs import NO_JOB, JobId
 
 PACE_S = 0.05
-"""A stream of all events is woken at most so often: a crowd of them must not hold up the rest."""
+"""Shortest time between two sends to a stream of all events: many of them must not hold up the
+rest."""
 BATCH = 1_000
 _SSE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
 
@@ -37,7 +38,7 @@ def make_router(context: Context) -> APIRouter:
 
     @router.get("/events", response_class=Response, responses=_SSE)
     async def everything(request: Request) -> Response:
-        """All events (SSE). `Last-Event-ID` goes on where a connection was lost."""
+        """All events (SSE). `Last-Event-ID` resumes a lost connection where it ended."""
         return sse.response(all_events(context, sse.last_event_id(request)))
 
     return router
@@ -67,13 +68,13 @@ async def job_events(
 
 
 class _Follower:
-    """How far a stream has followed its job. Each method returns what is to be sent next."""
+    """How far a stream has followed its job. Each method returns the next bytes to send."""
 
     def __init__(self, context: Context, job_id: str) -> None:
         self._context = context
         self._job_id = job_id
         self.has_ended = False
-        """The job has, or the stream must: nothing is sent after this."""
+        """The job has ended, or the stream is cut off. Nothing is sent after this."""
         self._known_id = context.broadcaster.last_id
         self._last_missed = 0
         """Number of the last event that `missed` sent."""
@@ -88,7 +89,7 @@ class _Follower:
         return b"".join(_frame(event) for event in events)
 
     async def present(self) -> bytes:
-        """The job as it is now, unless the missed events have said it, and a pause."""
+        """The job as it is now, unless missed events were sent, and whether speech is paused."""
         store = self._context.engine.store
         job = await asyncio.to_thread(store.get, self._job_id)
         self.has_ended = not job.is_live
@@ -115,7 +116,7 @@ class _Follower:
         return b"".join(item.frame for item in fresh)
 
     def _is_behind(self, event: Event) -> bool:
-        """Whether it says no more than the state that was looked up while it was under way."""
+        """Whether the state that `present` sent is this one or a later one."""
         if self._shown is None or event.name != "state" or event.data["state"] not in LIVE:
             return False
         return LIVE.index(event.data["state"]) <= LIVE.index(self._shown)
@@ -126,7 +127,7 @@ class _Follower:
 
 
 async def all_events(context: Context, last_id: str | None) -> AsyncIterator[bytes]:
-    """Every event, from `last_id` on if it is still known, else after the live jobs as they are."""
+    """Every event after `last_id`. If that is not known any more, the live jobs come first."""
     broadcaster = context.broadcaster
     with broadcaster.subscribe() as queue:
         known_id = broadcaster.last_id
@@ -156,7 +157,7 @@ def _frame(event: Event) -> bytes:
 
 
 async def _batch(queue: asyncio.Queue[Item], quiet_s: float) -> list[Item]:
-    """The next events, all that are at hand; none if it was quiet for so long."""
+    """All events at hand, or else the next one; none if there is none for `quiet_s`."""
     items: list[Item] = []
     if queue.empty():
         try:

@@ -1,4 +1,4 @@
-"""`/health`: what the process is doing, live."""
+"""`/health`: the daemon's status, live."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ def make_router(context: Context) -> APIRouter:
 
     @router.get("/inbox")
     async def inbox() -> dict[str, Any]:
-        """Where it is, and how it is."""
+        """The inbox's folder and status."""
         return await asyncio.to_thread(context.inbox.describe)
 
     @router.post("/inbox/retry")

@@ -1,4 +1,4 @@
-"""Routes of jobs: speak, list, show, cancel, replay, and the audio that is kept of them."""
+"""Routes of jobs: speak, list, show, cancel, replay, and their kept audio."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _add_one(router: APIRouter, context: Context) -> None:
 
     @router.delete("/jobs/{job_id}", responses=_JOB)
     async def cancel(job_id: JobId) -> Response:
-        """Cancel a job, whether it waits, is prepared or is being spoken."""
+        """Cancel a live job: waiting, being prepared or being spoken."""
         return await json_response(lambda: engine.cancel(job_id).to_dict())
 
     @router.post(
@@ -103,12 +103,12 @@ def _add_one(router: APIRouter, context: Context) -> None:
         responses={202: {"model": schemas.Job}, **answers(404, 409, 422, 503)},
     )
     async def replay(job_id: JobId) -> Response:
-        """Speak it again: a new job, from the kept audio if there is any."""
+        """Speak a job again: a new job, from the kept audio if there is any."""
         return await json_response(lambda: _shown(context, engine.replay(job_id)), 202)
 
     @router.get("/jobs/{job_id}/audio", response_class=FileResponse, responses={**_WAV, **NO_JOB})
     async def audio(job_id: JobId) -> Response:
-        """The job's audio as a WAV file, while the spool keeps it."""
+        """The job's audio as a WAV file, as long as it is kept."""
         path = await asyncio.to_thread(engine.export_audio, job_id)
         return FileResponse(
             path, media_type="audio/wav", background=BackgroundTask(os.unlink, path)
@@ -116,7 +116,7 @@ def _add_one(router: APIRouter, context: Context) -> None:
 
 
 async def wait_for_end(context: Context, job: Job, request: Request) -> Job:
-    """The job once it has ended; cancels it if the caller goes away before that."""
+    """The job once it has ended. Cancels it if the caller disconnects before that."""
     ended = asyncio.create_task(context.broadcaster.wait_for_end(job.id))
     gone = asyncio.create_task(disconnected(request.receive))
     await asyncio.wait([ended, gone], return_when=asyncio.FIRST_COMPLETED)

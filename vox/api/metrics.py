@@ -1,7 +1,7 @@
-"""`/metrics`: what a Prometheus server may want to know, in its text format.
+"""`/metrics` in Prometheus's text format.
 
-Totals are counted from the daemon's start as events pass by; what can be looked up (jobs in the
-table, models, memory) is looked up when asked.
+Totals are counted from the daemon's start, from the events of jobs. Everything else (jobs in the
+table, models, memory) is looked up at each request.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def make_router(context: Context) -> APIRouter:
 
     @router.get("/metrics", response_class=Response, responses={200: _PLAIN})
     async def read() -> Response:
-        """Everything that can be counted, as Prometheus reads it."""
+        """Jobs, times, models and memory, in Prometheus's text format."""
         text = await asyncio.to_thread(metrics.render)
         return Response(text, media_type=prometheus.CONTENT_TYPE_LATEST)
 
@@ -38,10 +38,10 @@ def make_router(context: Context) -> APIRouter:
 
 
 class Metrics:
-    """Counts from the moment it is made. Events come from any thread."""
+    """Counts from the moment it is made. Events may come from any thread."""
 
     def __init__(self, context: Context) -> None:
-        # When a counter was made is the daemon's start, which vox_uptime_seconds tells.
+        # No series for the time at which a counter was made: vox_uptime_seconds tells it.
         prometheus.disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = prometheus.CollectorRegistry()
         self._ended = prometheus.Counter(
@@ -53,7 +53,7 @@ class Metrics:
             registry=self._registry,
         )  # fmt: skip
         self._wait_s = self._histogram(
-            "vox_wait_seconds", "From the request until it was prepared."
+            "vox_wait_seconds", "From the request until its preparation began."
         )
         self._first_audio_s = self._histogram(
             "vox_first_audio_seconds", "From the request to the first sound."
@@ -80,18 +80,18 @@ class Metrics:
         self._audio_s.labels(backend).inc(job["audio_s"] or 0.0)
 
     def render(self) -> bytes:
-        """The text. It looks things up in the table and on the disk: not for the loop's thread."""
+        """The text. Reads the table and the disk, so it must not run in the loop's thread."""
         return prometheus.generate_latest(self._registry)
 
 
 class _Lookups:
-    """A collector of what is looked up when asked, as `prometheus_client` wants one."""
+    """`prometheus_client`'s collector of what is looked up at each request."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
 
     def describe(self) -> list[Metric]:
-        """Nothing: to register must not look anything up."""
+        """Nothing, so that registering the collector looks nothing up."""
         return []
 
     def collect(self) -> Iterator[Metric]:
@@ -147,5 +147,5 @@ def _mb(model: dict[str, Any], key: str) -> float | None:
 
 
 def _speed(model: dict[str, Any]) -> float | None:
-    """Speech made, relative to real time; None as long as nothing was."""
+    """Seconds of speech per second of synthesis; None before the first synthesis."""
     return model["audio_s"] / model["synthesis_s"] if model["synthesis_s"] else None

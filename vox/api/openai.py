@@ -1,7 +1,7 @@
-"""The OpenAI-compatible routes: audio streams back instead of being played.
+"""The OpenAI-compatible routes: audio is streamed back instead of being played.
 
-Owns how OpenAI's names of models and voices map onto ours. It goes through the same queue and
-history as everything else.
+Owns how OpenAI's names of models and voices map to ours. These jobs go through the same queue and
+history as all others.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from ..jobs import Request
 from .context import Context
 from .problems import problem
 from .schemas import Model, ModelList, Speech, VoiceList, answers
-from .speech import SpeechResponse, nothing_said
+from .speech import SpeechResponse, empty_speech
 
 MODELS = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")
-"""Without a setting (`http_models`) they mean what is spoken with when nobody says."""
+"""Unless the setting `http_models` maps them they mean the default backend."""
 
 VOICES = {
     "alloy": "female",
@@ -41,7 +41,7 @@ VOICES = {
     "shimmer": "female",
     "verse": "male",
 }
-"""Without a setting (`http_voices`) a voice of that gender, if the backend has one."""
+"""Unless `http_voices` maps it, each means a voice of that gender if the backend has one."""
 
 FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
 _CREATED = 1_700_000_000  # clients want a number; nothing depends on it
@@ -66,20 +66,22 @@ def make_router(context: Context) -> APIRouter:
         wanted = to_request(body, context.config(), engine.catalog.names())
         is_sse = body.stream_format == "sse"
         if context.is_leaving:
-            raise DaemonLeaving("the daemon leaves", "start one and try again: vox daemon start")
+            raise DaemonLeaving(
+                "the daemon is stopping", "start it and try again: vox daemon start"
+            )
         try:
             job = await asyncio.to_thread(engine.submit, wanted)
         except EmptyText:
             if not body.input.strip():
                 raise
-            # Home Assistant tries a key with a lone full stop, Open WebUI sends what stood between
-            # two sentences: an error would say that something is wrong.
-            return await asyncio.to_thread(nothing_said, body.response_format, is_sse)
+            # Home Assistant tests a key with a lone full stop, Open WebUI sends what stands between
+            # two sentences. An error would look as if something were wrong.
+            return await asyncio.to_thread(empty_speech, body.response_format, is_sse)
         return SpeechResponse(context, job, body.response_format, is_sse)
 
     @router.get("/models", response_model=ModelList)
     async def models() -> dict[str, Any]:
-        """OpenAI's names and our backends that are ready to speak."""
+        """Our backends that are ready to speak, and OpenAI's names."""
         found = await asyncio.to_thread(_models, context)
         return {"object": "list", "data": found}
 
@@ -107,7 +109,7 @@ def make_router(context: Context) -> APIRouter:
 
 
 def to_request(body: Speech, config: Config, backends: Collection[str]) -> Request:
-    """What OpenAI's words mean here; `backends` are the names of ours. Raises UnknownBackend."""
+    """OpenAI's request as ours; `backends` are our names. Raises UnknownBackend."""
     backend, model = _backend_of(body.model, config["http_models"], backends)
     voice = body.voice if isinstance(body.voice, str) or body.voice is None else body.voice.id
     voice, gender = _voice_of(voice or None, config)
@@ -132,7 +134,7 @@ def to_request(body: Speech, config: Config, backends: Collection[str]) -> Reque
 def _backend_of(
     name: str, mapped: dict[str, str], backends: Collection[str]
 ) -> tuple[str | None, str | None]:
-    """(backend, model) for a model's name: a mapped one, ours, or one of OpenAI's."""
+    """(backend, model) that a model's name means. It may be mapped, ours, or one of OpenAI's."""
     name = mapped.get(name, name).strip()
     backend, _, model = name.partition("/")
     if backend in backends:
@@ -143,7 +145,7 @@ def _backend_of(
 
 
 def _voice_of(name: str | None, config: Config) -> tuple[str | None, str | None]:
-    """(voice, gender) for a voice's name; (None, None) leaves it to the settings."""
+    """(voice, gender) that a voice's name means; (None, None): what the settings say."""
     mapped: dict[str, str] = config["http_voices"]
     if name in mapped:
         return mapped[name], None
@@ -153,7 +155,7 @@ def _voice_of(name: str | None, config: Config) -> tuple[str | None, str | None]
 
 
 def _check_format(name: str) -> None:
-    """Raises BadOption now rather than when the first audio is there."""
+    """Raises BadOption here rather than once the first audio is made."""
     if name == "aac":
         Encoder(name, USUAL_RATE)
     elif name not in FORMATS:
@@ -171,7 +173,7 @@ def _models(context: Context) -> list[dict[str, Any]]:
 
 
 def _voices(context: Context) -> list[dict[str, Any]]:
-    """A name that several backends have is told apart as BACKEND/NAME."""
+    """All names of voices. One that several backends have is shown as BACKEND/NAME."""
     found = [voice for voice in context.engine.catalog.voices() if voice.installed]
     names = [voice.name for voice in found]
     shown: dict[str, dict[str, Any]] = {}

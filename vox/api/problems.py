@@ -1,7 +1,7 @@
-"""Errors as the API answers them: RFC 9457 problem details, one place that translates.
+"""Errors as the API answers them: RFC 9457 problem details, translated here alone.
 
-`code`, `hint` and, where one field is at fault, `field` stand beside the standard members, so
-that `errors.from_dict` rebuilds the error on the other side.
+`code`, `hint` and, if one field is wrong, `field` stand beside the standard members. From them
+`errors.from_dict` rebuilds the error in the client.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def problem(
 ) -> JSONResponse:
     """A problem document with that status.
 
-    Where the `path` asked for is one of OpenAI's, it carries OpenAI's `error` as well, and tells
-    OpenAI's client not to try again on its own what was decided here.
+    For a `path` of OpenAI's API it has OpenAI's `error` as well, and a header that keeps OpenAI's
+    client from trying again what would fail again.
     """
     body = {
         "type": "about:blank",
@@ -77,7 +77,7 @@ def from_error(exc: VoxError, path: str = "") -> JSONResponse:
 
 
 def job_error(job: Job) -> VoxError:
-    """Why a job that was not spoken was not."""
+    """Why the job was not spoken."""
     return from_dict({"code": job.error_code or "job-failed", "message": job.error or job.state})
 
 
@@ -90,7 +90,7 @@ def from_job(job: Job, path: str = "") -> JSONResponse:
 
 
 def _fault(error: dict[str, Any], is_json: bool) -> dict[str, str]:
-    """One finding of the validation: which field, and why. What is not sent as JSON is not read."""
+    """One error of the validation: which field, and why it is refused."""
     if error["type"] == "json_invalid":
         return {"field": "body", "why": f"is not JSON: {error.get('ctx', {}).get('error', '')}"}
     if error["type"] == "model_attributes_type" and error["loc"] == ("body",):
@@ -115,7 +115,7 @@ def _methods_by_path(routes: Sequence[BaseRoute]) -> dict[str, set[str]]:
 
 
 def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
-    """Make the app answer every error as a problem document. `routes`: all that it has."""
+    """Make the app answer every error as a problem document. `routes`: all routes of the app."""
     methods = _methods_by_path(routes)
 
     async def on_vox_error(request: Request, exc: Exception) -> JSONResponse:
@@ -132,20 +132,20 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
     async def on_http(request: Request, exc: Exception) -> JSONResponse:
         assert isinstance(exc, HTTPException)
         if exc.status_code == 400 and exc.__cause__ is not None:
-            # FastAPI's for what ends its JSON parser: no UTF-8, endless nesting, endless numbers.
+            # FastAPI answers so when its JSON parser fails: no UTF-8, too deep, numbers too long.
             why = f"cannot be read as JSON: {exc.__cause__}"
             return _invalid([{"field": "body", "why": why}], request.url.path)
         headers = dict(exc.headers or {})
         route = request.scope.get("route")
         if exc.status_code == 405 and isinstance(route, APIRoute):
-            # Of several routes with one path, the first that refused knows only its own methods.
+            # Several routes may have this path. The one that refused knows only its own methods.
             headers["Allow"] = ", ".join(sorted(methods[route.path]))
         detail, path = str(exc.detail), request.url.path
         return problem(exc.status_code, detail, "bad-input", headers, path, hint="see: /docs")
 
     async def on_crash(request: Request, exc: Exception) -> JSONResponse:
         log.error("%s %s", request.method, request.url.path, exc_info=exc)
-        detail = f"the daemon stumbled: {type(exc).__name__}"
+        detail = f"internal error: {type(exc).__name__}"
         return problem(500, detail, "vox-error", path=request.url.path, hint="see: vox daemon logs")
 
     app.add_exception_handler(VoxError, on_vox_error)

@@ -18,7 +18,7 @@ def make_router(context: Context) -> APIRouter:
 
     @router.get("/queue", responses={200: {"model": list[schemas.Job]}})
     async def queue() -> Response:
-        """Live jobs in queue order, what is being spoken first."""
+        """Live jobs in queue order; the one being spoken comes first."""
         return await json_response(lambda: engine.store.shown(engine.store.live()))
 
     @router.post("/cancel", responses={200: {"model": list[schemas.Job]}})
@@ -28,7 +28,7 @@ def make_router(context: Context) -> APIRouter:
 
     @router.post("/skip", response_model=schemas.Skipped)
     async def skip() -> Response:
-        """Cut off what is being spoken and go on with the next."""
+        """Cancel the job that is being spoken and go on with the next."""
 
         def skipped() -> dict[str, Any]:
             job = engine.skip()
@@ -38,14 +38,14 @@ def make_router(context: Context) -> APIRouter:
 
     @router.post("/pause", response_model=schemas.Paused)
     async def pause() -> dict[str, bool]:
-        """Fall silent until `/resume`; jobs are taken in meanwhile."""
+        """Pause speech until `/resume`. Jobs are still accepted."""
         await asyncio.to_thread(engine.pause)
         context.broadcaster.announce_paused(True)
         return {"paused": True}
 
     @router.post("/resume", response_model=schemas.Paused)
     async def resume() -> dict[str, bool]:
-        """Go on where `/pause` stopped."""
+        """Resume speech where `/pause` stopped it."""
         await asyncio.to_thread(engine.resume)
         context.broadcaster.announce_paused(False)
         return {"paused": False}

@@ -19,9 +19,9 @@ from .problems import problem
 from .schemas import Readiness, answers
 
 GOOD_FOR_S = 1.0
-"""How long an answer is given again: whoever asks often must not hammer the sound device."""
+"""How long an answer is reused: frequent requests must not open the sound device each time."""
 ROOM_BYTES = 20_000_000
-"""Free space below which a job's audio may well not fit."""
+"""With less free space than this a job's audio may not fit."""
 
 
 def make_router(context: Context) -> APIRouter:
@@ -42,7 +42,7 @@ def make_router(context: Context) -> APIRouter:
 
 
 class Checks:
-    """Each check is "ok" or what is wrong, in a line. Those who ask at once share an answer."""
+    """Runs the checks. Each result is "ok" or one line that says what is wrong."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -55,28 +55,30 @@ class Checks:
             if time.monotonic() - self._checked_at > GOOD_FOR_S:
                 self._answer = await asyncio.to_thread(self._check)
                 self._checked_at = time.monotonic()
-        return {**self._answer, "queue": _said(self._check_queue)}
+        return {**self._answer, "queue": _result(self._check_queue)}
 
     def _check(self) -> dict[str, str]:
         return {
-            "audio": _said(self._context.engine.player.check),
-            "backend": _said(self._check_backend),
-            "disk": _said(self._check_disk),
+            "audio": _result(self._context.engine.player.check),
+            "backend": _result(self._check_backend),
+            "disk": _result(self._check_disk),
         }
 
     def _check_queue(self) -> None:
         engine = self._context.engine
         if self._context.is_leaving:
-            raise VoxError("the daemon leaves")
+            raise VoxError("the daemon is stopping")
         if not engine.is_started:
-            raise VoxError("another process speaks; this one takes over when it has finished")
+            raise VoxError(
+                "another process is speaking; the daemon takes over once it has finished"
+            )
         if not engine.is_healthy:
             raise VoxError("the worker died", "run: vox daemon restart")
         if engine.player.is_paused:
-            raise VoxError("it is paused", "go on with: vox resume")
+            raise VoxError("speech is paused", "to resume: vox resume")
 
     def _check_backend(self) -> None:
-        """The host of whatever speaks by default is up, or could be started."""
+        """The default backend is ready, and its host, if it is up, answers."""
         catalog = self._context.engine.catalog
         speaker = usual(catalog, self._context.config())
         if self._context.engine.pool.answers(speaker.backend) is False:
@@ -87,7 +89,7 @@ class Checks:
         paths = self._context.paths
         for folder in (paths.data_dir, paths.spool_dir):
             try:
-                # SQLite writes to a full disk as long as its pages last: a new file does not.
+                # Not through SQLite, which has free pages to write to for a while.
                 with tempfile.TemporaryFile(dir=folder) as file:
                     file.write(b"\0" * 4096)
                     file.flush()
@@ -96,12 +98,14 @@ class Checks:
                 raise cannot_write(folder, exc) from exc
             free = room.f_bavail * room.f_frsize
             if free < ROOM_BYTES:
-                raise StorageError(f"only {free / 1e6:.0f} MB are free in {folder}", "make room")
+                raise StorageError(
+                    f"only {free / 1e6:.0f} MB are free in {folder}", "free disk space"
+                )
         if not os.access(paths.db_path, os.W_OK):
-            raise StorageError(f"cannot write {paths.db_path}", "mend its permissions")
+            raise StorageError(f"cannot write {paths.db_path}", "fix its permissions")
 
 
-def _said(check: Any) -> str:
+def _result(check: Any) -> str:
     try:
         check()
     except VoxError as exc:

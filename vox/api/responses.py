@@ -1,4 +1,4 @@
-"""What several families of routes need to answer: JSON made in a thread, and who hung up."""
+"""What several families of routes share: JSON made in a thread, and noticing a disconnect."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from starlette.types import Receive
 
 
 async def json_response(build: Callable[[], Any], status: int = 200) -> Response:
-    """What `build` returns, as JSON. Both are made in a thread: a long list would hold the loop."""
+    """What `build` returns, as JSON. Runs in a thread: a long list would hold up the loop."""
     body = await asyncio.to_thread(lambda: _encoded(build()))
     return Response(body, status, media_type="application/json")
 
 
 def _encoded(value: Any) -> bytes:
-    """JSON. Of what is iterated one item at a time: the encoder lets no other thread run."""
+    """As JSON. An iterator's items are encoded one by one, for the encoder blocks all threads."""
     dumps = functools.partial(json.dumps, ensure_ascii=False)
     if isinstance(value, Iterator):
         return f"[{', '.join(map(dumps, value))}]".encode()
@@ -27,6 +27,6 @@ def _encoded(value: Any) -> bytes:
 
 
 async def disconnected(receive: Receive) -> None:
-    """Return once the caller has closed the connection. What it still sends is dropped."""
+    """Return once the caller has disconnected. What it still sends is dropped."""
     while (await receive())["type"] != "http.disconnect":
         pass

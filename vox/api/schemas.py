@@ -1,4 +1,4 @@
-"""What the API takes and answers, with limits and examples: what `/docs` shows."""
+"""The API's bodies and answers, with limits and examples, as `/docs` shows them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ INT64_MAX = 2**63 - 1
 
 
 class Body(BaseModel):
-    """Takes what the schema says and no more: no number as text, no `true` for 1."""
+    """Takes exactly what the schema says: no other fields, no number as text, no `true` for 1."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Speak(Body):
-    """A request to speak. What is left out follows the settings (`vox config show`)."""
+    """A request to speak. A field that is left out follows the settings (`vox config show`)."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -39,7 +39,7 @@ class Speak(Body):
     backend: str | None = Field(None, max_length=NAME_LIMIT, description="See `GET /backends`.")
     model: str | None = Field(None, max_length=NAME_LIMIT, pattern=_NO_NUL)
     style: str | None = Field(
-        None, max_length=10_000, description="How to speak, for backends that can be told."
+        None, max_length=10_000, description="How to speak, for backends that support it."
     )
     gender: Literal["female", "male"] | None = None
     speed: float | None = Field(None, ge=0.25, le=4.0)
@@ -59,10 +59,12 @@ class Speak(Body):
         "instead of playing.",
     )
     id: str | None = Field(
-        None, pattern=_JOB_ID, description="Your own id for the job: asking twice makes one job."
+        None,
+        pattern=_JOB_ID,
+        description="Your own id for the job: a repeated request makes no second job.",
     )
     is_async: bool = Field(
-        False, alias="async", description="Answer 202 at once instead of when it was heard."
+        False, alias="async", description="Answer 202 at once instead of after the job was heard."
     )
     source: str = Field("api", max_length=40)
     source_name: str | None = Field(None, max_length=NAME_LIMIT)
@@ -78,20 +80,20 @@ class Stop(Body):
         json_schema_extra={"examples": [{}, {"now": True}, {"when": "drained"}]}
     )
 
-    now: bool = Field(default=False, description="Do not finish what is being said.")
+    now: bool = Field(default=False, description="Do not finish the current job.")
     when: Literal["drained"] | None = Field(
         default=None, description="`drained`: only once the queue is empty."
     )
 
 
 class CustomVoice(BaseModel):
-    """OpenAI's way to name a voice of one's own."""
+    """OpenAI's way to name a custom voice."""
 
     id: str = Field(max_length=NAME_LIMIT)
 
 
 class Speech(BaseModel):
-    """As OpenAI's clients send it; what they send beyond that is passed over."""
+    """As OpenAI's clients send it. Unknown fields are ignored."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -112,7 +114,7 @@ class Speech(BaseModel):
     speed: float | None = Field(None, ge=0.25, le=4.0, strict=True)
     stream_format: Literal["audio", "sse"] = "audio"
     instructions: str | None = Field(
-        None, max_length=10_000, description="How to speak, for backends that can be told."
+        None, max_length=10_000, description="How to speak, for backends that support it."
     )
     lang: str | None = Field(None, max_length=100, description="Beyond OpenAI's: BCP 47.")
 
@@ -121,7 +123,7 @@ class Speech(BaseModel):
 
 
 class Job(BaseModel):
-    """A job. Times are ISO 8601 UTC; what is not known is null."""
+    """A job. Times are ISO 8601 UTC; an unknown value is null."""
 
     id: str
     state: jobs.State
@@ -142,14 +144,14 @@ class Job(BaseModel):
     first_audio_at: str | None
     finished_at: str | None
     expires_at: str | None
-    audio_s: float | None = Field(description="Seconds that the speech lasts.")
+    audio_s: float | None = Field(description="Length of the speech in seconds.")
     wait_s: float | None = Field(description="Seconds from the request to the first sound.")
     attempts: int
-    heard: int = Field(description="Utterances that were heard to their end.")
+    heard: int = Field(description="Utterances that were heard to the end.")
     utterances: int | None
     error: str | None
     error_code: str | None
-    exit_code: int | None = Field(description="What a command that waited exits with.")
+    exit_code: int | None = Field(description="Exit status of a command that waits for the job.")
     output: str | None
     replace: str | None
     notes: list[str]

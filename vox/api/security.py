@@ -1,7 +1,7 @@
-"""Who may talk to the API: names, origins, the bearer token, and how much they may send.
+"""Who may use the API: Host and Origin names, the bearer token, and the size of a body.
 
-The control socket is guarded by its file mode, so a request over it needs no token; over TCP every
-request does, whatever it asks for. Either way a page in a browser is refused, unless it comes from
+The control socket is protected by its file mode, so requests over it need no token. Over TCP every
+request needs it, whatever the path. Either way a page in a browser is refused unless it comes from
 this machine or from a listed host. Knows nothing of routes.
 """
 
@@ -28,10 +28,10 @@ from .problems import problem
 log = logging.getLogger(__name__)
 
 BYTES_PER_CHARACTER = 12
-"""What JSON takes at most for a character of a text: two escaped surrogates."""
+"""The most bytes that JSON needs for a character of a text: two escaped surrogates."""
 BODY_SLACK = 64 * 1024
 
-_LIST_IT = "if it is meant to: vox config set http_hosts NAME"
+_LIST_IT = "to allow it: vox config set http_hosts NAME"
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]/@?#\s]+)(?::\d{1,5})?\Z")
 
 
@@ -55,8 +55,8 @@ class Guard:
         if refusal is None and (not length.isdigit() or int(length) > limit):
             refusal = _too_large(scope["path"], limit)
         if refusal is not None:
-            # The connection stays: closing it on what is still being sent would reset it, and the
-            # answer might never be read. uvicorn throws the rest away.
+            # The connection stays open: closing it while the client still sends would reset it, and
+            # the client might never read the answer. uvicorn drops the rest of the body.
             await refusal(scope, receive, send)
             return
         await self._app(scope, _bounded(receive, limit), send)
@@ -65,12 +65,17 @@ class Guard:
         self, path: str, headers: Headers, is_tcp: bool, listed: Collection[str]
     ) -> Response | None:
         if is_tcp and not _are_hosts(headers.getlist("host"), listed):
-            return _refuse(path, 421, "this Host is not this machine", _LIST_IT)
+            return _refuse(path, 421, "Host not allowed", _LIST_IT)
         origins = headers.getlist("origin")
         if not _are_origins(origins, listed):
-            return _refuse(path, 403, "this Origin may not ask", _LIST_IT)
+            return _refuse(path, 403, "requests from this Origin are not allowed", _LIST_IT)
         if headers.get("sec-fetch-site") == "cross-site" and not origins:
-            return _refuse(path, 403, "a page elsewhere may not ask", "open the address by hand")
+            return _refuse(
+                path,
+                403,
+                "requests from pages of other sites are not allowed",
+                "open the address by hand",
+            )
         if is_tcp and not self._has_token(headers):
             refusal = _refuse(path, 401, "the token is missing or wrong", "see: vox daemon token")
             refusal.headers["WWW-Authenticate"] = "Bearer"
@@ -81,7 +86,7 @@ class Guard:
         try:
             wanted = read_token(self._paths)
         except StorageError as exc:
-            log.error("nobody is let in over TCP: %s", exc.line)
+            log.error("every request over TCP is refused: %s", exc.line)
             return False
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if not wanted or scheme.lower() != "bearer":
@@ -90,7 +95,7 @@ class Guard:
 
 
 def _is_tcp(scope: Scope) -> bool:
-    """Anything but the control socket, whose address has no port, counts as TCP."""
+    """Everything counts as TCP except the control socket, whose address has no port."""
     server = scope.get("server")
     return server is None or server[1] is not None
 
@@ -105,7 +110,7 @@ def _too_large(path: str, limit: int) -> Response:
 
 
 def _bounded(receive: Receive, limit: int) -> Receive:
-    """`receive`, but a body that says no length, or lies, is cut off at the limit."""
+    """`receive`, with an error once a body without a length, or with a wrong one, is too long."""
     seen = 0
 
     async def bounded() -> Message:
@@ -120,7 +125,7 @@ def _bounded(receive: Receive, limit: int) -> Receive:
 
 
 def _is_allowed(netloc: str, listed: Collection[str]) -> bool:
-    """`netloc`: "name" or "name:port". Listed names count with every port, or with just one."""
+    """`netloc`: "name" or "name:port". A listed name without a port allows every port."""
     match = _HOST.match(netloc)
     if match is None:
         return False

@@ -1,8 +1,8 @@
 """A job's audio as a response, encoded while the spool grows; nothing is played.
 
-The status is sent with the first audio, so what fails before that is a proper error. What fails
-after it leaves the response unfinished: no client can take it for the whole. Whoever goes away
-before the end cancels the job. Knows nothing of OpenAI's names.
+The status is sent with the first audio, so a failure before that is answered as an error. A failure
+after it leaves the response unfinished, so that no client takes it for the whole. A client that
+disconnects before the end cancels the job. Knows nothing of OpenAI's names.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from .responses import disconnected
 log = logging.getLogger(__name__)
 
 BLOCK_S = 1.0
-"""Audio that is encoded at a time: a slow reader holds no more than this in memory."""
-NOTHING_S = 0.1
+"""Audio that is encoded at once: a slow reader holds no more than this in memory."""
+EMPTY_S = 0.1
 
 
 class AudioStream:
@@ -60,7 +60,7 @@ class AudioStream:
                     assert self._encoder is not None
                     if data := await asyncio.to_thread(self._encoder.finish):
                         yield data
-                    # The answer's end says that it is in the history, so that must be true.
+                    # A client that has the whole answer finds the job ended in the history.
                     while self._ended is None:
                         await self._wake.wait()
                         self._wake.clear()
@@ -79,7 +79,7 @@ class AudioStream:
         loop = asyncio.get_running_loop()
 
         def waker() -> None:
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
+            with contextlib.suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(self._wake.set)
 
         self._spool.add_waker(waker)
@@ -94,7 +94,7 @@ class AudioStream:
         try:
             self._ended = await self._context.broadcaster.wait_for_end(self._job.id)
         except VoxError:
-            self._ended = self._job  # cleared from the history, of all things
+            self._ended = self._job  # it was cleared from the history
         self._wake.set()
 
     def _encode(self) -> bytes:
@@ -109,17 +109,19 @@ class AudioStream:
 
 def _failure(job: Job) -> VoxError:
     if job.is_live:
-        return DaemonUnavailable("the daemon leaves", "start one and try again: vox daemon start")
+        return DaemonUnavailable(
+            "the daemon is stopping", "start it and try again: vox daemon start"
+        )
     return problems.job_error(job)
 
 
-def nothing_said(audio_format: str, is_sse: bool) -> Response:
-    """A moment of silence, for a text in which there is nothing to say.
+def empty_speech(audio_format: str, is_sse: bool) -> Response:
+    """A moment of silence, for a text without words.
 
     Raises BadOption if the format cannot be made here.
     """
     encoder = Encoder(audio_format, USUAL_RATE)
-    data = encoder.feed(silence(NOTHING_S, USUAL_RATE)) + encoder.finish()
+    data = encoder.feed(silence(EMPTY_S, USUAL_RATE)) + encoder.finish()
     if is_sse:
         return Response(_delta(data) + _event(_DONE), media_type="text/event-stream")
     return Response(data, media_type=media_type(audio_format))
@@ -174,10 +176,10 @@ class SpeechResponse(Response):
                 if not has_begun:
                     await problems.from_error(exc, scope["path"])(scope, receive, send)
                     return
-                log.warning("job %s: its stream breaks off: %s", self._job.id, exc.line)
+                log.warning("job %s: its audio stream breaks off: %s", self._job.id, exc.line)
                 if self._is_sse:
                     await _send(send, _event({"type": "error", "error": _openai_error(exc)}))
-                # Without the last, empty part: the server drops the connection, visibly broken.
+                # Without the last, empty part the server drops the connection: visibly broken.
                 return
         if self._is_sse:
             await _send(send, _event(_DONE))

@@ -10,7 +10,7 @@ from fastapi import Request
 from fastapi.responses import StreamingResponse
 
 HEARTBEAT_S = 15.0
-"""A stream that was quiet for so long sends a comment, so that a dead connection is noticed."""
+"""A stream that is quiet for this long sends a comment, so that a lost connection is noticed."""
 HEARTBEAT = b": still here\n\n"
 
 
@@ -26,5 +26,5 @@ def response(chunks: AsyncIterator[bytes]) -> StreamingResponse:
 
 
 def last_event_id(request: Request) -> str | None:
-    """The id after which a listener that reconnects wants to go on."""
+    """The id of the last event that a client which reconnects has seen."""
     return request.headers.get("last-event-id") or request.query_params.get("last_event_id")

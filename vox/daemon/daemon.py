@@ -1,9 +1,8 @@
 """The composition root: engine, inbox and API in one process, and when that process leaves.
 
-Leaving is race-free: the sockets are closed, then the queue is looked at once more; a client that
-was refused writes its job to the queue and starts a successor, which waits for our lock. Should a
-job have come in between, or while we finished what we were told to stop after, we start the
-successor ourselves.
+Leaving is race-free. The daemon closes its sockets, then checks the queue once more. A client whose
+connection is refused writes its job to the queue and starts a successor, which waits for our lock.
+If a job came in between, or while we finished the current one, we start the successor ourselves.
 """
 
 from __future__ import annotations
@@ -53,9 +52,10 @@ class _Server(uvicorn.Server):
 
 
 class Daemon:
-    """Everything that lives in the daemon's process. `run` returns when it has left.
+    """Everything that lives in the daemon's process; the `Context` of its API.
 
-    `on_ready` is told, once it serves, what whoever started it should know.
+    `run` returns once it has left. `on_ready` is called once, as soon as the API is served, with
+    notes for the user who started it. `idle_timeout_s` replaces the setting.
     """
 
     def __init__(
@@ -78,9 +78,9 @@ class Daemon:
         self._now = False
         self.is_leaving = False
         self._was_called = False
-        """Somebody asked for a daemon while this one was leaving."""
+        """A client asked for a daemon while this one was leaving."""
         self._last_seq = math.inf
-        """Of the newest job when we were told to stop."""
+        """Of the newest job when `stop` was called. Jobs after it are a successor's."""
         self._leaves_when_drained = False
         self.bus = Bus()
         self.engine = Engine(paths, config, self.bus)
@@ -92,7 +92,7 @@ class Daemon:
         self.broadcaster: Broadcaster
         self._tcp = Tcp()
 
-    # -- asked by the API ----------------------------------------------------------------------
+    # -- the API's context ---------------------------------------------------------------------
 
     @property
     def uptime_s(self) -> float:
@@ -100,7 +100,7 @@ class Daemon:
 
     @property
     def idle_timeout_s(self) -> float:
-        """Seconds of idleness after which it leaves; -1: never."""
+        """Seconds without activity after which the daemon leaves; -1: never."""
         if self._leaves_when_drained:
             return 0.0
         if self._idle_timeout_s is not None:
@@ -121,11 +121,11 @@ class Daemon:
         return time.monotonic() - self._last_active
 
     def touch(self) -> None:
-        """Something happened that keeps an idle daemon alive for another while."""
+        """Note activity: the idle timeout begins anew."""
         self._last_active = time.monotonic()
 
     async def wake(self) -> None:
-        """Look at the queue now: another process has written to it."""
+        """Check the queue now: another process has written to it."""
         if self.is_leaving:
             self._was_called = True
         else:
@@ -136,7 +136,7 @@ class Daemon:
         self._leaves_when_drained = True
 
     def stop(self, now: bool = False, reason: Reason = "stop") -> None:
-        """Leave: finish what is being said, or not. From any thread."""
+        """Leave, after the current job unless `now`. May be called from any thread."""
 
         def leave() -> None:
             self._reason = reason
@@ -161,25 +161,25 @@ class Daemon:
         self._loop = asyncio.get_running_loop()
         for signum in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(signum, self.stop, True, "signal")
-        # The terminal that started us may go; that is none of our business.
+        # The daemon outlives the terminal that it was started from.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         threading.Thread(target=self._start_engine, name="start", daemon=True).start()
         self.broadcaster = Broadcaster(self.engine.store, self.bus, self._loop)
         server = self._make_server()
         self._tcp = open_tcp(self.paths, self.config())
         sockets = [self._listener, *self._tcp.sockets]
-        # All that was imported stays for life: a full collection that went through it again and
-        # again would hold up the loop, and `/health` with it, for 50 ms each time.
+        # Imported modules stay for life. A full collection that looked at them each time would
+        # hold up the loop, and `/health` with it, for 50 ms.
         gc.freeze()
         serving = asyncio.create_task(server.serve(sockets=sockets))
-        self._tell_ready()
+        self._report_ready()
         watching = asyncio.create_task(self._watch_idleness())
         leaving = asyncio.create_task(self._leave.wait())
         await asyncio.wait([serving, leaving], return_when=asyncio.FIRST_COMPLETED)
         watching.cancel()
-        await self._go(server, serving)
+        await self._shut_down(server, serving)
 
-    def _tell_ready(self) -> None:
+    def _report_ready(self) -> None:
         note = note_of(self.engine.store)
         if note is not None:
             log.error("%s", note)
@@ -189,7 +189,7 @@ class Daemon:
         return _Server(
             uvicorn.Config(
                 make_app(self),
-                # Of the two parsers the one with a limit on headers, whatever is installed.
+                # Always h11, even where httptools is installed: it limits the size of headers.
                 http="h11",
                 log_config=None,
                 access_log=False,
@@ -201,7 +201,7 @@ class Daemon:
         )
 
     def _start_engine(self) -> None:
-        """In a thread: a light command line may hold the consumer lock while it speaks."""
+        """In a thread, for it may wait: a command line that speaks by itself holds the lock."""
         try:
             lock = contextlib.ExitStack()
             lock.enter_context(consumer_lock(self.paths, listens_at=self.paths.socket_path))
@@ -227,18 +227,18 @@ class Daemon:
             except StorageError as exc:
                 log.error("%s", exc.line)
 
-    async def _go(self, server: _Server, serving: asyncio.Task[None]) -> None:
-        """Close the sockets, finish (or not) what is being said, say goodbye, stop serving.
+    async def _shut_down(self, server: _Server, serving: asyncio.Task[None]) -> None:
+        """Close the sockets, finish the current job or not, end the event streams, stop serving.
 
-        Told to stop, it finishes before it closes them: that may take an hour, in which it can
-        still be asked what it does, to cancel, and to leave at once.
+        After `stop` the sockets stay open until the current job is finished. That may take an
+        hour, in which clients can still ask for the status, cancel jobs, and stop it at once.
         """
         log.info("leaving (%s%s)", self._reason, ", now" if self._now else "")
         self.is_leaving = True
         if self._reason != "stop":
             self._close_sockets(server)
         else:
-            await asyncio.to_thread(self._note_newest)
+            await asyncio.to_thread(self._note_newest_job)
         self.broadcaster.announce_leaving(self._reason, everybody=self._now)
         await asyncio.to_thread(self.inbox.stop)
         if not self._now:
@@ -246,14 +246,14 @@ class Daemon:
         self._close_sockets(server)
         await asyncio.to_thread(self.engine.close)
         await asyncio.to_thread(self.inbox.close)
-        late = await asyncio.to_thread(self._late)
+        late = await asyncio.to_thread(self._late_jobs)
         self.broadcaster.announce_leaving(self._reason, everybody=True, but=late)
         server.should_exit = True
         with contextlib.suppress(asyncio.CancelledError, Exception):
             await asyncio.wait_for(serving, SHUTDOWN_S + 2)
-        # Requests were served to the very end, and other processes may have written as well.
-        if await asyncio.to_thread(self._is_wanted_again):
-            log.info("something came while leaving: starting a successor")
+        # Requests were served until now, and other processes may have written to the queue.
+        if await asyncio.to_thread(self._needs_successor):
+            log.info("a job came while leaving: starting a successor")
             spawn_daemon(self.paths, wait=False)
         if self._reason == "failed":
             raise JobFailed("the queue cannot be started", "see: vox daemon logs")
@@ -264,22 +264,22 @@ class Daemon:
         with contextlib.suppress(OSError):
             os.unlink(self.paths.socket_path)
 
-    def _note_newest(self) -> None:
+    def _note_newest_job(self) -> None:
         with contextlib.suppress(StorageError):  # then no job counts as late
             newest = self.engine.store.latest()
             self._last_seq = newest.seq if newest else 0
 
-    def _late(self) -> set[str]:
-        """The jobs that came after we were told to stop: they are not for us, but are spoken."""
+    def _late_jobs(self) -> set[str]:
+        """Ids of the jobs that came after `stop`: a successor will speak them."""
         live: list[Job] = []
         if self._last_seq < math.inf:
-            # A disk that is full must not keep us from leaving.
+            # A full disk must not keep the daemon from leaving.
             with contextlib.suppress(StorageError), open_store(self.paths) as store:
                 live = store.live()
         return {job.id for job in live if job.seq > self._last_seq and job.sink != "stream"}
 
-    def _is_wanted_again(self) -> bool:
+    def _needs_successor(self) -> bool:
         if self._reason == "idle":
             with open_store(self.paths) as store:
                 return store.count_live() > 0 or self.inbox.has_new()
-        return self._reason == "stop" and (self._was_called or bool(self._late()))
+        return self._reason == "stop" and (self._was_called or bool(self._late_jobs()))

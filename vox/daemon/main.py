@@ -1,7 +1,7 @@
-"""The daemon's entry point: who may be the daemon, its log, and what becomes of failures.
+"""The daemon's entry point: which process is the daemon, its log, and how it reports a failure.
 
-Started detached by `vox.spawn`, or in the foreground by a service manager (`python -m vox.daemon`).
-Binds the control socket before the heavy imports, so that a client that waits connects at once.
+`vox.client.spawn` starts it detached, a service manager in the foreground (`python -m vox.daemon`).
+It binds the control socket before the heavy imports, so that a waiting client connects at once.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ FILES = 8192
 
 
 class StartReport:
-    """Tells the process that started us, once, that we listen or why we cannot.
+    """Reports once, to the process that started the daemon, that it listens or why it does not.
 
-    One line of JSON to the pipe `fd`; without one, nobody waits for it.
+    One line of JSON to the pipe `fd`. None: nobody waits for the report.
     """
 
     def __init__(self, fd: int | None) -> None:
         self._fd = fd
 
     def send_notes(self, notes: Sequence[str] = ()) -> None:
-        """We listen, or somebody else does. `notes`: what the user should know."""
+        """A daemon listens, this one or another. `notes`: what the user should know."""
         self._send({"notes": notes})
 
     def send_error(self, error: VoxError) -> None:
@@ -62,7 +62,7 @@ class StartReport:
 
 
 def main() -> int:
-    """Be the daemon until idle or told to leave. Returns the exit status (see DESIGN)."""
+    """Be the daemon until it is idle or stopped. Returns the exit status (see `vox.errors`)."""
     parser = argparse.ArgumentParser(prog="vox-daemon")
     parser.add_argument("--ready-fd", type=int)
     parser.add_argument("--idle-timeout", type=float, help="seconds, instead of the setting")
@@ -92,7 +92,7 @@ def _be_daemon(paths: Paths, report: StartReport, idle_timeout_s: float | None) 
     write_pid(paths)
     listener = bind(paths)
     log.info("vox %s starts, PID %d", __version__, os.getpid())
-    # Heavy, so only now: a client can already connect. Imports leave no garbage behind, and
+    # Heavy, so only now that a client can connect. Imports leave no garbage behind, and
     # looking for it meanwhile takes a tenth of their time.
     gc.disable()
     from .daemon import Daemon
@@ -104,12 +104,12 @@ def _be_daemon(paths: Paths, report: StartReport, idle_timeout_s: float | None) 
         remove_own_files(paths)
     log.info("vox %s left", __version__)
     logging.shutdown()
-    # A hung sound server must not keep us: PortAudio would wait for it at exit.
+    # Not sys.exit: PortAudio would wait there for a sound server that hangs.
     os._exit(0)
 
 
 def raise_file_limit() -> None:
-    """Clients, hosts and spools take more files than the 256 that macOS gives at first."""
+    """Clients, hosts and spools need more open files than the 256 that macOS allows at first."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -118,21 +118,21 @@ def raise_file_limit() -> None:
 
 
 def acquire_lock(paths: Paths) -> int | None:
-    """The daemon lock's file descriptor, or None if another daemon is up and listens.
+    """The daemon lock's file descriptor; None if another daemon holds it and listens.
 
-    Waits for one that is leaving: whoever was refused by it started us. Raises DaemonUnavailable
-    for one that neither listens nor leaves.
+    Waits for a daemon that is leaving: we are its successor. Raises DaemonUnavailable if the other
+    daemon neither listens nor leaves.
     """
     while (fd := files.lock(paths.lock_path, blocking=False)) is None:
-        if _poke(paths):
+        if _wake(paths):
             return None
-        # Finishing a long text may take it an hour; there is nothing better to do than wait.
+        # It may finish a long text first, for an hour. There is nothing to do but wait.
         time.sleep(0.05)
     return fd
 
 
-def _poke(paths: Paths) -> bool:
-    """Make the daemon that is up look at its queue; False if none listens."""
+def _wake(paths: Paths) -> bool:
+    """Make the other daemon check its queue; False if none listens."""
     try:
         http.request(paths.socket_path, "POST", "/wake", body={}, timeout_s=10.0).close()
     except (http.Refused, http.Dropped):
@@ -145,7 +145,7 @@ def _poke(paths: Paths) -> bool:
 
 
 def bind(paths: Paths) -> socket.socket:
-    """The listening control socket: 0600 in a 0700 folder of ours. The caller holds the lock.
+    """The listening control socket, 0600 in a 0700 folder. The caller holds the daemon lock.
 
     Raises StorageError.
     """
@@ -192,7 +192,7 @@ def set_up_log(paths: Paths, level: str) -> None:
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(getattr(logging, level.upper(), logging.INFO))
-    # A line for every task and every poll says nothing that the job table does not.
+    # They log every task and every poll, and the job table knows all of that.
     for noisy in ("huey", "uvicorn", "watchdog", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 

@@ -1,7 +1,7 @@
-"""The TCP listener of the API, if there is to be one.
+"""The API's listener on TCP.
 
-Off until `http` is set, and then only with a token, and beyond this machine only with a second
-setting. What hinders it never hinders the daemon, which says so and serves the control socket.
+Off until `http` is set. It needs a token, and a second setting to listen beyond this machine. An
+error here never stops the daemon: it is logged and shown, and the control socket is served.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BACKLOG = 2048
 
 @dataclass(frozen=True, slots=True)
 class Tcp:
-    """What became of the setting `http`: listening sockets, or why there are none."""
+    """The setting `http`, and the listening sockets or the error that there are none for."""
 
     address: str | None = None
     error: str | None = None
@@ -36,7 +36,7 @@ class Tcp:
 
 
 def open_tcp(paths: Paths, config: Config) -> Tcp:
-    """Bind what the setting `http` says. Never raises: an error is logged and kept."""
+    """Listen where the setting `http` says. Never raises: an error is logged and kept."""
     address = config["http"]
     if address is None:
         return Tcp()
@@ -56,19 +56,19 @@ def _open(paths: Paths, address: str, may_be_remote: bool) -> list[socket.socket
     if not are_local(targets):
         if not may_be_remote:
             raise BadConfig(
-                f"http: {address.rpartition(':')[0]} is more than this machine",
-                "if that is meant: vox config set http_allow_remote true",
+                f"http: {address.rpartition(':')[0]} is reachable from other machines",
+                "to allow it: vox config set http_allow_remote true",
             )
         log.warning(
-            "http listens on %s: whoever reaches this machine and has the token can make it speak "
-            "and read what it said, and what goes over the network is not encrypted",
+            "http listens on %s: anyone who reaches this machine and has the token can make it "
+            "speak and read its history; the connection is not encrypted",
             address,
         )
     return _bind_all(address, targets)
 
 
 def _bind_all(address: str, targets: Sequence[Target]) -> list[socket.socket]:
-    """`localhost` may be two addresses of which a machine has but one."""
+    """Listen on each that this machine has: `localhost` may be two addresses, and one missing."""
     sockets: list[socket.socket] = []
     failure: OSError | None = None
     for family, target in targets:
