@@ -19,12 +19,12 @@ from vox.languages import closeness, foreign_scripts, normalize, primary
         ("en-GB-X-RP", "en-GB-x-rp"),
     ],
 )
-def test_a_tag_is_brought_into_its_usual_writing(written: str, usual: str) -> None:
+def test_a_tag_is_normalized(written: str, usual: str) -> None:
     assert normalize(written) == usual
 
 
 @pytest.mark.parametrize("written", ["", "e", "english", "en us", "en-", "12", "-en", "en/US"])
-def test_what_is_no_tag_is_refused(written: str) -> None:
+def test_an_invalid_tag_is_refused(written: str) -> None:
     with pytest.raises(UnknownLanguage, match="is not a language tag"):
         normalize(written)
 
@@ -42,7 +42,7 @@ def test_closer_tags_fit_better() -> None:
     assert primary("nb-NO") == primary("no")
 
 
-def test_scripts_are_strange_to_who_speaks_no_language_that_is_written_in_them() -> None:
+def test_a_script_that_no_spoken_language_uses_is_foreign() -> None:
     assert {"CJK", "CYRILLIC", "GREEK"} <= foreign_scripts(["en"])
     assert "LATIN" not in foreign_scripts(["en"]) | foreign_scripts(["ru"])
     assert "CYRILLIC" not in foreign_scripts(["en", "ru-RU"])
@@ -50,5 +50,5 @@ def test_scripts_are_strange_to_who_speaks_no_language_that_is_written_in_them()
 
 
 @pytest.mark.parametrize("spoken", [[], [""], ["en", "tlh"]])
-def test_of_a_language_that_is_not_known_no_script_is_called_strange(spoken: list[str]) -> None:
+def test_no_script_is_foreign_to_an_unknown_language(spoken: list[str]) -> None:
     assert foreign_scripts(spoken) == frozenset()

@@ -137,21 +137,21 @@ def test_info_is_coherent(name: str) -> None:
         assert 0.25 <= low <= 1.0 <= high <= 4.0
 
 
-def test_light_are_those_that_the_readme_calls_so() -> None:
+def test_the_light_backends_are_those_of_the_readme() -> None:
     assert [name for name in registry.BUILT_IN if registry.get(name).info.light] == [
         "say",
         "kokoro",
     ]
 
 
-def test_a_speed_out_of_range_is_the_nearest_in_it() -> None:
+def test_a_speed_out_of_range_becomes_the_nearest() -> None:
     info = Info("theirs", "a third party's", "", speed=(0.5, 2.0))
     assert [info.nearest_speed(speed) for speed in (0.25, 1.5, 4.0)] == [0.5, 1.5, 2.0]
     assert dataclasses.replace(info, speed=None).nearest_speed(3.0) == 1.0
 
 
 @pytest.mark.parametrize("heavy", [True, False])
-def test_an_adapter_that_was_written_for_the_first_vox_still_loads(heavy: bool) -> None:
+def test_an_adapter_written_for_the_first_vox_still_loads(heavy: bool) -> None:
     info = Info("theirs", "a third party's", "", heavy=heavy, uses_gpu=True, languages=("en",))
     assert info.light == (not heavy)
     assert dataclasses.replace(info, name="copy").light == info.light
@@ -159,7 +159,7 @@ def test_an_adapter_that_was_written_for_the_first_vox_still_loads(heavy: bool) 
 
 
 @pytest.mark.parametrize("name", registry.BUILT_IN)
-def test_voices_are_told_apart(name: str, tmp_path: Path) -> None:
+def test_voice_names_are_unique(name: str, tmp_path: Path) -> None:
     adapter = registry.get(name)
     voices = adapter.voices(Settings(str(tmp_path / "voices"), str(tmp_path / name)))
     names = [voice.name for voice in voices]

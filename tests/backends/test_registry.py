@@ -1,4 +1,4 @@
-"""Which backends there are: nobody but the registry and the adapters knows their names."""
+"""The registry. Only it and the adapters know the names of the built-in backends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FOLDER = Path(vox_dir())
 EXAMPLES = {("api/schemas.py", "hibari")}
 """In the API's documentation."""
 
-# `say` is a word of English: it is the backend only where it stands alone or behind -b.
+# `say` is also a word: it means the backend only on its own or after -b.
 _NAMES = "|".join({*registry.BUILT_IN, "espeak-ng", "espeak"} - {"say"})
 WIRED = re.compile(rf"(?<![\w-])({_NAMES})(?![\w-])|\A(-b )?say\Z|-b say\b|backend say\b")
 
@@ -54,20 +54,25 @@ def test_a_wired_name_is_found(text: str) -> None:
     assert not WIRED.search("nothing to say in ")
 
 
-def test_environment_and_warm_host_may_be_another_backend_s() -> None:
+def test_a_backend_may_use_the_environment_of_another() -> None:
     elsewhere = "qwen" if registry.on_apple_silicon() else "qwen-native"
     assert registry.environment_of("qwen") == elsewhere
     assert registry.environment_of("hibari") == "hibari"
     assert registry.environment_of("gone") == "gone"
 
 
-def test_a_choice_by_default_imports_one_adapter_and_searches_for_no_others() -> None:
+@pytest.mark.parametrize("backend", [None, "hibari", "say"])
+def test_choosing_who_speaks_imports_one_adapter_and_looks_for_no_others(
+    backend: str | None,
+) -> None:
     code = (
         "import sys; from vox.config import load; from vox.paths import get_paths\n"
-        "from vox.voices.catalog import Catalog; from vox.voices.choice import usual\n"
-        "config = load('/nowhere', {})\n"
-        "assert usual(Catalog(get_paths(), lambda: config), config).backend == 'hibari'\n"
-        "from vox.backends import registry\n"
+        "from vox.voices.catalog import Catalog; from vox.voices.choice import ignored, resolve\n"
+        "from vox.voices.wish import Wish; from vox.backends import registry\n"
+        "config = load('/nowhere', {}); catalog = Catalog(get_paths(), lambda: config)\n"
+        f"who = resolve(catalog, Wish(backend={backend!r}))\n"
+        "assert ignored(catalog, who) == []\n"
+        "assert catalog.info(who.backend).light == (who.backend == 'say')\n"
         "assert registry.import_strings.cache_info().misses == 0\n"
         "adapters = {spec.partition(':')[0] for spec in registry.BUILT_IN.values()}\n"
         "print(*sorted(adapters & set(sys.modules)))"
@@ -75,4 +80,4 @@ def test_a_choice_by_default_imports_one_adapter_and_searches_for_no_others() ->
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=FOLDER.parent, capture_output=True, text=True, check=True
     )
-    assert done.stdout.split() == ["vox.backends.hibari"]
+    assert done.stdout.split() == [f"vox.backends.{backend or 'hibari'}"]

@@ -71,7 +71,7 @@ def test_another_language_has_another_voice(say: Say) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="variants are espeak-ng's")
-def test_gender_lays_a_variant_over_the_voice(say: Say) -> None:
+def test_gender_selects_a_variant_of_the_voice(say: Say) -> None:
     plain, female, male = (
         sound(list(say.synthesize(Utterance("Hello there.", gender=gender)))).samples
         for gender in (None, "female", "male")

@@ -1,4 +1,4 @@
-"""A third party's backend is no worse off than a built-in one (see tests/plugins/beep)."""
+"""A third party's backend can do what a built-in one can (see tests/plugins/beep)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def pitch_hz(heard: Recording) -> float:
     return float(np.argmax(strength) * heard.sample_rate / len(heard.samples))
 
 
-def test_one_that_is_light_speaks_without_a_daemon(beeping: Vox, recorder: Recorder) -> None:
+def test_a_light_backend_speaks_without_a_daemon(beeping: Vox, recorder: Recorder) -> None:
     spoken = beeping("-b", "beep", "--json", "one two three four five")
     assert (spoken.code, spoken.err) == (0, ""), beeping.log()
     assert (spoken.json()["state"], spoken.json()["backend"]) == ("done", "beep")
@@ -37,9 +37,7 @@ def test_one_that_is_light_speaks_without_a_daemon(beeping: Vox, recorder: Recor
     assert not Path(beeping.paths.socket_path).exists()
 
 
-def test_one_that_is_light_needs_no_daemon_as_the_configured_one(
-    beeping: Vox, sound: object
-) -> None:
+def test_a_light_backend_that_is_configured_starts_no_daemon(beeping: Vox, sound: object) -> None:
     beeping.ok("config", "set", "backend", "beep")
     assert beeping("one two").code == 0
     assert beeping.pid is None

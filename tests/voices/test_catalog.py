@@ -12,7 +12,7 @@ from vox.errors import BackendNotInstalled, BadConfig, UnknownBackend
 from vox.voices.catalog import Catalog
 
 
-def test_not_ready_names_the_one_command_that_mends_it(catalog: Catalog) -> None:
+def test_an_error_about_what_is_not_ready_names_the_command_to_run(catalog: Catalog) -> None:
     for name in ("toy", "piper"):
         with pytest.raises(BackendNotInstalled) as caught:
             catalog.check_ready(name)
@@ -23,7 +23,7 @@ def test_not_ready_names_the_one_command_that_mends_it(catalog: Catalog) -> None
     catalog.check_ready("hibari")
 
 
-def test_weights_that_are_missing_are_named(catalog: Catalog, toy: None) -> None:
+def test_missing_weights_are_reported(catalog: Catalog, toy: None) -> None:
     weights = Path(catalog.settings_for("toy").env_dir) / "weights" / "toy.bin"
     weights.unlink()
     with pytest.raises(BackendNotInstalled, match="its weights are not fetched"):
@@ -31,7 +31,7 @@ def test_weights_that_are_missing_are_named(catalog: Catalog, toy: None) -> None
     assert not catalog.is_ready("toy")
 
 
-def test_a_broken_third_party_does_not_take_the_voices_of_the_others(catalog: Catalog) -> None:
+def test_a_broken_third_party_does_not_hide_the_voices_of_the_others(catalog: Catalog) -> None:
     assert "toy-broken" in registry.names()
     names = {voice.name for voice in catalog.voices()}
     assert {"heart", "zamenhof"} <= names
@@ -40,9 +40,7 @@ def test_a_broken_third_party_does_not_take_the_voices_of_the_others(catalog: Ca
 
 
 @needs_no_mlx
-def test_qwen_has_the_settings_of_qwen_native_below_its_own(
-    catalog: Catalog, config: Settable
-) -> None:
+def test_a_setting_that_qwen_lacks_is_qwen_native_s(catalog: Catalog, config: Settable) -> None:
     config.backends["qwen-native"] = {"device": "cuda:1", "model": "1.7B"}
     assert catalog.settings_for("qwen") == catalog.settings_for("qwen-native")
     config.backends["qwen"] = {"model": "0.6B"}
@@ -62,9 +60,7 @@ def test_settings_come_from_the_backend_s_table(catalog: Catalog, config: Settab
     assert catalog.settings_for("toy", model="large").model == "large"
 
 
-def test_a_setting_of_the_backend_s_own_is_checked_as_it_says(
-    catalog: Catalog, config: Settable
-) -> None:
+def test_a_backend_s_own_setting_is_checked(catalog: Catalog, config: Settable) -> None:
     config.backends["toy"] = {"offline": "yes", "of-a-later-version": 1}
     assert catalog.settings_for("toy").options == {"offline": True, "of-a-later-version": 1}
     config.backends["toy"] = {"mood": "sad"}
@@ -76,9 +72,7 @@ def test_a_setting_of_the_backend_s_own_is_checked_as_it_says(
 
 
 @needs_no_mlx
-def test_a_shared_table_is_checked_and_named_as_it_is_in_the_file(
-    catalog: Catalog, config: Settable
-) -> None:
+def test_an_error_in_a_shared_table_names_that_table(catalog: Catalog, config: Settable) -> None:
     config.backends["qwen-native"] = {"dtype": "float8"}
     with pytest.raises(BadConfig, match=r"backends\.qwen-native\.dtype = 'float8' must be float32"):
         catalog.settings_for("qwen")

@@ -1,4 +1,4 @@
-"""Who speaks a request: the rules, on the backends that are there and on one of a third party."""
+"""The rules that choose who speaks, for the built-in backends and one of a third party."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def raised(kind: type[VoxError], catalog: Catalog, **wish: Any) -> VoxError:
     return caught.value
 
 
-def test_nothing_said_is_english_by_hibari(catalog: Catalog) -> None:
+def test_a_request_that_names_nothing_is_english_by_hibari(catalog: Catalog) -> None:
     assert resolve(catalog) == Resolved("hibari", None, None, None, [])
     assert who(resolve(catalog, lang="EN_gb")) == ("hibari", None, "en-GB")
 
 
 @needs_espeak
-def test_another_language_goes_to_the_system_s_voice_where_piper_has_none(
+def test_another_language_goes_to_say_if_piper_has_no_voice(
     catalog: Catalog, config: Settable
 ) -> None:
     assert who(resolve(catalog, lang="de")) == ("say", None, "de")
@@ -55,13 +55,13 @@ def test_another_language_goes_to_the_system_s_voice_where_piper_has_none(
     assert who(resolve(catalog, lang="de", default_backend="hibari")) == ("say", None, "de")
 
 
-def test_the_configured_backend_speaks_what_it_can(catalog: Catalog, toy: None) -> None:
+def test_the_configured_backend_speaks_its_languages(catalog: Catalog, toy: None) -> None:
     assert who(resolve(catalog, default_backend="toy")) == ("toy", None, None)
     assert who(resolve(catalog, default_backend="toy", lang="en")) == ("hibari", None, "en")
     assert who(resolve(catalog, "hibari", default_backend="toy")) == ("hibari", None, None)
 
 
-def test_a_language_must_be_spoken_by_the_backend_that_was_named(catalog: Catalog) -> None:
+def test_the_named_backend_must_speak_the_language(catalog: Catalog) -> None:
     error = raised(UnknownLanguage, catalog, backend="hibari", lang="de")
     assert error.line == "hibari does not speak de; it speaks en"
     assert error.exit_code == 2
@@ -72,14 +72,12 @@ def test_a_language_must_be_spoken_by_the_backend_that_was_named(catalog: Catalo
     assert who(resolve(catalog, lang="en", default_lang="german")) == ("hibari", None, "en")
 
 
-def test_a_voice_alone_is_enough(catalog: Catalog, toy: None) -> None:
+def test_a_unique_voice_needs_no_backend(catalog: Catalog, toy: None) -> None:
     assert who(resolve(catalog, voice="zamenhof")) == ("toy", "zamenhof", None)
     assert who(resolve(catalog, voice="HEART")) == ("hibari", "heart", None)
 
 
-def test_a_voice_of_several_backends_needs_a_backend(
-    catalog: Catalog, toy: None, clone: str
-) -> None:
+def test_an_ambiguous_voice_needs_a_backend(catalog: Catalog, toy: None, clone: str) -> None:
     voices = catalog.voices()
     assert [voice.backend for voice in voices if voice.name == "zamenhof"] == ["toy", "toy-huge"]
     # The toy has it installed, the huge one has not.
@@ -92,7 +90,7 @@ def test_a_voice_of_several_backends_needs_a_backend(
     assert resolve(catalog, voice="zamenhof", default_backend="toy-huge").backend == "toy-huge"
 
 
-def test_an_unknown_voice_names_those_that_are_near(catalog: Catalog) -> None:
+def test_an_unknown_voice_gets_similar_names_as_a_hint(catalog: Catalog) -> None:
     assert raised(UnknownVoice, catalog, voice="heartt").line == (
         "no voice is called 'heartt'; did you mean heart or af_heart?"
     )
@@ -102,7 +100,9 @@ def test_an_unknown_voice_names_those_that_are_near(catalog: Catalog) -> None:
     assert error.hint.startswith("e.g. heart, ") and error.exit_code == 4
 
 
-def test_a_voice_that_is_not_fetched_says_how_to_fetch_it(catalog: Catalog, tmp_path: Path) -> None:
+def test_an_unfetched_voice_gets_the_command_that_fetches_it(
+    catalog: Catalog, tmp_path: Path
+) -> None:
     error = raised(BackendNotInstalled, catalog, voice="emma")
     assert error.hint == "run: vox backends install hibari --voice emma"
     # Seen as soon as it is there.
@@ -111,18 +111,18 @@ def test_a_voice_that_is_not_fetched_says_how_to_fetch_it(catalog: Catalog, tmp_
     assert who(resolve(catalog, voice="emma")) == ("hibari", "emma", None)
 
 
-def test_a_voice_of_what_is_not_installed_comes_with_it(catalog: Catalog) -> None:
+def test_a_voice_of_an_uninstalled_backend_is_installed_with_it(catalog: Catalog) -> None:
     error = raised(BackendNotInstalled, catalog, voice="de_DE-thorsten-medium")
     install = "vox backends install piper --voice de_DE-thorsten-medium"
     assert error.line == f"piper is not installed; run: {install}"
 
 
-def test_a_voice_speaks_its_own_language_where_voices_bring_it(catalog: Catalog) -> None:
+def test_a_piper_voice_speaks_only_its_own_language(catalog: Catalog) -> None:
     error = raised(VoxError, catalog, backend="piper", voice="de_DE-thorsten-medium", lang="en")
     assert error.message == "de_DE-thorsten-medium speaks de-DE, not en"
 
 
-def test_voices_of_a_language_are_those_that_it_takes_best_first(
+def test_voices_for_a_language_come_best_first(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = [
@@ -148,7 +148,7 @@ def test_voices_of_a_language_are_those_that_it_takes_best_first(
         names("klingonese")
 
 
-def test_the_configured_voice_applies_to_its_own_backend_alone(
+def test_the_configured_voice_applies_only_to_its_own_backend(
     catalog: Catalog, config: Settable, toy: None
 ) -> None:
     assert who(resolve(catalog, default_voice="zamenhof")) == ("toy", "zamenhof", None)
@@ -161,7 +161,7 @@ def test_the_configured_voice_applies_to_its_own_backend_alone(
     assert who(resolve(catalog, "toy")) == ("toy", "zamenhof", None)
 
 
-def test_a_clone_goes_to_an_installed_backend_that_can(
+def test_a_clone_goes_to_an_installed_backend_that_can_clone(
     catalog: Catalog, clone: str, toy: None
 ) -> None:
     resolved = resolve(catalog, voice=clone)
@@ -191,7 +191,7 @@ def test_a_clone_goes_to_a_backend_that_has_the_weights_for_clones(
 
 
 @needs_no_mlx
-def test_weights_for_clones_are_asked_for_where_a_backend_lacks_no_more(
+def test_the_hint_is_the_weights_for_clones_if_only_those_are_missing(
     catalog: Catalog, clone: str, fetched: Fetch
 ) -> None:
     fetched("0.6B-CustomVoice")
@@ -200,7 +200,7 @@ def test_weights_for_clones_are_asked_for_where_a_backend_lacks_no_more(
 
 
 @needs_no_mlx
-def test_a_style_is_followed_or_it_is_said_that_it_is_not(catalog: Catalog, fetched: Fetch) -> None:
+def test_a_style_that_is_not_followed_gets_a_note(catalog: Catalog, fetched: Fetch) -> None:
     fetched("0.6B-CustomVoice")
     (note,) = ignored(catalog, resolve(catalog, "qwen"), style="a giant")
     assert note.startswith("0.6B-CustomVoice follows no style, so --style is ignored; take -m ")
@@ -213,7 +213,9 @@ def test_a_style_is_followed_or_it_is_said_that_it_is_not(catalog: Catalog, fetc
     assert ignored(catalog, resolve(catalog, "qwen", "Ryan"), style="a giant") == [note]
 
 
-def test_a_clone_without_such_a_backend_says_what_to_install(catalog: Catalog, clone: str) -> None:
+def test_a_clone_that_no_backend_can_speak_gets_a_command_as_a_hint(
+    catalog: Catalog, clone: str
+) -> None:
     error = raised(BackendNotInstalled, catalog, voice=clone)
     assert error.hint.startswith("run: vox backends install ")
 
@@ -223,7 +225,7 @@ def test_a_clone_cannot_take_the_name_of_a_voice(catalog: Catalog, clone: str) -
         catalog.clones.check_name("heart")
 
 
-def test_gender_picks_a_voice_or_says_that_it_cannot(catalog: Catalog, tmp_path: Path) -> None:
+def test_gender_picks_a_voice_or_gets_a_note(catalog: Catalog, tmp_path: Path) -> None:
     missing = resolve(catalog, gender="male")
     assert missing.voice is None
     assert missing.notes == ["hibari has no male voice installed; --gender is ignored"]
@@ -235,7 +237,7 @@ def test_gender_picks_a_voice_or_says_that_it_cannot(catalog: Catalog, tmp_path:
     raised(BadOption, catalog, gender="loud")
 
 
-def test_what_a_backend_ignores_is_said_once(catalog: Catalog) -> None:
+def test_each_ignored_option_gets_one_note(catalog: Catalog) -> None:
     notes = resolve(catalog, "hibari", style="sad", speed=4.0).notes
     assert notes == [
         "hibari has no style; --style is ignored",
@@ -245,7 +247,7 @@ def test_what_a_backend_ignores_is_said_once(catalog: Catalog) -> None:
 
 
 @needs_espeak
-def test_a_third_party_is_asked_by_default_before_the_last_one(
+def test_a_third_party_s_backend_comes_before_the_last_resort(
     catalog: Catalog, config: Settable, toy: None
 ) -> None:
     assert list(catalog.asked_by_default()) == ["hibari", "piper", "toy", "say"]
@@ -255,7 +257,7 @@ def test_a_third_party_is_asked_by_default_before_the_last_one(
     assert who(resolve(catalog, lang="eo")) == ("say", None, "eo")
 
 
-def test_what_nobody_speaks_yet_says_what_to_install(
+def test_a_language_that_no_installed_backend_speaks_gets_a_command_as_a_hint(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))  # no espeak-ng

@@ -67,7 +67,7 @@ def test_silence_at_the_ends_is_cut_off(clones: Clones, write: Write) -> None:
     assert soundfile.info(made.audio_path).duration == pytest.approx(2.2, abs=0.05)
 
 
-def test_what_was_said_of_it_is_kept(clones: Clones, write: Write) -> None:
+def test_transcript_and_language_are_kept(clones: Clones, write: Write) -> None:
     clones.add("me-2", write(), transcript='He said\n"no"\x00 \\ "né"', lang="EN_us")
     (found,) = clones.list()
     assert found == clones.get("me-2")
@@ -76,13 +76,13 @@ def test_what_was_said_of_it_is_kept(clones: Clones, write: Write) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "a b", "../x", ".hidden", "-v", "ä", "x" * 65, "a/b"])
-def test_a_name_that_is_none_is_refused(clones: Clones, write: Write, name: str) -> None:
+def test_an_invalid_name_is_refused(clones: Clones, write: Write, name: str) -> None:
     with pytest.raises(BadOption, match="is not a valid name for a clone"):
         clones.add(name, write())
     assert clones.find(name) is None
 
 
-def test_a_name_that_is_taken_is_refused(clones: Clones, write: Write) -> None:
+def test_a_taken_name_is_refused(clones: Clones, write: Write) -> None:
     clones.add("me", write())
     for name, reason in (
         ("me", "there is a clone"),
@@ -110,7 +110,7 @@ def test_a_reference_of_the_wrong_length_is_refused(
     assert not list(Path(clones.voices_dir).glob("*"))
 
 
-def test_what_is_no_sound_file_is_refused(clones: Clones, tmp_path: Path) -> None:
+def test_a_file_without_sound_is_refused(clones: Clones, tmp_path: Path) -> None:
     text = tmp_path / "text.wav"
     text.write_text("not sound")
     with pytest.raises(BadInput, match="is not an audio file"):
@@ -121,7 +121,7 @@ def test_what_is_no_sound_file_is_refused(clones: Clones, tmp_path: Path) -> Non
         clones.add("me", str(tmp_path / "nowhere.wav"))
 
 
-def test_a_language_that_is_none_is_refused(clones: Clones, write: Write) -> None:
+def test_an_invalid_language_is_refused(clones: Clones, write: Write) -> None:
     with pytest.raises(UnknownLanguage, match="english"):
         clones.add("me", write(), lang="english")
 
@@ -134,7 +134,7 @@ def test_a_recording_becomes_a_clone(clones: Clones) -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.5, 31])
-def test_a_recording_of_the_wrong_length_is_not_begun(seconds: float) -> None:
+def test_a_recording_of_the_wrong_length_is_not_started(seconds: float) -> None:
     with pytest.raises(BadOption, match="cannot be made from"):
         record(seconds)
 
