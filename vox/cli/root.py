@@ -227,7 +227,7 @@ def _speak(
 ) -> int:
     from ..jobs import Request
     from .output import tell
-    from .speaking import Manner, speak
+    from .speaking import CallOptions, speak
     from .text_input import checked, model_name, output_path, read_text
 
     if is_async and timeout_s is not None:
@@ -242,7 +242,7 @@ def _speak(
     wishes["model"] = model_name(wishes["model"])
     request = Request(text=text, output=output_path(output), **wishes)
     try:
-        return speak(request, Manner(is_async, timeout_s, as_json, quiet))
+        return speak(request, CallOptions(is_async, timeout_s, as_json, quiet))
     except VoxError as exc:
         blame_variable(ctx, exc)
         raise
