@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-
 from ..backends.base import Clone, Info, Voice, install_hint
 from ..errors import BackendNotInstalled, BadOption, UnknownLanguage, UnknownModel, UnknownVoice
 from ..languages import closeness, primary
@@ -160,6 +158,8 @@ def brings_language(voice: Voice, info: Info) -> bool:
 
 def similar(name: str, known: list[str], backend: str | None = None) -> str:
     """The hint for an unknown name: similar names, else where to find all."""
+    import difflib
+
     known = list(dict.fromkeys(known))
     near = difflib.get_close_matches(name, known)
     if near:
