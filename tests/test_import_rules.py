@@ -60,10 +60,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "vox.backends.base",
     ),
     "vox.inbox*": ("vox.engine.submit", "vox.queue.*", "vox.text.*"),
-    "vox.client*": (
-        "vox.engine.*", "vox.queue.*", "vox.voices.*", "vox.audio.spool", "vox.backends.registry",
-        "vox.inbox.status",
-    ),
+    "vox.client*": ("vox.engine.*", "vox.queue.*", "vox.voices.*", "vox.audio.spool"),
     "vox.api*": ("vox.audio.*", "vox.voices.*", "vox.queue.events"),
     "vox.daemon*": (
         "vox.api.*", "vox.client.*", "vox.engine.*", "vox.inbox.*", "vox.queue.*", "vox.voices.*",
@@ -71,9 +68,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "vox.cli*": (
         "vox.client.*", "vox.voices.*", "vox.install.*", "vox.backends.base",
-        "vox.backends.registry", "vox.text.*",
+        "vox.backends.registry", "vox.text.*", "vox.queue.store", "vox.queue.sqlite_errors",
+        "vox.audio.spool",
         # `vox doctor` opens the device, `vox inbox` the folder.
-        "vox.audio.device", "vox.inbox.folders",
+        "vox.audio.device", "vox.inbox.*",
     ),
 }  # fmt: skip
 

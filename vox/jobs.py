@@ -1,14 +1,18 @@
-"""What a job is: its states, its fields, its id, and how it looks as JSON.
+"""What a request and a job are: states, fields, ids, and how a job looks as JSON.
 
-Knows nothing of tables, queues or sockets: `queue.store` keeps jobs, the API and the command line
-show them with `Job.to_dict`.
+Each option of a request is defined here in full, once: the command line, the API's schema, the
+inbox's header, the table's columns and the checks are derived from `OPTIONS`. Knows nothing of
+tables, queues or sockets. On the way to the first sound, so it imports little.
 """
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, NoReturn
+
+from .errors import BadOption
 
 State = Literal["queued", "preparing", "speaking", "done", "failed", "cancelled", "expired"]
 Sink = Literal["play", "file", "stream"]
@@ -18,8 +22,8 @@ ENDED: tuple[State, ...] = ("done", "failed", "cancelled", "expired")
 STATES = (*LIVE, *ENDED)
 PRIORITIES = {"high": 10, "normal": 0, "low": -10}
 
-PAUSED = "speech is paused; go on with: vox resume"
-"""What whoever has something to be played is told meanwhile."""
+PAUSED = "speech is paused; to resume: vox resume"
+"""Note for callers while speech is paused."""
 
 # Without 0/o, 1/l/i, u and v: read out or typed from a screen they are taken for one another.
 ID_ALPHABET = "23456789abcdefghjkmnpqrstwxyz"
@@ -50,32 +54,169 @@ def priority_name(priority: int) -> str:
     return next((name for name, value in PRIORITIES.items() if value == priority), str(priority))
 
 
-@dataclass(slots=True)
-class Request:
-    """What somebody asks for, before it is a job. None means: whatever the defaults say.
+class Option(NamedTuple):
+    """All that is known of one option, whichever way a request comes in."""
 
-    Checked and completed by `queue.submit`; nothing else trusts it.
+    help: str
+    """Its line in `vox --help`."""
+    schema_help: str | None = None
+    """What the API's schema says of it; None: the same as `help`."""
+    short: str | None = None
+    """Its short flag, e.g. "-v"; the long one is its key."""
+    metavar: str = "TEXT"
+    key: str = ""
+    """Its name in JSON, in the inbox's header and as a flag; "": the field's."""
+    envvar: bool = False
+    """Whether the variable VOX_KEY sets it too, for one call."""
+    kind: type[str] | type[float] = str
+    low: float | None = None
+    high: float | None = None
+    above: bool = False
+    """Whether it must be above `low`, which is then no good value itself."""
+    choices: tuple[str, ...] = ()
+    max_length: int = 1_000
+    """Most characters of a text."""
+    pattern: str | None = None
+    """What the API's schema wants of a text beyond that."""
+    for_adapter: bool = True
+    """Whether the adapter gets it with each utterance."""
+
+    def check(self, value: Any) -> Any:
+        """The value as the job keeps it; None stays None. Raises BadOption."""
+        if value is None:
+            return None
+        if self.kind is float:
+            return self._number(value)
+        if len(value) > self.max_length:
+            raise BadOption(
+                f"{self.key} has {len(value):,} characters; {self.max_length:,} are the limit",
+                field=self.key,
+            )
+        if not self.choices:
+            return value
+        if str(value).lower() not in self.choices:
+            *others, last = self.choices
+            self._refuse(value, f"{', '.join(others)} or {last}")
+        return str(value).lower()
+
+    def _number(self, value: Any) -> float:
+        try:
+            number = math.nan if isinstance(value, bool) else float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        low = -math.inf if self.low is None else self.low
+        high = math.inf if self.high is None else self.high
+        if not low <= number <= high or not math.isfinite(number) or (self.above and number == low):
+            self._refuse(value, self.range)
+        return number
+
+    @property
+    def range(self) -> str:
+        """The numbers that it may be, in words."""
+        if self.above:
+            return f"a number above {self.low:g}"
+        return f"a number from {self.low:g} to {self.high:g}"
+
+    def _refuse(self, value: Any, allowed: str) -> NoReturn:
+        raise BadOption(f"{self.key} {value!r} must be {allowed}", field=self.key)
+
+
+def option(text: str, **more: Any) -> Any:
+    """A field of a request that is an `Option`; None leaves it to the defaults."""
+    return field(default=None, metadata={"option": Option(text, **more)})
+
+
+@dataclass(slots=True, kw_only=True, init=False, repr=False, eq=False)
+class SpeechOptions:
+    """Who speaks, and how: a job has these from its request, and keeps them as columns.
+
+    With each utterance the adapter gets those that are for it.
+    """
+
+    backend: str | None = option(
+        "Speak with this backend (see: vox backends).",
+        schema_help="See `GET /backends`.",
+        short="-b",
+        metavar="NAME",
+        envvar=True,
+        for_adapter=False,
+    )
+    voice: str | None = option(
+        "Voice or clone (see: vox voices).",
+        schema_help="See `GET /voices`.",
+        short="-v",
+        metavar="NAME",
+        envvar=True,
+    )
+    lang: str | None = option(
+        "Language, e.g. en or de-AT.",
+        schema_help="BCP 47, e.g. `en` or `de-AT`.",
+        short="-l",
+        metavar="LANG",
+        envvar=True,
+        max_length=100,
+    )
+    model: str | None = option(
+        "Model of the backend: a name, path or repository.",
+        short="-m",
+        metavar="MODEL",
+        envvar=True,
+        pattern=r"^[^\x00]*$",
+        for_adapter=False,
+    )
+    speed: float | None = option(
+        "Speaking rate, 0.25 to 4.", metavar="X", envvar=True, kind=float, low=0.25, high=4.0
+    )
+    volume: float | None = option(
+        "Loudness, 0 to 5.",
+        metavar="X",
+        envvar=True,
+        kind=float,
+        low=0.0,
+        high=5.0,
+        for_adapter=False,
+    )
+    style: str | None = option(
+        "How to speak, in words, for backends that can.",
+        schema_help="How to speak, for backends that support it.",
+        max_length=10_000,
+    )
+    gender: str | None = option("Choose a voice by gender.", choices=("female", "male"))
+
+
+@dataclass(slots=True, kw_only=True)
+class Request(SpeechOptions):
+    """What somebody asks for, before it is a job.
+
+    Checked and completed by `engine.submit`; nothing else trusts it.
     """
 
     text: str
-    backend: str | None = None
-    voice: str | None = None
-    lang: str | None = None
-    model: str | None = None
-    style: str | None = None
-    gender: str | None = None
-    speed: float | None = None
-    """Speaking rate, 0.25 to 4.0; 1.0 is the voice's own."""
-    volume: float | None = None
-    """Linear gain, 0.0 to 5.0; 1.0 leaves the sound as it is."""
-    priority: str | int | None = None
-    """`high`, `normal` or `low`."""
-    expires_s: float | None = None
-    """The job expires when it is still queued after so many seconds."""
-    replace: str | None = None
-    """A key: live jobs with the same key are cancelled in favour of this one."""
-    output: str | None = None
-    """Absolute path of the file to write instead of playing."""
+    output: str | None = option(
+        "Write .wav .flac .ogg .opus .mp3 instead of playing.",
+        schema_help="Absolute path of an audio file (.wav .flac .ogg .opus .mp3) to write "
+        "instead of playing.",
+        short="-o",
+        metavar="FILE",
+        max_length=4_096,
+        pattern=r"^/[^\x00]*$",
+    )
+    priority: str | None = option("Place in the queue.", choices=tuple(PRIORITIES))
+    expires_s: float | None = option(
+        "Drop it if it still waits after S seconds.",
+        schema_help="Seconds after which it is no longer worth speaking.",
+        key="expires",
+        metavar="S",
+        kind=float,
+        low=0,
+        high=1e8,
+        above=True,
+    )
+    replace: str | None = option(
+        "Take the place of what waits or speaks under the same key.",
+        schema_help="Cancels live jobs with the same key.",
+        metavar="KEY",
+    )
     sink: Sink | None = None
     """Where the audio goes; None: `file` if there is an `output`, else `play`."""
     source: str = "cli"
@@ -88,24 +229,30 @@ class Request:
 
 REQUEST_FIELDS = tuple(f.name for f in fields(Request))
 
+OPTIONS: dict[str, Option] = {
+    f.name: found._replace(key=found.key or f.name)
+    for f in fields(Request)
+    if (found := f.metadata.get("option"))
+}
+"""The options by the names of their fields."""
 
-@dataclass(slots=True)
-class Job:
+SPEECH_OPTIONS = tuple(f.name for f in fields(SpeechOptions))
+ADAPTER_OPTIONS = tuple(name for name in SPEECH_OPTIONS if OPTIONS[name].for_adapter)
+
+
+@dataclass(slots=True, kw_only=True)
+class Job(SpeechOptions):
     """One request to speak: a row of the job table. Times are seconds since the epoch, UTC."""
 
     id: str
     text: str
+    # These a request may leave open, a job never.
     backend: str
+    speed: float = 1.0
+    volume: float = 1.0
     seq: int = 0
     """Rises with every job: the order of arrival."""
     state: State = "queued"
-    voice: str | None = None
-    lang: str | None = None
-    model: str | None = None
-    style: str | None = None
-    gender: str | None = None
-    speed: float = 1.0
-    volume: float = 1.0
     priority: int = 0
     source: str = "cli"
     source_name: str | None = None
@@ -155,14 +302,7 @@ class Job:
             "id": self.id,
             "state": self.state,
             "text": self.text,
-            "backend": self.backend,
-            "voice": self.voice,
-            "lang": self.lang,
-            "model": self.model,
-            "style": self.style,
-            "gender": self.gender,
-            "speed": self.speed,
-            "volume": self.volume,
+            **{name: getattr(self, name) for name in SPEECH_OPTIONS},
             "priority": priority_name(self.priority),
             "source": self.source,
             "source_name": self.source_name,

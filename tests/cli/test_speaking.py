@@ -17,7 +17,7 @@ import pytest
 from tests.running import Vox
 
 SCRIPTED = ("-b", "scripted")
-PAUSED = "vox: speech is paused; go on with: vox resume\n"
+PAUSED = "vox: speech is paused; to resume: vox resume\n"
 
 
 @pytest.fixture

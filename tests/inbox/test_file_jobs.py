@@ -95,7 +95,7 @@ BAD = {
     "png": (b"\x89PNG\r\n\x1a\n\0\0", "the text is not valid UTF-8: byte 1 is 0x89"),
     "unknown key": (b"---\ncolour: red\n---\nHi.", "unknown key 'colour'"),
     "no value": (b"---\nvoice:\n---\nHi.", "voice has no value"),
-    "speed": (b"---\nspeed: 9\n---\nHi.", "speed 9.0 must be 0.25 to 4"),
+    "speed": (b"---\nspeed: 9\n---\nHi.", "speed '9' must be a number from 0.25 to 4"),
     "volume": (b"---\nvolume: nan\n---\nHi.", "volume nan must be 0 to 5"),
     "priority": (b"---\npriority: soon\n---\nHi.", "priority 'soon' must be high, normal or low"),
     "expires": (b"---\nexpires: -1\n---\nHi.", "expires -1.0 must be a number of seconds above 0"),

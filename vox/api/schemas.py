@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from .. import jobs
 
@@ -21,7 +21,29 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class Speak(Body):
+def _schema(name: str, option: jobs.Option) -> tuple[Any, Any]:
+    """The type and the field of one option of a request."""
+    kind: Any = _REQUEST_TYPES[name]
+    bounds: dict[str, Any] = {"max_length": option.max_length, "pattern": option.pattern}
+    if option.choices:
+        kind, bounds = Literal[option.choices] | None, {}
+    elif option.kind is float:
+        bounds = {"gt" if option.above else "ge": option.low, "le": option.high}
+    about = option.help if option.schema_help is None else option.schema_help
+    return kind, Field(None, description=about, **bounds)
+
+
+_REQUEST_TYPES = get_type_hints(jobs.Request)
+_speak_fields: Any = {option.key: _schema(name, option) for name, option in jobs.OPTIONS.items()}
+_SpeakOptions: Any = create_model(
+    "SpeakOptions",
+    __base__=Body,
+    text=(str, Field(description="What is to be spoken.")),
+    **_speak_fields,
+)
+
+
+class Speak(_SpeakOptions):  # type: ignore[misc]  # made of jobs.OPTIONS
     """A request to speak. A field that is left out follows the settings (`vox config show`)."""
 
     model_config = ConfigDict(
@@ -33,31 +55,6 @@ class Speak(Body):
         },
     )
 
-    text: str = Field(description="What is to be spoken.")
-    voice: str | None = Field(None, max_length=NAME_LIMIT, description="See `GET /voices`.")
-    lang: str | None = Field(None, max_length=100, description="BCP 47, e.g. `en` or `de-AT`.")
-    backend: str | None = Field(None, max_length=NAME_LIMIT, description="See `GET /backends`.")
-    model: str | None = Field(None, max_length=NAME_LIMIT, pattern=_NO_NUL)
-    style: str | None = Field(
-        None, max_length=10_000, description="How to speak, for backends that support it."
-    )
-    gender: Literal["female", "male"] | None = None
-    speed: float | None = Field(None, ge=0.25, le=4.0)
-    volume: float | None = Field(None, ge=0.0, le=5.0)
-    priority: Literal["high", "normal", "low"] | None = None
-    expires: float | None = Field(
-        None, gt=0, le=1e8, description="Seconds after which it is no longer worth speaking."
-    )
-    replace: str | None = Field(
-        None, max_length=NAME_LIMIT, description="Cancels live jobs with the same key."
-    )
-    output: str | None = Field(
-        None,
-        max_length=4096,
-        pattern=r"^/[^\x00]*$",
-        description="Absolute path of an audio file (.wav .flac .ogg .opus .mp3) to write "
-        "instead of playing.",
-    )
     id: str | None = Field(
         None,
         pattern=_JOB_ID,
@@ -70,9 +67,12 @@ class Speak(Body):
     source_name: str | None = Field(None, max_length=NAME_LIMIT)
 
     def to_request(self) -> jobs.Request:
-        values = self.model_dump(exclude={"is_async", "expires"})
-        blank = {name: None for name in ("model", "style") if not values[name]}
-        return jobs.Request(**{**values, **blank}, expires_s=self.expires)
+        values: dict[str, Any] = self.model_dump(exclude={"is_async"})
+        for name, option in jobs.OPTIONS.items():
+            values[name] = values.pop(option.key)
+            if values[name] == "":
+                values[name] = None
+        return jobs.Request(**values)
 
 
 class Stop(Body):
@@ -122,20 +122,17 @@ class Speech(BaseModel):
 # -- answers ---------------------------------------------------------------------------------
 
 
-class Job(BaseModel):
+_JOB_TYPES = get_type_hints(jobs.Job)
+_job_fields: Any = {name: (_JOB_TYPES[name], ...) for name in jobs.SPEECH_OPTIONS}
+_JobOptions: Any = create_model("JobOptions", **_job_fields)
+
+
+class Job(_JobOptions):  # type: ignore[misc]  # made of jobs.OPTIONS
     """A job. Times are ISO 8601 UTC; an unknown value is null."""
 
     id: str
     state: jobs.State
     text: str
-    backend: str
-    voice: str | None
-    lang: str | None
-    model: str | None
-    style: str | None
-    gender: str | None
-    speed: float
-    volume: float
     priority: str
     source: str
     source_name: str | None

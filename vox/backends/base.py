@@ -161,6 +161,20 @@ class Utterance:
     style: str | None = None
     gender: str | None = None
     clone: Clone | None = None
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """What else the request says: options that have no field here yet."""
+
+    @classmethod
+    def saying(cls, text: str, clone: Clone | None, given: Mapping[str, Any]) -> Utterance:
+        """The utterance of these options: `given` by their names in `vox.jobs`.
+
+        A clone stands for the voice. What has no field here goes into `options`.
+        """
+        known = {name: given[name] for name in given if name in cls.__dataclass_fields__}
+        others = {name: given[name] for name in given if name not in known}
+        if clone is not None:
+            known["voice"] = None
+        return cls(text, **known, clone=clone, options=others)
 
 
 class Chunk(NamedTuple):

@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from ..client import daemon as control
-from ..errors import DaemonUnavailable, StorageError
+from ..client.remote import Client, NoDaemon
+from ..errors import StorageError
 from ..paths import Paths, get_paths
+from . import stopping
 from .options import Count, json_option
 from .output import duration, fields, is_terminal, megabytes, say, say_json, table, tell
 
@@ -30,15 +31,14 @@ def daemon() -> None:
 @daemon.command()
 def start() -> None:
     """Start it, unless it is running; print its PID."""
-    _start(get_paths())
+    client = Client(get_paths())
+    _start(client)
 
 
-def _start(paths: Paths) -> None:
-    for note in control.start(paths):
+def _start(client: Client) -> None:
+    for note in client.start_daemon(wait=True):
         tell(f"vox: {note}")
-    health = control.health(paths)
-    if health is None:
-        raise DaemonUnavailable("the daemon left as soon as it was started")
+    health = client.call("GET", "/health")
     if error := health["http"]["error"]:  # also of one that was running
         tell(f"vox: no HTTP API on TCP: {error}")
     say(f"running, PID {health['pid']}")
@@ -48,24 +48,25 @@ def _start(paths: Paths) -> None:
 @click.option("--now", is_flag=True, help="Cut off what is being spoken.")
 def stop(now: bool) -> None:
     """Stop it. What is being spoken is finished; what waits stays queued."""
-    say("stopped" if control.stop(get_paths(), now, tell) else "not running")
+    say("stopped" if stopping.stop(Client(get_paths()), now, tell) else "not running")
 
 
 @daemon.command()
 @click.option("--now", is_flag=True, help="Cut off what is being spoken.")
 def restart(now: bool) -> None:
     """Stop it and start it again."""
-    paths = get_paths()
-    control.stop(paths, now, tell)
-    _start(paths)
+    client = Client(get_paths())
+    stopping.stop(client, now, tell)
+    _start(client)
 
 
 @daemon.command()
 @json_option
 def status(as_json: bool) -> int:
     """Tell how it is. The exit code is 0 if it is running, 3 if not."""
-    health = control.health(get_paths())
-    if health is None:
+    try:
+        health = Client(get_paths()).call("GET", "/health")
+    except NoDaemon:
         if as_json:
             say_json({**dict.fromkeys(STATUS_KEYS), "running": False})
         else:
@@ -207,5 +208,5 @@ def token(new: bool) -> None:
 
     paths: Paths = get_paths()
     say(renew_token(paths) if new else ensure_token(paths))
-    if new and is_terminal(sys.stderr) and control.is_up(paths):
+    if new and is_terminal(sys.stderr) and Client(paths).is_up():
         tell("the running daemon takes it after: vox daemon restart")

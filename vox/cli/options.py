@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import click
 
+from ..jobs import OPTIONS, Option
+
 if TYPE_CHECKING:
     FloatType = click.ParamType[float]
     IntType = click.ParamType[int]
@@ -39,9 +41,11 @@ class Number(FloatType):
         return number
 
     def _range(self) -> str:
+        if self.above:
+            return f"a number above {self.low:g}"
         if self.high != math.inf:
             return f"a number from {self.low:g} to {self.high:g}"
-        return f"a number above {self.low:g}" if self.above else f"a number of {self.low:g} or more"
+        return f"a number of {self.low:g} or more"
 
 
 class Count(IntType):
@@ -89,3 +93,34 @@ def timeout_option(command: F) -> F:
 def quiet_option(command: F) -> F:
     text = "Nothing on standard error but errors."
     return click.option("-q", "--quiet", is_flag=True, help=text)(command)
+
+
+def request_options(command: F) -> F:
+    """The options of a request, in the order of their definition (see `jobs.OPTIONS`)."""
+    for name, option in reversed(OPTIONS.items()):
+        command = _request_option(name, option)(command)
+    return command
+
+
+def _request_option(name: str, option: Option) -> Callable[[F], F]:
+    kind: Any = click.Choice(option.choices) if option.choices else str
+    if option.kind is float:
+        low = -math.inf if option.low is None else option.low
+        kind = Number(low, math.inf if option.high is None else option.high, option.above)
+    flags = [option.short] if option.short else []
+    return click.option(
+        *flags,
+        f"--{option.key}",
+        name,
+        type=kind,
+        metavar=None if option.choices else option.metavar,
+        envvar=f"VOX_{option.key.upper()}" if option.envvar else None,
+        shell_complete=_complete_backend if name == "backend" else None,
+        help=option.help,
+    )
+
+
+def _complete_backend(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    from ..backends import registry
+
+    return [name for name in registry.names() if name.startswith(incomplete)]

@@ -14,7 +14,7 @@ import click
 
 from ..errors import VoxError
 from .commands import COMMANDS
-from .options import SECONDS, Number, json_option, quiet_option, timeout_option
+from .options import json_option, quiet_option, request_options, timeout_option
 
 EPILOG = """\b
 Examples:
@@ -85,12 +85,6 @@ class Root(click.Group):
             )
 
 
-def _complete_backend(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    from ..backends import registry
-
-    return [name for name in registry.names() if name.startswith(incomplete)]
-
-
 def _one_file(ctx: click.Context, _param: click.Parameter, files: tuple[str, ...]) -> str | None:
     if len(files) > 1:
         raise click.UsageError("-f goes with one file; for several: cat FILE... | vox", ctx)
@@ -122,55 +116,9 @@ def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     metavar="FILE",
     help="Read the text from FILE (- is standard input).",
 )
-@click.option(
-    "-b",
-    "--backend",
-    envvar="VOX_BACKEND",
-    metavar="NAME",
-    shell_complete=_complete_backend,
-    help="Speak with this backend (see: vox backends).",
-)
-@click.option(
-    "-v", "--voice", envvar="VOX_VOICE", metavar="NAME", help="Voice or clone (see: vox voices)."
-)
-@click.option("-l", "--lang", envvar="VOX_LANG", metavar="LANG", help="Language, e.g. en or de-AT.")
-@click.option(
-    "-m",
-    "--model",
-    envvar="VOX_MODEL",
-    metavar="MODEL",
-    help="Model of the backend: a name, path or repository.",
-)
-@click.option(
-    "--speed",
-    envvar="VOX_SPEED",
-    type=Number(0.25, 4.0),
-    metavar="X",
-    help="Speaking rate, 0.25 to 4.",
-)
-@click.option(
-    "--volume", envvar="VOX_VOLUME", type=Number(0.0, 5.0), metavar="X", help="Loudness, 0 to 5."
-)
-@click.option("--style", metavar="TEXT", help="How to speak, in words, for backends that can.")
-@click.option("--gender", type=click.Choice(["female", "male"]), help="Choose a voice by gender.")
-@click.option(
-    "-o", "--output", metavar="FILE", help="Write .wav .flac .ogg .opus .mp3 instead of playing."
-)
+@request_options
 @click.option("--async", "is_async", is_flag=True, help="Print the job's id and return at once.")
 @timeout_option
-@click.option(
-    "--priority", type=click.Choice(["high", "normal", "low"]), help="Place in the queue."
-)
-@click.option(
-    "--expires",
-    "expires_s",
-    type=SECONDS,
-    metavar="S",
-    help="Drop it if it still waits after S seconds.",
-)
-@click.option(
-    "--replace", metavar="KEY", help="Take the place of what waits or speaks under the same key."
-)
 @json_option
 @quiet_option
 @click.option(
@@ -222,12 +170,11 @@ def _speak(
     timeout_s: float | None,
     as_json: bool,
     quiet: bool,
-    output: str | None,
     **wishes: Any,
 ) -> int:
     from ..jobs import Request
     from .output import tell
-    from .speaking import CallOptions, speak
+    from .speaking import Manner, speak
     from .text_input import checked, model_name, output_path, read_text
 
     if is_async and timeout_s is not None:
@@ -238,11 +185,13 @@ def _speak(
         return 2
     if file is None and not quiet and (meant := mistyped(ctx.args)):
         tell(f"this speaks {text!r}; the command is: vox {meant}")
+    output = output_path(wishes.pop("output"))
     wishes = {name: checked(name, value) for name, value in wishes.items()}
     wishes["model"] = model_name(wishes["model"])
-    request = Request(text=text, output=output_path(output), **wishes)
+    wishes["output"] = output
+    request = Request(text=text, **wishes)
     try:
-        return speak(request, CallOptions(is_async, timeout_s, as_json, quiet))
+        return speak(request, Manner(is_async, timeout_s, as_json, quiet))
     except VoxError as exc:
         blame_variable(ctx, exc)
         raise

@@ -10,14 +10,25 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from typing import Any, Literal
 
 from ..audio import files
-from ..config import KEYS, Config
-from ..errors import BadOption, JobNotLive, NotAvailable, QueueFull, StorageError, VoxError
-from ..jobs import ID_ALPHABET, ID_LENGTH, PAUSED, PRIORITIES, Job, Request
+from ..config import Config
+from ..errors import BadOption, NotAvailable, QueueFull, StorageError, VoxError
+from ..jobs import (
+    ADAPTER_OPTIONS,
+    ID_ALPHABET,
+    ID_LENGTH,
+    OPTIONS,
+    PAUSED,
+    PRIORITIES,
+    SPEECH_OPTIONS,
+    Job,
+    Request,
+)
+from ..queue.broker import Broker
 from ..queue.store import Store
-from ..queue.tasks import Sender
 from ..text.clean import clean
 from ..text.scripts import written_in
 from ..voices.catalog import Catalog
@@ -26,25 +37,6 @@ from ..voices.wish import Resolved, Wish
 
 Cancel = Callable[[str, str], Any]
 """Given a job's id and the reason."""
-
-
-def check_option(field: str, value: Any) -> Any:
-    """A value of `speed` or `volume`, checked as its setting is. Raises BadOption."""
-    try:
-        return float(KEYS[field].check(value))
-    except ValueError as exc:
-        raise BadOption(f"{field} {value!r} {exc}", field=field) from exc
-
-
-def check_priority(value: str | int | None) -> int:
-    """Raises BadOption."""
-    if value is None:
-        return PRIORITIES["normal"]
-    if isinstance(value, int) and not isinstance(value, bool) and value in PRIORITIES.values():
-        return value
-    if str(value).lower() in PRIORITIES:
-        return PRIORITIES[str(value).lower()]
-    raise BadOption(f"priority {value!r} must be high, normal or low", field="priority")
 
 
 def check_id(value: str | None) -> str:
@@ -65,7 +57,7 @@ class Submitter:
     def __init__(
         self,
         store: Store,
-        tasks: Sender,
+        broker: Broker,
         catalog: Catalog,
         config: Callable[[], Config],
         cancel: Cancel | None = None,
@@ -73,7 +65,7 @@ class Submitter:
         is_paused: Callable[[], bool] = lambda: False,
     ) -> None:
         self.store = store
-        self._tasks = tasks
+        self._broker = broker
         self._catalog = catalog
         self._config = config
         self._cancel = cancel or store.cancel
@@ -106,32 +98,14 @@ class Submitter:
             self.store.add(jobs)
             # The jobs are accepted. What Huey cannot hold now it is sent again: see `recovery`.
             with contextlib.suppress(StorageError):
-                self._tasks.send([(job.id, job.priority) for job in jobs])
+                self._broker.send([(job.id, job.priority) for job in jobs])
 
-    def replay(self, job_id: str, has_audio: Callable[[str], bool]) -> Job:
-        """A new job that says what an ended one said, in the same way.
-
-        `has_audio`: whether the audio of the job of that id is kept; if not, it is made anew.
-        Raises UnknownJob, AmbiguousId, JobNotLive, and as `submit_many`.
-        """
-        old = self.store.get(job_id)
-        if old.is_live:
-            raise JobNotLive(
-                f"job {old.id} is still {old.state}", f"wait for it: vox wait {old.id}"
-            )
-        if not has_audio(old.id):
-            self._catalog.check_ready(old.backend, old.model)
+    def resubmit(self, old: Job) -> Job:
+        """A new job that says what an old one said, in the same way. Raises as `submit_many`."""
         job = Job(
             id="",
             text=old.text,
-            backend=old.backend,
-            voice=old.voice,
-            lang=old.lang,
-            model=old.model,
-            style=old.style,
-            gender=old.gender,
-            speed=old.speed,
-            volume=old.volume,
+            **{name: getattr(old, name) for name in SPEECH_OPTIONS},
             source="replay",
             source_name=old.id,
         )
@@ -158,56 +132,38 @@ class Submitter:
         """The job that the request asks for, not kept anywhere yet. Raises as `submit_many`."""
         config = self._config()
         text = clean(request.text, limit=config["max_text"])
-        speed = check_option("speed", config["speed"] if request.speed is None else request.speed)
-        volume = check_option(
-            "volume", config["volume"] if request.volume is None else request.volume
-        )
-        priority = check_priority(request.priority)
-        expires_at = self._expires_at(request.expires_s)
+        options = {name: each.check(getattr(request, name)) for name, each in OPTIONS.items()}
+        for name in ("speed", "volume"):
+            if options[name] is None:
+                options[name] = float(config[name])
         output = os.path.abspath(request.output) if request.output else None
         if output:
             files.check_output(output)
         wish = Wish(
-            backend=request.backend,
-            voice=request.voice,
-            lang=request.lang,
-            gender=request.gender,
-            style=request.style,
-            speed=speed,
+            **{f.name: options[f.name] for f in fields(Wish) if f.name in options},
             default_backend=config["backend"],
             default_voice=config["voice"],
             default_lang=config["lang"],
-            model=request.model,
         )
         resolved = resolve(self._catalog, wish)
-        notes = ignored(
-            self._catalog,
-            resolved,
-            style=request.style,
-            gender=request.gender,
-            model=request.model,
-        )
+        given = {name: options[name] for name in ADAPTER_OPTIONS}
+        notes = ignored(self._catalog, resolved, options["model"], **given)
         notes += self._left_out(text, resolved)
         if config.trouble:
-            notes.append(f"{config.trouble}; what was set before holds until it is mended")
+            notes.append(f"{config.trouble}; the earlier settings are in force until it is fixed")
+        speech = {name: options[name] for name in SPEECH_OPTIONS}
+        speech |= {"backend": resolved.backend, "voice": resolved.voice, "lang": resolved.lang}
         return Job(
             id=check_id(request.id),
             text=text,
-            backend=resolved.backend,
-            voice=resolved.voice,
-            lang=resolved.lang,
-            model=request.model,
-            style=request.style,
-            gender=request.gender,
-            speed=speed,
-            volume=volume,
-            priority=priority,
+            **speech,
+            priority=PRIORITIES[options["priority"] or "normal"],
             source=request.source,
             source_name=request.source_name,
             sink=request.sink or ("file" if output else "play"),
             output=output,
             replace_key=request.replace or None,
-            expires_at=expires_at,
+            expires_at=self._clock() + options["expires_s"] if options["expires_s"] else None,
             notes=[*resolved.notes, *notes],
         )
 
@@ -226,12 +182,3 @@ class Submitter:
         except NotAvailable:
             return None if self._catalog.clone(name) is None else "clone"
         return "backend"
-
-    def _expires_at(self, expires_s: float | None) -> float | None:
-        if expires_s is None:
-            return None
-        if isinstance(expires_s, bool) or not 0 < expires_s < 10 * 365 * 86400:
-            raise BadOption(
-                f"expires {expires_s!r} must be a number of seconds above 0", field="expires"
-            )
-        return self._clock() + expires_s

@@ -20,7 +20,7 @@ from ..config import Config
 from ..errors import HostCrashed, HostError, LoadFailed, OutOfMemory, SynthesisFailed
 from ..hosts.base import Host
 from ..hosts.pool import Pool
-from ..jobs import Job
+from ..jobs import ADAPTER_OPTIONS, Job
 from ..queue.store import Store
 from ..text.split import Piece, split
 from ..voices.catalog import Catalog
@@ -182,15 +182,8 @@ class Synthesizer:
 
     def _utterance(self, job: Job, text: str) -> Utterance:
         clone = self._catalog.clone(job.voice) if job.voice else None
-        return Utterance(
-            text=text,
-            voice=None if clone else job.voice,
-            lang=job.lang,
-            speed=job.speed,
-            style=job.style,
-            gender=job.gender,
-            clone=clone,
-        )
+        given = {name: getattr(job, name) for name in ADAPTER_OPTIONS}
+        return Utterance.saying(text, clone, given)
 
 
 def _utterances_in(spool: Spool) -> int:

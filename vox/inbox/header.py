@@ -6,39 +6,16 @@ requests are checked.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from ..errors import BadInput, BadOption
+from ..jobs import OPTIONS
 
 FENCE = "---"
 
 
-def _number(key: str) -> Callable[[str], float]:
-    def convert(value: str) -> float:
-        try:
-            return float(value)
-        except ValueError:
-            raise BadOption(f"{key} {value!r} must be a number", field=key) from None
-
-    return convert
-
-
-KEYS: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "voice": ("voice", str),
-    "lang": ("lang", str),
-    "backend": ("backend", str),
-    "model": ("model", str),
-    "style": ("style", str),
-    "gender": ("gender", str.lower),
-    "speed": ("speed", _number("speed")),
-    "volume": ("volume", _number("volume")),
-    "priority": ("priority", str.lower),
-    "expires": ("expires_s", _number("expires")),
-    "replace": ("replace", str),
-    "output": ("output", str),
-}
-"""The header's keys: each one's field in `jobs.Request`, and what makes its value of the text."""
+KEYS = {option.key: (name, option) for name, option in OPTIONS.items()}
+"""The header's keys: each one's field in `jobs.Request`, and the option itself."""
 
 
 def parse(text: str) -> tuple[dict[str, Any], str]:
@@ -78,5 +55,5 @@ def _field(line: str, number: int) -> tuple[str, Any]:
         raise BadOption(f"line {number} of the header: {key} has no value", field=key)
     if not value.isprintable():
         raise BadOption(f"line {number} of the header: {key} has odd characters", field=key)
-    field, convert = KEYS[key]
-    return field, convert(value)
+    field, option = KEYS[key]
+    return field, option.check(value)

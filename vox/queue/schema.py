@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
+from ..jobs import OPTIONS, SPEECH_OPTIONS
+
 MIGRATIONS: tuple[str, ...] = (
     """
     create table job (
@@ -50,9 +52,12 @@ MIGRATIONS: tuple[str, ...] = (
 
 
 def migrate(conn: sqlite3.Connection) -> None:
-    """Bring the database to the newest version; safe with several processes at once."""
-    (version,) = conn.execute("pragma user_version").fetchone()
-    if version >= len(MIGRATIONS):
+    """Bring the database to the newest version; safe with several processes at once.
+
+    A column that an option of `jobs` needs is added by itself. An older daemon that still runs
+    reads columns by name, so it does not mind.
+    """
+    if _is_newest(conn):
         return
     conn.execute("begin exclusive")
     try:
@@ -62,8 +67,21 @@ def migrate(conn: sqlite3.Connection) -> None:
                 if statement.strip():
                     conn.execute(statement)
             conn.execute(f"pragma user_version = {number}")
+        for name in _missing_columns(conn):
+            kind = "real" if OPTIONS[name].kind is float else "text"
+            conn.execute(f"alter table job add column {name} {kind}")
         conn.execute("commit")
     finally:
         # On a full disk SQLite rolls back by itself.
         if conn.in_transaction:
             conn.execute("rollback")
+
+
+def _is_newest(conn: sqlite3.Connection) -> bool:
+    (version,) = conn.execute("pragma user_version").fetchone()
+    return version >= len(MIGRATIONS) and not _missing_columns(conn)
+
+
+def _missing_columns(conn: sqlite3.Connection) -> list[str]:
+    there = {row[1] for row in conn.execute("pragma table_info(job)")}
+    return [name for name in SPEECH_OPTIONS if name not in there]

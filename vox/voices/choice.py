@@ -7,6 +7,7 @@ backends and voices there are.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from ..backends import registry
 from ..backends.base import Clone, Utterance, Voice, install_hint
@@ -39,26 +40,13 @@ def usual(catalog: Catalog, config: Config) -> Resolved:
     return resolve(catalog, wish)
 
 
-def ignored(
-    catalog: Catalog,
-    who: Resolved,
-    *,
-    style: str | None = None,
-    gender: str | None = None,
-    model: str | None = None,
-) -> list[str]:
+def ignored(catalog: Catalog, who: Resolved, model: str | None = None, **given: Any) -> list[str]:
     """What the backend will ignore of a request, one note for each (see `Backend.accepts`).
 
-    Raises BackendNotInstalled, with the command to run, if it cannot speak so; UnknownBackend.
+    `given`: its options by their names in `vox.jobs`. Raises BackendNotInstalled, with the command
+    to run, if it cannot speak so; UnknownBackend.
     """
-    wish = Utterance(
-        text="",
-        voice=None if who.clone else who.voice,
-        lang=who.lang,
-        style=style,
-        gender=gender,
-        clone=who.clone,
-    )
+    wish = Utterance.saying("", who.clone, {**given, "voice": who.voice, "lang": who.lang})
     return catalog.accepts(who.backend, wish, model)
 
 

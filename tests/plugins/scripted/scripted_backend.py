@@ -7,7 +7,7 @@ Put this folder on PYTHONPATH. An utterance is a little script, run from left to
     [hang]          never come back                  [crash]         end the process, with a word
     [crash once]    ... at the first attempt only    [fail WORDS]    raise SynthesisFailed(WORDS)
     [fail once]     ... at the first attempt only    [oom] [oom once]     raise OutOfMemory
-    [note WORD]     add a line to the file `noted`
+    [note WORD]     add a line to the file `noted`  [options]       note the further options
     [noise]         print on standard output         [silent]        no sound for the words
 
 Files are in the folder `$SCRIPTED_DIR`. Words outside brackets are spoken after all that, 60 ms
@@ -139,6 +139,8 @@ class Scripted(Backend):
                 slow_s = float(argument.removesuffix("s"))
             elif name == "silent":
                 has_said = True
+            elif name == "options":
+                _do("note", " ".join(f"{key}={value}" for key, value in utterance.options.items()))
             else:
                 _do(name, argument)
         if not has_said:
