@@ -86,14 +86,12 @@ class Handle:
         self._write_lock = threading.Lock()
         self._has_answered = threading.Event()
         self._process = _start(command, spec, settings)
-        assert self._process.stdin and self._process.stdout and self._process.stderr
+        assert self._process.stdin is not None
         self._commands: IO[bytes] = self._process.stdin
         self._readers = [
-            threading.Thread(target=self._read_frames, args=(self._process.stdout,), daemon=True),
-            threading.Thread(target=self._read_log, args=(self._process.stderr,), daemon=True),
+            _started_thread(self._read_frames, self._process.stdout),
+            _started_thread(self._read_log, self._process.stderr),
         ]
-        for reader in self._readers:
-            reader.start()
 
     # -- life --------------------------------------------------------------------------------
 
@@ -343,6 +341,14 @@ class Handle:
             "memory_mb": self.rss_mb,
             "vram_mb": self.vram_mb,
         }
+
+
+def _started_thread(
+    read: Callable[[IO[bytes]], None], stream: IO[bytes] | None
+) -> threading.Thread:
+    thread = threading.Thread(target=read, args=(stream,), daemon=True)
+    thread.start()
+    return thread
 
 
 def _start(command: Sequence[str], spec: str, settings: Settings) -> subprocess.Popen[bytes]:
