@@ -58,6 +58,15 @@ def test_a_setting_of_a_backend_s_own_is_set_and_shown_as_any_other(vox: Vox) ->
     assert (mistyped.code, "did you mean dtype?" in mistyped.err) == (2, True)
 
 
+def test_an_address_that_others_reach_needs_a_second_setting(vox: Vox) -> None:
+    refused = vox("config", "set", "http", "0.0.0.0:8765")
+    assert (refused.code, "http_allow_remote" in refused.err) == (2, True)
+    # Not an address of this machine, though it begins like one.
+    assert vox("config", "set", "http", "127.0.0.1.invalid:8765").code == 2
+    vox.ok("config", "set", "http_allow_remote", "true")
+    assert "0.0.0.0:8765" in vox.ok("config", "set", "http", "0.0.0.0:8765")
+
+
 def test_a_pattern_that_the_shell_made_several_of_is_a_list(vox: Vox) -> None:
     told = vox.ok("config", "set", "inbox.patterns", "a.md", "b.md,", "*.txt")
     assert told == "inbox.patterns = a.md, b.md, *.txt"
