@@ -22,7 +22,7 @@ import pytest
 from tests.api.fakes import FakeContext
 from tests.running import CHECKOUT, SCRIPTED_PLUGIN
 from tests.sound import SoundServer
-from vox.client import http
+from vox.client.http import SseEvent
 from vox.client.spawn import spawn_daemon
 from vox.paths import Paths, get_paths
 from vox.tokens import ensure_token
@@ -66,13 +66,11 @@ class RunningDaemon:
         raise AssertionError(f"the events of {job_id} ended before it did")
 
     @contextlib.contextmanager
-    def events(self, target: str, last_id: str | None = None) -> Iterator[Iterator[http.SseEvent]]:
+    def events(self, target: str, last_id: str | None = None) -> Iterator[Iterator[SseEvent]]:
         headers = {"Last-Event-ID": last_id} if last_id else {}
-        with http.request(
-            self.paths.socket_path, "GET", target, timeout_s=TIMEOUT_S, headers=headers
-        ) as answer:
-            assert answer.status == 200, answer.read()
-            yield answer.events()
+        with self.http.stream("GET", target, headers=headers) as answer:
+            assert answer.status_code == 200, answer.read()
+            yield _parsed(answer.iter_lines())
 
     def mark(self, name: str) -> None:
         """Make the file that a script waits for."""
@@ -87,6 +85,18 @@ class RunningDaemon:
 
     def log(self) -> str:
         return Path(self.paths.log_path).read_text(errors="replace")
+
+
+def _parsed(lines: Iterator[str]) -> Iterator[SseEvent]:
+    fields: dict[str, str] = {}
+    for line in lines:
+        if line:
+            name, _, value = line.partition(": ")
+            fields[name] = value
+        elif "data" in fields:
+            yield SseEvent(
+                fields.pop("event"), json.loads(fields.pop("data")), fields.get("id", "")
+            )
 
 
 def until(is_true: Callable[[], Any], timeout_s: float = TIMEOUT_S) -> None:
