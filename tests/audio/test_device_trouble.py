@@ -8,14 +8,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.audio.test_player import Ears, ears, spools, tones
+from tests.audio.test_player import RecordingListener, listener, spools, tones
 from tests.sound import Recorder, SoundServer, segments_of_sound
 from vox.audio.device import Loudspeaker
 from vox.audio.player import Playback, Player
 from vox.audio.spool import SpoolDir
 from vox.errors import NoAudioOutput
 
-__all__ = ["ears", "spools"]
+__all__ = ["listener", "spools"]
 
 
 @pytest.fixture
@@ -29,8 +29,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[SoundServer]:
 
 
 @pytest.fixture
-def player(server: SoundServer, ears: Ears) -> Iterator[Player]:
-    player = Player(ears, stall_s=1.0)
+def player(server: SoundServer, listener: RecordingListener) -> Iterator[Player]:
+    player = Player(listener, stall_s=1.0)
     player.start()
     yield player
     player.stop(now=True)
@@ -38,45 +38,45 @@ def player(server: SoundServer, ears: Ears) -> Iterator[Player]:
 
 @pytest.mark.slow
 def test_a_sound_server_that_hangs_fails_the_job_and_holds_nobody_up(
-    server: SoundServer, player: Player, ears: Ears, spools: SpoolDir
+    server: SoundServer, player: Player, listener: RecordingListener, spools: SpoolDir
 ) -> None:
     player.add(Playback("a", tones(spools, "a", 440, seconds=30.0), (0, 1)))
     player.add(Playback("b", tones(spools, "b", 440, seconds=30.0), (0, 2)))
-    ears.wait("started", "a")
+    listener.wait("started", "a")
     server.process.send_signal(signal.SIGSTOP)
     try:
-        ears.wait("failed", "a")
+        listener.wait("failed", "a")
         began = time.monotonic()
         assert player.cancel("b")
         player.stop(now=True)
         assert time.monotonic() - began < 10
     finally:
         server.process.send_signal(signal.SIGCONT)
-    assert isinstance(ears.of("a")[-1][1], NoAudioOutput)
+    assert isinstance(listener.of("a")[-1][1], NoAudioOutput)
 
 
 @pytest.mark.slow
 def test_a_sound_server_that_comes_back_is_used_again(
-    server: SoundServer, player: Player, ears: Ears, spools: SpoolDir
+    server: SoundServer, player: Player, listener: RecordingListener, spools: SpoolDir
 ) -> None:
     player.add(Playback("a", tones(spools, "a", 440, seconds=3.0), (0, 1)))
-    ears.wait("started", "a")
+    listener.wait("started", "a")
     server.kill()
     server.start()
     with Recorder() as recorder:
-        ears.wait("finished", "a")
+        listener.wait("finished", "a")
         assert segments_of_sound(recorder.stop())
 
 
 @pytest.mark.slow
 def test_a_sound_server_that_stays_away_fails_the_job(
-    server: SoundServer, player: Player, ears: Ears, spools: SpoolDir
+    server: SoundServer, player: Player, listener: RecordingListener, spools: SpoolDir
 ) -> None:
     player.add(Playback("a", tones(spools, "a", 440, seconds=30.0), (0, 1)))
-    ears.wait("started", "a")
+    listener.wait("started", "a")
     server.kill()
-    ears.wait("failed", "a")
-    error = ears.of("a")[-1][1]
+    listener.wait("failed", "a")
+    error = listener.of("a")[-1][1]
     assert isinstance(error, NoAudioOutput)
     assert error.exit_code == 8
     with pytest.raises(NoAudioOutput):

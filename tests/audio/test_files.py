@@ -53,7 +53,7 @@ def test_every_format_is_written_and_reads_back(tmp_path: Path, extension: str, 
 
 @pytest.mark.parametrize("extension", [".mp3", ".opus"])
 def test_a_long_file_at_another_rate_has_no_seams(tmp_path: Path, extension: str) -> None:
-    """It is read in blocks of ten seconds: nothing may click where two of them meet."""
+    """The spool is read in blocks of ten seconds: there must be no click between two of them."""
     path = tmp_path / f"out{extension}"
     rate = 21_000
     write(spool_of(tmp_path, tone(21.0, rate), rate), str(path))
@@ -96,7 +96,7 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 class Unwanted(Exception):
-    """Nobody wants the file any more."""
+    """The job was cancelled meanwhile."""
 
 
 @pytest.mark.parametrize("asked", [1, 2, 3, 4, 5])

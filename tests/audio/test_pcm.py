@@ -1,4 +1,4 @@
-"""Samples at another sample rate: what must not be heard there is not, all else is as it was."""
+"""Resampling: what the new rate cannot hold is filtered out, all else stays as it was."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def in_chunks(samples: Samples, source_rate: int, target_rate: int, sizes: list[
 
 
 def level_db(samples: Samples, full: float = 1.0) -> float:
-    """The level of the middle, relative to a sine that reaches `full`: ends ring a little."""
+    """The level relative to a sine of amplitude `full`, without the ends, which ring a little."""
     middle = samples[len(samples) // 10 : -len(samples) // 10].astype(np.float64)
     return float(20 * np.log10(np.sqrt(np.mean(middle**2)) * np.sqrt(2) / full + 1e-12))
 

@@ -1,4 +1,4 @@
-"""The player into a real sound server, recorded: what is heard, when, and what it says of that."""
+"""The player on a real sound server that is recorded: what is heard, when, and what it reports."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from vox.text.split import split
 RATE = 24_000
 NEARLY_S = 0.15
 GAP_S = 0.25
-"""A machine that is busy with other things makes the sound run dry now and then: gaps of 50 ms."""
+"""On a busy machine the sound buffer runs dry now and then: gaps of 50 ms."""
 
 
 def tone(hertz: float, seconds: float, rate: int = RATE) -> Samples:
@@ -37,8 +37,8 @@ def tone(hertz: float, seconds: float, rate: int = RATE) -> Samples:
     return samples.astype(np.float32)
 
 
-class Ears:
-    """A listener that remembers, and that can be waited for."""
+class RecordingListener:
+    """A listener that keeps what it is told, and that can be waited for."""
 
     def __init__(self) -> None:
         self.events: list[tuple[str, str, object]] = []
@@ -80,13 +80,13 @@ class Ears:
 
 
 @pytest.fixture
-def ears() -> Ears:
-    return Ears()
+def listener() -> RecordingListener:
+    return RecordingListener()
 
 
 @pytest.fixture
-def player(sound: SoundServer, ears: Ears) -> Iterator[Player]:
-    player = Player(ears)
+def player(sound: SoundServer, listener: RecordingListener) -> Iterator[Player]:
+    player = Player(listener)
     player.check()
     player.start()
     yield player
@@ -122,18 +122,18 @@ def pitch_at(recording: Recording, start_s: float, end_s: float) -> float:
 
 
 def test_a_job_is_heard_whole_and_reported_once(
-    player: Player, ears: Ears, spools: SpoolDir, recorder: Recorder
+    player: Player, listener: RecordingListener, spools: SpoolDir, recorder: Recorder
 ) -> None:
     player.add(Playback("a", tones(spools, "a", 440, 550), (0, 1)))
-    ears.wait("finished", "a")
+    listener.wait("finished", "a")
     [(start, end)] = segments_of_sound(recorder.stop(), GAP_S)
     assert end - start == pytest.approx(0.6, abs=NEARLY_S)
-    assert ears.of("a") == [("started", None), ("heard", 1), ("heard", 2), ("finished", None)]
+    assert listener.of("a") == [("started", None), ("heard", 1), ("heard", 2), ("finished", None)]
     assert player.current is None and player.waiting == []
 
 
 def test_jobs_follow_each_other_in_order_without_a_gap(
-    player: Player, ears: Ears, spools: SpoolDir, recorder: Recorder
+    player: Player, listener: RecordingListener, spools: SpoolDir, recorder: Recorder
 ) -> None:
     first = spools.open("first")
     player.add(Playback("first", first, (0, 1)))
@@ -141,7 +141,7 @@ def test_jobs_follow_each_other_in_order_without_a_gap(
     player.add(Playback("second", tones(spools, "second", 660), (0, 2)))
     say(first, tone(440, 0.3))
     first.finish()
-    ears.wait("finished", "third")
+    listener.wait("finished", "third")
     heard = recorder.stop()
     [(start, end)] = segments_of_sound(heard, GAP_S)
     assert end - start == pytest.approx(0.9, abs=NEARLY_S)
@@ -150,11 +150,11 @@ def test_jobs_follow_each_other_in_order_without_a_gap(
 
 
 def test_a_job_of_another_sample_rate_is_heard_at_its_own_pitch(
-    player: Player, ears: Ears, spools: SpoolDir, recorder: Recorder
+    player: Player, listener: RecordingListener, spools: SpoolDir, recorder: Recorder
 ) -> None:
     player.add(Playback("a", tones(spools, "a", 440), (0, 1)))
     player.add(Playback("b", tones(spools, "b", 440, rate=22_050), (0, 2)))
-    ears.wait("finished", "b")
+    listener.wait("finished", "b")
     heard = recorder.stop()
     (start, _), (_, end) = segments_of_sound(heard, 0.005)[0], segments_of_sound(heard, 0.005)[-1]
     assert pitch_at(heard, start + 0.05, start + 0.25) == pytest.approx(440, abs=6)
@@ -162,27 +162,27 @@ def test_a_job_of_another_sample_rate_is_heard_at_its_own_pitch(
 
 
 def test_a_growing_spool_is_played_as_it_grows_and_silence_is_heard_meanwhile(
-    player: Player, ears: Ears, spools: SpoolDir, recorder: Recorder
+    player: Player, listener: RecordingListener, spools: SpoolDir, recorder: Recorder
 ) -> None:
     spool = spools.open("a")
     player.add(Playback("a", spool, (0, 1)))
     spool.begin_utterance(0, 0, 5)
     spool.append(tone(440, 0.3), RATE)
-    ears.wait("started", "a")
+    listener.wait("started", "a")
     recorder.wait_for_silence(0.4)
     spool.append(tone(440, 0.3), RATE)
     spool.end_utterance()
     spool.finish()
-    ears.wait("finished", "a")
+    listener.wait("finished", "a")
     heard = segments_of_sound(recorder.stop(), GAP_S)
     assert [end - start for start, end in heard] == pytest.approx([0.3, 0.3], abs=NEARLY_S)
 
 
 def test_cancel_is_silent_at_once_without_a_click(
-    player: Player, ears: Ears, spools: SpoolDir, recorder: Recorder
+    player: Player, listener: RecordingListener, spools: SpoolDir, recorder: Recorder
 ) -> None:
     player.add(Playback("a", tones(spools, "a", 300, seconds=5.0), (0, 1)))
-    ears.wait("started", "a")
+    listener.wait("started", "a")
     recorder.wait_for_sound()
     cancelled_at = time.monotonic()
     assert player.cancel("a")
@@ -195,17 +195,17 @@ def test_cancel_is_silent_at_once_without_a_click(
     # A 300 Hz tone at 0.4 rises by at most 0.016 a sample; a cut would be a jump.
     last = heard.samples[int((end - 0.005) * heard.sample_rate) :]
     assert float(np.abs(np.diff(last)).max()) < 0.03
-    assert ("finished", None) not in ears.of("a")
+    assert ("finished", None) not in listener.of("a")
 
 
 def test_after_a_cancelled_job_comes_the_next(
-    player: Player, ears: Ears, spools: SpoolDir, recorder: Recorder
+    player: Player, listener: RecordingListener, spools: SpoolDir, recorder: Recorder
 ) -> None:
     player.add(Playback("a", tones(spools, "a", 440, seconds=20.0), (0, 1)))
     player.add(Playback("b", tones(spools, "b", 660), (0, 2)))
-    ears.wait("started", "a")
+    listener.wait("started", "a")
     assert player.current == "a" and player.cancel("a")
-    ears.wait("finished", "b")
+    listener.wait("finished", "b")
     assert recorder.stop().duration_s < 15
 
 
@@ -214,48 +214,48 @@ def test_cancel_says_whether_there_was_anything_to_cut_off(player: Player) -> No
 
 
 def test_pause_is_silent_and_resume_goes_on_where_it_was(
-    player: Player, ears: Ears, spools: SpoolDir, recorder: Recorder
+    player: Player, listener: RecordingListener, spools: SpoolDir, recorder: Recorder
 ) -> None:
     player.add(Playback("a", tones(spools, "a", 440, seconds=1.0), (0, 1)))
-    ears.wait("started", "a")
+    listener.wait("started", "a")
     player.pause()
     recorder.wait_for_silence(0.4)
     assert player.describe()["state"] == "paused"
-    assert ("finished", None) not in ears.of("a")
+    assert ("finished", None) not in listener.of("a")
     player.resume()
-    ears.wait("finished", "a")
+    listener.wait("finished", "a")
     heard = segments_of_sound(recorder.stop(), GAP_S)
     assert len(heard) == 2
     assert sum(end - start for start, end in heard) == pytest.approx(1.0, abs=NEARLY_S)
 
 
 def test_after_a_crash_it_goes_on_from_the_utterance_asked_for(
-    player: Player, ears: Ears, spools: SpoolDir, recorder: Recorder
+    player: Player, listener: RecordingListener, spools: SpoolDir, recorder: Recorder
 ) -> None:
     player.add(Playback("a", tones(spools, "a", 440, 550, 660), (0, 1), start_utterance=2))
-    ears.wait("finished", "a")
+    listener.wait("finished", "a")
     heard = recorder.stop()
     [(start, end)] = segments_of_sound(heard, GAP_S)
     assert end - start == pytest.approx(0.3, abs=NEARLY_S)
     assert pitch_at(heard, start + 0.05, end - 0.05) == pytest.approx(660, abs=6)
-    assert ears.of("a") == [("started", None), ("heard", 3), ("finished", None)]
+    assert listener.of("a") == [("started", None), ("heard", 3), ("finished", None)]
 
 
 def test_an_utterance_that_was_rolled_back_is_heard_from_its_beginning(
-    player: Player, ears: Ears, spools: SpoolDir, recorder: Recorder
+    player: Player, listener: RecordingListener, spools: SpoolDir, recorder: Recorder
 ) -> None:
     spool = spools.open("a")
     player.add(Playback("a", spool, (0, 1)))
     say(spool, tone(440, 0.2))
     spool.begin_utterance(1, 1, 2)
     spool.append(tone(880, 0.2), RATE)
-    ears.wait("heard", "a", 1)
+    listener.wait("heard", "a", 1)
     recorder.wait_for_silence(0.4)
     rolled_back_at = time.monotonic()
     spool.rollback()
     say(spool, tone(550, 0.3), index=1)
     spool.finish()
-    ears.wait("finished", "a")
+    listener.wait("finished", "a")
     heard = recorder.stop().after(rolled_back_at)
     pieces = segments_of_sound(heard, 0.02)
     assert sum(end - start for start, end in pieces) == pytest.approx(0.3, abs=0.05)
@@ -263,69 +263,71 @@ def test_an_utterance_that_was_rolled_back_is_heard_from_its_beginning(
 
 
 def test_an_abandoned_job_is_dropped_and_the_next_one_heard(
-    player: Player, ears: Ears, spools: SpoolDir
+    player: Player, listener: RecordingListener, spools: SpoolDir
 ) -> None:
     spool = spools.open("a")
     player.add(Playback("a", spool, (0, 1)))
     player.add(Playback("b", tones(spools, "b", 660), (0, 2)))
     assert player.waiting == ["a", "b"]
     spool.abandon()
-    ears.wait("finished", "b")
-    assert ears.of("a") == []
+    listener.wait("finished", "b")
+    assert listener.of("a") == []
 
 
 def test_stop_finishes_what_is_being_spoken_but_not_what_waits(
-    player: Player, ears: Ears, spools: SpoolDir, recorder: Recorder
+    player: Player, listener: RecordingListener, spools: SpoolDir, recorder: Recorder
 ) -> None:
     player.add(Playback("a", tones(spools, "a", 440, seconds=0.5), (0, 1)))
     player.add(Playback("b", tones(spools, "b", 660, seconds=0.5), (0, 2)))
-    ears.wait("started", "a")
+    listener.wait("started", "a")
     player.stop()
     [(start, end)] = segments_of_sound(recorder.stop(), GAP_S)
     assert end - start == pytest.approx(0.5, abs=NEARLY_S)
-    assert ears.of("a")[-1] == ("finished", None)
-    assert ears.of("b") == []
+    assert listener.of("a")[-1] == ("finished", None)
+    assert listener.of("b") == []
 
 
-def test_volume_is_a_gain(player: Player, ears: Ears, spools: SpoolDir, recorder: Recorder) -> None:
+def test_volume_is_a_gain(
+    player: Player, listener: RecordingListener, spools: SpoolDir, recorder: Recorder
+) -> None:
     player.add(Playback("a", tones(spools, "a", 440), (0, 1), volume=0.25))
-    ears.wait("finished", "a")
+    listener.wait("finished", "a")
     assert float(np.abs(recorder.stop().samples).max()) == pytest.approx(0.1, abs=0.01)
 
 
 def test_what_is_ahead_of_the_ear_shrinks_to_nothing(
-    player: Player, ears: Ears, spools: SpoolDir
+    player: Player, listener: RecordingListener, spools: SpoolDir
 ) -> None:
     player.pause()
     player.add(Playback("a", tones(spools, "a", 440, seconds=0.5), (0, 1)))
     assert player.remaining_s("a") == pytest.approx(0.5)
     player.resume()
-    ears.wait("finished", "a")
+    listener.wait("finished", "a")
     assert player.remaining_s() == 0.0
 
 
 def test_an_unknown_device_fails_the_job_with_the_reason(
-    sound: SoundServer, ears: Ears, spools: SpoolDir
+    sound: SoundServer, listener: RecordingListener, spools: SpoolDir
 ) -> None:
-    player = Player(ears, device="no such loudspeaker")
+    player = Player(listener, device="no such loudspeaker")
     player.start()
     player.add(Playback("a", tones(spools, "a", 440), (0, 1)))
-    ears.wait("failed", "a")
+    listener.wait("failed", "a")
     player.stop(now=True)
-    [(_, error)] = ears.of("a")
+    [(_, error)] = listener.of("a")
     assert isinstance(error, VoxError) and error.code == "no-audio-output"
 
 
 def test_the_first_sound_of_an_open_stream_comes_soon(
-    player: Player, ears: Ears, spools: SpoolDir, recorder: Recorder
+    player: Player, listener: RecordingListener, spools: SpoolDir, recorder: Recorder
 ) -> None:
     player.add(Playback("a", tones(spools, "a", 440), (0, 1)))
     cold_at = time.monotonic()
-    ears.wait("finished", "a")
+    listener.wait("finished", "a")
     cold_s = first_sound_s(recorder.stop(), cold_at)
     warm_at = time.monotonic()
     player.add(Playback("b", tones(spools, "b", 440), (0, 2)))
-    ears.wait("finished", "b")
+    listener.wait("finished", "b")
     warm_s = first_sound_s(recorder.stop(), warm_at)
     print(f"cold {cold_s * 1000:.0f} ms, warm {warm_s * 1000:.0f} ms")
     assert 0 < warm_s < 1 and 0 < cold_s < 1
@@ -333,7 +335,7 @@ def test_the_first_sound_of_an_open_stream_comes_soon(
 
 
 def test_a_real_voice_is_understood(
-    player: Player, ears: Ears, spools: SpoolDir, recorder: Recorder
+    player: Player, listener: RecordingListener, spools: SpoolDir, recorder: Recorder
 ) -> None:
     import hibari
 
@@ -351,7 +353,7 @@ def test_a_real_voice_is_understood(
         spool.append(shaper.finish(last=piece.end == len(text)), model.sample_rate)
         spool.end_utterance()
     spool.finish()
-    ears.wait("finished", "a")
+    listener.wait("finished", "a")
     heard = recorder.stop()
     assert len(segments_of_sound(heard, 0.2)) == 2
     assert word_overlap(text, recognise(heard)) > 0.7

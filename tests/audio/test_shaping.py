@@ -1,4 +1,4 @@
-"""The shape of an utterance, chunk by chunk as voices deliver it."""
+"""The shape of an utterance that comes in chunks, as voices deliver it."""
 
 from __future__ import annotations
 

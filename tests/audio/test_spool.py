@@ -1,4 +1,4 @@
-"""The spool on a real disk: what readers see, and what a crash at any instant leaves."""
+"""The spool on a real disk: what readers see, and what is left after a crash at any instant."""
 
 from __future__ import annotations
 
@@ -121,12 +121,12 @@ def test_rollback_drops_the_utterance_that_was_begun(spools: SpoolDir) -> None:
     say(spool, 0, ramp(50))
     spool.begin_utterance(1, 10, 20)
     spool.append(ramp(70), RATE)
-    assert spool.clamp(100, 0) == (100, 0)
+    assert spool.after_rollbacks(100, 0) == (100, 0)
     spool.rollback()
     assert spool.frames == 50
     say(spool, 1, ramp(30))
-    assert spool.clamp(100, 0) == (50, 1)
-    assert spool.clamp(60, 1) == (60, 1)
+    assert spool.after_rollbacks(100, 0) == (50, 1)
+    assert spool.after_rollbacks(60, 1) == (60, 1)
     assert [segment.end_frame for segment in spool.segments] == [50, 80]
 
 

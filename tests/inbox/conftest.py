@@ -1,4 +1,4 @@
-"""Rigs that are closed again, whatever a test does."""
+"""Rigs that are closed after each test."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def text_of(number: int) -> str:
 
 
 def write_all(folder: Path, count: int, seconds: float) -> None:
-    """Copy-like and rename-like writers by turns, in bursts."""
+    """Write files in bursts, by copying and by renaming in turn."""
     (folder / SUBFOLDER).mkdir()
     for number in range(count):
         path = folder / name_of(number)
@@ -66,7 +66,7 @@ def write_all(folder: Path, count: int, seconds: float) -> None:
 
 
 class Speaker(threading.Thread):
-    """Ends queued jobs in order; writes down each, [what, id, text], before and after."""
+    """Ends queued jobs in order; records [what, id, text] before and after each."""
 
     def __init__(self, rig: Rig, heard_path: Path) -> None:
         super().__init__(daemon=True)

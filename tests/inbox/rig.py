@@ -1,4 +1,4 @@
-"""An inbox that really watches a folder and fills a real queue; only nobody speaks.
+"""An inbox that watches a real folder and fills a real queue; only the engine is missing.
 
 The tests end the jobs themselves, as the engine would, by changing their state in the table.
 """
@@ -26,7 +26,7 @@ LIMIT_S = 60.0
 
 
 def wait_until(what: Callable[[], Any], limit_s: float = LIMIT_S) -> Any:
-    """Look until it is true; a folder tells nobody when it changes."""
+    """Ask until it is true: there is no event for everything that is waited for here."""
     deadline = time.monotonic() + limit_s
     while not (value := what()):
         if time.monotonic() > deadline:
@@ -36,7 +36,7 @@ def wait_until(what: Callable[[], Any], limit_s: float = LIMIT_S) -> Any:
 
 
 class Rig:
-    """`settings` are those of `inbox.`; files settle quickly unless they say otherwise."""
+    """`settings` are those of `inbox.`; by default files settle quickly."""
 
     def __init__(self, settle_s: float = 0.2, **settings: Any) -> None:
         self.paths = get_paths()
@@ -109,7 +109,7 @@ class Rig:
         return self.jobs()
 
     def account(self) -> str:
-        """What became of the files, for the message of a test that waited in vain."""
+        """Where the files are, for the message of a test that waited in vain."""
         notes = [path.read_text() for path in self.folder.glob("failed/**/*.error.txt")]
         return "\n".join([str(self.inbox.describe()), str(self.tree()), *notes])
 
@@ -122,7 +122,7 @@ class Rig:
         assert self.store.change(job.id, ("queued", "preparing", "speaking"), state, **columns)
 
     def tree(self, folder: str = "") -> list[str]:
-        """The files in the inbox (or a folder in it) and below, but for our own records."""
+        """The files in the inbox (or a folder in it) and below, without our own records."""
         root = self.folder / folder
         return sorted(
             os.path.relpath(os.path.join(parent, name), root)

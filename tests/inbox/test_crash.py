@@ -71,7 +71,7 @@ def test_after_200_kills_every_file_is_in_one_place_and_every_text_was_one_job(h
 @pytest.mark.slow
 @pytest.mark.parametrize("clears", ["clears", "keeps"])
 def test_killed_after_any_step_nothing_is_lost_or_spoken_twice(home: Path, clears: str) -> None:
-    """Also if the history is cleared before the next daemon looks."""
+    """Even if the history is cleared before the next daemon starts."""
     reports = drive("steps", str(home), clears)
     assert len(reports) > len(STEP_FILES) * 4
     for report in reports:

@@ -1,4 +1,4 @@
-"""What becomes of files: which jobs they are made, and where they end."""
+"""Which jobs files become, and where the files go when these end."""
 
 from __future__ import annotations
 
@@ -334,7 +334,7 @@ def test_what_was_dropped_while_nobody_watched_is_taken_in_by_the_next_once_it_s
 
 
 def test_what_came_after_the_last_look_is_known_to_a_daemon_that_leaves(rig: Rig) -> None:
-    """Not what lies there because it cannot be taken: its successor could not do better."""
+    """Files that cannot be submitted do not count: the next daemon could not submit them either."""
     (rig.folder / "other").mkdir()
     (rig.folder / "other/a.txt").write_text("Not for us.")
     rig.inbox.stop()

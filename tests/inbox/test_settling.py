@@ -1,4 +1,4 @@
-"""When a file has settled; time is an argument."""
+"""When a file has settled. Time is an argument."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dropped, and heard: a real daemon, a real voice, a recorded loudspeaker."""
+"""A dropped file is heard: a real daemon, a real voice, a recorded loudspeaker."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_header_picks_who_speaks_and_the_output_is_written_into_done(vox: Vox)
 def test_a_daemon_that_stays_for_nothing_still_takes_what_was_dropped_and_then_leaves(
     vox: Vox, sound: object
 ) -> None:
-    """As the service units start it, in the foreground, where nothing is to stay resident."""
+    """The daemon in the foreground, as the service units start it, with `daemon = false`."""
     vox.ok("config", "set", "daemon", "false")
     drop(vox, "news.txt", SENTENCE)
     drop(vox, "empty.txt", "")

@@ -1,4 +1,4 @@
-"""The inbox as its folder alone shows it, and `retry`, without any daemon."""
+"""The inbox's status and `retry` from its folder alone, without a daemon."""
 
 from __future__ import annotations
 

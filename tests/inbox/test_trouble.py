@@ -1,4 +1,4 @@
-"""Events stop, the folder goes, the system refuses: it is shown, and goes on by itself."""
+"""Events stop, the folder vanishes, access is refused: errors are shown, and it recovers."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_folder_removed_and_made_again_is_watched_again(new_rig: Callable[...,
 
 
 def test_what_lies_below_is_made_again_only_when_it_is_needed(new_rig: Callable[..., Rig]) -> None:
-    """Whoever removes the folder from below upwards must find it empty in the end."""
+    """A user who removes the folder from below upwards must find it empty in the end."""
     rig = new_rig(scan_s=RARELY_S)
     scanned_at = rig.inbox.describe()["last_scan_at"]
     for name in ("done", "failed", ".work"):
@@ -158,7 +158,7 @@ def test_switched_off_it_takes_nothing_and_switched_on_again_it_does(rig: Rig) -
 
 
 def test_a_chosen_folder_is_not_made_with_its_parents(home: Path) -> None:
-    """They may be a disk that is not mounted right now."""
+    """They may be on a disk that is not mounted now."""
     with Rig(path=str(home / "disk/inbox")) as rig:
         assert rig.error == f"there is no folder {home / 'disk'}; make it, or mount its disk"
         assert not rig.inbox.is_busy
@@ -190,7 +190,7 @@ def test_a_link_that_comes_in_place_of_done_is_refused_until_it_is_gone(
 def test_files_dropped_while_the_process_was_frozen_and_events_overflowed_are_all_taken(
     new_rig: Callable[..., Rig],
 ) -> None:
-    """More than the system keeps of unread events comes in while nobody reads."""
+    """More events occur than the system keeps unread."""
     if not os.path.exists("/proc/sys/fs/inotify/max_queued_events"):
         pytest.skip("there is no inotify")
     limit = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())

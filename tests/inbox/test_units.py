@@ -1,4 +1,4 @@
-"""The units that start vox on a drop: written for odd folders too, and read by what reads them."""
+"""The units that start vox on a drop: also for unusual folders, checked with their own readers."""
 
 from __future__ import annotations
 

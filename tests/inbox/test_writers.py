@@ -1,4 +1,4 @@
-"""Real programs write into the inbox in their own ways; each text becomes one job, whole."""
+"""Real programs write into the inbox in their own ways; each text becomes one complete job."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def since(job: Job, began: float) -> float:
 
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Path:
-    """A finished text on the inbox's file system, older than any time to settle."""
+    """A complete text on the inbox's file system, older than any `settle_s`."""
     path = tmp_path / "text.txt"
     path.write_text("It is on the shelf.")
     os.utime(path, (time.time() - 500, time.time() - 500))
@@ -85,7 +85,7 @@ def test_a_file_moved_in_whole_needs_no_time_to_settle(
 def test_what_is_moved_in_right_after_another_was_taken_is_not_held_up(
     new_rig: Callable[..., Rig], tmp_path: Path
 ) -> None:
-    """watchdog waits half a second for the other half of a move, such as our taking of a file."""
+    """watchdog waits half a second for the other half of a move, such as our claim of a file."""
     rig = new_rig(settle_s=5.0)
     waits_s = []
     for number in range(6):
@@ -99,7 +99,7 @@ def test_what_is_moved_in_right_after_another_was_taken_is_not_held_up(
 
 
 def test_many_single_drops_in_a_row_are_each_taken_soon(new_rig: Callable[..., Rig]) -> None:
-    """Our own renames must not hold up the events of what comes next."""
+    """Our own renames must not delay the events of later files."""
     rig = new_rig(settle_s=1.0)
     began = {}
     for number in range(15):

@@ -1,6 +1,6 @@
-"""An inbox in a process that is not root, for permissions and limits bind no root.
+"""An inbox in a process that is not root, because permissions and limits do not apply to root.
 
-Everything is imported while it still is, for the interpreter may lie where nobody else may read.
+Everything is imported while it is still root: others may not be able to read the interpreter.
 Prints a line of JSON, what the inbox says of itself and the jobs' texts, for each line it reads.
 Arguments: how many inotify instances to use up first, and `name=value` settings of the inbox.
 """

@@ -1,4 +1,4 @@
-"""Text: what is refused, and how it is cut."""
+"""Text: what is refused, and how it is split."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class AudioStream:
         with self._woken():
             while True:
                 self._wake.clear()
-                self._at, self._rollbacks = self._spool.clamp(self._at, self._rollbacks)
+                self._at, self._rollbacks = self._spool.after_rollbacks(self._at, self._rollbacks)
                 if self._spool.frames > self._at:
                     data = await asyncio.to_thread(self._encode)
                 elif self._spool.is_complete:

@@ -62,7 +62,9 @@ class Playback:
         rate = self.spool.sample_rate
         if self.position is None or rate is None:
             return EMPTY
-        self.position, self._rollbacks_seen = self.spool.clamp(self.position, self._rollbacks_seen)
+        self.position, self._rollbacks_seen = self.spool.after_rollbacks(
+            self.position, self._rollbacks_seen
+        )
         is_growing, is_mid_utterance = self.spool.is_growing, self.spool.is_mid_utterance
         if self._is_starved and is_growing and is_mid_utterance:
             if self.spool.frames - self.position < self._refill_s * rate:

@@ -15,6 +15,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable, Container
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -30,6 +31,16 @@ _INDEX = ".idx"
 _EXPORT = "export-"
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """The utterance that is being written."""
+
+    index: int
+    start_char: int
+    end_char: int
+    start_frame: int
+
+
 class Spool:
     """One job's audio on disk: one writer thread, any number of reader threads.
 
@@ -43,8 +54,8 @@ class Spool:
         self._pcm_path = path + _PCM
         self._lock = threading.Lock()
         self._wakers: list[Callable[[], None]] = []
-        self._floors: list[int] = []
-        self._begun: tuple[int, int, int, int] | None = None
+        self._rolled_back_to: list[int] = []
+        self._begun: _Begun | None = None
         self._resampler: Resampler | None = None
         self._fed_rate: int | None = None
         self._users = 0
@@ -75,7 +86,7 @@ class Spool:
     def begin_utterance(self, index: int, start_char: int, end_char: int) -> None:
         """What is appended from now on is the utterance of these characters of the text."""
         with self._lock:
-            self._begun = (index, start_char, end_char, self.frames)
+            self._begun = _Begun(index, start_char, end_char, self.frames)
             self._wake()
 
     def append(self, samples: Samples, sample_rate: int) -> None:
@@ -122,8 +133,10 @@ class Spool:
         if self._begun is None:
             raise RuntimeError("end_utterance without begin_utterance")
         self._write_samples(self._finish_resampling())
-        index, start_char, end_char, start_frame = self._begun
-        segment = Segment(index, start_char, end_char, start_frame, self.frames)
+        begun = self._begun
+        segment = Segment(
+            begun.index, begun.start_char, begun.end_char, begun.start_frame, self.frames
+        )
         if self.sample_rate is not None:
             self._write_line(segment_line(segment))
         with self._lock:
@@ -137,8 +150,8 @@ class Spool:
         with self._lock:
             if self._begun is None:
                 return
-            self.frames = self._begun[3]
-            self._floors.append(self.frames)
+            self.frames = self._begun.start_frame
+            self._rolled_back_to.append(self.frames)
             self._begun = None
             self._resampler = self._fed_rate = None
             self._wake()
@@ -188,10 +201,10 @@ class Spool:
         data = os.pread(self._pcm, count * BYTES_PER_FRAME, start_frame * BYTES_PER_FRAME)
         return from_pcm16(data[: len(data) // BYTES_PER_FRAME * BYTES_PER_FRAME])
 
-    def clamp(self, frame: int, rollbacks_seen: int) -> tuple[int, int]:
+    def after_rollbacks(self, frame: int, rollbacks_seen: int) -> tuple[int, int]:
         """A reader's position after the rollbacks it had not seen, and the count of all."""
         with self._lock:
-            return min([frame, *self._floors[rollbacks_seen:]]), len(self._floors)
+            return min([frame, *self._rolled_back_to[rollbacks_seen:]]), len(self._rolled_back_to)
 
     def start_of(self, index: int) -> int | None:
         """Where utterance `index`, or the first after it, starts; None if not known yet."""
@@ -199,8 +212,8 @@ class Spool:
             for segment in self.segments:
                 if segment.index >= index:
                     return segment.start_frame
-            if self._begun is not None and self._begun[0] >= index:
-                return self._begun[3]
+            if self._begun is not None and self._begun.index >= index:
+                return self._begun.start_frame
             return None if self.is_growing else self.frames
 
     def utterances_before(self, frame: int) -> int:
