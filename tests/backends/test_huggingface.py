@@ -137,6 +137,20 @@ def test_a_model_without_a_pin_stays_at_the_commit_of_its_first_fetch(
     assert Manifest(str(tmp_path)).revision("org/model") == COMMIT
 
 
+def test_a_part_of_another_commit_is_not_gone_on_with(server: HubServer, tmp_path: Path) -> None:
+    server.broken = {"model.safetensors"}
+    with pytest.raises(LoadFailed):
+        fetch(tmp_path)
+    server.broken = set()
+    # A later vox pins a commit with another, larger configuration.
+    config = b'{"new": "since then"}'
+    server.models["org/model"] = {**FILES, "config.json": config}
+    server.listings["org/model"][0]["size"] = len(config)
+    fetch(tmp_path, Pin(PINNED))
+    assert (tmp_path / "model" / "config.json").read_bytes() == config
+    Manifest(str(tmp_path)).check_folder(str(tmp_path), thorough=True)
+
+
 @pytest.mark.heavy
 @pytest.mark.parametrize("name", ["qwen-native", "qwen-mlx"])
 def test_the_library_of_each_environment_fetches_a_model(

@@ -8,14 +8,12 @@ checkpoint to load instead.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +23,7 @@ from tests.backends import tiny_voxtream
 from vox.backends import registry
 from vox.backends.base import Settings
 from vox.backends.voxtream.adapter import Voxtream
+from vox.files import locked
 from vox.install.status import MARKER, interpreter_for
 
 HERE = Path(__file__).parent
@@ -99,7 +98,9 @@ class Worlds:
         kept = self.named.get("VOX_TEST_BACKENDS_DIR")
         parent = Path(kept).parent / "tiny" if kept else self.folder
         env_dir = parent / version[:12] / name
-        with _locked(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        # Two runs of the tests may share the folder.
+        with locked(str(parent / "lock")):
             if not (env_dir / MARKER).exists():
                 shutil.rmtree(env_dir, ignore_errors=True)
                 env_dir.mkdir(parents=True)
@@ -151,12 +152,3 @@ def run(python: str, script: str, *args: str) -> None:
 
 def _suffix(name: str) -> str:
     return name.upper().replace("-", "_")
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Two runs of the tests may share the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

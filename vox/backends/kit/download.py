@@ -1,9 +1,8 @@
-"""One file over HTTP: it goes on where it stopped, shows how far it is, and is checked.
+"""Downloads a file: goes on where it stopped, shows progress, compares the checksum.
 
-For models `huggingface_hub` would be at hand, but it does less: since 1.31, which the MLX backend
-needs, a file of up to 4 GB that was interrupted is fetched anew; 0.36 tells its callers no bytes of
-progress; and neither compares what came with its checksum. Standard library alone, for it runs in
-every backend's environment.
+`huggingface_hub` could download models, but does less. Since 1.31, which the MLX backend needs, it
+starts an interrupted file of up to 4 GB again; 0.36 reports no bytes to its caller; and no version
+compares the checksum. Standard library only, because this runs in every backend's environment.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from ..base import Progress
 from .progress import transfer
 
 PART = ".part"
-"""Ends the name of what is not there as a whole yet."""
+"""Ends the name of a file or folder that is not complete yet."""
 _TIMEOUT_S = 20.0
 _BLOCK = 1 << 18
 
@@ -39,10 +38,10 @@ def download(
     sha256: str | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> str:
-    """Fetch `url` into `path` unless it is there; returns the file's SHA-256.
+    """Download `url` to `path` unless that exists; returns the file's SHA-256.
 
-    What was fetched of it before is kept. `headers` go to that host alone, not to one that it
-    redirects to. Raises LoadFailed (at once where there is no network; if the checksum is not
+    A later call goes on where this one is interrupted. `headers` are not sent to a host that the
+    server redirects to. Raises LoadFailed (at once without a network; if the checksum is not
     `sha256`), StorageError.
     """
     if os.path.exists(path):
@@ -97,12 +96,8 @@ def _transfer(url: str, part: str, progress: Progress, headers: Mapping[str, str
         if answer.status != 206:
             have = 0
         total = have + int(answer.headers.get("Content-Length") or 0)
-        name, began, shown, done = (
-            os.path.basename(part.removesuffix(PART)),
-            time.monotonic(),
-            0.0,
-            have,
-        )
+        name = os.path.basename(part).removesuffix(PART)
+        began, shown, done = time.monotonic(), 0.0, have
         with open(part, "ab" if have else "wb") as file:
             while block := answer.read(_BLOCK):
                 file.write(block)

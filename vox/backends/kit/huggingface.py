@@ -1,8 +1,7 @@
-"""Models from Hugging Face, from one commit each and with the checksums that the hub lists.
+"""Models from Hugging Face: one commit each, checked against the checksums that the hub lists.
 
-The library `huggingface_hub`, which the packages of the backends bring along in versions from 0.36
-to 2.x, looks up commits and files; only installing imports it, in the backend's own environment.
-The bytes are `download`'s business: why, is said there.
+`huggingface_hub` looks up commits and files. The backends' packages bring it in versions from 0.36
+to 2.x, and only an installation imports it. `download` transfers the bytes: see there why.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ class Pin:
 
     revision: str
     sha256: Mapping[str, str] = field(default_factory=dict)
-    """Checksums by path, where they are known: with them a mirror cannot pass off other files."""
+    """Checksums by path, as far as known; a mirror cannot serve other files then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +52,24 @@ def endpoint() -> str:
 def fetch_model(
     repo: str, manifest: Manifest, folder: str, progress: Progress, pin: Pin | None = None
 ) -> None:
-    """Download all files of `repo` ("org/name") into `folder` below `weights/`, unless it is there.
+    """Download all files of `repo` ("org/name") to `folder` below `weights/`, unless that exists.
 
-    Until all are there they lie in `folder` + ".part", where a later call goes on. Without a pin
-    the commit is the newest one at the first call. Raises LoadFailed (at once where there is no
-    network or no such model), StorageError.
+    They lie in `folder` + ".part" until all are there; a later call goes on there. Without a pin
+    the commit is the newest one at the first call. Raises LoadFailed (at once without a network
+    or if there is no such model), StorageError.
     """
     target = manifest.place(folder)
     if os.path.isdir(target):
         return
+    part = target + PART
     revision, listed = _look_up(repo, pin.revision if pin else manifest.revision(repo))
-    found = [
-        _File(file.name, file.sha256, file.size, _inside(target + PART, file.name))
-        for file in listed
-    ]
+    if revision != manifest.revision(repo):
+        # What was fetched so far is of another commit.
+        shutil.rmtree(part, ignore_errors=True)
+        manifest.forget(folder)
+    found = [_File(file.name, file.sha256, file.size, _inside(part, file.name)) for file in listed]
     _fetch(repo, revision, found, manifest, folder, progress, pin)
-    os.replace(target + PART, target)
+    os.replace(part, target)
 
 
 def fetch_files(
@@ -81,8 +82,8 @@ def fetch_files(
 ) -> str:
     """Download these files of `repo` unless they are there; returns the commit they are from.
 
-    `folder_of(commit)`: where they go, below `weights/`. The hub is asked only for what neither the
-    pin nor the manifest tells. Raises as `fetch_model`.
+    `folder_of(commit)`: where they go, below `weights/`. The hub is asked only for what neither
+    the pin nor the manifest says. Raises as `fetch_model`.
     """
     revision = pin.revision if pin else manifest.revision(repo)
     listed: list[_File] = []
@@ -136,8 +137,8 @@ def _fetch(
 
 
 def _check_room(repo: str, found: list[_File], target: str, progress: Progress) -> None:
-    """Say what is still to be fetched. Raises StorageError where the disk does not hold that."""
-    needed_mb = sum(file.size - _size_of_what_is_there(file) for file in found) / 1e6
+    """Report how much is still to be fetched. Raises StorageError if the disk is too small."""
+    needed_mb = sum(file.size - _size_so_far(file) for file in found) / 1e6
     if not needed_mb:
         return
     folder = target
@@ -152,7 +153,7 @@ def _check_room(repo: str, found: list[_File], target: str, progress: Progress) 
         )
 
 
-def _size_of_what_is_there(file: _File) -> int:
+def _size_so_far(file: _File) -> int:
     for there in (file.place, file.place + PART):
         with contextlib.suppress(OSError):
             return min(file.size, os.path.getsize(there))
@@ -181,7 +182,7 @@ def _model_info(repo: str, revision: str | None, host: str | None) -> Any:
             repo, revision=revision, timeout=_TIMEOUT_S, files_metadata=True
         )
     except RepositoryNotFoundError as exc:
-        # The hub answers 401 for what does not exist, so as not to tell it from what is private.
+        # The hub answers 401 for a model that does not exist, as for a private one.
         raise LoadFailed(f"{host} has no public model {repo}", "check its name") from exc
     except HfHubHTTPError as exc:
         answer = f"{exc.response.status_code} for {repo}"
@@ -194,7 +195,7 @@ def _model_info(repo: str, revision: str | None, host: str | None) -> Any:
 
 
 def _first_line(exc: BaseException) -> str:
-    """What the system said, which requests wraps in several lines of its own."""
+    """The system's own message, which requests wraps in several lines."""
     cause: BaseException | None = exc
     while cause is not None:
         if isinstance(cause, OSError) and cause.strerror:
@@ -204,7 +205,7 @@ def _first_line(exc: BaseException) -> str:
 
 
 def _inside(folder: str, path: str) -> str:
-    """The place of a listed file; what would lie outside the folder is refused."""
+    """The path of a listed file. Raises LoadFailed if it lies outside the folder."""
     clean = posixpath.normpath(path)
     if clean.startswith(("/", "..")):
         raise LoadFailed(f"the model lists a file outside its folder: {path!r}")
@@ -212,7 +213,7 @@ def _inside(folder: str, path: str) -> str:
 
 
 def _share(progress: Progress, before: int, file: _File, total: int) -> Progress:
-    """Progress on one file as progress on the whole model, if its size is known."""
+    """Progress on one file as progress on all of them, if their size is known."""
 
     def report(text: str, fraction: float | None) -> None:
         progress(text, (before + (fraction or 0.0) * file.size) / total)

@@ -1,8 +1,8 @@
 """`weights/manifest.json`: where every downloaded file came from, and its SHA-256.
 
-Where no checksum is known beforehand the first download sets it. From then on another content is
-refused, at install and at load, and so is another revision of a repository whose revision no
-adapter pins. Files that are not in it are the user's own. Standard library alone.
+If no checksum is known beforehand, that of the first download is recorded. From then on other
+contents are refused, at install and at load. The commit of a repository that no adapter pins is
+recorded in the same way. Files that are not on record are the user's own. Standard library only.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ class Artefact:
     path: str
     """Below `weights/`, with slashes."""
     sha256: str | None = None
-    """None: not known beforehand; that of the first download is recorded."""
+    """None: not known; that of the first download is recorded."""
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Sent to the URL's host alone (a token)."""
+    """Sent to the URL's host only (a token)."""
 
 
 class Manifest:
     """The record of one backend's `weights/`. One process writes it: installations are locked."""
 
     def __init__(self, folder: str) -> None:
-        """`folder`: `weights/`, which need not be there. Raises LoadFailed for a damaged record."""
+        """`folder`: `weights/`, which need not exist. Raises LoadFailed for a damaged record."""
         self.folder = folder
         self._path = os.path.join(folder, NAME)
         self._files: dict[str, dict[str, Any]] = {}
@@ -58,7 +58,7 @@ class Manifest:
     def fetch(self, artefact: Artefact, progress: Progress, place: str | None = None) -> None:
         """Download the file unless it is there, and record it. Raises LoadFailed, StorageError.
 
-        `place`: where it lies until all files of a model are there, if not in its place at once.
+        `place`: where to put it until all files of a model are there; default: its final place.
         """
         place = place or self.place(artefact.path)
         if artefact.path in self._files and os.path.exists(place):
@@ -68,7 +68,7 @@ class Manifest:
         self._add(artefact, place, digest)
 
     def adopt(self, artefact: Artefact) -> None:
-        """Record a file that came by another way than a download. Raises as `fetch`."""
+        """Record a file that was not downloaded but made here. Raises as `fetch`."""
         self.fetch(artefact, lambda _text, _fraction: None)
 
     def _add(self, artefact: Artefact, place: str, digest: str) -> None:
@@ -90,8 +90,13 @@ class Manifest:
         entry = self._files.get(path)
         return str(entry["sha256"]) if entry else None
 
+    def forget(self, folder: str) -> None:
+        """Drop the records of all files below this folder of `weights/`."""
+        for path in [path for path in self._files if path.startswith(folder + "/")]:
+            del self._files[path]
+
     def revision(self, repository: str) -> str | None:
-        """The recorded commit of a repository, None if none of its files was ever fetched."""
+        """The recorded commit of a repository; None if it has none yet."""
         return self._revisions.get(repository)
 
     def set_revision(self, repository: str, revision: str) -> None:
@@ -103,9 +108,8 @@ class Manifest:
     def check(self, *paths: str, thorough: bool = False) -> None:
         """Raise LoadFailed if one of these files is not what was fetched.
 
-        A file whose size and time of change are the recorded ones is not read again, unless
-        `thorough`: that takes about a second for each gigabyte. What is not on record, or not
-        there, is passed over.
+        Unless `thorough`, a file with the recorded size and time of change is not read: reading
+        takes about a second for each gigabyte. Files that are not on record, or gone, are skipped.
         """
         for path in paths:
             entry, place = self._files.get(path), self.place(path)
