@@ -1,4 +1,4 @@
-"""DESIGN's "who may import whom", held against the code by reading it, and who owns which library.
+"""Which room may import which, and which modules own a library: held against the code.
 
 Imports for type checkers alone do not count: nothing comes with them at run time.
 """

@@ -1,8 +1,7 @@
 """The settings: their names, defaults, checks, and the file that holds them.
 
-Flags beat `VOX_*` variables, which beat `config.toml`, which beats the defaults below. Flags are
-not this module's business; `load` merges the other three. `tomlkit`, which keeps comments, is
-imported only to write.
+Flags beat `VOX_*` variables, which beat `config.toml`, which beats the defaults below. `load`
+merges all but the flags. `tomlkit`, which keeps comments, is imported only to write.
 """
 
 from __future__ import annotations
@@ -15,8 +14,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from . import files
-from .checks import Key, boolean, integer, number, one_of, text, texts
+from .checks import Check, Key, boolean, integer, number, one_of, text, texts
 from .errors import BadConfig
+from .jobs import OPTIONS
 
 
 def _idle_timeout(value: Any) -> float:
@@ -31,7 +31,7 @@ def _idle_timeout(value: Any) -> float:
 def _folder(value: Any) -> str | None:
     path = text(value)
     if path is not None and not os.path.isabs(os.path.expanduser(path)):
-        raise ValueError("must be a whole path, e.g. ~/Speak")
+        raise ValueError("must be an absolute path, e.g. ~/Speak")
     return path
 
 
@@ -56,19 +56,24 @@ def _map(value: Any) -> dict[str, str]:
     return dict(value)
 
 
+def _option(name: str) -> Check:
+    """A number that the option of that name may be."""
+    return number(OPTIONS[name].low, OPTIONS[name].high)
+
+
 KEYS: dict[str, Key] = {
-    "daemon": Key(True, boolean, "keep models warm; false: nothing stays once the queue is empty"),
+    "daemon": Key(True, boolean, "keep models warm; false: leave as soon as the queue is empty"),
     "idle_timeout": Key(
-        300, _idle_timeout, "seconds until an idle daemon leaves; 0 at once, -1 never"
+        300, _idle_timeout, "seconds until an idle daemon leaves; 0: at once, -1: never"
     ),
     "backend": Key(None, text, "backend when -b is not given"),
     "voice": Key(None, text, "voice when -v is not given"),
     "lang": Key(None, text, "language when -l is not given, e.g. en or de-AT"),
-    "speed": Key(1.0, number(0.25, 4.0), "speaking rate, 0.25 to 4"),
-    "volume": Key(1.0, number(0.0, 5.0), "loudness, 0 to 5"),
+    "speed": Key(1.0, _option("speed"), "speaking rate, 0.25 to 4"),
+    "volume": Key(1.0, _option("volume"), "loudness, 0 to 5"),
     "audio_device": Key(None, text, "output device by name or number (default: the system's)"),
     "pause_s": Key(0.25, number(0.0, 5.0), "pause between sentences, seconds"),
-    "lookahead_s": Key(120, number(0), "how much speech is prepared ahead of the ear, seconds"),
+    "lookahead_s": Key(120, number(0), "speech that is prepared ahead of what is heard, seconds"),
     "keep": Key((), texts, "backends whose models are never unloaded while the daemon is up"),
     "max_text": Key(1_000_000, integer(1), "longest text, characters"),
     "max_queue": Key(10_000, integer(1), "most jobs that may wait"),
@@ -77,22 +82,22 @@ KEYS: dict[str, Key] = {
     "first_chunk_timeout_s": Key(300, number(0.1), "longest time to an utterance's first sound"),
     "stall_timeout_s": Key(120, number(0.1), "longest time between two chunks of sound"),
     "http": Key(None, _address, "HOST:PORT of the HTTP API on TCP (default: off)"),
-    "http_allow_remote": Key(False, boolean, "let http bind to more than this machine"),
+    "http_allow_remote": Key(False, boolean, "let http be reached from other machines"),
     "http_hosts": Key((), texts, "Host and Origin names allowed besides loopback"),
-    "http_voices": Key({}, _map, "OpenAI voice names to voices of ours"),
-    "http_models": Key({}, _map, "OpenAI model names to backends of ours"),
+    "http_voices": Key({}, _map, "which voice an OpenAI voice name means"),
+    "http_models": Key({}, _map, "which backend an OpenAI model name means"),
     "log_level": Key(
         "info", one_of("debug", "info", "warning", "error"), "debug, info, warning or error"
     ),
     "inbox.enabled": Key(True, boolean, "daemons watch the inbox"),
-    "inbox.stay": Key(False, boolean, "the daemon stays for the inbox's sake (vox inbox on)"),
+    "inbox.stay": Key(False, boolean, "the daemon stays to watch the inbox (vox inbox on)"),
     "inbox.path": Key(None, _folder, "the inbox folder"),
-    "inbox.patterns": Key(("*.txt",), texts, "names that are taken in, in any case"),
+    "inbox.patterns": Key(("*.txt",), texts, "names of files to speak, in upper or lower case"),
     "inbox.settle_s": Key(1.0, number(0.0), "seconds a file must be unchanged"),
-    "inbox.scan_s": Key(30.0, number(0.1), "seconds between two looks at the folder"),
+    "inbox.scan_s": Key(30.0, number(0.1), "seconds between two scans of the folder"),
     "inbox.polling": Key(False, boolean, "poll instead of file system events (network mounts)"),
     "inbox.max_bytes": Key(1_000_000, integer(1), "largest file, bytes"),
-    "inbox.keep_done_days": Key(0, number(0), "days to keep files in done/; 0 keeps them for ever"),
+    "inbox.keep_done_days": Key(0, number(0), "days to keep files in done/; 0: for ever"),
 }
 
 BACKEND_KEYS: dict[str, Key] = {
@@ -113,7 +118,7 @@ class Config:
     origins: Mapping[str, str] = field(default_factory=dict)
     """Where a setting that is not the default comes from: `config.toml` or its variable."""
     trouble: str | None = None
-    """Why the file, as it is by now, is not in force; None: it is."""
+    """Why the file's present content is not in force; None: it is."""
 
     def __getitem__(self, key: str) -> Any:
         return self.values[key]
@@ -196,7 +201,7 @@ def find_key(name: str, own: Mapping[str, Key] | None = None) -> Key:
 
 
 def checked(name: str, value: Any, own: Mapping[str, Key] | None = None, *, where: str = "") -> Any:
-    """The good value of a text or of what the file holds.
+    """The checked value of a text or of an entry in the file.
 
     `where` it comes from: a file, a variable, or "" for the command line. `own`: see `find_key`.
     Raises BadConfig (unknown key, bad value).
@@ -214,7 +219,7 @@ def checked(name: str, value: Any, own: Mapping[str, Key] | None = None, *, wher
 
 
 def set_value(path: str, name: str, given: str, own: Mapping[str, Key] | None = None) -> Any:
-    """Set one key in the file, keeping comments and everything else. Returns the value.
+    """Set one key in the file; comments and everything else stay. Returns the value.
 
     `own`: see `find_key`. Raises BadConfig (unknown key, bad value, broken file), StorageError.
     """
@@ -239,7 +244,7 @@ def set_value(path: str, name: str, given: str, own: Mapping[str, Key] | None = 
 def unset_value(path: str, name: str) -> bool:
     """Remove one key from the file; False if it was not set there. Raises as `set_value`.
 
-    A table that held nothing else goes with it.
+    A table that is empty then is removed as well.
     """
     import tomlkit
 
@@ -274,7 +279,7 @@ def _document(path: str) -> Any:
 class LiveConfig:
     """The settings, read anew whenever the file has changed.
 
-    A file that is broken in the meantime leaves the last good settings in force: see `trouble`.
+    If the file becomes invalid, the last good settings stay in force: see `Config.trouble`.
     """
 
     def __init__(self, path: str, environ: Mapping[str, str] = os.environ) -> None:

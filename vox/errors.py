@@ -1,8 +1,8 @@
-"""The one tree of errors that vox raises, and how each appears to a user.
+"""All errors that vox raises: one tree, and how each error appears to a user.
 
 Every error says what happened (`message`) and what to do next (`hint`), and carries the exit
-code of the command line and the status of the HTTP API. It can cross a process as a dict. This
-module knows nothing of who raises or prints.
+code of the command line and the status of the HTTP API. It can cross to another process as a dict.
+This module knows nothing of those who raise or print errors.
 
     VoxError
      +- BadInput                     EmptyText  TextTooLong  BadOption  BadConfig  BadOutput
@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 
 
 class VoxError(Exception):
-    """Base of all errors of vox. `exit_code`: see DESIGN; `http_status`: what the API answers."""
+    """Base of all errors of vox. `exit_code`: of the command line; `http_status`: of the API."""
 
     exit_code: ClassVar[int] = 1
     http_status: ClassVar[int] = 500
@@ -55,7 +55,7 @@ class BadInput(VoxError):
 
 
 class EmptyText(BadInput):
-    """There is nothing in the text that could be spoken."""
+    """The text has nothing that can be spoken."""
 
 
 class TextTooLong(BadInput):
@@ -63,7 +63,7 @@ class TextTooLong(BadInput):
 
 
 class BadOption(BadInput):
-    """An option has a value it cannot have. `field` names the option, as in the API's JSON."""
+    """An option has a bad value. `field`: the option's name in the API's JSON."""
 
     def __init__(self, message: str, hint: str = "", field: str = "") -> None:
         super().__init__(message, hint)
@@ -82,7 +82,7 @@ class BadConfig(BadInput):
 
 
 class BadOutput(BadInput):
-    """The output file cannot be written or its format is unknown."""
+    """The output file cannot be written, or its format is unknown."""
 
 
 class UnknownJob(BadInput):
@@ -119,7 +119,7 @@ class DaemonUnavailable(DaemonError):
 
 
 class DaemonLeaving(DaemonError):
-    """It can take nothing in any more; ask the next one."""
+    """The daemon takes no more requests. Its successor does."""
 
 
 class QueueFull(DaemonError):
@@ -152,7 +152,7 @@ class JobFailed(VoxError):
 
 
 class HostError(JobFailed):
-    """A backend's subprocess did not do its work."""
+    """A backend's host failed."""
 
 
 class HostCrashed(HostError):
@@ -168,11 +168,11 @@ class LoadFailed(HostError):
 
 
 class OutOfMemory(HostError):
-    """The model does not fit, even after all others were unloaded."""
+    """The model does not fit into memory, even after all others were unloaded."""
 
 
 class SynthesisFailed(HostError):
-    """The backend raised while it synthesized; the host lives on."""
+    """The backend raised an error while it synthesized. The host is still usable."""
 
 
 class StorageError(JobFailed):
@@ -182,7 +182,7 @@ class StorageError(JobFailed):
 
 
 class StorageDamaged(StorageError):
-    """The queue's database is damaged within; whoever opens it with a check moves it aside."""
+    """The queue's database is damaged. The next daemon moves it aside."""
 
     default_hint = "run: vox daemon restart, which moves it aside"
 

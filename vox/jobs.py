@@ -69,8 +69,8 @@ class Option(NamedTuple):
     envvar: bool = False
     """Whether the variable VOX_KEY sets it too, for one call."""
     kind: type[str] | type[float] = str
-    low: float | None = None
-    high: float | None = None
+    low: float = -math.inf
+    high: float = math.inf
     above: bool = False
     """Whether it must be above `low`, which is then no good value itself."""
     choices: tuple[str, ...] = ()
@@ -104,9 +104,8 @@ class Option(NamedTuple):
             number = math.nan if isinstance(value, bool) else float(value)
         except (TypeError, ValueError):
             number = math.nan
-        low = -math.inf if self.low is None else self.low
-        high = math.inf if self.high is None else self.high
-        if not low <= number <= high or not math.isfinite(number) or (self.above and number == low):
+        good = math.isfinite(number) and self.low <= number <= self.high
+        if not good or (self.above and number == self.low):
             self._refuse(value, self.range)
         return number
 
@@ -186,9 +185,9 @@ class SpeechOptions:
 
 @dataclass(slots=True, kw_only=True)
 class Request(SpeechOptions):
-    """What somebody asks for, before it is a job.
+    """A request to speak, before it is a job.
 
-    Checked and completed by `engine.submit`; nothing else trusts it.
+    `engine.submit` checks and completes it.
     """
 
     text: str
@@ -273,13 +272,13 @@ class Job(SpeechOptions):
     utterances: int | None = None
     """How many utterances the text has; None until it was first prepared."""
     heard_at_attempt: int = 0
-    """`heard` when the last attempt began; no progress beyond it counts against the job."""
+    """`heard` when the last attempt began: an attempt without further progress failed."""
     error: str | None = None
     """One line: what happened and what to do next."""
     error_code: str | None = None
     error_exit: int | None = None
     notes: list[str] = field(default_factory=list)
-    """What the user should know though it is no error, e.g. that a backend ignores --style."""
+    """What the user should know but is no error, e.g. that the backend ignores --style."""
 
     @property
     def is_live(self) -> bool:
@@ -327,7 +326,7 @@ class Job(SpeechOptions):
 
     @property
     def exit_code(self) -> int | None:
-        """What a command that waited for this job exits with; None while it lives."""
+        """The exit code of a command that waited for this job; None while it is live."""
         if self.state == "failed":
             return self.error_exit or 1
         return {"done": 0, "cancelled": 5, "expired": 6}.get(self.state)

@@ -1,8 +1,7 @@
 """Where vox keeps its files.
 
 `platformdirs` decides; `VOX_HOME` puts everything under one folder instead (tests, several
-instances). Paths are plain strings: the command line is on the way to the first sound, and
-nothing here needs more.
+instances). Paths are plain strings: a warm call imports this module, and pathlib would take time.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ SOCKET_PATH_MAX = 103 if sys.platform == "darwin" else 107
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """The folders; every file's place follows from them."""
+    """The folders. The place of every file follows from them."""
 
     config_dir: str
     data_dir: str
@@ -40,7 +39,7 @@ class Paths:
 
     @property
     def consumer_lock_path(self) -> str:
-        """Held by whoever drains the queue: beside the queue, so that it is one per queue."""
+        """Held by the process that drains the queue. It is beside the queue: one lock per queue."""
         return os.path.join(self.data_dir, "consumer.lock")
 
     @property
@@ -61,7 +60,7 @@ class Paths:
 
     @property
     def memory_path(self) -> str:
-        """What each model needed when it was last loaded (see `hosts.pool`)."""
+        """How much memory each model took when it was last loaded (see `hosts.pool`)."""
         return os.path.join(self.cache_dir, "memory.json")
 
     @property

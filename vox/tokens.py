@@ -1,4 +1,4 @@
-"""The bearer token of the HTTP API on TCP: made once, for this user's eyes alone."""
+"""The bearer token of the HTTP API on TCP. Only this user can read its file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TOKEN_BYTES = 32
 
 
 def ensure_token(paths: Paths) -> str:
-    """The token; made first if there is none. Raises StorageError."""
+    """The token. A new one is made if there is none. Raises StorageError."""
     token = read_token(paths)
     if token is not None:
         return token
@@ -27,7 +27,7 @@ def ensure_token(paths: Paths) -> str:
 
 
 def renew_token(paths: Paths) -> str:
-    """A new token in place of the old one, which is no longer good. Raises StorageError."""
+    """Make a new token; the old one is no longer valid. Raises StorageError."""
     _write_new(paths.token_path)
     return _content(paths.token_path)
 
@@ -39,7 +39,7 @@ def _write_new(path: str) -> None:
 
 
 def _keep_first(temporary: str, path: str) -> None:
-    """Of two that make a token at once, both use the one that was there first."""
+    """If two processes make a token at once, both use the one that was there first."""
     try:
         os.link(temporary, path)
     except FileExistsError:
@@ -50,7 +50,7 @@ def _keep_first(temporary: str, path: str) -> None:
 
 
 def read_token(paths: Paths) -> str | None:
-    """The token, None if there is none. Raises StorageError also if others may read it."""
+    """The token; None if there is none. Raises StorageError, also if other users can read it."""
     try:
         info = os.stat(paths.token_path)
     except FileNotFoundError:
@@ -59,8 +59,8 @@ def read_token(paths: Paths) -> str | None:
         raise StorageError(f"cannot read {paths.token_path}: {exc.strerror}") from exc
     if info.st_mode & 0o077:
         raise StorageError(
-            f"others may read {paths.token_path}",
-            "it may be known to them: make a new one with: vox daemon token --new",
+            f"other users can read {paths.token_path}",
+            "make a new token: vox daemon token --new",
         )
     return _content(paths.token_path) or None
 

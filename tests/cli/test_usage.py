@@ -1,4 +1,4 @@
-"""Bad usage and bad input: one clear line, the exit code of DESIGN, no daemon, nothing lost."""
+"""Bad usage and bad input: one clear line, its exit code, no daemon, nothing lost."""
 
 from __future__ import annotations
 

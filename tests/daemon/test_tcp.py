@@ -38,7 +38,7 @@ def test_a_token_that_others_may_read_is_none(home: Path) -> None:
     (home / "token").write_text("known\n")
     os.chmod(home / "token", 0o644)
     tcp = _open_tcp(home, "127.0.0.1:1")
-    assert "others may read" in str(tcp.error)
+    assert "other users can read" in str(tcp.error)
     assert not tcp.sockets
 
 

@@ -111,7 +111,9 @@ class Speech(BaseModel):
         None, description="A voice of ours, BACKEND/VOICE, or one of OpenAI's names."
     )
     response_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] = "mp3"
-    speed: float | None = Field(None, ge=0.25, le=4.0, strict=True)
+    speed: float | None = Field(
+        None, ge=jobs.OPTIONS["speed"].low, le=jobs.OPTIONS["speed"].high, strict=True
+    )
     stream_format: Literal["audio", "sse"] = "audio"
     instructions: str | None = Field(
         None, max_length=10_000, description="How to speak, for backends that support it."

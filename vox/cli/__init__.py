@@ -26,7 +26,7 @@ def main() -> None:
 
 
 def run(args: list[str]) -> int:
-    """Run one command line; returns its exit code (see DESIGN). Prints one line on errors.
+    """Run one command line; returns its exit code. Prints one line on errors.
 
     A second Ctrl-C, while the first is seen to, is raised as KeyboardInterrupt.
     """

@@ -105,8 +105,7 @@ def request_options(command: F) -> F:
 def _request_option(name: str, option: Option) -> Callable[[F], F]:
     kind: Any = click.Choice(option.choices) if option.choices else str
     if option.kind is float:
-        low = -math.inf if option.low is None else option.low
-        kind = Number(low, math.inf if option.high is None else option.high, option.above)
+        kind = Number(option.low, option.high, option.above)
     flags = [option.short] if option.short else []
     return click.option(
         *flags,
