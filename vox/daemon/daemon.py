@@ -89,7 +89,7 @@ class Daemon:
         )
         self.bus.subscribe(self._on_event)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.broadcaster: Broadcaster
+        self.broadcaster: Broadcaster  # made once there is a loop, before the API is
         self._tcp = Tcp()
 
     # -- the API's context ---------------------------------------------------------------------
