@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vox.client.remote import Client, NoDaemon
+from vox.client.jobs import NoDaemon
+from vox.client.remote import Remote
 from vox.paths import get_paths
 
 CHECKOUT = Path(__file__).parent.parent
@@ -39,7 +40,7 @@ class Vox:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.paths = get_paths({"VOX_HOME": str(home)})
-        self.client = Client(self.paths)
+        self.client = Remote(self.paths)
         # With the scripted backend on the path as an installed third party's.
         path = [str(CHECKOUT), str(SCRIPTED_PLUGIN), os.environ.get("PYTHONPATH", "")]
         self.environ = {

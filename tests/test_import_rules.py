@@ -60,7 +60,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "vox.backends.base",
     ),
     "vox.inbox*": ("vox.engine.submit", "vox.queue.*", "vox.text.*"),
-    "vox.client*": ("vox.engine.*", "vox.queue.*", "vox.voices.*", "vox.audio.spool"),
+    "vox.client*": (
+        "vox.engine.*", "vox.queue.*", "vox.voices.*", "vox.audio.spool", "vox.backends.registry",
+        "vox.inbox.status",
+    ),
     "vox.api*": ("vox.audio.*", "vox.voices.*", "vox.queue.events"),
     "vox.daemon*": (
         "vox.api.*", "vox.client.*", "vox.engine.*", "vox.inbox.*", "vox.queue.*", "vox.voices.*",
@@ -68,10 +71,9 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "vox.cli*": (
         "vox.client.*", "vox.voices.*", "vox.install.*", "vox.backends.base",
-        "vox.backends.registry", "vox.text.*", "vox.queue.store", "vox.queue.sqlite_errors",
-        "vox.audio.spool",
+        "vox.backends.registry", "vox.text.*",
         # `vox doctor` opens the device, `vox inbox` the folder.
-        "vox.audio.device", "vox.inbox.*",
+        "vox.audio.device", "vox.inbox.folders",
     ),
 }  # fmt: skip
 

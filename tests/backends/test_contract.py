@@ -174,9 +174,9 @@ def test_voice_names_are_unique(name: str, tmp_path: Path) -> None:
     assert len(defaults) == len(set(defaults))
 
 
-@pytest.mark.parametrize("name", registry.BUILT_IN)
-def test_requirements_are_pinned(name: str) -> None:
-    adapter = registry.get(name)
+@pytest.mark.parametrize("spec", [*registry.BUILT_IN.values(), *ADAPTERS.values()])
+def test_requirements_are_pinned(spec: str) -> None:
+    adapter = registry.load_class(spec)
     for accelerator in ("cpu", "cuda", "mps"):
         lines = adapter.requirements(accelerator)
         packages = [line for line in lines if not line.startswith("-")]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.running import Vox
-from vox.cli import stopping
+from vox.client import daemon as control
 from vox.files import make_private_dir
 
 STATUS = {"running", "pid", "version", "uptime_s", "idle_timeout_s", "queue", "loaded_models"}
@@ -47,7 +47,7 @@ def test_a_daemon_is_there_until_its_lock_is_free(vox: Vox) -> None:
         threading.Timer(0.2, os.unlink, [vox.paths.pid_path]).start()
         threading.Timer(0.5, leave).start()
 
-    assert stopping.stop(vox.client, now=False, tell=finish)
+    assert control.stop(vox.paths, now=False, on_note=finish)
     assert is_free.is_set()
 
 

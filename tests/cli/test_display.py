@@ -179,14 +179,16 @@ def test_a_text_is_data_not_markup_and_no_command_to_the_terminal(
 def test_nothing_is_bold_where_nobody_wants_it(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stream = Terminal()
-    monkeypatch.setattr(sys, "stdout", stream)
-    monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv(name, value)
-    table(("id", "text"), [("x", "y")])
-    assert stream.getvalue() == "id  text\nx   y\n"
+    for columns in (30, 200):
+        stream = Terminal()
+        monkeypatch.setattr(sys, "stdout", stream)
+        monkeypatch.setenv("COLUMNS", str(columns))
+        table(("id", "text"), [("x", "y" * 300)])
+        text = "y" * (columns - 1 - len("id  ") - 1)
+        assert stream.getvalue() == f"id  text\nx   {text}\u2026\n"
 
 
 def test_a_long_value_breaks_between_words_on_a_terminal_alone(

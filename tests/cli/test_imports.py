@@ -21,6 +21,7 @@ HEAVY = {
 OF_VOX = {
     "vox", "vox.cli", "vox.cli.commands", "vox.cli.options", "vox.cli.output", "vox.cli.root",
     "vox.cli.speaking", "vox.cli.text_input", "vox.client", "vox.client.http", "vox.client.remote",
+    "vox.client.front", "vox.client.jobs",
     "vox.errors", "vox.jobs", "vox.paths",
 }  # fmt: skip
 

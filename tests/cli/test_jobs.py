@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.running import Vox
-from vox.client import local as offline
+from vox.client.local import Local
 from vox.files import make_private_dir
 from vox.jobs import Request
 
@@ -23,7 +23,7 @@ TEXT = "1 [say 0.1s] A long text, with\na line break,\tand the \u4f60\u597d of a
 def with_jobs(vox: Vox) -> Vox:
     """Three queued jobs and no daemon."""
     for text in (TEXT, "2 second", "3 third"):
-        offline.submit(vox.paths, Request(text=text, backend="say"))
+        Local(vox.paths).submit(Request(text=text, backend="say"))
     return vox
 
 

@@ -16,6 +16,7 @@ import pytest
 from tests.running import Vox
 from tests.sound import Recorder, read_audio, recognise, segments_of_sound
 from tests.tones import read_tones
+from vox.client.front import Front
 from vox.errors import WaitTimeout
 
 SCRIPTED = ("-b", "scripted")
@@ -318,7 +319,7 @@ def test_following_gives_up_when_the_time_is_over(vox: Vox, sound: object) -> No
     job_id = vox.ok(*SCRIPTED, "--async", "1 [say 30s]")
     vox.until(job_id, "preparing", "speaking")  # else this process would start a daemon itself
     with pytest.raises(WaitTimeout):
-        vox.client.follow(job_id, timeout_s=0.3)
+        Front(vox.paths).follow(job_id, timeout_s=0.3)
     vox.ok("cancel", job_id)
 
 

@@ -17,6 +17,7 @@ CHUNK_S = 0.05
 SPEECH_S = 0.1
 """How long an utterance lasts of which nothing else was said."""
 LIMIT_S = 20.0
+CRASH = HostCrashed("the fake host is gone")
 
 
 class Gate:
@@ -103,10 +104,12 @@ class FakeHost:
                 return
 
     def _tone(self, seconds: float) -> Generator[Chunk, None, None]:
-        wave = np.sin(2 * np.pi * 440 * np.arange(round(seconds * RATE)) / RATE) / 4
-        step = round(CHUNK_S * RATE)
-        for start in range(0, len(wave), step):
-            yield Chunk(wave[start : start + step].astype(np.float32), RATE)
+        left = round(seconds * RATE)
+        while left > 0 and not self._is_stopped():
+            frames = min(left, round(CHUNK_S * RATE))
+            wave = np.sin(2 * np.pi * 440 * np.arange(frames) / RATE) / 4
+            yield Chunk(wave.astype(np.float32), RATE)
+            left -= frames
 
     def cancel(self) -> None:
         with self._hosts.changed:

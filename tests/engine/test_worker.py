@@ -12,7 +12,6 @@ import soundfile
 from vox.engine.engine import Engine
 from vox.errors import (
     BackendNotInstalled,
-    HostCrashed,
     HostTimeout,
     LoadFailed,
     OutOfMemory,
@@ -20,10 +19,8 @@ from vox.errors import (
 )
 from vox.jobs import Job
 
-from .fakes import SPEECH_S, FakeHosts
+from .fakes import CRASH, SPEECH_S, FakeHosts
 from .rig import ONE, THREE, TWO, Rig, request
-
-CRASH = HostCrashed("the fake host is gone")
 
 
 def stored(engine: Engine, job: Job) -> Job:
@@ -360,6 +357,21 @@ def test_a_cancelled_file_is_not_written(
     engine.cancel(job.id)
     rig.until_ended(engine.submit(request(THREE)))
     assert list(tmp_path.glob("*.wav*")) == []
+
+
+def test_a_file_whose_job_another_process_cancels_is_not_written(
+    rig: Rig, hosts: FakeHosts, engine: Engine, tmp_path: Path
+) -> None:
+    gate = hosts.gate()
+    hosts.script(ONE, SPEECH_S, gate)
+    job = engine.submit(request(ONE, output=str(tmp_path / "x.wav")))
+    gate.wait_reached()
+    with contextlib.closing(rig.store()) as elsewhere:
+        elsewhere.cancel(job.id)
+    gate.open()
+    rig.until_ended(engine.submit(request(THREE)))
+    assert list(tmp_path.glob("*.wav*")) == []
+    assert stored(engine, job).state == "cancelled"
 
 
 def test_a_folder_that_went_away_fails_the_file(

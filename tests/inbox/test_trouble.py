@@ -54,7 +54,9 @@ def test_polling_can_be_chosen_while_it_runs(new_rig: Callable[..., Rig]) -> Non
 def test_a_folder_removed_and_made_again_is_watched_again(new_rig: Callable[..., Rig]) -> None:
     rig = new_rig(scan_s=RARELY_S)
     shutil.rmtree(rig.folder)
-    wait_until(lambda: rig.error == f"there is no folder {rig.folder}; it will be made again soon")
+    wait_until(
+        lambda: rig.error == f"there is no folder {rig.folder}; it will be created again soon"
+    )
     assert not rig.folder.exists()  # Whoever makes it again finds none of ours in the way.
     rig.folder.mkdir()
     drop(rig, "Hello")
@@ -160,7 +162,7 @@ def test_switched_off_it_takes_nothing_and_switched_on_again_it_does(rig: Rig) -
 def test_a_chosen_folder_is_not_made_with_its_parents(home: Path) -> None:
     """They may be on a disk that is not mounted now."""
     with Rig(path=str(home / "disk/inbox")) as rig:
-        assert rig.error == f"there is no folder {home / 'disk'}; make it, or mount its disk"
+        assert rig.error == f"there is no folder {home / 'disk'}; create it, or mount its disk"
         assert not rig.inbox.is_busy
         assert not (home / "disk").exists()
 
@@ -317,7 +319,7 @@ def test_without_inotify_it_looks_by_itself_and_says_so(
     found = process.wait(lambda found: found["note"])
     assert found["watching"] == "polling" and found["error"] is None
     assert found["note"] == (
-        f"no file system events (inotify instance limit reached): looking every {POLL_S:g} s"
+        f"no file system events (inotify instance limit reached): scanning every {POLL_S:g} s"
     )
     (home / "inbox/a.txt").write_text("Hello")
     process.wait(lambda found: found["texts"] == ["Hello"])

@@ -214,7 +214,7 @@ def test_a_disk_too_small_is_said_before_anything_is_made(plugin: None, tmp_path
     lines: Lines = []
     with pytest.raises(StorageError, match="needs 1000000"):
         install("toy-huge", settings, lambda text, _: lines.append(text), accelerator="cpu")
-    assert lines[0] == "http://127.0.0.1:9/ does not answer: taking the large builds"
+    assert lines[0] == "http://127.0.0.1:9/ is unreachable; installing the larger builds"
     assert lines[1].startswith("installing toy-huge for cpu: 1000000.0 GB of ")
 
 

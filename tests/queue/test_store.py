@@ -262,3 +262,21 @@ def test_a_full_disk_is_one_clear_line(store: Store) -> None:
         store.add([job("x" * 1_000_000)])
     assert "free disk space" in caught.value.line
     assert store.history() == []
+
+
+def test_jobs_are_added_by_one_thread_of_one_process_at_a_time(store: Store) -> None:
+    others, entered = [store, Store(store.path)], threading.Semaphore(0)
+
+    def enter(other: Store) -> None:
+        with other.in_order():
+            entered.release()
+
+    with store.in_order():
+        threads = [threading.Thread(target=enter, args=(other,)) for other in others]
+        for thread in threads:
+            thread.start()
+        assert not entered.acquire(timeout=0.1)
+    for thread in threads:
+        assert entered.acquire(timeout=10)
+        thread.join()
+    others[1].close()

@@ -203,7 +203,7 @@ def test_the_hint_is_the_weights_for_clones_if_only_those_are_missing(
 def test_a_style_that_is_not_followed_gets_a_note(catalog: Catalog, fetched: Fetch) -> None:
     fetched("0.6B-CustomVoice")
     (note,) = ignored(catalog, resolve(catalog, "qwen"), style="a giant")
-    assert note.startswith("0.6B-CustomVoice follows no style, so --style is ignored; take -m ")
+    assert note.startswith("0.6B-CustomVoice ignores --style; use -m ")
     fetched("1.7B-CustomVoice")
     ryan = resolve(catalog, "qwen", "Ryan", model="1.7B")
     assert ignored(catalog, ryan, style="a giant", model="1.7B") == []

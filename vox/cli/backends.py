@@ -9,14 +9,14 @@ from typing import Any
 
 import click
 
-from ..client.remote import Client, NoDaemon
+from ..client import daemon as control
 from ..files import make_dir
 from ..jobs import Request
 from ..paths import Paths, get_paths
 from .install_progress import InstallProgress
 from .options import json_option
 from .output import complain, is_terminal, megabytes, say, say_json, table, tell
-from .speaking import Manner, spoken, what_became_of
+from .speaking import CallOptions, open_jobs, spoken, what_became_of
 from .voices import open_catalog
 
 TEST_TEXT = "This is a test. If you can hear it, everything works."
@@ -75,11 +75,8 @@ def _list(as_json: bool) -> None:
 
 
 def _loaded_models(paths: Paths) -> list[dict[str, Any]]:
-    try:
-        models: list[dict[str, Any]] = Client(paths).call("GET", "/health")["loaded_models"]
-    except NoDaemon:
-        return []
-    return models
+    health = control.health(paths)
+    return health["loaded_models"] if health else []
 
 
 def _row(each: dict[str, Any]) -> list[str]:
@@ -161,7 +158,7 @@ def _test(paths: Paths, name: str) -> int:
     with tempfile.TemporaryDirectory(prefix="test-", dir=folder) as temporary:
         output = os.path.join(temporary, f"{name}.wav")
         request = Request(text=TEST_TEXT, backend=name, output=output)
-        job = spoken(Client(paths), request, Manner())
+        job = spoken(open_jobs(), request, CallOptions())
         if job["exit_code"]:
             complain(f"the test of {name} failed: {what_became_of(job)}")
             return int(job["exit_code"])

@@ -10,7 +10,7 @@ import click
 
 from .. import config as settings
 from ..checks import Key
-from ..client.remote import Client
+from ..client import daemon as control
 from ..errors import BackendNotInstalled, BadConfig, BadOption, VoxError
 from ..paths import Paths, get_paths
 from .options import json_option
@@ -200,7 +200,7 @@ def _after_change(paths: Paths, key: str) -> None:
     origin = loaded.origins.get(key, "")
     if origin.startswith("VOX_"):
         tell(f"vox: {origin} is set in this shell and overrides it")
-    if key in NEED_RESTART and Client(paths).is_up():
+    if key in NEED_RESTART and control.is_up(paths):
         tell("vox: takes effect after: vox daemon restart")
 
 

@@ -7,10 +7,9 @@ from typing import Any
 
 import click
 
-from ..client.remote import Client, NoDaemon
-from ..errors import StorageError
+from ..client import daemon as control
+from ..errors import DaemonUnavailable, StorageError
 from ..paths import Paths, get_paths
-from . import stopping
 from .options import Count, json_option
 from .output import duration, fields, is_terminal, megabytes, say, say_json, table, tell
 
@@ -31,14 +30,15 @@ def daemon() -> None:
 @daemon.command()
 def start() -> None:
     """Start it, unless it is running; print its PID."""
-    client = Client(get_paths())
-    _start(client)
+    _start(get_paths())
 
 
-def _start(client: Client) -> None:
-    for note in client.start_daemon(wait=True):
+def _start(paths: Paths) -> None:
+    for note in control.start(paths):
         tell(f"vox: {note}")
-    health = client.call("GET", "/health")
+    health = control.health(paths)
+    if health is None:
+        raise DaemonUnavailable("the daemon left as soon as it was started")
     if error := health["http"]["error"]:  # also of one that was running
         tell(f"vox: no HTTP API on TCP: {error}")
     say(f"running, PID {health['pid']}")
@@ -48,25 +48,24 @@ def _start(client: Client) -> None:
 @click.option("--now", is_flag=True, help="Cut off what is being spoken.")
 def stop(now: bool) -> None:
     """Stop it. What is being spoken is finished; what waits stays queued."""
-    say("stopped" if stopping.stop(Client(get_paths()), now, tell) else "not running")
+    say("stopped" if control.stop(get_paths(), now, tell) else "not running")
 
 
 @daemon.command()
 @click.option("--now", is_flag=True, help="Cut off what is being spoken.")
 def restart(now: bool) -> None:
     """Stop it and start it again."""
-    client = Client(get_paths())
-    stopping.stop(client, now, tell)
-    _start(client)
+    paths = get_paths()
+    control.stop(paths, now, tell)
+    _start(paths)
 
 
 @daemon.command()
 @json_option
 def status(as_json: bool) -> int:
     """Tell how it is. The exit code is 0 if it is running, 3 if not."""
-    try:
-        health = Client(get_paths()).call("GET", "/health")
-    except NoDaemon:
+    health = control.health(get_paths())
+    if health is None:
         if as_json:
             say_json({**dict.fromkeys(STATUS_KEYS), "running": False})
         else:
@@ -208,5 +207,5 @@ def token(new: bool) -> None:
 
     paths: Paths = get_paths()
     say(renew_token(paths) if new else ensure_token(paths))
-    if new and is_terminal(sys.stderr) and Client(paths).is_up():
+    if new and is_terminal(sys.stderr) and control.is_up(paths):
         tell("the running daemon takes it after: vox daemon restart")

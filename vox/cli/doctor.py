@@ -14,14 +14,14 @@ from typing import Literal, NamedTuple
 import click
 
 from .. import __version__
-from ..client.remote import Client, NoDaemon
+from ..client import daemon as control
 from ..config import Config, load
 from ..errors import VoxError
 from ..files import make_dir
 from ..paths import Paths, get_paths
-from . import reach
 from .options import json_option
 from .output import say, say_json
+from .speaking import open_jobs
 from .voices import open_catalog
 
 MIN_FREE_MB = 200
@@ -107,9 +107,9 @@ def _folders(paths: Paths, _config: Config) -> Iterator[Finding]:
 
 
 def _database(paths: Paths, _config: Config) -> Iterator[Finding]:
-    from ..queue.sqlite_errors import find_corruption_in_file
+    from ..client.local import find_damage
 
-    damage = find_corruption_in_file(paths.db_path)
+    damage = find_damage(paths)
     if damage:
         hint = "run: vox daemon restart, which moves it aside"
         yield Finding("queue", "fail", f"{paths.db_path}: {damage}", hint)
@@ -151,9 +151,8 @@ def _default_backends(paths: Paths, _config: Config) -> Iterator[Finding]:
 
 
 def _daemon(paths: Paths, _config: Config) -> Iterator[Finding]:
-    try:
-        health = Client(paths).call("GET", "/health", timeout_s=10.0)
-    except NoDaemon:
+    health = control.health(paths, timeout_s=10.0)
+    if health is None:
         yield Finding("daemon", "ok", "not running; it starts when something is to be spoken")
         return
     if health["version"] != __version__:
@@ -174,7 +173,7 @@ def _daemon(paths: Paths, _config: Config) -> Iterator[Finding]:
 def _failures(paths: Paths, _config: Config) -> Iterator[Finding]:
     if not os.path.exists(paths.db_path):
         return
-    failed = reach.history(Client(paths), 1, None, ("failed",))
+    failed = open_jobs().history(1, None, ("failed",))
     if not failed:
         return
     job = failed[0]

@@ -8,12 +8,10 @@ from typing import Any
 
 import click
 
-from ..client.remote import Client
 from ..jobs import STATES
-from ..paths import get_paths
-from . import reach
 from .options import Count, Duration, json_option
 from .output import fields, is_terminal, say, say_json, table
+from .speaking import open_jobs
 
 SHOWN_ON_A_TERMINAL = 20
 
@@ -53,7 +51,7 @@ def history(
         return
     if limit is None and is_terminal(sys.stdout) and not as_json:
         limit = SHOWN_ON_A_TERMINAL
-    jobs = reach.history(Client(get_paths()), limit or None, search, states)
+    jobs = open_jobs().history(limit or None, search, states)
     if as_json:
         say_json(jobs)
     elif jobs or not is_terminal(sys.stdout):
@@ -97,7 +95,7 @@ def when(iso: str) -> str:
 @json_option
 def show(job_id: str, as_json: bool) -> None:
     """Show one job with its whole text."""
-    job = reach.job(Client(get_paths()), job_id)
+    job = open_jobs().get(job_id)
     if as_json:
         say_json(job)
         return
@@ -136,7 +134,7 @@ def clear(older_than_s: float | None, yes: bool, as_json: bool) -> None:
         what = "all ended jobs" if older_than_s is None else "these jobs"
         if not click.confirm(f"Forget {what} and their audio?", err=True):
             return
-    count = reach.clear(Client(get_paths()), older_than_s)
+    count = open_jobs().clear(older_than_s)
     if as_json:
         say_json({"cleared": count})
     else:

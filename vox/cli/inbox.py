@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import Any
 
 import click
 
 from .. import config as settings
-from ..client.remote import Client, NoDaemon
+from ..client import daemon as control
+from ..client import inbox as client
 from ..errors import StorageError
 from ..paths import Paths, get_paths
 from .options import json_option
@@ -51,7 +51,7 @@ def on() -> None:
     if not settings.load(paths.config_path)["inbox.enabled"]:
         settings.set_value(paths.config_path, "inbox.enabled", "true")
     folder = _folder(paths)
-    Client(paths).start_daemon(wait=True)
+    control.start(paths)
     say(f"on: {folder}")
 
 
@@ -66,7 +66,7 @@ def off() -> None:
 @json_option
 def status(as_json: bool) -> None:
     """Show the inbox's status."""
-    state = _status(get_paths())
+    state = client.status(get_paths())
     if as_json:
         say_json(state)
         return
@@ -86,29 +86,11 @@ def status(as_json: bool) -> None:
         say(f"reasons are in {state['folder']}/failed; to retry: vox inbox retry")
 
 
-def _status(paths: Paths) -> dict[str, Any]:
-    try:
-        state: dict[str, Any] = Client(paths).call("GET", "/inbox")
-    except NoDaemon:
-        from ..inbox import status as by_folder
-
-        state = by_folder.status(paths, settings.load(paths.config_path))
-    return state
-
-
 @inbox.command()
 @json_option
 def retry(as_json: bool) -> None:
     """Put every failed file back into the inbox."""
-    client = Client(get_paths())
-    try:
-        names: list[str] = client.call("POST", "/inbox/retry")
-    except NoDaemon:
-        from ..inbox import status as by_folder
-
-        names = by_folder.retry(client.paths, settings.load(client.paths.config_path))
-        if names:
-            client.start_daemon(wait=False)
+    names = client.retry(get_paths())
     if as_json:
         say_json(names)
         return

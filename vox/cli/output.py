@@ -72,7 +72,7 @@ def is_terminal(stream: TextIO | None) -> bool:
         return False
 
 
-USUAL_WIDTH = 80
+USUAL_WIDTH, USUAL_HEIGHT = 80, 24
 
 # -- tables ----------------------------------------------------------------------------------
 
@@ -186,7 +186,12 @@ def terminal(file: TextIO, width: int | None = None) -> Console:
 
     is_plain = bool(os.environ.get("NO_COLOR")) or is_dumb()
     return Console(
-        file=file, width=width, force_terminal=True, color_system=None if is_plain else "standard"
+        file=file,
+        width=width,
+        # Without it rich takes a dumb terminal for 80 columns wide, whatever the width.
+        height=width and USUAL_HEIGHT,
+        force_terminal=True,
+        color_system=None if is_plain else "standard",
     )
 
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import click
 
-from ..client.remote import Client
+from ..client.jobs import Job, Jobs
 from ..errors import VoxError, WaitTimeout
-from ..paths import get_paths
-from . import reach
 from .options import json_option, quiet_option, timeout_option
 from .output import complain, say_json
-from .speaking import Manner, Terminated, make_and_watch, signals, watcher, what_became_of
+from .speaking import (
+    CallOptions,
+    Terminated,
+    make_and_follow,
+    open_jobs,
+    signals,
+    watcher,
+    what_became_of,
+)  # fmt: skip
 
 
 @click.command()
@@ -36,9 +41,9 @@ def replay(
     """Speak a job again: from its kept audio, or anew."""
     if is_async and timeout_s is not None:
         raise click.UsageError("--timeout goes with waiting, not with --async", ctx)
-    client = Client(get_paths())
-    manner = Manner(is_async, timeout_s, as_json, quiet)
-    return make_and_watch(client, None, lambda: reach.replay(client, job_id), manner)
+    jobs = open_jobs()
+    options = CallOptions(is_async, timeout_s, as_json, quiet)
+    return make_and_follow(jobs, None, lambda: jobs.replay(job_id, not is_async), options)
 
 
 @click.command()
@@ -52,20 +57,20 @@ def wait(job_ids: tuple[str, ...], timeout_s: float | None, as_json: bool, quiet
     The exit code is that of the first of them that was not spoken. Ctrl-C ends the waiting, not
     the jobs.
     """
-    client = Client(get_paths())
+    jobs = open_jobs()
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
-    manner = Manner(as_json=as_json, quiet=quiet)
+    options = CallOptions(as_json=as_json, quiet=quiet)
     shown, exit_code = [], 0
     try:
         with signals():
             for job_id in job_ids:
                 try:
-                    job = _wait_for(client, job_id, deadline, manner)
+                    job = _wait_for(jobs, job_id, deadline, options)
                 except VoxError as exc:
                     complain(exc.line)
                     exit_code = exit_code or exc.exit_code
                     if isinstance(exc, WaitTimeout) and as_json:
-                        shown.append(reach.job(client, job_id))
+                        shown.append(jobs.get(job_id))
                     continue
                 shown.append(job)
                 if job["exit_code"]:
@@ -78,17 +83,13 @@ def wait(job_ids: tuple[str, ...], timeout_s: float | None, as_json: bool, quiet
     return exit_code
 
 
-def _wait_for(
-    client: Client, job_id: str, deadline: float | None, manner: Manner
-) -> dict[str, Any]:
-    """The job once it has ended. An ended one is no reason to start a daemon."""
-    job = reach.job(client, job_id)
-    if job["exit_code"] is not None:
-        return job
+def _wait_for(jobs: Jobs, job_id: str, deadline: float | None, options: CallOptions) -> Job:
+    """The job once it has ended."""
+    job = jobs.get(job_id)
     left = None if deadline is None else max(0.001, deadline - time.monotonic())
     try:
-        with watcher(manner) as on_event:
-            return client.follow(job["id"], on_event, left)
+        with watcher(options) as on_event:
+            return jobs.follow(job["id"], on_event, left)
     except WaitTimeout as exc:
         hint = f"wait for it again: vox wait {job['id']}"
         raise WaitTimeout(f"job {job['id']} goes on", hint) from exc

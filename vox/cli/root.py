@@ -174,7 +174,7 @@ def _speak(
 ) -> int:
     from ..jobs import Request
     from .output import tell
-    from .speaking import Manner, speak
+    from .speaking import CallOptions, speak
     from .text_input import checked, model_name, output_path, read_text
 
     if is_async and timeout_s is not None:
@@ -191,7 +191,7 @@ def _speak(
     wishes["output"] = output
     request = Request(text=text, **wishes)
     try:
-        return speak(request, Manner(is_async, timeout_s, as_json, quiet))
+        return speak(request, CallOptions(is_async, timeout_s, as_json, quiet))
     except VoxError as exc:
         blame_variable(ctx, exc)
         raise

@@ -1,7 +1,6 @@
-"""Submit a job, wait for its end, and say what became of it: `vox TEXT`, `replay` and `wait`.
+"""Make a job, wait for its end, and say what became of it: `vox TEXT`, `replay` and `wait`.
 
-On the way to the first sound: with a daemon up nothing heavy is imported. Without one the job is
-written to the queue here first, so that nothing is lost whatever happens next.
+On the way to the first sound: with a daemon up nothing heavy is imported.
 """
 
 from __future__ import annotations
@@ -11,9 +10,10 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ..client.remote import ANSWER_TIMEOUT_S, Client, NoDaemon, OnEvent
+from ..client.front import Front
+from ..client.jobs import ANSWER_TIMEOUT_S, Job, Jobs, OnEvent, ignore
 from ..errors import VoxError, WaitTimeout
 from ..jobs import Request, new_id
 from ..paths import get_paths
@@ -23,11 +23,9 @@ CANCEL_TIMEOUT_S = 5.0
 LEAST_ANSWER_S = 2.0
 """However short a `--timeout` is: a daemon that is slower than this to take a job in hangs."""
 
-Job = dict[str, Any]
 
-
-class Manner(NamedTuple):
-    """How a command that makes a job behaves, whatever the job is."""
+class CallOptions(NamedTuple):
+    """What the user wants of a command that waits for a job, whatever the job is."""
 
     is_async: bool = False
     timeout_s: float | None = None
@@ -61,109 +59,86 @@ def signals() -> Iterator[None]:
             signal.signal(signum, handler)
 
 
-def speak(request: Request, manner: Manner) -> int:
+def open_jobs() -> Front:
+    """The user's jobs; notes about them go to standard error."""
+    paths = get_paths()
+
+    def before_speaking_here() -> None:
+        from .library_output import send_to_log
+
+        send_to_log(paths)
+
+    return Front(paths, lambda note: tell(f"vox: {note}"), before_speaking_here)
+
+
+def speak(request: Request, options: CallOptions) -> int:
     """`vox TEXT`: returns the exit code."""
-    client = Client(get_paths())
+    jobs = open_jobs()
     # Chosen here: an interrupt cancels the job even when the answer that names it is under way.
     request.id = new_id()
-    return make_and_watch(client, request.id, lambda: _submit(client, request, manner), manner)
+    return make_and_follow(jobs, request.id, lambda: _submit(jobs, request, options), options)
 
 
-def make_and_watch(
-    client: Client, job_id: str | None, make: Callable[[], Job | Ended], manner: Manner
+def make_and_follow(
+    jobs: Jobs, job_id: str | None, make: Callable[[], Job], options: CallOptions
 ) -> int:
     """Make a job with `make` and, unless async, wait for it; an interrupt cancels it."""
     try:
         with signals():
             try:
                 job = make()
-                if isinstance(job, Ended):
-                    return conclude(job.job, manner)
                 job_id = job["id"]
-                if manner.is_async:
-                    tell_notes(job, manner)
-                    say_json(job) if manner.as_json else say(job["id"])
+                tell_notes(job, options)
+                if options.is_async:
+                    say_json(job) if options.as_json else say(job["id"])
                     return 0
-                tell_notes(job, manner)
-                return conclude(watch(client, job, manner), manner, told=job["notes"])
+                return conclude(_follow(jobs, job, options), options, shown=job["notes"])
             except (KeyboardInterrupt, Terminated) as exc:
                 if job_id:
-                    _cancel(client, job_id, manner)
+                    _cancel(jobs, job_id, options)
                 return exc.exit_code if isinstance(exc, Terminated) else 130
     except Terminated as exc:
         return exc.exit_code
 
 
-def spoken(client: Client, request: Request, manner: Manner) -> Job:
+def spoken(jobs: Jobs, request: Request, options: CallOptions) -> Job:
     """The request's job once it has ended, whatever became of it."""
     request.id = new_id()
     try:
         with signals():
-            job = _submit(client, request, manner)
-            return job.job if isinstance(job, Ended) else watch(client, job, manner)
+            return _follow(jobs, _submit(jobs, request, options), options)
     except (KeyboardInterrupt, Terminated):
-        _cancel(client, request.id, manner)
+        _cancel(jobs, request.id, options)
         raise KeyboardInterrupt from None
 
 
-class Ended(NamedTuple):
-    """A job that was spoken by this very process."""
-
-    job: Job
-
-
-def _submit(client: Client, request: Request, manner: Manner) -> Job | Ended:
-    answer_s = min(ANSWER_TIMEOUT_S, max(LEAST_ANSWER_S, manner.timeout_s or ANSWER_TIMEOUT_S))
-    try:
-        return client.post(request, answer_s)
-    except NoDaemon:
-        pass
-    from ..backends import registry
-    from ..client import local
-
-    job = local.submit(client.paths, request)
-    if not registry.get(job["backend"]).info.light:
-        if manner.is_async:
-            client.start_daemon(wait=False)
-        return job
-    from . import foreground
-
-    if manner.is_async:
-        foreground.start_passing_daemon(client)
-        return job
-    foreground.let_libraries_write_to_the_log(client.paths)
-    with watcher(manner) as on_event:
-        try:
-            return Ended(foreground.speak(client, request, on_event, manner.timeout_s))
-        except WaitTimeout as exc:
-            raise _timed_out(job["id"]) from exc
+def _submit(jobs: Jobs, request: Request, options: CallOptions) -> Job:
+    answer_s = min(ANSWER_TIMEOUT_S, max(LEAST_ANSWER_S, options.timeout_s or ANSWER_TIMEOUT_S))
+    return jobs.submit(request, not options.is_async, answer_s)
 
 
-def watch(client: Client, job: Job, manner: Manner) -> Job:
+def _follow(jobs: Jobs, job: Job, options: CallOptions) -> Job:
     """The job once it has ended. It dies with this process, unless a `--timeout` says otherwise.
 
     Raises WaitTimeout; with `as_json` the job as it is then is printed first.
     """
-    job_id, bind = job["id"], manner.timeout_s is None
+    job_id, bind = job["id"], options.timeout_s is None
     try:
-        with watcher(manner) as on_event:
-            return client.follow(job_id, on_event, manner.timeout_s, bind)
+        with watcher(options) as on_event:
+            return jobs.follow(job_id, on_event, options.timeout_s, bind)
     except WaitTimeout as exc:
-        if manner.as_json:
-            with contextlib.suppress(NoDaemon, VoxError):
-                say_json(client.call("GET", f"/jobs/{job_id}", timeout_s=CANCEL_TIMEOUT_S))
-        raise _timed_out(job_id) from exc
-
-
-def _timed_out(job_id: str) -> WaitTimeout:
-    return WaitTimeout(f"job {job_id} goes on", f"wait for it: vox wait {job_id}")
+        if options.as_json:
+            with contextlib.suppress(VoxError):
+                say_json(jobs.get(job_id, CANCEL_TIMEOUT_S))
+        hint = f"wait for it: vox wait {job_id}"
+        raise WaitTimeout(f"job {job_id} goes on", hint) from exc
 
 
 @contextlib.contextmanager
-def watcher(manner: Manner) -> Iterator[OnEvent]:
+def watcher(options: CallOptions) -> Iterator[OnEvent]:
     """What to call with the job's events: it shows them on a terminal, else it does nothing."""
-    if manner.quiet or not is_terminal(sys.stderr):
-        yield lambda _name, _data: None
+    if options.quiet or not is_terminal(sys.stderr):
+        yield ignore
         return
     from .progress import Progress
 
@@ -171,10 +146,10 @@ def watcher(manner: Manner) -> Iterator[OnEvent]:
         yield progress.on_event
 
 
-def conclude(job: Job, manner: Manner, told: Sequence[str] = ()) -> int:
-    """Say what became of an ended job; returns the exit code. `told`: notes that were told."""
-    tell_notes(job, manner, told)
-    if manner.as_json:
+def conclude(job: Job, options: CallOptions, shown: Sequence[str] = ()) -> int:
+    """Say what became of an ended job; returns the exit code. `shown`: notes shown before."""
+    tell_notes(job, options, shown)
+    if options.as_json:
         say_json(job)
     if job["exit_code"]:
         complain(what_became_of(job))
@@ -195,19 +170,17 @@ def what_became_of(job: Job) -> str:
     return f"{name} {state}: {error}"
 
 
-def tell_notes(job: Job, manner: Manner, told: Sequence[str] = ()) -> None:
-    if not manner.quiet:
+def tell_notes(job: Job, options: CallOptions, shown: Sequence[str] = ()) -> None:
+    if not options.quiet:
         for note in job["notes"]:
-            if note not in told:
+            if note not in shown:
                 tell(f"vox: {note}")
 
 
-def _cancel(client: Client, job_id: str, manner: Manner) -> None:
+def _cancel(jobs: Jobs, job_id: str, options: CallOptions) -> None:
     """Cancel the job wherever it is, if it lives and was made at all."""
-    from . import reach
-
     with contextlib.suppress(VoxError):
-        reach.cancel(client, job_id, CANCEL_TIMEOUT_S)
-    if manner.as_json:
+        jobs.cancel(job_id, CANCEL_TIMEOUT_S)
+    if options.as_json:
         with contextlib.suppress(VoxError):
-            say_json(reach.job(client, job_id))
+            say_json(jobs.get(job_id))

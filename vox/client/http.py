@@ -128,7 +128,6 @@ def request(
     target: str,
     body: dict[str, Any] | None = None,
     timeout_s: float | None = None,
-    headers: dict[str, str] | None = None,
 ) -> Answer:
     """Send one request over the Unix socket; the answer's headers are there when this returns.
 
@@ -153,7 +152,6 @@ def request(
         ]
         if body is not None:
             lines.append("Content-Type: application/json")
-        lines.extend(f"{name}: {value}" for name, value in (headers or {}).items())
         try:
             connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + payload)
         except TimeoutError:

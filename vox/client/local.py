@@ -1,25 +1,40 @@
-"""The queue without a daemon: what a client does itself when none is up."""
+"""Jobs where no daemon is up: the job table itself, and a light job spoken in this very process.
+
+Starts no daemon. What is written to the table here is found by the next daemon, for the job table
+is the truth.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
+from ..backends import registry
 from ..config import LiveConfig
 from ..engine.submit import Submitter
-from ..errors import StorageDamaged
+from ..errors import DaemonUnavailable, StorageDamaged
+from ..files import is_locked
+from ..jobs import Job as QueuedJob
 from ..jobs import Request
 from ..paths import Paths
-from ..queue.broker import Broker
+from ..queue.events import Bus
+from ..queue.sqlite_errors import find_corruption_in_file
 from ..queue.store import Store
 from ..voices.catalog import Catalog
+from .jobs import ANSWER_TIMEOUT_S, Job, OnEvent, ignore
+
+if TYPE_CHECKING:
+    pass
+
+OnNote = Callable[[str], None]
+"""Called with a sentence that the user should read."""
 
 
 @contextlib.contextmanager
 def open_store(paths: Paths, check: bool = False) -> Iterator[Store]:
     """The job table, for reading the history or changing what is queued. Raises StorageError."""
-    store = Store(paths.db_path, check=check)
+    store = Store(paths.db_path, Bus(), check=check)
     try:
         yield store
     finally:
@@ -27,30 +42,156 @@ def open_store(paths: Paths, check: bool = False) -> Iterator[Store]:
 
 
 def note_of(store: Store) -> str | None:
-    """What its user is told if a damaged database was moved aside when this one was opened."""
+    """Note for the user if a damaged database was moved aside when this one was opened."""
     if store.moved_aside is None:
         return None
     return f"the queue's database was damaged; it is kept as {store.moved_aside}"
 
 
-def submit(paths: Paths, request: Request) -> dict[str, Any]:
-    """Write a job to the queue; durable when this returns. Raises as `Submitter.submit`."""
-    try:
-        return _submit(paths, request)
-    except StorageDamaged:
-        return _submit(paths, request, check=True)
+class _SenderIfDrained:
+    """Sends tasks if another process drains the queue at this moment.
 
+    If none does, a task is of no use: whoever drains the queue next begins with the job table.
+    So most calls do without Huey.
+    """
 
-def _submit(paths: Paths, request: Request, check: bool = False) -> dict[str, Any]:
-    config = LiveConfig(paths.config_path)
-    with open_store(paths, check) as store:
-        broker = Broker(paths.db_path)
+    def __init__(self, paths: Paths) -> None:
+        self._paths = paths
+
+    def send(self, jobs: Iterable[tuple[str, int]]) -> None:
+        if not is_locked(self._paths.consumer_lock_path):
+            return
+        from ..queue.broker import Broker
+
+        broker = Broker(self._paths.db_path)
         try:
-            submitter = Submitter(store, broker, Catalog(paths, config), config)
-            job = submitter.submit(request)
-            data = job.to_dict(position=store.position(job))
+            broker.send(jobs)
         finally:
             broker.close()
-    if note := note_of(store):
-        data["notes"].append(note)
-    return data
+
+
+def find_damage(paths: Paths) -> str | None:
+    """What is damaged in the queue's database; None: nothing, or there is none. Changes nothing."""
+    return find_corruption_in_file(paths.db_path)
+
+
+class Local:
+    """`Jobs` of the job table. `follow` speaks the job, and those before it, in this process."""
+
+    def __init__(self, paths: Paths, on_note: OnNote = lambda _note: None) -> None:
+        self.paths = paths
+        self._on_note = on_note
+
+    @contextlib.contextmanager
+    def _store(self) -> Iterator[Store]:
+        with open_store(self.paths) as store:
+            if note := note_of(store):
+                self._on_note(note)
+            yield store
+
+    @staticmethod
+    def is_light(job: Job) -> bool:
+        """Whether the job is spoken without a daemon."""
+        return registry.get(job["backend"]).info.light
+
+    # -- jobs: see `Jobs` --------------------------------------------------------------------
+
+    def submit(
+        self, request: Request, is_followed: bool = True, timeout_s: float = ANSWER_TIMEOUT_S
+    ) -> Job:
+        return self._add(lambda submitter: submitter.submit(request))
+
+    def replay(self, job_id: str, is_followed: bool = True) -> Job:
+        from ..audio.spool import SpoolDir
+
+        spools = SpoolDir(self.paths.spool_dir, limit_bytes=0)
+        return self._add(lambda submitter: submitter.replay(job_id, spools.has))
+
+    def _add(self, make: Callable[[Submitter], QueuedJob]) -> Job:
+        try:
+            return self._add_once(make)
+        except StorageDamaged:
+            return self._add_once(make, check=True)
+
+    def _add_once(self, make: Callable[[Submitter], QueuedJob], check: bool = False) -> Job:
+        config = LiveConfig(self.paths.config_path)
+        with open_store(self.paths, check) as store:
+            sender = _SenderIfDrained(self.paths)
+            job = make(Submitter(store, sender, Catalog(self.paths, config), config))
+            data = job.to_dict(position=store.position(job))
+            if note := note_of(store):
+                data["notes"].append(note)
+        return data
+
+    def follow(
+        self,
+        job_id: str,
+        on_event: OnEvent = ignore,
+        timeout_s: float | None = None,
+        bind: bool = False,
+    ) -> Job:
+        from .in_process import InProcess
+
+        in_process = InProcess(self.paths, job_id)
+        try:
+            return in_process.speak(on_event, timeout_s)
+        except BaseException as exc:
+            if not isinstance(exc, Exception):  # Ctrl-C and its like
+                in_process.cancel()
+            raise
+        finally:
+            in_process.close()
+
+    def get(self, job_id: str, timeout_s: float = ANSWER_TIMEOUT_S) -> Job:
+        with self._store() as store:
+            kept = store.get(job_id)
+            return kept.to_dict(store.position(kept))
+
+    def queue(self) -> list[Job]:
+        with self._store() as store:
+            return list(store.shown(store.live()))
+
+    def history(
+        self, limit: int | None = None, search: str | None = None, states: Sequence[Any] = ()
+    ) -> list[Job]:
+        with self._store() as store:
+            return list(store.shown(store.history(limit, search, states)))
+
+    def cancel(self, job_id: str, timeout_s: float = ANSWER_TIMEOUT_S) -> Job:
+        with self._store() as store:
+            return store.cancel(store.get(job_id).id).to_dict()
+
+    def cancel_all(self) -> list[Job]:
+        with self._store() as store:
+            return [store.cancel(job.id).to_dict() for job in store.live()]
+
+    def clear(self, older_than_s: float | None = None) -> int:
+        from ..audio.spool import SpoolDir
+
+        with self._store() as store:
+            gone = store.clear(older_than_s)
+        spools = SpoolDir(self.paths.spool_dir, limit_bytes=0)
+        for job_id in gone:
+            spools.remove(job_id)
+        return len(gone)
+
+    def skip(self) -> Job | None:
+        raise self._no_daemon()
+
+    def pause(self) -> None:
+        raise self._no_daemon()
+
+    def resume(self) -> None:
+        raise self._no_daemon()
+
+    def is_paused(self) -> bool:
+        return False
+
+    def _no_daemon(self) -> DaemonUnavailable:
+        count = len(self.queue())
+        if not count:
+            return DaemonUnavailable("no daemon is running", "nothing is being spoken")
+        counted = "1 job is" if count == 1 else f"{count} jobs are"
+        return DaemonUnavailable(
+            f"no daemon is running; {counted} in the queue", "see: vox queue, or: vox daemon start"
+        )

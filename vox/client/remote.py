@@ -1,8 +1,7 @@
-"""The command line's only road to a running daemon: submit, follow, start it.
+"""Jobs of the daemon that is up, asked over its control socket.
 
-When a daemon is up, everything goes over its control socket and neither huey nor sqlite3 nor
-numpy is imported. When none is up, the job is written to the queue here, so that nothing is lost
-whatever happens next, and then a daemon is started. Prints nothing.
+On the way to the first sound: neither huey nor sqlite3 nor numpy is imported. Starts no daemon;
+`front` does.
 """
 
 from __future__ import annotations
@@ -10,29 +9,19 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 from .. import __version__
-from ..errors import DaemonLeaving, DaemonUnavailable, VoxError, WaitTimeout, from_dict
-from ..jobs import OPTIONS, REQUEST_FIELDS, Request, new_id
+from ..errors import DaemonLeaving, DaemonUnavailable, UnknownJob, VoxError, WaitTimeout, from_dict
+from ..jobs import ID_ALPHABET, OPTIONS, REQUEST_FIELDS, Request
 from ..paths import Paths
 from . import http
-
-ANSWER_TIMEOUT_S = 60.0
-"""A daemon that is up but does not answer a plain request for so long counts as hung."""
-
-OnEvent = Callable[[str, dict[str, Any]], None]
-"""Called with an event's name and data; see `Bus` for the names, plus `starting` while a daemon
-is being started."""
+from .jobs import ANSWER_TIMEOUT_S, Job, NoDaemon, OnEvent, ignore
 
 
-class NoDaemon(Exception):
-    """No daemon is up (never shown to a user)."""
-
-
-class Client:
-    """Talks to the daemon of these paths."""
+class Remote:
+    """`Jobs` of the daemon of these paths. Every method raises NoDaemon if none is up."""
 
     def __init__(self, paths: Paths) -> None:
         self.paths = paths
@@ -51,25 +40,21 @@ class Client:
         Raises NoDaemon if none is up, DaemonUnavailable if it does not answer, or the error that
         the daemon answered with.
         """
-        with self._open(method, target, body, timeout_s) as answer:
-            return self._json(answer)
-
-    def _open(
-        self,
-        method: str,
-        target: str,
-        body: dict[str, Any] | None,
-        timeout_s: float | None,
-        headers: dict[str, str] | None = None,
-    ) -> http.Answer:
         try:
-            return self._request(method, target, body, timeout_s, headers)
+            with self._request(method, target, body, timeout_s) as answer:
+                data = answer.json()
         except (http.Refused, http.Dropped) as exc:
             raise NoDaemon from exc
         except TimeoutError as exc:
             raise DaemonUnavailable(
                 "the daemon does not answer", "try: vox daemon restart, or see: vox daemon logs"
             ) from exc
+        if answer.status < 400:
+            return data
+        error = _error(data)
+        if isinstance(error, DaemonLeaving):
+            raise NoDaemon from error
+        raise error
 
     def _request(
         self,
@@ -77,32 +62,18 @@ class Client:
         target: str,
         body: dict[str, Any] | None = None,
         timeout_s: float | None = None,
-        headers: dict[str, str] | None = None,
     ) -> http.Answer:
         """See `http.request`."""
-        rest = (method, target, body, timeout_s, headers)
         try:
-            return http.request(self.paths.socket_path, *rest)
+            return http.request(self.paths.socket_path, method, target, body, timeout_s)
         except http.Refused:
             elsewhere = _socket_elsewhere(self.paths)
             if elsewhere is None:
                 raise
-        return http.request(elsewhere, *rest)
-
-    @staticmethod
-    def _json(answer: http.Answer) -> Any:
-        try:
-            data = answer.json()
-        except http.Dropped as exc:
-            raise NoDaemon from exc
-        if answer.status >= 400:
-            error = _error(data)
-            if isinstance(error, DaemonLeaving):
-                raise NoDaemon from error
-            raise error
-        return data
+        return http.request(elsewhere, method, target, body, timeout_s)
 
     def is_up(self) -> bool:
+        """Whether a daemon listens. Never raises."""
         try:
             self._request("GET", "/ping", timeout_s=5.0).close()
         except (http.Refused, http.Dropped):
@@ -111,118 +82,111 @@ class Client:
             return True
         return True
 
-    # -- jobs --------------------------------------------------------------------------------
+    # -- jobs: see `Jobs` --------------------------------------------------------------------
 
-    def submit(self, request: Request, may_start: bool = True) -> dict[str, Any]:
-        """Make a durable job; returns it as JSON. It is accepted once when this returns.
-
-        Without a daemon the job goes into the queue here, and a daemon is started (not waited
-        for) if `may_start`. Raises what the daemon answers or `queue.submit` raises.
-        """
-        # Chosen here, so that a request whose answer was lost can be made again.
-        request.id = request.id or new_id()
-        try:
-            job = self.post(request)
-        except NoDaemon:
-            from . import local
-
-            job = local.submit(self.paths, request)
-            if may_start:
-                self.start_daemon(wait=False)
-        return job
-
-    def post(self, request: Request, timeout_s: float = ANSWER_TIMEOUT_S) -> dict[str, Any]:
-        """Make a durable job through the daemon that is up; returns it as JSON.
-
-        Raises NoDaemon, DaemonUnavailable, or what the daemon answers.
-        """
+    def submit(
+        self, request: Request, is_followed: bool = True, timeout_s: float = ANSWER_TIMEOUT_S
+    ) -> Job:
         self._retire_older()
-        body = {**_body(request), "async": True}
-        job: dict[str, Any] = self.call("POST", "/speak", body, timeout_s)
-        return job
+        made: Job = self.call("POST", "/speak", {**_body(request), "async": True}, timeout_s)
+        return made
+
+    def replay(self, job_id: str, is_followed: bool = True) -> Job:
+        made: Job = self.call("POST", _target(job_id) + "/replay")
+        return made
 
     def follow(
         self,
         job_id: str,
-        on_event: OnEvent = lambda _name, _data: None,
+        on_event: OnEvent = ignore,
         timeout_s: float | None = None,
         bind: bool = False,
-    ) -> dict[str, Any]:
-        """Wait until the job has ended; returns it as JSON. Starts a daemon if none is up.
-
-        `job_id`: the whole id, as a job's JSON has it (typed ones may hold anything).
-        `bind`: should this process die, the daemon cancels the job. Raises WaitTimeout,
-        DaemonUnavailable (also when the daemon was told to leave), UnknownJob.
-        """
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        deaths = 0
-        while True:
-            try:
-                return self._follow_once(job_id, on_event, deadline, bind)
-            except (NoDaemon, http.Dropped) as exc:
-                deaths += 1
-                if deaths > 5:
-                    raise DaemonUnavailable("the daemon dies again and again") from exc
-                on_event("starting", {"id": job_id})
-                self.start_daemon(wait=True, deadline=deadline)
-
-    def _follow_once(
-        self, job_id: str, on_event: OnEvent, deadline: float | None, bind: bool
-    ) -> dict[str, Any]:
+    ) -> Job:
+        """As `Jobs.follow`; raises NoDaemon also when the daemon dies meanwhile."""
+        deadline = None if timeout_s is None else time.monotonic() + max(timeout_s, 0.001)
         target = f"/jobs/{job_id}/events" + ("?bind=true" if bind else "")
         try:
-            answer = self._request("GET", target, timeout_s=_left(deadline, job_id))
-        except http.Refused as exc:
-            raise NoDaemon from exc
-        except TimeoutError:
-            raise WaitTimeout(f"job {job_id} goes on") from None
-        with answer:
-            if answer.status >= 400:
-                raise _error(answer.json())
-            try:
+            answer = self._request("GET", target, timeout_s=timeout_s and max(timeout_s, 0.001))
+            with answer:
+                if answer.status >= 400:
+                    raise _error(answer.json())
                 for event in answer.events(deadline):
                     on_event(event.name, event.data)
                     if event.name == "bye":
                         raise _stopped(job_id)
                     if event.name == "state" and event.data.get("exit_code") is not None:
                         return event.data
-            except TimeoutError:
-                pass
+        except (http.Refused, http.Dropped) as exc:
+            raise NoDaemon from exc
+        except TimeoutError:
+            raise goes_on(job_id) from None
         if deadline is not None and time.monotonic() >= deadline:
-            raise WaitTimeout(f"job {job_id} goes on", f"wait for it again: vox wait {job_id}")
-        raise http.Dropped
+            raise goes_on(job_id)
+        raise NoDaemon
 
-    # -- the daemon --------------------------------------------------------------------------
+    def get(self, job_id: str, timeout_s: float = ANSWER_TIMEOUT_S) -> Job:
+        found: Job = self.call("GET", _target(job_id), timeout_s=timeout_s)
+        return found
 
-    def daemon_version(self) -> str | None:
-        """The version in the PID file, None if there is none. Says nothing about being alive."""
-        try:
-            with open(self.paths.pid_path, encoding="utf-8") as file:
-                lines = file.read().split()
-        except OSError:
-            return None
-        return lines[1] if len(lines) > 1 else None
+    def queue(self) -> list[Job]:
+        found: list[Job] = self.call("GET", "/queue")
+        return found
+
+    def history(
+        self, limit: int | None = None, search: str | None = None, states: Sequence[str] = ()
+    ) -> list[Job]:
+        from urllib.parse import urlencode
+
+        asked = [("limit", limit), ("search", search), *(("state", state) for state in states)]
+        query = urlencode([pair for pair in asked if pair[1] is not None])
+        found: list[Job] = self.call("GET", f"/jobs?{query}")
+        return found
+
+    def cancel(self, job_id: str, timeout_s: float = ANSWER_TIMEOUT_S) -> Job:
+        cancelled: Job = self.call("DELETE", _target(job_id), timeout_s=timeout_s)
+        return cancelled
+
+    def cancel_all(self) -> list[Job]:
+        cancelled: list[Job] = self.call("POST", "/cancel")
+        return cancelled
+
+    def clear(self, older_than_s: float | None = None) -> int:
+        query = "" if older_than_s is None else f"?older_than_s={older_than_s}"
+        return int(self.call("DELETE", f"/jobs{query}")["cleared"])
+
+    def skip(self) -> Job | None:
+        skipped: Job | None = self.call("POST", "/skip")["skipped"]
+        return skipped
+
+    def pause(self) -> None:
+        self.call("POST", "/pause")
+
+    def resume(self) -> None:
+        self.call("POST", "/resume")
+
+    def is_paused(self) -> bool:
+        return bool(self.call("GET", "/health")["queue"]["paused"])
 
     def _retire_older(self) -> None:
         """An older daemon finishes its queue and leaves; the next one is of our version."""
-        version = self.daemon_version()
+        _, version = read_pid_file(self.paths)
         if version is None or version == __version__ or not _is_older(version, __version__):
             return
         with contextlib.suppress(NoDaemon, VoxError):
             self.call("POST", "/stop", {"when": "drained"})
 
-    def start_daemon(self, wait: bool = True, deadline: float | None = None) -> list[str]:
-        """Start a daemon unless one is up; racing starters are sorted out by its lock.
 
-        `wait`: until it listens; returns what it has to tell the user. Raises DaemonUnavailable,
-        WaitTimeout.
-        """
-        from .spawn import spawn_daemon
+def read_pid_file(paths: Paths) -> tuple[int | None, str | None]:
+    """PID and version in the PID file, None for what it does not say.
 
-        try:
-            return spawn_daemon(self.paths, wait=wait, deadline=deadline)
-        except TimeoutError:
-            raise WaitTimeout("the daemon is still starting; the job goes on") from None
+    Says nothing about whether that process is alive.
+    """
+    try:
+        with open(paths.pid_path, encoding="utf-8") as file:
+            pid, version, *_ = [*file.read().split(), "", ""]
+    except (OSError, ValueError):
+        return None, None
+    return (int(pid) if pid.isdecimal() else None), version or None
 
 
 def _body(request: Request) -> dict[str, Any]:
@@ -233,6 +197,14 @@ def _body(request: Request) -> dict[str, Any]:
         for name, value in given.items()
         if value is not None
     }
+
+
+def _target(job_id: str) -> str:
+    """The job's path in the API. Raises UnknownJob for what no id can be."""
+    job_id = job_id.strip().lower()
+    if not job_id or not set(job_id) <= set(ID_ALPHABET):
+        raise UnknownJob(f"there is no job {job_id!r}")
+    return f"/jobs/{job_id}"
 
 
 def _socket_elsewhere(paths: Paths) -> str | None:
@@ -252,14 +224,8 @@ def _socket_elsewhere(paths: Paths) -> str | None:
     return listens_at if listens_at not in ("", paths.socket_path) else None
 
 
-def _left(deadline: float | None, job_id: str) -> float | None:
-    """Seconds to the deadline. Raises WaitTimeout if it has passed."""
-    if deadline is None:
-        return None
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise WaitTimeout(f"job {job_id} goes on", f"wait for it again: vox wait {job_id}")
-    return left
+def goes_on(job_id: str) -> WaitTimeout:
+    return WaitTimeout(f"job {job_id} goes on", f"wait for it: vox wait {job_id}")
 
 
 def _stopped(job_id: str) -> VoxError:

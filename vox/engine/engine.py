@@ -28,9 +28,9 @@ from ..hosts.pool import Pool
 from ..jobs import Job, Request
 from ..paths import Paths
 from ..queue import recovery
-from ..queue.broker import Broker
 from ..queue.events import Bus
 from ..queue.store import Store
+from ..queue.tasks import Run, Tasks
 from ..voices.catalog import Catalog
 from .lookahead import LookAhead
 from .outcomes import OutcomeWriter
@@ -67,6 +67,13 @@ def consumer_lock(paths: Paths, blocking: bool = True, listens_at: str = "") -> 
         yield fd is not None
 
 
+def huey_tasks(store: Store, run: Run) -> Tasks:
+    """The tasks of a daemon, which other processes may send too."""
+    from ..queue.broker import Broker
+
+    return Broker(store.path, run)
+
+
 class Engine:
     """Drains the queue, from `start` to `close`. Jobs can be submitted before `start` as well."""
 
@@ -78,17 +85,21 @@ class Engine:
         clock: Callable[[], float] = time.time,
         serves_streams: bool = True,
         hosts: HostFactory | None = None,
+        store: Store | None = None,
+        make_tasks: Callable[[Store, Run], Tasks] = huey_tasks,
     ) -> None:
         """`hosts` starts hosts; None: subprocesses of this machine.
+
+        `store`: a job table that is open already. The engine uses its bus, and closes it.
 
         Raises StorageError if the queue's database cannot be opened.
         """
         settings = config()
         self.paths = paths
         self.config = config
-        self.bus = bus or Bus()
         self._clock = clock
-        self.store = Store(paths.db_path, self.bus, clock, check=True)
+        self.store = store or Store(paths.db_path, bus or Bus(), clock, check=True)
+        self.bus = self.store.bus or Bus()
         self.catalog = Catalog(paths, config)
         self.spools = SpoolDir(paths.spool_dir, int(settings["spool_limit_mb"] * 1_000_000))
         self.player = Player(self, device=_device(settings["audio_device"]))
@@ -97,7 +108,7 @@ class Engine:
         )
         self.outcomes = OutcomeWriter(self.store)
         self.worker = self._make_worker(serves_streams)
-        self.broker = Broker(paths.db_path, self.worker.run)
+        self.broker = make_tasks(self.store, self.worker.run)
         self.submitter = self._make_submitter()
         newest = self.store.latest()
         # Older streams lost the HTTP response that they went into, with the daemon that gave it.
@@ -265,14 +276,7 @@ class Engine:
 
         Raises UnknownJob, AmbiguousId, JobNotLive (it has not ended), BackendNotInstalled.
         """
-        old = self.store.get(job_id)
-        if old.is_live:
-            raise JobNotLive(
-                f"job {old.id} is still {old.state}", "wait for it: vox wait " + old.id
-            )
-        if not self.spools.has(old.id):
-            self.catalog.check_ready(old.backend, old.model)
-        return self.submitter.resubmit(old)
+        return self.submitter.replay(job_id, self.spools.has)
 
     def export_audio(self, job_id: str) -> str:
         """Write the job's kept audio to a temporary WAV file and return its path.

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from ..audio import files
 from ..config import Config
-from ..errors import BadOption, NotAvailable, QueueFull, StorageError, VoxError
+from ..errors import BadOption, JobNotLive, NotAvailable, QueueFull, StorageError, VoxError
 from ..jobs import (
     ADAPTER_OPTIONS,
     ID_ALPHABET,
@@ -27,8 +27,8 @@ from ..jobs import (
     Job,
     Request,
 )
-from ..queue.broker import Broker
 from ..queue.store import Store
+from ..queue.tasks import Sender
 from ..text.clean import clean
 from ..text.scripts import written_in
 from ..voices.catalog import Catalog
@@ -57,7 +57,7 @@ class Submitter:
     def __init__(
         self,
         store: Store,
-        broker: Broker,
+        tasks: Sender,
         catalog: Catalog,
         config: Callable[[], Config],
         cancel: Cancel | None = None,
@@ -65,7 +65,7 @@ class Submitter:
         is_paused: Callable[[], bool] = lambda: False,
     ) -> None:
         self.store = store
-        self._broker = broker
+        self._tasks = tasks
         self._catalog = catalog
         self._config = config
         self._cancel = cancel or store.cancel
@@ -98,10 +98,21 @@ class Submitter:
             self.store.add(jobs)
             # The jobs are accepted. What Huey cannot hold now it is sent again: see `recovery`.
             with contextlib.suppress(StorageError):
-                self._broker.send([(job.id, job.priority) for job in jobs])
+                self._tasks.send([(job.id, job.priority) for job in jobs])
 
-    def resubmit(self, old: Job) -> Job:
-        """A new job that says what an old one said, in the same way. Raises as `submit_many`."""
+    def replay(self, job_id: str, has_audio: Callable[[str], bool]) -> Job:
+        """A new job that says what an ended one said, in the same way.
+
+        `has_audio`: whether the audio of the job of that id is kept; if not, it is made anew.
+        Raises UnknownJob, AmbiguousId, JobNotLive, and as `submit_many`.
+        """
+        old = self.store.get(job_id)
+        if old.is_live:
+            raise JobNotLive(
+                f"job {old.id} is still {old.state}", f"wait for it: vox wait {old.id}"
+            )
+        if not has_audio(old.id):
+            self._catalog.check_ready(old.backend, old.model)
         job = Job(
             id="",
             text=old.text,

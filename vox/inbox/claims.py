@@ -1,6 +1,6 @@
-"""Claimed files: each lies in `.work/` under the id of its job, and cannot be claimed twice.
+"""Claimed files: each lies in `.work/` under the id of its job, so that it is submitted once.
 
-A claim is an atomic rename, so it survives any crash. Knows nothing of jobs but their ids.
+A claim is an atomic rename and survives any crash. Knows nothing of jobs but their ids.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from .folders import NAME_MAX, Folders, rename_new, with_tag, write_durably
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A file that was taken out of the inbox for the job of that id."""
+    """A file that was moved out of the inbox for the job with this id."""
 
     id: str
     path: str
     """Where it is now, in `.work/`."""
     name: str
-    """What it was called, whole."""
+    """Its whole original name."""
     subfolder: str = ""
-    """The subfolder of the inbox that it was in."""
+    """The subfolder of the inbox that it was in, "" for none."""
 
 
 def claim(folders: Folders, job_id: str, path: str, subfolder: str) -> Claim:
-    """Take a file out of the inbox by an atomic rename. Raises OSError.
+    """Move a file out of the inbox by an atomic rename. Raises OSError.
 
-    What the new name cannot hold is kept in a record beside it, written first.
+    What does not fit into the new name goes into a record beside it, which is written first.
     """
     name = os.path.basename(path)
     held = with_tag(name, "", NAME_MAX - ID_LENGTH - 2)
@@ -58,7 +58,7 @@ def forget_record(folders: Folders, job_id: str) -> None:
 
 
 def find_claims(folders: Folders) -> list[Claim]:
-    """What lies claimed in `.work/`, in the order in which it was claimed. Raises OSError."""
+    """The claimed files in `.work/`, in the order in which they were claimed. Raises OSError."""
     found: list[tuple[int, Claim]] = []
     with os.scandir(folders.work) as entries:
         for entry in entries:
@@ -80,7 +80,7 @@ def _recorded(folders: Folders, job_id: str, name: str) -> tuple[str, str]:
 
 
 def tidy_work(folders: Folders, ids: set[str]) -> None:
-    """Drop what a crash left in `.work/` for ids that have no file there."""
+    """Remove records whose file is gone: `ids` are those of the files in `.work/`."""
     for name in os.listdir(folders.work):
         job_id = name[1 : 1 + ID_LENGTH]
         if name == f".{job_id}.json" and job_id not in ids:

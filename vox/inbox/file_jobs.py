@@ -46,9 +46,9 @@ class FileJobs:
     ) -> None:
         self.folders = folders
         self.error: VoxError | None = None
-        """Why the last `submit` could not make jobs of all that was in order."""
+        """Why the last `submit` failed for files that are not at fault; None if it did not."""
         self.submitted: dict[str, Claim] = {}
-        """The claims that are jobs, by id; each file is still in `.work/`."""
+        """The claims whose jobs have not ended, by id; their files are still in `.work/`."""
         self.done = 0
         self.failed = 0
         self._config = config
@@ -57,11 +57,11 @@ class FileJobs:
         self._requests = FileRequests(folders, config, submitter)
 
     def make_folders(self) -> None:
-        """Make what is missing of the folder and of what is in it. Raises StorageError."""
+        """Make those of the folders that are missing. Raises StorageError."""
         self.folders.make(is_default=self._config()["inbox.path"] is None)
 
     def recover(self) -> list[Claim]:
-        """Take up what a dead daemon left in `.work/`. Returns what never became a job.
+        """Go on with what a dead daemon left in `.work/`. Returns claims that are not jobs.
 
         Raises OSError, StorageError.
         """
@@ -81,14 +81,14 @@ class FileJobs:
         self.finish_ended()
         return new
 
-    # -- in --------------------------------------------------------------------------------------
+    # -- submitting -----------------------------------------------------------------------------
 
     def room(self) -> int:
-        """How many jobs the queue still takes."""
+        """How many more jobs the queue accepts."""
         return max(0, int(self._config()["max_queue"]) - self._store.count_live())
 
     def new_id(self) -> str:
-        """An id for a claim that no job has, for what lies under a job's id counts as that job."""
+        """An id that no job has: a claimed file with a job's id would count as that job's."""
         job_id = new_id()
         while self._store.find(job_id) is not None:
             job_id = new_id()
@@ -97,10 +97,10 @@ class FileJobs:
     def submit(
         self, batch: Sequence[tuple[Claim, Signature]]
     ) -> tuple[list[tuple[Claim, os.stat_result]], list[Claim]]:
-        """Make jobs of claimed files, in order; a file at fault goes to `failed/`, alone.
+        """Make jobs of claimed files, in order. Only a file that is at fault goes to `failed/`.
 
-        Returns those that changed since they had settled, and those that cannot be submitted now
-        through no fault of theirs (see `error`).
+        Returns those that changed after they had settled, and those that are not at fault and
+        cannot be submitted now (see `error`).
         """
         self.error = None
         changed: list[tuple[Claim, os.stat_result]] = []
@@ -109,7 +109,7 @@ class FileJobs:
         for claim, settled_as in batch:
             try:
                 request = self._requests.read(claim, settled_as)
-                # A newer one replaces an older one that is a job already, so no batch has both.
+                # It replaces only what is a job already, so those before it are submitted first.
                 if request.replace:
                     later += self._send(ready)
                     ready = []
@@ -117,7 +117,7 @@ class FileJobs:
             except Changed as exc:
                 changed.append((claim, exc.info))
             except FileNotFoundError:
-                forget_record(self.folders, claim.id)  # Somebody took it out of `.work/`.
+                forget_record(self.folders, claim.id)  # Someone moved it out of `.work/`.
             except (BadInput, NotAvailable) as exc:
                 later += self._fail(claim, exc)
             except VoxError as exc:
@@ -130,13 +130,13 @@ class FileJobs:
         return changed, later + self._send(ready)
 
     def _send(self, ready: Sequence[_Submission]) -> list[Claim]:
-        """Make jobs of all, or say which are to be tried again."""
+        """Submit all. Returns the claims to be tried again."""
         if not ready:
             return []
         try:
             self._submitter.submit_many([each.request for each in ready])
         except (BadInput, NotAvailable) as exc:
-            # Something has changed since each was checked.
+            # Something changed after each was checked.
             if len(ready) == 1:
                 return self._fail(ready[0].claim, exc)
             return [claim for each in ready for claim in self._send([each])]
@@ -149,15 +149,15 @@ class FileJobs:
         return [each.claim for each in ready if each.claim.id not in self.submitted]
 
     def _is_job(self, claim: Claim) -> bool:
-        """True if it became a job although submitting it failed halfway."""
+        """True if it became a job although submitting failed halfway."""
         with contextlib.suppress(VoxError):
             return self._store.find(claim.id) is not None
         return False
 
-    # -- out -------------------------------------------------------------------------------------
+    # -- finishing ------------------------------------------------------------------------------
 
     def finish_ended(self) -> None:
-        """Move out of `.work/` each file whose job has ended. Raises StorageError."""
+        """Move the files whose jobs have ended out of `.work/`. Raises StorageError."""
         live = self._store.live_ids() if self.submitted else set()
         for job_id in [job_id for job_id in self.submitted if job_id not in live]:
             job = self._store.find(job_id)
@@ -167,7 +167,7 @@ class FileJobs:
                 self.finish(job_id, job.state, job.error)
 
     def finish(self, job_id: str, state: State, error: str | None) -> None:
-        """Move the file of a job that has ended so out of `.work/`, if the job is one of ours."""
+        """A job has ended: if it is one of ours, move its file out of `.work/`."""
         claim = self.submitted.get(job_id)
         if claim is None:
             return
@@ -190,7 +190,7 @@ class FileJobs:
         self._forget(claim)
 
     def _fail(self, claim: Claim, error: VoxError) -> list[Claim]:
-        """The file cannot become a job: to `failed/`, with the reason. Returns it if that fails."""
+        """Move a file that is at fault to `failed/`, with the reason. Returns it if that fails."""
         log.info("inbox: %s failed: %s", shown(claim.name), error.line)
         try:
             more = f"What to do: {error.hint}" if error.hint else ""
@@ -203,12 +203,12 @@ class FileJobs:
         return []
 
     def put_back(self, claim: Claim) -> None:
-        """Back into the inbox: what was claimed is no regular file. Raises OSError."""
+        """Move a claimed file back into the inbox. Raises OSError."""
         move_in(claim.path, os.path.join(self.folders.root, claim.subfolder), claim.name)
         self._forget(claim)
 
     def recount(self) -> None:
-        """Count `done/` and `failed/` anew, for users move files. Raises StorageError."""
+        """Count `done/` and `failed/` again, because users move files. Raises StorageError."""
         self.done = count_done(self.folders, self._config()["inbox.patterns"])
         self.failed = len(failed_files(self.folders))
 
@@ -225,7 +225,7 @@ def _move(claim: Claim, folder: str) -> None:
 
 
 def _move_to_failed(folders: Folders, claim: Claim, note: bytes) -> None:
-    """The note goes first: a crash in between leaves the file where it is found again."""
+    """The note is written first: after a crash in between, the file is still in `.work/`."""
     folder = os.path.join(folders.failed, claim.subfolder)
     os.makedirs(folder, mode=0o700, exist_ok=True)
     os.lstat(claim.path)
@@ -243,5 +243,5 @@ def _note(claim: Claim, reason: str, more: str) -> bytes:
     lines = [f"{shown(claim.name)} was not spoken.", "", f"Why: {reason}"]
     if more:
         lines.append(more)
-    lines += ["", "Then move the file back into the inbox, or run: vox inbox retry", ""]
+    lines += ["", "To try again, move the file back into the inbox, or run: vox inbox retry", ""]
     return "\n".join(lines).encode("utf-8", "replace")

@@ -1,6 +1,6 @@
-"""The request that a claimed file stands for: its text, header, subfolder and output path.
+"""The request in a claimed file: its text, header, subfolder and output path.
 
-Nothing here moves a file or makes a job.
+Moves no file and makes no job.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from .settling import Signature, signature
 
 
 class Changed(Exception):
-    """The claimed file is not what had settled: it must settle again."""
+    """The claimed file has changed after it had settled: it must settle again."""
 
     def __init__(self, info: os.stat_result) -> None:
         self.info = info
 
 
 class FileRequests:
-    """For one inbox folder. Keeps in mind which output paths are promised to which job."""
+    """For one inbox folder. Remembers which output path belongs to which claim."""
 
     def __init__(
         self, folders: Folders, config: Callable[[], Config], submitter: Submitter
@@ -43,7 +43,7 @@ class FileRequests:
     def read(self, claim: Claim, settled_as: Signature) -> Request:
         """The file's request, checked.
 
-        Raises Changed, FileNotFoundError, BadInput and whatever else makes a request a bad one.
+        Raises Changed, FileNotFoundError, BadInput, and as `Submitter.check`.
         """
         text = decode(_read(claim.path, settled_as, int(self._config()["inbox.max_bytes"])))
         fields, body = header.parse(text)
@@ -63,7 +63,7 @@ class FileRequests:
         return request
 
     def keep_output(self, claim: Claim, path: str) -> None:
-        """A job of an earlier daemon writes there: no other is to."""
+        """A job of an earlier daemon writes to `path`, so no other may."""
         self._outputs[claim.id] = path
 
     def forget_output(self, claim: Claim) -> None:
@@ -80,7 +80,7 @@ class FileRequests:
             raise UnknownBackend(f"no backend or cloned voice is called {shown(subfolder)!r}")
 
     def _output_path(self, claim: Claim, output: str) -> str:
-        """The path in `done/` to write to: one that does not exist and no other job writes to."""
+        """The path in `done/` to write to: it does not exist, and no other job writes to it."""
         done = self._folders.done
         path = os.path.normpath(os.path.join(done, os.path.expanduser(output)))
         folder, name = os.path.split(path)
@@ -90,20 +90,20 @@ class FileRequests:
             if inside and f"{os.path.realpath(folder)}{os.sep}".startswith(real_done + os.sep):
                 os.makedirs(folder, mode=0o700, exist_ok=True)
                 with contextlib.suppress(FileNotFoundError):
-                    os.lstat(path)  # It may be no name that a file can have.
-                path = os.path.join(folder, free_name(folder, name, self._is_promised))
+                    os.lstat(path)  # Raises for a name that no file can have.
+                path = os.path.join(folder, free_name(folder, name, self._is_reserved))
                 self._outputs[claim.id] = path
                 return path
         except OSError as exc:
             raise BadOutput(f"output {output!r} cannot be written: {exc.strerror}") from exc
         raise BadOutput(f"output {output!r} is not inside done/", "give a plain file name")
 
-    def _is_promised(self, path: str) -> bool:
+    def _is_reserved(self, path: str) -> bool:
         return path in self._outputs.values()
 
 
 def _read(path: str, settled_as: Signature, max_bytes: int) -> bytes:
-    """The whole file, if it is what had settled. Raises Changed, BadInput, FileNotFoundError."""
+    """The whole file, if it is as it had settled. Raises Changed, BadInput, FileNotFoundError."""
     before = os.lstat(path)
     if not stat.S_ISREG(before.st_mode) or signature(before) != settled_as:
         raise Changed(before)
@@ -113,7 +113,7 @@ def _read(path: str, settled_as: Signature, max_bytes: int) -> bytes:
             "split it into several, or raise it: vox config set inbox.max_bytes N",
         )
     try:
-        # Neither a link nor a pipe that came in its place is followed or waited for.
+        # If a link or a pipe has taken its place, do not follow it or wait for it.
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(fd, "rb") as file:
             data = file.read(max_bytes + 1)

@@ -1,8 +1,8 @@
-"""The inbox's folders and names, and moving files between them without ever overwriting one.
+"""The inbox's folders and file names, and moves between them that never overwrite a file.
 
 Owns what lies where: files to be spoken in the folder itself and its subfolders, claimed ones in
-`.work/`, then `done/` or `failed/`, where a subfolder's files keep their subfolder. Knows nothing
-of jobs.
+`.work/`, ended ones in `done/` or `failed/`, where they keep their subfolder. Knows nothing of
+jobs.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ class Folders:
     def make(self, is_default: bool) -> None:
         """Make what is missing. Raises StorageError.
 
-        A folder that the user chose is not made with its parents: it may be on a disk that is
-        not mounted right now.
+        A folder that the user chose is made without its parents: it may be on a disk that is not
+        mounted now.
         """
         if is_default:
             make_dir(self.root)
@@ -69,7 +69,7 @@ def _make(path: str) -> None:
             raise StorageError(f"{path} is not a folder", "move it away") from None
     except FileNotFoundError as exc:
         parent = os.path.dirname(path)
-        raise StorageError(f"there is no folder {parent}", "make it, or mount its disk") from exc
+        raise StorageError(f"there is no folder {parent}", "create it, or mount its disk") from exc
     except OSError as exc:
         raise cannot_write(path, exc) from exc
 
@@ -88,12 +88,12 @@ def inbox_dir(paths: Paths, config: Config) -> str:
 
 
 def as_text(name: str) -> str:
-    """A file's name as text that can be stored, whatever bytes it is made of."""
+    """A file's name as text that can be stored, whatever its bytes are."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def shown(name: str) -> str:
-    """A file's name on one line, without anything that a terminal would take for a command."""
+    """A file's name on one line, without terminal control characters."""
     return "".join(
         char if char.isprintable() or char == "\u200d" else char.encode("unicode_escape").decode()
         for char in as_text(name)
@@ -104,7 +104,7 @@ def shown(name: str) -> str:
 
 
 def _cut(name: str, limit: int) -> str:
-    """The name's first `limit` bytes, not cut within a UTF-8 character."""
+    """The name's first `limit` bytes or less: no UTF-8 character is cut."""
     data = os.fsencode(name)
     if len(data) <= limit:
         return name
@@ -115,7 +115,7 @@ def _cut(name: str, limit: int) -> str:
 
 
 def with_tag(name: str, tag: str, limit: int = NAME_MAX) -> str:
-    """The name with a tag before its extension; the stem is cut if all that is too long."""
+    """The name with a tag before its extension; the stem is cut if the result is too long."""
     stem, extension = os.path.splitext(name)
     if len(os.fsencode(extension)) > _EXTENSION_MAX:
         stem, extension = name, ""
@@ -123,21 +123,21 @@ def with_tag(name: str, tag: str, limit: int = NAME_MAX) -> str:
 
 
 def note_name(name: str) -> str:
-    """What the note is called that says why the file of that name failed."""
+    """The name of the note that says why the file of that name failed."""
     return _cut(name, NAME_MAX - len(NOTE_SUFFIX)) + NOTE_SUFFIX
 
 
 def is_note(name: str, names: set[str]) -> bool:
-    """True if it is a note of ours, and no user's file that failed and is only called so."""
+    """True if it is our note, not a failed file of the user's that is only called like one."""
     own_note = note_name(name)
     return name.endswith(NOTE_SUFFIX) and (own_note == name or own_note not in names)
 
 
 def may_have_note(folder: str, name: str) -> bool:
-    """True if a note about a file of that name overwrites nothing but, at most, an older note."""
+    """True if a note about a file of that name overwrites at most an older note."""
     note = note_name(name)
     own_note = note_name(note)
-    # Of names that fill all 255 bytes, a note's note would be called as the note is.
+    # With names of 255 bytes, a note and the note about it would have the same name.
     is_users = own_note != note and os.path.lexists(os.path.join(folder, own_note))
     return note != name and not is_users
 
@@ -181,10 +181,10 @@ def _candidates(name: str) -> Iterator[str]:
 def move_in(
     source: str, folder: str, name: str, prepare: Callable[[str], bool] = lambda _name: True
 ) -> str:
-    """Move a file into a folder under its name, or with `-2`, `-3`, ... if that is taken.
+    """Move a file into a folder under its name, or with `-2`, `-3`, ... if that exists.
 
-    `prepare` is called with the name right before the move; False: try the next one. Returns the
-    name. Raises OSError.
+    `prepare` is called with the name right before the move; if it returns False, the next name is
+    tried. Returns the name. Raises OSError.
     """
     for candidate in _candidates(name):
         target = os.path.join(folder, candidate)
@@ -199,7 +199,7 @@ def move_in(
 
 
 def free_name(folder: str, name: str, taken: Callable[[str], bool]) -> str:
-    """The first of NAME, NAME-2, ... that neither exists in the folder nor is taken otherwise."""
+    """The first of NAME, NAME-2, ... that does not exist in the folder and is not `taken`."""
     return next(
         candidate
         for candidate in _candidates(name)
@@ -209,7 +209,7 @@ def free_name(folder: str, name: str, taken: Callable[[str], bool]) -> str:
 
 
 def write_durably(folders: Folders, path: str, data: bytes) -> None:
-    """Write a small file so that it is there whole, or not at all, after a crash."""
+    """Write a small file that is complete after a crash, or not there at all."""
     files.replace(path, data, temporary=os.path.join(folders.work, ".new"))
 
 
@@ -217,14 +217,14 @@ def write_durably(folders: Folders, path: str, data: bytes) -> None:
 
 
 def remove_older(folder: str, days: float, now: float | None = None) -> int:
-    """Remove files that were put into the folder longer than `days` ago. Returns how many."""
+    """Remove files that were moved here more than `days` ago. Returns how many."""
     before = (time.time() if now is None else now) - days * 86400
     removed = 0
     for parent, _, names in os.walk(folder):
         for name in names:
             path = os.path.join(parent, name)
             with contextlib.suppress(OSError):
-                # A file's change time is when it was moved here: its mtime is the user's.
+                # A move changes the ctime; the mtime is still that of the user's last edit.
                 if os.lstat(path).st_ctime < before:
                     os.unlink(path)
                     removed += 1

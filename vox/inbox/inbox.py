@@ -1,7 +1,7 @@
-"""The inbox's thread: scans the folder, and has files claimed and submitted once they settled.
+"""The inbox's thread: it scans the folder and has settled files claimed and submitted.
 
-Events are hints, a scan is the truth: at start, after any event, and every `inbox.scan_s` seconds.
-Whatever goes wrong is shown by `describe` and tried again; nothing here ends the thread.
+It scans at start, after any event, and every `inbox.scan_s` seconds; events only say when. Errors
+are shown by `describe` and the work is tried again: no error ends the thread.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ from .scan import Scan, is_wanted, scan
 log = logging.getLogger(__name__)
 
 POLL_S = 1.0
-"""Time between two scans where there are no events, and between two looks for a lost folder."""
+"""Time between two scans without events, and between two checks for a folder that is gone."""
 HEALTH_S = 5.0
-"""How often the observer itself is checked; that costs a `stat` per folder."""
+"""Time between two checks of the observer; each costs a `stat` per folder."""
 GAP_S = 0.02
 LONGEST_GAP_S = 0.5
 RETENTION_S = 3600.0
 
 Ended = tuple[str, State, str | None]
-"""A job's id, how it ended, and why so."""
+"""A job's id, the state in which it ended, and its error."""
 
 
 class Inbox:
@@ -92,19 +92,19 @@ class Inbox:
         self._thread.start()
 
     def stop(self) -> None:
-        """Take nothing more in. What is claimed and no job yet is taken up by the next daemon."""
+        """End the thread. The next daemon submits what is claimed and not a job yet."""
         self._is_stopping = True
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join()
 
     def close(self) -> None:
-        """After `stop`, and once no job ends any more: move out the files of those that have."""
+        """After `stop`, when no more jobs will end: move the files of those that have ended."""
         self._unsubscribe()
         self._move_out_ended()
 
     def has_new(self) -> bool:
-        """After `stop`: a file has come that nobody looked at, and that could be taken."""
+        """After `stop`: whether a file has arrived since the last scan that can be submitted."""
         config = self._config()
         if self._error is not None or not config["inbox.enabled"]:
             return False
@@ -120,16 +120,16 @@ class Inbox:
         self._wake.set()
 
     def retry(self) -> list[str]:
-        """Move what failed back into the inbox (see `status.retry`). Raises StorageError."""
+        """Move failed files back into the inbox; see `status.retry`. Raises StorageError."""
         moved = status.retry(self._paths, self._config())
         self.scan_soon()
         return moved
 
     @property
     def is_busy(self) -> bool:
-        """Files are there that will soon be jobs: no time to leave.
+        """Whether there are files that will soon be jobs, so that the daemon should not leave.
 
-        Not while an error keeps them from being taken: the next daemon will find them.
+        False while an error keeps them from being submitted: the next daemon will find them.
         """
         if self._is_stopping or self._error is not None or not self._config()["inbox.enabled"]:
             return False
@@ -137,7 +137,7 @@ class Inbox:
         return is_about_to_scan or not self._has_scanned or len(self._pending) > 0
 
     def describe(self) -> dict[str, Any]:
-        """The same keys as `status.status`, live; without a look at the disk or the job table."""
+        """The same keys as `status.status`, from memory: reads neither disk nor job table."""
         config = self._config()
         is_on = bool(config["inbox.enabled"]) and self._thread.is_alive()
         watching = "events" if self._observer.is_running else "polling"
@@ -161,7 +161,7 @@ class Inbox:
             self._hints.append((path, is_closed))
             self._wake.set()
         elif not self._had_other_event:
-            # Nothing for us; but among events that were lost there may have been something.
+            # Not our file, but an event about one may have been lost among many.
             self._had_other_event = True
             self._wake.set()
 
@@ -188,13 +188,13 @@ class Inbox:
             except (OSError, VoxError) as exc:
                 failures = [_line(exc)]
                 next_at = began + (POLL_S if self._missing_since is not None else RETRY_S)
-            except Exception as exc:  # Whatever it is, the files stay where they are.
+            except Exception as exc:  # The files stay where they are.
                 log.exception("inbox")
                 failures = [f"{type(exc).__name__}: {exc}; see: vox daemon logs"]
                 next_at = began + RETRY_S
             self._report(failures)
             if not self._is_stopping:
-                # Many events in a row make few scans, however long one takes.
+                # So that many events in a row cause few scans, however long one takes.
                 time.sleep(min(LONGEST_GAP_S, max(GAP_S, time.monotonic() - began)))
             wait_s = max(0.0, next_at - time.monotonic())
         self._observer.close()
@@ -219,7 +219,7 @@ class Inbox:
             self._next_scan_at = now
             return now + POLL_S
         if self._is_scan_due(config, now):
-            self._is_scanning = True  # Before the hints are taken: see `is_busy`.
+            self._is_scanning = True  # Before the hints are drained: see `is_busy`.
             try:
                 self._scan_and_submit(config, now)
             finally:
@@ -255,7 +255,7 @@ class Inbox:
     def _scan_and_submit(self, config: Config, now: float) -> None:
         """Scan, and make jobs of what has settled."""
         is_regular_scan = self._scan_requested or now >= self._next_scan_at
-        # Should anything fail, what was due still is.
+        # If anything fails, the scan is still due.
         next_scan, self._next_scan_at = self._next_scan_at, 0.0
         self._scan_requested = self._had_other_event = False
         self._scan_began_at = now
@@ -274,7 +274,7 @@ class Inbox:
         self._next_scan_at = next_scan
 
     def _reconcile(self, jobs: FileJobs, config: Config, now: float) -> None:
-        """What the disk and the job table say, whatever events we missed."""
+        """Compare with the disk and the job table, in case events were missed."""
         jobs.make_folders()
         for each in self._file_jobs.values():
             each.finish_ended()
@@ -287,10 +287,10 @@ class Inbox:
                 log.info("inbox: %d files older than %g days removed from done/", removed, days)
 
     def _current_jobs(self, config: Config, now: float) -> FileJobs:
-        """The jobs of the present folder, which is made, with what is in it, if it is not there.
+        """The jobs of the present inbox folder, which is made if it does not exist.
 
-        A folder that vanishes is given time to come back: whoever makes it anew must not find
-        one of ours in the way. Raises StorageError, OSError.
+        A folder that vanishes is not made again for `inbox.scan_s` seconds: a user who is moving
+        it must not find ours in its place. Raises StorageError, OSError.
         """
         self._folder = inbox_dir(self._paths, config)
         root = os.path.realpath(self._folder)
@@ -298,7 +298,7 @@ class Inbox:
         if known is not None and not os.path.isdir(root):
             self._missing_since = now if self._missing_since is None else self._missing_since
             if now - self._missing_since < config["inbox.scan_s"]:
-                raise StorageError(f"there is no folder {root}", "it will be made again soon")
+                raise StorageError(f"there is no folder {root}", "it will be created again soon")
         jobs = known or FileJobs(Folders(root), self._config, self._submitter, self._store)
         if known is None or self._missing_since is not None:
             jobs.make_folders()
@@ -310,12 +310,12 @@ class Inbox:
         return jobs
 
     def _scan(self, jobs: FileJobs, config: Config, now: float) -> Scan:
-        """See what is there, and have it observed."""
+        """Scan the folder and have it observed."""
         root, patterns = jobs.folders.root, config["inbox.patterns"]
         self._drain_hints()
         found = scan(root, patterns, self._picks)
         if self._observe(found, config, now):
-            # What came before the observer ran gave no event.
+            # A file that came before the observer ran caused no event.
             found = scan(root, patterns, self._picks)
         self._last_scan_at = time.time()
         return found
@@ -332,7 +332,7 @@ class Inbox:
         return self._submitter.stands_for(subfolder) is not None
 
     def _observe(self, found: Scan, config: Config, now: float) -> bool:
-        """Observe what was scanned; True if any folder was not observed before."""
+        """Observe the scanned folders. True if any of them was not observed before."""
         if config["inbox.polling"]:
             self._observer.close()
             self._note = None
@@ -344,7 +344,7 @@ class Inbox:
         except OSError as exc:
             is_gone = exc.errno in (errno.ENOENT, errno.ENOTDIR)
             self._next_observe_at = now + (POLL_S if is_gone else config["inbox.scan_s"])
-            note = f"no file system events ({exc.strerror or exc}): looking every {POLL_S:g} s"
+            note = f"no file system events ({exc.strerror or exc}): scanning every {POLL_S:g} s"
             if note != self._note:
                 log.warning("inbox: %s", note)
             self._note = note

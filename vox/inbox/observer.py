@@ -1,4 +1,4 @@
-"""Events of the file system, by watchdog, as hints: something has happened, go and look.
+"""File system events, by watchdog, as hints that a scan is worthwhile.
 
 They only make it faster: watchdog drops events without notice when there are too many, does not
 tell a file moved in from a new one, and stops unnoticed when the folder goes. So the caller scans
@@ -28,8 +28,8 @@ from watchdog.observers.api import BaseObserver
 from .scan import Identity
 
 OnHint = Callable[[str | None, bool], None]
-"""Called, from watchdog's threads, with a file's path (None: something about folders) and whether
-it was closed by its writer or moved in whole."""
+"""Called in watchdog's threads with a file's path (None: the event is about a folder) and whether
+the file was closed by its writer or moved in."""
 
 _EVENTS: list[type[FileSystemEvent]] = [
     *(DirCreatedEvent, DirDeletedEvent, DirMovedEvent),
@@ -79,7 +79,7 @@ class FolderObserver(FileSystemEventHandler):
         return self._observer is not None
 
     def is_intact(self) -> bool:
-        """False if it does not run, has stopped by itself, or a folder is gone or another one."""
+        """False if it is not running, has stopped by itself, or a folder is gone or another one."""
         observer = self._observer
         return (
             observer is not None
@@ -115,7 +115,7 @@ class FolderObserver(FileSystemEventHandler):
         self._folders = {}
         if observer is None:
             return
-        # A folder that is gone, or an observer that never started, has nothing left to end.
+        # Stopping fails if the folder is gone or the observer never started: both are fine.
         with contextlib.suppress(OSError, RuntimeError, KeyError):
             observer.stop()
         with contextlib.suppress(RuntimeError):
@@ -126,5 +126,5 @@ class FolderObserver(FileSystemEventHandler):
             self._on_hint(None, False)
             return
         path = os.fsdecode(event.dest_path if event.event_type == "moved" else event.src_path)
-        if path:  # A file that is moved out has nowhere to go.
+        if path:  # Empty for a file that is moved out.
             self._on_hint(path, event.event_type != "created")

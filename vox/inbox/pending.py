@@ -1,6 +1,6 @@
-"""The files that are no jobs yet: they settle, then they are claimed and submitted.
+"""Files that are not jobs yet: they settle, then they are claimed and submitted.
 
-For the inbox's thread, which scans and says when.
+For the inbox's thread, which scans and decides when.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .settling import SettlingFile, SettlingFiles, Signature
 
 BATCH = 200
 RETRY_S = 5.0
-"""When to try again what failed through no fault of the file."""
+"""When to try again a file that failed and is not at fault."""
 
 _Claimed = tuple[Claim, Signature]
 
@@ -33,37 +33,37 @@ class PendingFiles:
         self.waits_for_room = False
         """The queue is full: look again when a job has ended."""
         self.next_due_at: float | None = None
-        """When (monotonic) a file will be due; None: none waits."""
+        """When (monotonic) the next file will be due; None if none waits."""
         self._on_activity = on_activity
         self._is_stopping = is_stopping
         self._settling = SettlingFiles()
         self._claimed: dict[str, tuple[FileJobs, Claim]] = {}
-        """Claims that are no jobs yet, by path in `.work/`; they settle, too."""
+        """Claims that are not jobs yet, by path in `.work/`; they are in `_settling`, too."""
         self._failures: dict[str, str] = {}
-        """By path: why it could not be taken when it was due."""
+        """By path: why the file could not be submitted when it was due."""
 
     @property
     def failures(self) -> list[str]:
-        """Why what was due could not be taken."""
+        """Why files that were due could not be submitted, each reason once."""
         return list(dict.fromkeys(self._failures.values()))
 
     def __len__(self) -> int:
         return len(self._settling)
 
     def forget_all(self) -> None:
-        """Wait for nothing any more. What is claimed stays claimed."""
+        """Forget all files. What is claimed stays claimed."""
         self._settling, self._failures = SettlingFiles(), {}
         self.next_due_at, self.waits_for_room = None, False
 
     def recover(self, jobs: FileJobs) -> None:
-        """Take up what a dead daemon had claimed there. Raises OSError, StorageError."""
+        """Go on with what a dead daemon had claimed there. Raises OSError, StorageError."""
         for each in jobs.recover():
             self._claimed[each.path] = jobs, each
 
     def update(self, jobs: FileJobs, found: Scan, closed: set[str], now: float) -> None:
-        """Take in what a scan found, and how the claimed files are.
+        """Note what a scan found, and how the claimed files are now.
 
-        What was claimed in a folder that is the inbox no more goes back.
+        Files that were claimed in a folder that is not the inbox any more are moved back into it.
         """
         for path, (owner, each) in list(self._claimed.items()):
             if owner is not jobs:
@@ -84,17 +84,17 @@ class PendingFiles:
             del self._failures[path]
 
     def submit_due(self, jobs: FileJobs, found: Scan, settle_s: float, now: float) -> None:
-        """Make jobs of what is due, as far as the queue has room, in batches.
+        """Make jobs of the files that are due, in batches, as long as the queue has room.
 
         Raises StorageError, OSError.
         """
         rest, self.next_due_at = self._settling.due(settle_s, now, time.time())
         self.waits_for_room = False
         if rest:
-            # Not at each look: whoever removes the inbox must not find what was gone already.
+            # Only now: a user who removes the inbox must not find folders in it that were gone.
             jobs.make_folders()
         while rest and not self._is_stopping():
-            # An event of a job that ends in between wakes us again.
+            # Set before asking, so that the event of a job that ends in between wakes us.
             self.waits_for_room = True
             room = jobs.room()
             if room == 0:
@@ -104,7 +104,7 @@ class PendingFiles:
             claimed = [pair for file in batch if (pair := self._claim(jobs, file, found, now))]
             if not self._submit(jobs, claimed, now):
                 return
-            # Others want the interpreter, too.
+            # Let other threads run.
             time.sleep(0)
 
     def _claim(
@@ -127,7 +127,7 @@ class PendingFiles:
         return taken, file.signature
 
     def _submit(self, jobs: FileJobs, claimed: Sequence[_Claimed], now: float) -> bool:
-        """False if some could not be made jobs of now, though they are in order."""
+        """False if some files that are not at fault could not be submitted now."""
         changed, later = jobs.submit(claimed)
         kept = {each.path for each, _ in changed} | {each.path for each in later}
         for each, _ in claimed:
@@ -145,7 +145,7 @@ class PendingFiles:
         return False
 
     def _keep_changed(self, jobs: FileJobs, each: Claim, info: os.stat_result, now: float) -> None:
-        """What is not as it had settled settles anew, in `.work/`; what is no file goes back."""
+        """A claimed file that has changed settles again, in `.work/`; what is no file goes back."""
         if stat.S_ISREG(info.st_mode):
             self._settle_again(jobs, each, info, now)
             self.next_due_at = now

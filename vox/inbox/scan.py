@@ -1,4 +1,4 @@
-"""One scan of the inbox: the files in it and in those of its subfolders that pick something."""
+"""One scan of the inbox: the files in it and in its subfolders that pick a backend or clone."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Scan:
     files: dict[str, os.stat_result] = field(default_factory=dict)
     """Regular files whose names are wanted, by path; links are not followed."""
     subfolders: dict[str, str] = field(default_factory=dict)
-    """The name of the subfolder that a file is in, by its path; files in none are not in it."""
+    """By path, the subfolder of each file that is in one."""
     folders: dict[str, Identity] = field(default_factory=dict)
     """The folders that were read, by path."""
 
@@ -51,7 +51,7 @@ def scan(root: str, patterns: Sequence[str], picks: Callable[[str], bool]) -> Sc
     found = Scan()
     for name in _read_folder(found, root, patterns):
         if not name.startswith(".") and name not in RESERVED and picks(name):
-            # It may go, or be closed to us, while the inbox itself is fine.
+            # It may vanish, or be unreadable, while the inbox itself is fine.
             with contextlib.suppress(OSError):
                 _read_folder(found, os.path.join(root, name), patterns, name)
     return found

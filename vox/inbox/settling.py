@@ -1,4 +1,4 @@
-"""When a file has settled: it has been unchanged for long enough to be whole.
+"""Whether a file has settled: it has been unchanged for so long that it is taken for complete.
 
 Sees only paths and what `lstat` says; time comes in as an argument.
 """
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 Signature = tuple[int, int, int, int]
 
 PATIENCE = 1.5
-"""So many times `settle_s` a file waits for one that came before it and has not settled yet."""
+"""A settled file waits at most this many times `settle_s` for an earlier one to settle."""
 
 
 def signature(info: os.stat_result) -> Signature:
-    """What must not change while a file settles: where it is, its inode, size and mtime."""
+    """What must not change while a file settles: its device, inode, size and mtime."""
     return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns
 
 
@@ -26,19 +26,18 @@ class SettlingFile:
     signature: Signature
     mtime: float
     arrival: tuple[int, str]
-    """When its inode last changed as it was first seen (a move into the folder changes it), and
-    its name."""
+    """Its ctime when it was first seen, which a move into the folder sets, and its name."""
     first_seen: float
     changed_at: float
-    """When it was first seen as it is now; monotonic, as `first_seen`."""
+    """When it was first seen in its present state; monotonic, as `first_seen`."""
     is_closed: bool = False
     """Since then it was closed by its writer, or moved in."""
     not_before: float = 0.0
-    """It could not be taken: try again then."""
+    """It could not be submitted: try again then (monotonic)."""
 
 
 class SettlingFiles:
-    """The files that were seen and not taken yet. Not for several threads."""
+    """Files that were seen and are not jobs yet. For one thread."""
 
     def __init__(self) -> None:
         self._files: dict[str, SettlingFile] = {}
@@ -66,7 +65,7 @@ class SettlingFiles:
         return has_changed
 
     def update_one(self, path: str, info: os.stat_result, now: float, name: str = "") -> bool:
-        """Note how one file is. Returns True if it is new or has changed."""
+        """Note the state of one file. Returns True if it is new or has changed."""
         file = self._files.get(path)
         current = signature(info)
         if file is not None and file.signature == current:
@@ -83,15 +82,15 @@ class SettlingFiles:
         self._files.pop(path, None)
 
     def postpone(self, path: str, until: float) -> None:
-        """It is not due before `until` (monotonic), however long it has been unchanged."""
+        """The file is not due before `until` (monotonic)."""
         if path in self._files:
             self._files[path].not_before = until
 
     def due_at(self, file: SettlingFile, settle_s: float, now: float, wall: float) -> float:
         """When (monotonic) the file will have been unchanged for `settle_s`.
 
-        Counted from when we saw it so, for clocks differ and times can be set; but from its
-        mtime if its writer is known to have closed it, or it was moved in whole.
+        That counts from when we saw it, because clocks differ and mtimes can be set; only if its
+        writer is known to have closed it, or it was moved in, from its mtime.
         """
         quiet_since = file.changed_at
         if file.is_closed and file.mtime <= wall:
@@ -101,10 +100,10 @@ class SettlingFiles:
     def due(
         self, settle_s: float, now: float, wall: float
     ) -> tuple[list[SettlingFile], float | None]:
-        """The files to be taken now, in order of arrival, and when (monotonic) to ask again.
+        """The files that are due now, in order of arrival, and when (monotonic) to ask again.
 
-        One that has settled lets those that came before it go first, but is not held up by a
-        slow writer. None: no other file waits.
+        A settled file waits for those that came before it, but not for long: see `PATIENCE`. The
+        time is None if no other file waits.
         """
         due: list[SettlingFile] = []
         times: list[float] = []

@@ -1,6 +1,6 @@
-"""What can be told of the inbox, and done to it, by looking at the folder alone: no daemon needed.
+"""The inbox's status and `retry` from the folder alone, without a daemon.
 
-Imports nothing of the queue, so that a command line may use it; the running inbox uses it too.
+Imports nothing of the queue, so that the command line can use it; the running inbox does, too.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ __all__ = ["inbox_dir", "retry", "status"]
 def status(paths: Paths, config: Config) -> dict[str, Any]:
     """The inbox as its folder shows it; `Inbox.describe` gives the same keys, live.
 
-    `pending` counts what waits in the folder and in its subfolders, whether or not one of these
-    picks a backend or a clone.
+    `pending` counts the files in the folder and in all subfolders, even in those that pick no
+    backend or clone.
     """
     folders = Folders(inbox_dir(paths, config))
     error = None if os.path.isdir(folders.root) else f"there is no folder {folders.root}"
@@ -47,7 +47,7 @@ def status(paths: Paths, config: Config) -> dict[str, Any]:
 def retry(paths: Paths, config: Config) -> list[str]:
     """Move all files in `failed/` back into the inbox, each into the subfolder it came from.
 
-    The notes that say why they failed go. Returns the files' names (a path, in a subfolder).
+    Removes the notes that say why they failed. Returns the files' names, with their subfolders.
     Raises StorageError.
     """
     folders = Folders(inbox_dir(paths, config))
@@ -60,7 +60,7 @@ def retry(paths: Paths, config: Config) -> list[str]:
             with _without(os.path.join(source_dir, note_name(name))):
                 new_name = move_in(os.path.join(source_dir, name), target_dir, name)
         except FileNotFoundError:
-            continue  # Somebody else moved it in the meantime.
+            continue  # Someone else moved it in the meantime.
         except OSError as exc:
             raise cannot_write(target_dir, exc) from exc
         moved.append(as_text(os.path.join(subfolder, new_name)))
@@ -69,9 +69,9 @@ def retry(paths: Paths, config: Config) -> list[str]:
 
 @contextlib.contextmanager
 def _without(note_path: str) -> Iterator[None]:
-    """Remove a note before its file is moved, for the file may fail anew at once, with a new note.
+    """Remove a note before its file is moved: the file may fail again at once, with a new note.
 
-    If it cannot be moved, the note is there again.
+    If the file cannot be moved, the note is restored.
     """
     note = None
     with contextlib.suppress(FileNotFoundError), open(note_path, "rb") as file:
@@ -88,21 +88,20 @@ def _without(note_path: str) -> Iterator[None]:
 
 def count_pending(folders: Folders, patterns: tuple[str, ...]) -> int:
     """Files that wait in the inbox and its subfolders."""
-    hidden = (".", *RESERVED)
     return sum(
         is_wanted(name, patterns)
         for subfolder, name in _files(folders.root)
-        if not subfolder.startswith(hidden[0]) and subfolder not in RESERVED
+        if not subfolder.startswith(".") and subfolder not in RESERVED
     )
 
 
 def count_done(folders: Folders, patterns: tuple[str, ...]) -> int:
-    """Files that were spoken; what `output` made of them lies there too."""
+    """Files that were spoken. Audio that a header's `output` names lies there too."""
     return sum(is_wanted(name, patterns) for _, name in _files(folders.done))
 
 
 def failed_files(folders: Folders) -> list[tuple[str, str]]:
-    """(subfolder or "", name) of each file in `failed/`, without the notes, by name."""
+    """(subfolder or "", name) of each file in `failed/` that is no note, sorted."""
     found = sorted(_files(folders.failed))
     by_subfolder: dict[str, set[str]] = {}
     for subfolder, name in found:
@@ -111,7 +110,7 @@ def failed_files(folders: Folders) -> list[tuple[str, str]]:
 
 
 def _files(folder: str) -> Iterator[tuple[str, str]]:
-    """(subfolder or "", name) of the regular files in a folder and, one level down, below it."""
+    """(subfolder or "", name) of the regular files in a folder and in its subfolders."""
     for subfolder, name, mode in _entries(folder, ""):
         if stat.S_ISDIR(mode):
             for below in _entries(os.path.join(folder, name), name):

@@ -1,4 +1,4 @@
-"""Which accelerator this machine has, asked of the driver: torch is not installed yet."""
+"""Which accelerator this machine has. The driver is asked, for torch is not installed yet."""
 
 from __future__ import annotations
 
@@ -12,10 +12,7 @@ _PROBE_TIMEOUT_S = 10.0
 
 
 def detect(device: str = "auto") -> Accelerator:
-    """What environments are to be built for here, unless `device` says it.
-
-    Asks the driver, not torch, which is not installed yet.
-    """
+    """What an environment is to be built for: what `device` names, else what the machine has."""
     if device.startswith("cuda"):
         return "cuda"
     if device in ("cpu", "mps"):
@@ -37,7 +34,7 @@ def _has_nvidia_gpu() -> bool:
 
 
 def _cuda_driver_answers() -> bool:
-    """Containers may have the driver's library without nvidia-smi."""
+    """For containers that have the driver's library but no nvidia-smi."""
     import ctypes
 
     try:

@@ -27,7 +27,7 @@ _STOP_TIMEOUT_S = 10.0
 
 @contextlib.contextmanager
 def stopped_at_exit(process: subprocess.Popen[str]) -> Iterator[None]:
-    """Leave no child behind, whatever ends the block (Ctrl-C above all)."""
+    """Stop the child when the block ends, however it ends (Ctrl-C above all)."""
     try:
         yield
     finally:
@@ -42,7 +42,7 @@ def stopped_at_exit(process: subprocess.Popen[str]) -> Iterator[None]:
 
 def run_fetch(interpreter: str, spec: str, settings: Settings, progress: Progress) -> None:
     """Fetch the weights of the adapter `spec` ("module:Class"). Raises what `fetch` raises."""
-    order = {"spec": spec, "settings": _as_json(settings)}
+    request = {"spec": spec, "settings": _as_json(settings)}
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
             [interpreter, *bootstrap_args(MODULE)],
@@ -55,7 +55,7 @@ def run_fetch(interpreter: str, spec: str, settings: Settings, progress: Progres
         assert process.stdin is not None
         assert process.stdout is not None
         with process, stopped_at_exit(process):
-            process.stdin.write(json.dumps(order))
+            process.stdin.write(json.dumps(request))
             process.stdin.close()
             for line in process.stdout:
                 answer: dict[str, Any] = json.loads(line)
@@ -67,7 +67,9 @@ def run_fetch(interpreter: str, spec: str, settings: Settings, progress: Progres
             process.wait()
         log.seek(0)
         last = (log.read().strip().splitlines() or [f"exit status {process.returncode}"])[-1]
-    raise LoadFailed(f"fetching the weights stopped: {last}", "run it again, it goes on")
+    raise LoadFailed(
+        f"fetching the weights stopped: {last}", "run it again, it goes on where it stopped"
+    )
 
 
 def _as_json(settings: Settings) -> dict[str, Any]:
@@ -83,16 +85,18 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     sys.stdout = sys.stderr
-    order = json.loads(sys.stdin.read())
+    request = json.loads(sys.stdin.read())
 
     def send(answer: dict[str, Any], stream: IO[str] = answers) -> None:
         stream.write(json.dumps(answer) + "\n")
 
     try:
-        settings = Settings(**order["settings"])
+        settings = Settings(**request["settings"])
         weights = weights_dir(settings)
-        Manifest(weights).check_folder(weights, thorough=True)
-        load_class(order["spec"]).fetch(
+        if os.path.isdir(weights):
+            send({"text": "checking the weights that are there", "fraction": None})
+            Manifest(weights).check_folder(weights, thorough=True)
+        load_class(request["spec"]).fetch(
             settings, lambda text, fraction: send({"text": text, "fraction": fraction})
         )
     except VoxError as exc:

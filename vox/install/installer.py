@@ -49,11 +49,11 @@ def install(
     accelerator: Accelerator | None = None,
     voices: Sequence[str] = (),
 ) -> EnvStatus:
-    """Make the backend able to speak: its environment, its packages, its weights.
+    """Install what the backend needs to speak: its environment, its packages, its weights.
 
     What is there already is kept; an interrupted installation goes on. `voices` names further
-    voices to fetch (the adapter finds them in `settings.options["voices"]`). Where vox's own
-    environment has the package, that one is used. Raises UnknownBackend, BackendNotInstalled,
+    voices to fetch (the adapter finds them in `settings.options["voices"]`). If vox's own
+    environment has the package, no other is made. Raises UnknownBackend, BackendNotInstalled,
     StorageError, LoadFailed.
     """
     adapter = registry.get(name)
@@ -98,17 +98,18 @@ def _install_packages(
     if not lines:
         return
     if marker is None and is_importable(adapter):
-        if adapter.info.package:
-            adapter.after_install(_folder_with(adapter.info.package))
+        site_packages = _folder_with(adapter.info.package)
+        if site_packages is not None:
+            adapter.after_install(site_packages)
         return
     if marker is not None and marker["requirements"] == digest_of(lines):
         progress(f"the packages of {name} are installed", None)
         return
     began = time.monotonic()
     usable = usable_lines(lines, progress)
-    # Without the index of the small builds come those for CUDA, whatever they run on.
+    # Without the extra index pip takes the builds for CUDA, even for a CPU.
     needed_mb = adapter.disk_mb(accelerator if len(usable) == len(lines) else "cuda")
-    progress(_what_it_takes(name, accelerator, needed_mb, env_dir), None)
+    progress(_announcement(name, accelerator, needed_mb, env_dir), None)
     _check_disk(name, needed_mb, env_dir)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(os.path.join(env_dir, MARKER))
@@ -117,7 +118,7 @@ def _install_packages(
 
 
 def _fill(adapter: type[Backend], env_dir: str, lines: Sequence[str], progress: Progress) -> None:
-    """Make the environment with these lines of a requirements file in it."""
+    """Make the environment and install these lines of a requirements file in it."""
     name = adapter.info.name
     venv_dir, temp_dir = os.path.join(env_dir, "venv"), os.path.join(env_dir, "tmp")
     make_dir(temp_dir)
@@ -137,15 +138,13 @@ def _fill(adapter: type[Backend], env_dir: str, lines: Sequence[str], progress: 
     pip.check_import(adapter.info.package)
 
 
-def _folder_with(package: str) -> str:
-    """The folder of vox's own packages that has this one, an extra of pyproject.toml."""
-    spec = importlib.util.find_spec(package)
-    assert spec is not None
-    assert spec.origin is not None
-    return os.path.dirname(os.path.dirname(spec.origin))
+def _folder_with(package: str) -> str | None:
+    """The folder in which vox's own environment has this package; None for "" and namespaces."""
+    spec = importlib.util.find_spec(package) if package else None
+    return os.path.dirname(os.path.dirname(spec.origin)) if spec and spec.origin else None
 
 
-def _what_it_takes(name: str, accelerator: Accelerator, needed_mb: int, env_dir: str) -> str:
+def _announcement(name: str, accelerator: Accelerator, needed_mb: int, env_dir: str) -> str:
     if not needed_mb:
         return f"installing {name} for {accelerator} into {env_dir}"
     need, free = _gigabytes(needed_mb), _gigabytes(_free_mb(env_dir))
@@ -153,12 +152,12 @@ def _what_it_takes(name: str, accelerator: Accelerator, needed_mb: int, env_dir:
 
 
 def _check_disk(name: str, needed_mb: int, env_dir: str) -> None:
-    # A started installation has taken its share already.
+    # An interrupted installation has used some of it already.
     if needed_mb and _free_mb(env_dir) + size_mb(env_dir) < needed_mb:
         need, free = _gigabytes(needed_mb), _gigabytes(_free_mb(env_dir))
         raise StorageError(
             f"{name} needs {need} and {env_dir} has {free} free",
-            f"make room, then {install_hint(name)}",
+            f"free disk space, then {install_hint(name)}",
         )
 
 
@@ -191,7 +190,7 @@ def _write_marker(
 
 @contextlib.contextmanager
 def _locked(name: str, env_dir: str) -> Iterator[None]:
-    """Keep a second installation of the same backend out. Raises BackendNotInstalled."""
+    """Raise BackendNotInstalled while another process installs or removes the backend."""
     make_dir(env_dir)
     with locked(os.path.join(env_dir, _LOCK), blocking=False) as lock:
         if lock is None:

@@ -1,8 +1,8 @@
-"""Filling a backend's environment: venv, pip, its progress, and what its failures mean.
+"""Fills a backend's environment with pip, shows its progress and explains its failures.
 
-Knows pip and nothing of backends: what to install comes as lines of a requirements file, what is
-being installed as a name for the messages. pip's own configuration (index, mirror, proxy,
-certificates) is respected, for every look at an index is pip's.
+Knows pip but no backend: the caller passes lines of a requirements file, and a name for messages.
+pip's own configuration (index, mirror, proxy, certificates) applies, because only pip itself asks
+the index.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..bootstrap import environ_for
 from ..errors import BackendNotInstalled, StorageError
 from .fetch import stopped_at_exit
 
-# From this version on pip reports bytes to programs (`--progress-bar raw`).
+# pip reports bytes to programs from this version on (`--progress-bar raw`).
 _PIP_NEEDED = (24, 1)
 _PROBE_TIMEOUT_S = 5
 _RAW_PROGRESS = re.compile(r"Progress (\d+) of (\d+)")
@@ -72,12 +72,12 @@ class Pip:
         return status == 0
 
     def probe(self, requirement: str) -> None:
-        """Ask pip's index for one package, briefly. Raises BackendNotInstalled if it is not found.
+        """Ask pip's index for one package. Raises BackendNotInstalled if it is not found.
 
-        pip itself retries for minutes where there is no network; this says so within seconds.
+        Without a network pip retries for minutes; this fails within seconds.
         """
         project = re.split(r"[\s\[<>=!~;@]", requirement, maxsplit=1)[0]
-        # Without -vv pip keeps connection errors to itself and says "no matching distribution".
+        # Without -vv pip hides connection errors behind "no matching distribution".
         quick = ["-vv", "--retries", "0", "--timeout", str(_PROBE_TIMEOUT_S)]
         status, lines = self._pip([*quick, "index", "versions", project])
         if status == 0:
@@ -102,7 +102,7 @@ class Pip:
         return "https://pypi.org/simple"
 
     def install(self, lines: Sequence[str]) -> None:
-        """Install the lines of a requirements file, going on where an earlier run stopped.
+        """Install the lines of a requirements file; what an earlier run installed is kept.
 
         Raises BackendNotInstalled, StorageError.
         """
@@ -112,13 +112,13 @@ class Pip:
         path = os.path.join(self.venv_dir, "requirements.txt")
         with open(path, "w", encoding="utf-8") as file:
             file.write("\n".join(lines) + "\n")
-        self._forget_half_unpacked()
+        self._remove_half_unpacked()
         self.progress("resolving packages", None)
         bar = "raw" if self._version() >= _PIP_NEEDED else "off"
         self._checked(["install", "--progress-bar", bar, "--retries", "3", "-r", path])
 
     def check_import(self, package: str) -> None:
-        """Packages that cannot be imported are no installation. Raises BackendNotInstalled."""
+        """Raise BackendNotInstalled if the package cannot be imported."""
         self.progress(f"importing {package}", None)
         status, lines = self._run([python_in(self.venv_dir), "-c", f"import {package}"])
         if status != 0:
@@ -127,10 +127,10 @@ class Pip:
                 f"run: vox backends remove {self.name} && vox backends install {self.name}",
             )
 
-    def _forget_half_unpacked(self) -> None:
-        """What a killed pip was unpacking would count as installed for the next one.
+    def _remove_half_unpacked(self) -> None:
+        """Remove what a killed pip was unpacking: the next pip would count it as installed.
 
-        INSTALLER is what pip writes when all files are there.
+        pip writes INSTALLER last.
         """
         site_packages = glob.escape(site_packages_in(self.venv_dir) or "")
         for folder in glob.glob(os.path.join(site_packages, "*.dist-info")):
@@ -138,7 +138,7 @@ class Pip:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _version(self) -> tuple[int, ...]:
-        """Of the environment's pip, from the name of its metadata: asking it takes a second."""
+        """The environment's version of pip, read from a file name: running pip takes a second."""
         pattern = os.path.join(
             glob.escape(site_packages_in(self.venv_dir) or ""), "pip-*.dist-info"
         )
@@ -146,7 +146,7 @@ class Pip:
         return tuple(int(part) for part in found.groups()) if found else (0,)
 
     def _checked(self, args: list[str]) -> None:
-        status, lines = self._pip(args, self._follow())
+        status, lines = self._pip(args, _Follower(self.progress))
         if status == 0:
             return
         self._raise_if_full(lines)
@@ -158,11 +158,8 @@ class Pip:
         if any(_NO_SPACE.search(line) for line in lines):
             raise StorageError(
                 f"the disk is full: {self.name} was not installed",
-                f"make room, then {install_hint(self.name)} (it goes on where it stopped)",
+                f"free disk space, then {install_hint(self.name)} (it goes on where it stopped)",
             )
-
-    def _follow(self) -> _Follower:
-        return _Follower(self.progress)
 
     def _pip(self, args: list[str], follow: _Follower | None = None) -> tuple[int, list[str]]:
         command = [python_in(self.venv_dir), "-m", "pip", "--disable-pip-version-check"]
@@ -172,7 +169,7 @@ class Pip:
         environ = environ_for(python_in(self.venv_dir))
         for unwanted in ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_REQUIRE_VIRTUALENV"):
             environ.pop(unwanted, None)
-        # Large wheels are unpacked on the disk whose room was checked, not on a small /tmp.
+        # Large wheels are unpacked on the disk that was checked for space; /tmp may be small.
         environ["TMPDIR"] = self.temp_dir
         process = subprocess.Popen(
             command,
@@ -192,7 +189,7 @@ class Pip:
 
 
 class _Follower:
-    """Turns pip's output into progress: what is downloaded, how much of it, how long to go."""
+    """Turns pip's output into progress: which file, how much of it, how long to go."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -201,7 +198,7 @@ class _Follower:
         self._shown_at = 0.0
 
     def take(self, line: str) -> bool:
-        """True if the line was nothing but progress."""
+        """Report the line as progress; True if it holds nothing else."""
         bytes_line = _RAW_PROGRESS.match(line)
         if bytes_line:
             self._show(int(bytes_line[1]), int(bytes_line[2]))
@@ -234,13 +231,13 @@ def _without_password(url: str) -> str:
 
 
 def usable_lines(lines: Sequence[str], progress: Progress) -> list[str]:
-    """Leave out extra indexes that do not answer: they only pick a smaller build of a pin."""
+    """The lines without extra indexes that do not answer: those only offer smaller builds."""
     usable = []
     for line in lines:
         if not line.startswith("--extra-index-url") or _answers(url := _url_in(line)):
             usable.append(line)
         else:
-            progress(f"{url} does not answer: taking the large builds", None)
+            progress(f"{url} is unreachable; installing the larger builds", None)
     return usable
 
 

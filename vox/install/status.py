@@ -19,8 +19,7 @@ from ..backends.base import Accelerator, Backend, Settings
 from ..backends.kit.venv import python_in
 
 MARKER = "installed.json"
-"""Written last by an installation: an environment without it, or one that it does not fit, counts
-as none."""
+"""Written last by an installation: an environment without it does not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +28,21 @@ class EnvStatus:
 
     name: str
     installed: bool
-    """Its packages are at hand; `missing` may still say what else is not."""
+    """Its packages are there; `missing` names what else it lacks."""
     missing: str | None
-    """What beyond its packages it needs to speak (weights, a program), None if nothing."""
+    """What it lacks besides packages (weights, a program); None: nothing."""
     own: bool = False
-    """Installed into an environment of its own, not into vox's."""
+    """It has an environment of its own."""
     python: str | None = None
     """The interpreter that its host runs under."""
     accelerator: str | None = None
     """What its own environment was built for: cpu, cuda or mps."""
     outdated: bool = False
-    """Its environment was made from other requirements than this vox has for it."""
+    """Its environment was made from other requirements than those of this vox."""
     broken: bool = False
-    """There is an environment, but its installation did not end well."""
+    """Its environment is there, but its installation was not completed."""
     size_mb: float = 0.0
-    """What its folder takes on the disk."""
+    """Size of its folder on the disk, in megabytes."""
     installed_at: str | None = None
     """ISO 8601, UTC."""
 
@@ -53,9 +52,9 @@ class EnvStatus:
 
 
 def interpreter_for(name: str, backends_dir: str) -> str | None:
-    """The Python under which the backend's host is to run, None if it is not installed.
+    """The Python under which the backend's host runs; None if the backend is not installed.
 
-    Its own environment comes first, then vox's own if that has the package (an extra). Raises
+    That of its own environment, else vox's own if that has the package (an extra). Raises
     UnknownBackend.
     """
     adapter = registry.get(name)
@@ -66,9 +65,9 @@ def interpreter_for(name: str, backends_dir: str) -> str | None:
 
 
 def made_at(name: str, backends_dir: str) -> int | None:
-    """When the backend's own environment was made, to the nanosecond; None if there is none.
+    """When the backend's own environment was made, in nanoseconds; None if it has none.
 
-    A host that was started from one made at another time runs what is gone or replaced.
+    A host that runs from one made at another time is outdated.
     """
     env_dir = os.path.join(backends_dir, registry.environment_of(name))
     try:
@@ -78,7 +77,7 @@ def made_at(name: str, backends_dir: str) -> int | None:
 
 
 def status_of(name: str, settings: Settings) -> EnvStatus:
-    """How the backend's installation stands. Raises UnknownBackend."""
+    """The state of the backend's installation. Raises UnknownBackend."""
     adapter = registry.get(name)
     interpreter = interpreter_for(name, os.path.dirname(settings.env_dir))
     marker = read_marker(settings.env_dir)
@@ -102,11 +101,11 @@ def status_of(name: str, settings: Settings) -> EnvStatus:
 
 
 def read_marker(env_dir: str) -> dict[str, Any] | None:
-    """What `installed.json` says, None unless the environment it describes is still there."""
+    """The contents of `installed.json`; None unless its environment still works."""
     try:
         with open(os.path.join(env_dir, MARKER), encoding="utf-8") as file:
             marker: dict[str, Any] = json.load(file)
-        # A dangling link or another minor version: the system's Python was replaced.
+        # If the system's Python was replaced, this link dangles or leads to another version.
         python = os.path.realpath(python_in(os.path.join(env_dir, "venv")), strict=True)
         fits = os.path.basename(python) == marker["executable"] and os.access(python, os.X_OK)
         return marker if fits and marker["requirements"] and marker["accelerator"] else None

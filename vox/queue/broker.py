@@ -11,7 +11,7 @@ import json
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import huey
@@ -21,19 +21,11 @@ import huey.serializer
 import huey.storage
 
 from .sqlite_errors import storage_error
+from .tasks import LOOK_PAST, SAFETY_NET_S, Gate, Run
 
 log = logging.getLogger(__name__)
 
 QUEUE = "vox"
-SAFETY_NET_S = 5.0
-"""How often the worker looks without being woken: another process may have sent a task."""
-
-LOOK_PAST = 100
-"""How many of the next tasks the gate is asked about."""
-
-Gate = Callable[[Sequence[str]], Collection[str]]
-"""Given the ids of the next jobs in queue order, says which of them the worker may take now.
-Asked once per look at the queue."""
 
 
 class JsonSerializer(huey.serializer.Serializer):  # type: ignore[misc]
@@ -119,19 +111,9 @@ class _Consumer(huey.consumer.Consumer):  # type: ignore[misc]
 
 
 class Broker:
-    """The queue of tasks. A task says that a job waits, and nothing more.
+    """`Tasks` in Huey's storage. The constructor raises StorageError."""
 
-    - Any thread and process may send tasks; one process at a time runs them (`start`).
-    - Tasks run one at a time: those of the highest priority first, and of these the one that was
-      sent first. Who adds a job and sends its task does so within `Store.in_order`.
-    - A task may be lost by a crash or a power cut, and may be there twice. The job table is the
-      truth: `recovery` sends again what is missing, and `run` ignores a job that does not wait.
-    - A task that cannot be read is thrown out, and the next one runs.
-    - The constructor, `send`, `replace_all` and `pending` raise StorageError; nothing else does.
-    """
-
-    def __init__(self, db_path: str, run: Callable[[str], None] | None = None) -> None:
-        """`run` is called with the job's id of each task, in the worker's thread."""
+    def __init__(self, db_path: str, run: Run | None = None) -> None:
         self._db_path = db_path
         with self._translated():
             self._huey = self._open()
@@ -168,29 +150,24 @@ class Broker:
         return self._huey.serialize_task(self._task.s(job_id, priority=priority)), priority
 
     def send(self, jobs: Iterable[tuple[str, int]]) -> None:
-        """Send a task for each (job id, priority), in order, and wake the worker."""
         with self._translated():
             self._storage.enqueue_many([self._pack(*job) for job in jobs])
         self.wake()
 
     def replace_all(self, jobs: Iterable[tuple[str, int]]) -> None:
-        """Make the queue hold exactly these tasks, in this order."""
         with self._translated():
             self._storage.replace_all([self._pack(*job) for job in jobs])
         self.wake()
 
     def pending(self) -> list[str]:
-        """The job ids of all tasks, in queue order."""
         with self._translated():
             ids = map(_job_id, self._storage.enqueued_items())
             return [job_id for job_id in ids if job_id is not None]
 
     def wake(self) -> None:
-        """Have the worker look at the queue now, because the gate may let another job through."""
         self._storage.wake.set()
 
     def start(self, gate: Gate) -> None:
-        """Run tasks in a thread until `stop`, as far as the gate lets them through."""
         self._storage.gate = gate
         self._consumer = _Consumer(
             self._huey,
@@ -203,12 +180,10 @@ class Broker:
         self._consumer.start()
 
     def is_alive(self) -> bool:
-        """True if the worker's thread runs. It does not end before `stop`."""
         consumer = self._consumer
         return consumer is not None and all(p.is_alive() for _, p in consumer.worker_threads)
 
     def stop(self, timeout_s: float) -> None:
-        """Take no more tasks, and wait so long for the one that runs."""
         if self._consumer is None:
             return
         self._consumer.stop_flag.set()

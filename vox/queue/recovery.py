@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 from ..errors import StorageError
 from ..jobs import Job
-from .broker import Broker
 from .store import Store
+from .tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ MAX_ATTEMPTS = 3
 """How often a daemon may die on a job, without progress in between, before the job fails."""
 
 
-def recover(store: Store, broker: Broker, streams_died_before: int = 0) -> list[Job]:
+def recover(store: Store, tasks: Tasks, streams_died_before: int = 0) -> list[Job]:
     """Put interrupted jobs back into the queue, and make Huey hold every queued job, in order.
 
     Streams with a `seq` below `streams_died_before` are cancelled; other streams are left alone.
@@ -40,8 +40,8 @@ def recover(store: Store, broker: Broker, streams_died_before: int = 0) -> list[
         if (job := _take_back(store, old) if old is suspect else give_back(store, old.id))
     ]
     jobs = [job for job in store.live() if job.state == "queued"]
-    if [job.id for job in jobs] != broker.pending():
-        broker.replace_all((job.id, job.priority) for job in jobs)
+    if [job.id for job in jobs] != tasks.pending():
+        tasks.replace_all((job.id, job.priority) for job in jobs)
     return back
 
 
@@ -80,7 +80,7 @@ def give_back(store: Store, job_id: str) -> Job | None:
 
 
 def resend_stranded(
-    store: Store, broker: Broker, on_failure: Callable[[str, StorageError], None]
+    store: Store, tasks: Tasks, on_failure: Callable[[str, StorageError], None]
 ) -> int:
     """Send tasks for queued jobs that have none: their client died before it sent them.
 
@@ -90,11 +90,11 @@ def resend_stranded(
     queued = store.queued_ids()
     if not queued:
         return 0
-    held = set(broker.pending())
+    held = set(tasks.pending())
     stranded = [job_id for job_id in queued if job_id not in held]
     if stranded:
         try:
-            broker.send((job_id, store.get(job_id).priority) for job_id in stranded)
+            tasks.send((job_id, store.get(job_id).priority) for job_id in stranded)
         except StorageError as exc:
             for job_id in stranded:
                 on_failure(job_id, exc)

@@ -1,4 +1,4 @@
-"""How the progress of a download reads."""
+"""The line that shows how far a download is."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from __future__ import annotations
 def transfer(
     what: str, done: int, total: int, elapsed_s: float, before: int = 0
 ) -> tuple[str, float]:
-    """The progress of a download: its line ("x: 12 of 88 MB, 20 s to go") and the fraction.
+    """How far a download is: its line ("x: 12 of 88 MB, 20 s to go") and the fraction done.
 
-    Of the `done` bytes `before` were there before the `elapsed_s` seconds began.
+    `before`: how many of the `done` bytes were there when the `elapsed_s` seconds began.
     """
     text = f"downloading {what}: {done / 1e6:.0f} of {total / 1e6:.0f} MB"
     if before < done < total and elapsed_s > 1.0:

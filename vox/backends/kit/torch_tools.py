@@ -1,4 +1,4 @@
-"""What the adapters on torch share: choosing a device, GPU memory, out of memory translated.
+"""Shared by the adapters on torch: choosing a device, GPU memory, errors of full memory.
 
 Runs in a host, under the interpreter of the backend's own environment. Knows no model. torch is
 imported inside the functions, for vox's own process imports the adapters too.
@@ -18,23 +18,22 @@ _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 
 def share_the_cpu() -> None:
-    """Let torch's threads sleep while they wait for each other; call it before torch is imported.
+    """Let torch's threads sleep while they wait for each other. Call it before importing torch.
 
-    By default they spin, and on a machine that does anything else besides a step that takes 80 ms
-    was measured to take 1,700.
+    By default they spin: on a machine with other work to do a step of 80 ms took 1,700 ms.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def pick_device(wish: str) -> str:
-    """`cpu`, `mps`, `cuda` or `cuda:N` from `settings.device`; `auto` takes the best there is.
+    """`cpu`, `mps`, `cuda` or `cuda:N` from `settings.device`; `auto` is the best there is.
 
-    Raises LoadFailed for a device that is unknown or that this machine (or this torch) lacks.
+    Raises LoadFailed for a device that is unknown or that this machine or this torch lacks.
     """
     import torch
 
     if not _DEVICE.fullmatch(wish):
-        raise LoadFailed(f"{wish!r} is no device", "there are: auto, cpu, cuda, cuda:N, mps")
+        raise LoadFailed(f"unknown device {wish!r}", "there are: auto, cpu, cuda, cuda:N, mps")
     has_cuda = torch.cuda.is_available()
     has_mps = torch.backends.mps.is_available()
     if wish == "auto":
@@ -84,8 +83,8 @@ def translate_oom(exc: BaseException) -> VoxError | None:
 def no_initial_values() -> Iterator[None]:
     """Build modules without filling their weights with random numbers.
 
-    Only for modules whose every parameter is loaded from a file afterwards: until then they hold
-    whatever the memory held.
+    Only for modules whose parameters are all loaded from a file afterwards: until then they are
+    arbitrary.
     """
     init = importlib.import_module("torch.nn.init")
     names = ("normal_", "uniform_", "trunc_normal_", "kaiming_uniform_", "xavier_uniform_")

@@ -1,8 +1,8 @@
-"""What both Qwen3-TTS adapters share: which checkpoint speaks an utterance, and when it is loaded.
+"""Shared by both Qwen3-TTS adapters: which checkpoint speaks an utterance, and when it is loaded.
 
-An instance stands for one choice of `-m`. It loads that checkpoint in `load`; another kind of the
-same size (Base when the first clone comes, VoiceDesign for a style without a voice) is loaded
-beside it when an utterance first needs it, and alone if memory does not hold both.
+An instance stands for one choice of `-m`. `load` loads that checkpoint. Another kind of the same
+size (Base for a clone, VoiceDesign for a style without a voice) is loaded beside it when an
+utterance first needs it; if memory does not hold both, it replaces the first.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ WARM_UP_FRAMES = 4
 
 
 class QwenBase(Backend):
-    """Qwen3-TTS, whatever it runs on."""
+    """Qwen3-TTS on torch or MLX."""
 
     repo_pattern: ClassVar[str]
     """A published checkpoint's repository, with {size} and {kind}."""
@@ -76,11 +76,11 @@ class QwenBase(Backend):
         other = (
             "-m 1.7B, or -m VoiceDesign" if checkpoint.kind == "CustomVoice" else "another voice"
         )
-        return [f"{_short_name(checkpoint)} follows no style, so --style is ignored; take {other}"]
+        return [f"{_short_name(checkpoint)} ignores --style; use {other}"]
 
     @classmethod
     def fetch(cls, settings: Settings, progress: Progress) -> None:
-        """Beside the chosen model also those that `options["voices"]` names."""
+        """Fetch the chosen model, and those that `options["voices"]` names."""
         further = [str(name) for name in settings.options.get("voices", ())]
         speakers = {name.lower() for name in SPEAKERS}
         models = [name for name in further if name.lower() not in speakers]
@@ -133,7 +133,7 @@ class QwenBase(Backend):
 
     @abc.abstractmethod
     def _forget_models(self) -> None:
-        """Give back the memory of models that nobody refers to any more."""
+        """Free the memory of models that are no longer referenced."""
 
     @abc.abstractmethod
     def _loaded(self, checkpoint: Checkpoint) -> Loaded: ...
@@ -141,7 +141,7 @@ class QwenBase(Backend):
     def load(self, progress: Progress) -> Loaded:
         checkpoint = chosen(self.settings, self.repo_pattern)
         self._check(checkpoint, self.settings)
-        # At speak time nothing is fetched: without this each load asks the hub for news.
+        # Nothing is fetched while speaking. Without this each load asks the hub for updates.
         os.environ["HF_HUB_OFFLINE"] = "1"
         progress(f"loading {os.path.basename(checkpoint.name)}", None)
         self._prepare()
@@ -189,6 +189,6 @@ class QwenBase(Backend):
 
 
 def _short_name(checkpoint: Checkpoint) -> str:
-    """How `-m` is told this checkpoint: "1.7B-Base" where it is a published one."""
+    """What `-m` calls this checkpoint: "1.7B-Base" if it is a published one."""
     named = f"{checkpoint.size}-{checkpoint.kind}"
     return named if named in (checkpoint.repo or "") else checkpoint.name

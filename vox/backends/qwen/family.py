@@ -1,7 +1,6 @@
-"""Qwen3-TTS: what both of its adapters know of the models, whatever they run on.
+"""Facts about the Qwen3-TTS models that both adapters need; no torch and no MLX.
 
-Owns the names: speakers, languages, sizes, kinds, where weights lie, and how long a text may get.
-Knows neither torch nor MLX and imports nothing of theirs.
+Owns the names (speakers, languages, sizes, kinds), where weights lie, and how long a text may be.
 
 A *kind* is what a checkpoint was trained for: CustomVoice has nine named speakers, Base speaks
 with a clone's voice, VoiceDesign with one that `--style` describes.
@@ -31,7 +30,7 @@ FRAME_S = 0.08
 DEFAULT_SIZE = "0.6B"
 MODELS = ("0.6B", "1.7B", "VoiceDesign", "0.6B-Base", "1.7B-Base")
 DEFAULT_STYLE = "A clear, natural voice at a calm pace."
-"""For VoiceDesign when nothing is asked for: without a description its voice is any."""
+"""For VoiceDesign without --style: without a description its voice is arbitrary."""
 
 LANGUAGES = {
     "zh": "Chinese",
@@ -70,19 +69,19 @@ _KINDS: dict[str, Kind] = {
 }
 _SIZES = {"0b6": "0.6B", "1b7": "1.7B"}
 
-# Speech at its slowest, frames (80 ms) a character: 5 letters a second; 1.6 s for what is read
-# out as a word or more (Chinese characters, kana, Hangul, digits, signs). About three times the
-# usual, for a bound that cuts off speech is worse than one that comes late.
+# Frames (80 ms) a character at the slowest: 5 letters a second; 1.6 s for what is read out as a
+# word or more (Chinese characters, kana, Hangul, digits, signs). This is about three times the
+# usual, for a bound that is too low cuts off speech.
 _FRAMES_PER_LETTER = 2.5
 _FRAMES_PER_WIDE = 8.0
 _FEWEST_FRAMES = 50
 _MOST_FRAMES = 2047
-"""The models were trained on no more (163 s)."""
+"""The most that the models were trained on (163 s)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """One set of weights, at hand or not."""
+    """One set of weights, installed or not."""
 
     kind: Kind
     size: str
@@ -90,7 +89,7 @@ class Checkpoint:
     repo: str | None = None
     """Where it comes from; None: a folder of the user's own."""
     speakers: tuple[str, ...] = ()
-    """Its own speakers, where it is at hand and none of the published ones."""
+    """Its own speakers, if it is installed and none of the published ones."""
 
     @property
     def name(self) -> str:
@@ -140,7 +139,7 @@ def _folder_of(settings: Settings, repo: str) -> str:
 
 
 def _described(folder: str, repo: str | None) -> Checkpoint:
-    """What a folder's config says it is; by its name where there is no config yet."""
+    """The checkpoint that a folder's config describes; without a config its name does."""
     try:
         with open(os.path.join(folder, "config.json"), encoding="utf-8") as file:
             config: dict[str, Any] = json.load(file)
@@ -154,7 +153,7 @@ def _described(folder: str, repo: str | None) -> Checkpoint:
 
 
 def kind_for(utterance: Utterance, chosen_kind: Kind, has_design: bool) -> Kind:
-    """Which kind speaks the utterance; `has_design`: VoiceDesign's weights are at hand."""
+    """Which kind speaks the utterance; `has_design`: VoiceDesign is installed."""
     if utterance.clone:
         return "Base"
     if utterance.voice or utterance.gender:

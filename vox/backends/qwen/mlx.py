@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ..base import Samples
 
 _BLOCK_FRAMES = 2
-"""Frames of a chunk: a cancel is seen between two chunks, and each costs a run of the decoder."""
+"""Frames of a chunk: a job is cancelled between two chunks; each costs a run of the decoder."""
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,9 @@ class QwenMlx(QwenBase):
     @classmethod
     def requirements(cls, accelerator: Accelerator) -> tuple[str, ...]:
         return (
-            (*cls.info.requirements, "mlx[cpu]") if accelerator == "cpu" else cls.info.requirements
+            (*cls.info.requirements, "mlx[cpu]==0.32.4")
+            if accelerator == "cpu"
+            else cls.info.requirements
         )
 
     @classmethod
@@ -117,7 +119,7 @@ class QwenMlx(QwenBase):
             stream=True,
             # The package rounds down to whole frames.
             streaming_interval=(_BLOCK_FRAMES + 0.5) * FRAME_S,
-            **_manner(model, kind, utterance),
+            **_voice_arguments(model, kind, utterance),
         )
         made = 0
         with contextlib.closing(results):
@@ -148,8 +150,8 @@ class QwenMlx(QwenBase):
         return float(mx.get_active_memory() + mx.get_cache_memory()) / 1e6
 
 
-def _manner(model: Any, kind: Kind, utterance: Utterance) -> dict[str, Any]:
-    """The arguments that say with which voice, and how."""
+def _voice_arguments(model: Any, kind: Kind, utterance: Utterance) -> dict[str, Any]:
+    """The arguments that choose the voice and the style."""
     if utterance.clone:
         clone = utterance.clone
         _check_recording(clone.name, clone.audio_path)
@@ -179,7 +181,7 @@ def _device() -> str:
 
 
 def _memory_ran_out(exc: BaseException) -> OutOfMemory | None:
-    """Metal's ways to say it, beside those that torch and Python have."""
+    """Recognizes the errors of Metal beside those of torch and Python."""
     text = str(exc)
     if "metal::malloc" in text or "Insufficient Memory" in text:
         return OutOfMemory(f"the model does not fit into memory: {text.splitlines()[0]}")

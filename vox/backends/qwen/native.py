@@ -1,7 +1,7 @@
 """qwen-native: Qwen3-TTS by its own package `qwen-tts` on torch (CUDA, Apple's MPS, CPU).
 
 Owns how the package is installed, loaded and called. It streams and can be cancelled, which the
-package cannot: see `qwen_streaming`. The package has no speed setting.
+package cannot: see `streaming`. The package has no speed setting.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class QwenNative(QwenBase):
             failure = LoadFailed(f"{checkpoint.name} cannot be loaded: {_first_line(exc)}")
             raise translate_oom(exc) or failure from exc
         if model.model.tokenizer_type != "qwen3_tts_tokenizer_12hz":
-            raise LoadFailed(f"{checkpoint.name} is no 12 Hz model", "choose another with -m")
+            raise LoadFailed(f"{checkpoint.name} is not a 12 Hz model", "choose another with -m")
         return model
 
     def _warm_up(self, model: Any, kind: Kind) -> None:
@@ -187,7 +187,7 @@ class QwenNative(QwenBase):
         )
 
     def _prompt(self, model: Any, clone: Clone) -> tuple[Any, DecoderState | None]:
-        """What the model needs of a clone, made once for each recording."""
+        """What the model computes from a clone's recording, once for each."""
         try:
             key = (clone.audio_path, os.stat(clone.audio_path).st_mtime_ns, clone.transcript)
             if key not in self._prompts:
@@ -221,7 +221,7 @@ class QwenNative(QwenBase):
 
 
 def _precision(device: str, options: Any) -> tuple[str, str]:
-    """dtype and attention for a device, unless the options say otherwise. Raises LoadFailed."""
+    """dtype and attention for a device; the options override them. Raises LoadFailed."""
     if device.startswith("cuda"):
         import torch
 
@@ -234,7 +234,7 @@ def _precision(device: str, options: Any) -> tuple[str, str]:
         dtype = "float32"
     dtype = str(options.get("dtype", dtype))
     if dtype not in _DTYPES:
-        raise LoadFailed(f"{dtype!r} is no dtype", f"there are: {', '.join(_DTYPES)}")
+        raise LoadFailed(f"unknown dtype {dtype!r}", f"there are: {', '.join(_DTYPES)}")
     # It computes in half precision alone, on GPUs of the same age.
     has_flash = dtype == "bfloat16" and importlib.util.find_spec("flash_attn") is not None
     usual = "flash_attention_2" if has_flash and device.startswith("cuda") else "sdpa"

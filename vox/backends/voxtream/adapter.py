@@ -76,7 +76,7 @@ class Voxtream(Backend):
             "torch==2.8.0",
             "torchaudio==2.8.0",
             "moshi==0.2.13",
-            "six==1.17.0",  # it imports six and does not say so
+            "six==1.17.0",  # it imports six without declaring it
         ),
         license="MIT; weights in part of CC BY-NC 4.0 data",
     )
@@ -143,7 +143,7 @@ class Voxtream(Backend):
         os.environ.update(weights.environment(self.settings))
         torch_tools.share_the_cpu()
         if self.settings.device == "cpu":
-            # The package takes CUDA wherever torch sees it.
+            # The package uses CUDA wherever torch sees it.
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
         with _load_errors():
             progress("loading voxtream: its packages", 0.0)
@@ -213,7 +213,7 @@ class Voxtream(Backend):
 
 
 def _device(wish: str) -> str:
-    """Where the package will run: it knows `cuda` (the current one) and `cpu`, nothing else."""
+    """Where the package runs: it knows only `cuda` (the current device) and `cpu`."""
     if wish == "mps":
         raise LoadFailed("voxtream cannot run on mps", "choose device = auto or cpu")
     device = torch_tools.pick_device(wish)
@@ -241,7 +241,7 @@ def _load_errors() -> Iterator[None]:
 
 
 def _import_package() -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Import the package, quicker and safer than it comes: its generator and config classes."""
+    """Import the package, faster and safer; returns its generator and config classes."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # The package builds its three transformers when it is imported, 780 M numbers, and then
@@ -276,7 +276,7 @@ def _run_espeak(program: str, args: list[str], sync: bool = False) -> list[bytes
 
 
 class _Prompts:
-    """Keeps what the package computes from a prompt: it would do so for every utterance anew."""
+    """Caches what the package computes from a prompt; it would do so for every utterance."""
 
     def __init__(self, prepare: Callable[..., Any]) -> None:
         self._prepare = prepare

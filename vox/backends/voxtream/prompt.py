@@ -1,8 +1,8 @@
 """Prompts for voxtream: the recordings whose voice it takes on.
 
-`make_default` runs in vox's own environment, where hibari speaks the default prompt once (its
-`main` is the process that does it). `cut` runs in voxtream's environment and brings a clone's
-recording to the length that the model likes.
+`make_default` runs in vox's own environment: it starts a process (`main`) in which hibari speaks
+the default prompt, once. `cut` runs in voxtream's environment: it shortens a clone's recording to
+what the model takes.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def default_path(settings: Settings) -> str:
 
 
 def make_default(settings: Settings) -> None:
-    """Have hibari speak the default prompt, if nobody did yet, in a process of its own.
+    """Have hibari speak the default prompt in a process of its own, unless it is there.
 
     Raises LoadFailed, StorageError.
     """

@@ -1,4 +1,4 @@
-"""Stopping the daemon, and knowing when it is gone."""
+"""The daemon from outside: ask how it is, start it, stop it, and know when it is gone."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from typing import Any
 
-from ..client.remote import Client, NoDaemon
 from ..errors import DaemonUnavailable
 from ..files import is_locked
 from ..paths import Paths
+from .jobs import ANSWER_TIMEOUT_S, NoDaemon
+from .remote import Remote, read_pid_file
+from .spawn import spawn_daemon
 
 POLL_S = 0.02
 PATIENCE_S = 2.0
@@ -24,26 +27,49 @@ TERM_S = 2.0
 """How long SIGTERM may take before SIGKILL."""
 
 
-def stop(client: Client, now: bool, tell: Callable[[str], None]) -> bool:
+def health(paths: Paths, timeout_s: float = ANSWER_TIMEOUT_S) -> dict[str, Any] | None:
+    """What the daemon says of itself; None if none is up. Raises DaemonUnavailable."""
+    try:
+        answer: dict[str, Any] = Remote(paths).call("GET", "/health", timeout_s=timeout_s)
+    except NoDaemon:
+        return None
+    return answer
+
+
+def is_up(paths: Paths) -> bool:
+    """Whether a daemon listens. Never raises."""
+    return Remote(paths).is_up()
+
+
+def start(paths: Paths) -> list[str]:
+    """Start a daemon unless one is up, and wait until it listens.
+
+    Returns notes for the user. Raises DaemonUnavailable, StorageError.
+    """
+    return spawn_daemon(paths, wait=True)
+
+
+def stop(paths: Paths, now: bool, on_note: Callable[[str], None]) -> bool:
     """Stop the daemon and wait until it is gone; False if none was there.
 
-    With `now` one that does not answer is killed. Raises DaemonUnavailable.
+    With `now` what is being spoken is cut off, and a daemon that does not answer is killed.
+    `on_note`: called with a sentence about what takes so long. Raises DaemonUnavailable.
     """
     try:
-        client.call("POST", "/stop", {"now": now}, timeout_s=ANSWER_S)
+        Remote(paths).call("POST", "/stop", {"now": now}, timeout_s=ANSWER_S)
     except NoDaemon:
-        if not is_there(client.paths):
+        if not is_there(paths):
             return False
     except DaemonUnavailable as exc:
         if not now:
             raise DaemonUnavailable(exc.message, "try: vox daemon stop --now") from exc
-        _kill(client.paths)
+        _kill(paths)
     if now:
-        if not _gone_after(client.paths, GRACE_S):
-            _kill(client.paths)
-    elif not _gone_after(client.paths, PATIENCE_S):
-        tell("finishing what is being spoken (vox daemon stop --now cuts it off) ...")
-        _gone_after(client.paths, None)
+        if not _gone_after(paths, GRACE_S):
+            _kill(paths)
+    elif not _gone_after(paths, PATIENCE_S):
+        on_note("finishing what is being spoken (vox daemon stop --now cuts it off) ...")
+        _gone_after(paths, None)
     return True
 
 
@@ -52,21 +78,12 @@ def is_there(paths: Paths) -> bool:
     return is_locked(paths.lock_path)
 
 
-def pid_of(paths: Paths) -> int | None:
-    """The PID in the PID file, None if there is none."""
-    try:
-        with open(paths.pid_path, encoding="ascii") as file:
-            return int(file.readline())
-    except (OSError, ValueError):
-        return None
-
-
 def _gone_after(paths: Paths, limit_s: float | None) -> bool:
     """Wait until the daemon that is there now has gone, or another has taken its place."""
-    pid = pid_of(paths)
+    pid, _ = read_pid_file(paths)
     deadline = None if limit_s is None else time.monotonic() + limit_s
     # One that leaves takes its PID file away while it still holds the lock.
-    while is_there(paths) and pid_of(paths) in (pid, None):
+    while is_there(paths) and read_pid_file(paths)[0] in (pid, None):
         if deadline is not None and time.monotonic() > deadline:
             return False
         time.sleep(POLL_S)
@@ -75,7 +92,7 @@ def _gone_after(paths: Paths, limit_s: float | None) -> bool:
 
 def _kill(paths: Paths) -> None:
     """End a daemon that neither answers nor leaves. Raises DaemonUnavailable."""
-    pid = pid_of(paths)
+    pid, _ = read_pid_file(paths)
     if pid is None or not is_there(paths):
         return
     for signum in (signal.SIGTERM, signal.SIGKILL):

@@ -1,0 +1,92 @@
+"""What every host does, wherever it lives: the contract of `hosts.base.Host`."""
+
+from __future__ import annotations
+
+import operator
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.engine.fakes import CRASH, FakeHosts
+from vox.backends.base import Settings, Utterance
+from vox.errors import HostCrashed, SynthesisFailed
+from vox.hosts.base import Host
+
+from .conftest import StartHost
+
+SPEAK, LONG, FAIL, DIE = "[say 0.1s]", "[slow 0.01] [say 600s]", "[fail no]", "[say 0.2s] [crash]"
+
+
+@pytest.fixture(params=["subprocess", "fake"])
+def host(request: pytest.FixtureRequest, settings: Settings) -> Host:
+    """Loaded, and doing what its texts say."""
+    if request.param == "subprocess":
+        start: StartHost = request.getfixturevalue("start")
+        host: Host = start()
+    else:
+        hosts = FakeHosts()
+        for _ in range(3):
+            hosts.script(SPEAK, 0.1)
+        hosts.script(LONG, 600.0)
+        hosts.script(FAIL, SynthesisFailed("no"))
+        hosts.script(DIE, 0.2, CRASH)
+        host = hosts("scripted", settings, lambda _text, _fraction: None)
+    host.load()
+    return host
+
+
+def frames(host: Host, text: str) -> int:
+    return sum(len(samples) for samples, _ in host.synthesize(Utterance(text)))
+
+
+def test_it_knows_what_it_is(host: Host, settings: Settings) -> None:
+    assert (host.name, host.settings.env_dir) == ("scripted", settings.env_dir)
+    assert host.is_alive and host.is_current and host.answers()
+    assert host.device == "cpu" and host.load_s is not None
+    assert host.describe()["backend"] == "scripted"
+
+
+def test_it_synthesizes_one_utterance_after_the_other(host: Host) -> None:
+    assert [frames(host, SPEAK) for _ in range(3)] == [2400] * 3
+
+
+def test_closing_the_generator_stops_the_work(host: Host) -> None:
+    chunks = host.synthesize(Utterance(LONG))
+    next(chunks)
+    chunks.close()
+    assert frames(host, SPEAK) == 2400
+
+
+def test_cancel_ends_the_synthesis(host: Host) -> None:
+    chunks = host.synthesize(Utterance(LONG))
+    next(chunks)
+    host.cancel()
+    assert sum(len(samples) for samples, _ in chunks) < 60 * 24_000
+    assert frames(host, SPEAK) == 2400
+
+
+def test_it_lives_on_after_a_synthesis_that_failed(host: Host) -> None:
+    with pytest.raises(SynthesisFailed):
+        frames(host, FAIL)
+    assert host.is_alive and frames(host, SPEAK) == 2400
+
+
+def test_it_is_dead_after_a_crash(host: Host) -> None:
+    with pytest.raises(HostCrashed):
+        frames(host, DIE)
+    assert not host.is_alive and not host.answers()
+
+
+@pytest.mark.parametrize("end", [operator.methodcaller("close"), operator.methodcaller("kill")])
+def test_it_is_dead_when_it_was_ended(host: Host, end: Callable[[Host], None]) -> None:
+    end(host)
+    assert not host.is_alive
+
+
+def test_it_is_idle_from_the_end_of_its_job_on(host: Host) -> None:
+    before = time.monotonic()
+    frames(host, SPEAK)
+    host.end_job()
+    assert before <= host.last_used <= time.monotonic()
+    assert 0.0 <= host.idle_s <= time.monotonic() - before

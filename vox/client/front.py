@@ -1,0 +1,203 @@
+"""Jobs of the daemon if one is up, else of the job table; and a daemon where a job needs one.
+
+The one place that falls back from `remote` to `local`. On the way to the first sound: `local`, and
+all that it needs, is imported only where no daemon is up.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from ..errors import DaemonUnavailable, WaitTimeout
+from ..jobs import Request, new_id
+from ..paths import Paths
+from .jobs import ANSWER_TIMEOUT_S, Job, Jobs, NoDaemon, OnEvent, ignore
+from .remote import Remote, goes_on
+
+if TYPE_CHECKING:
+    from .local import Local
+
+T = TypeVar("T")
+
+MAX_DEATHS = 5
+"""So often a daemon is started again for one job."""
+STARTING_S = 2.0
+"""How long a daemon may take to listen, from when the call that started it has ended."""
+POLL_S = 0.02
+
+
+class Front:
+    """`Jobs` wherever they are. `follow` starts a daemon if the job needs one; so does `submit`
+    or `replay` of a job that is not followed.
+
+    A job of a light backend needs none: it is spoken in this process while it is followed.
+    """
+
+    def __init__(
+        self,
+        paths: Paths,
+        on_note: Callable[[str], None] = lambda _note: None,
+        before_speaking_here: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_note`: called with a sentence that the user should read.
+
+        `before_speaking_here`: called before sound libraries are loaded into this process.
+        """
+        self.paths = paths
+        self._remote = Remote(paths)
+        self._kept_local: Local | None = None
+        self._on_note = on_note
+        self._before_speaking_here = before_speaking_here
+        self._spoken_here: set[str] = set()
+
+    @property
+    def _local(self) -> Local:
+        if self._kept_local is None:
+            from .local import Local
+
+            self._kept_local = Local(self.paths, self._on_note)
+        return self._kept_local
+
+    def _ask(self, question: Callable[[Jobs], T]) -> T:
+        try:
+            return question(self._remote)
+        except NoDaemon:
+            return question(self._local)
+
+    # -- jobs: see `Jobs` --------------------------------------------------------------------
+
+    def submit(
+        self, request: Request, is_followed: bool = True, timeout_s: float = ANSWER_TIMEOUT_S
+    ) -> Job:
+        # Chosen here, so that a request whose answer was lost can be made again.
+        request.id = request.id or new_id()
+        try:
+            return self._remote.submit(request, is_followed, timeout_s)
+        except NoDaemon:
+            return self._see_to(self._local.submit(request, is_followed), is_followed)
+
+    def replay(self, job_id: str, is_followed: bool = True) -> Job:
+        try:
+            return self._remote.replay(job_id, is_followed)
+        except NoDaemon:
+            return self._see_to(self._local.replay(job_id, is_followed), is_followed)
+
+    def _see_to(self, job: Job, is_followed: bool) -> Job:
+        """The job, which is in the table, is spoken by this process or a daemon."""
+        is_light = self._local.is_light(job)
+        if is_light and is_followed:
+            self._before_speaking_here()
+            self._spoken_here.add(job["id"])
+        elif is_light:
+            self._start_passing_daemon()
+        elif not is_followed:
+            self._start_daemon(wait=False)
+        return job
+
+    def follow(
+        self,
+        job_id: str,
+        on_event: OnEvent = ignore,
+        timeout_s: float | None = None,
+        bind: bool = False,
+    ) -> Job:
+        """As `Jobs.follow`; calls `on_event` with `starting` before it starts a daemon."""
+        if job_id in self._spoken_here:
+            self._spoken_here.remove(job_id)
+            return self._follow_here(job_id, on_event, timeout_s)
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        deaths = 0
+        while True:
+            try:
+                left = None if deadline is None else deadline - time.monotonic()
+                return self._remote.follow(job_id, on_event, left, bind)
+            except NoDaemon as exc:
+                job = self._local.get(job_id)
+                if job["exit_code"] is not None:
+                    return job  # No reason to start a daemon.
+                deaths += 1
+                if deaths > MAX_DEATHS:
+                    raise DaemonUnavailable("the daemon dies again and again") from exc
+                on_event("starting", {"id": job_id})
+                self._start_daemon(wait=True, deadline=deadline)
+
+    def _follow_here(self, job_id: str, on_event: OnEvent, timeout_s: float | None) -> Job:
+        try:
+            return self._local.follow(job_id, on_event, timeout_s)
+        except WaitTimeout as exc:
+            raise goes_on(job_id) from exc
+        finally:
+            if self._local.queue():
+                self._start_passing_daemon()
+
+    def get(self, job_id: str, timeout_s: float = ANSWER_TIMEOUT_S) -> Job:
+        return self._ask(lambda jobs: jobs.get(job_id, timeout_s))
+
+    def queue(self) -> list[Job]:
+        return self._ask(lambda jobs: jobs.queue())
+
+    def history(
+        self, limit: int | None = None, search: str | None = None, states: Sequence[str] = ()
+    ) -> list[Job]:
+        return self._ask(lambda jobs: jobs.history(limit, search, states))
+
+    def cancel(self, job_id: str, timeout_s: float = ANSWER_TIMEOUT_S) -> Job:
+        return self._ask(lambda jobs: jobs.cancel(job_id, timeout_s))
+
+    def cancel_all(self) -> list[Job]:
+        return self._ask(lambda jobs: jobs.cancel_all())
+
+    def clear(self, older_than_s: float | None = None) -> int:
+        return self._ask(lambda jobs: jobs.clear(older_than_s))
+
+    def is_paused(self) -> bool:
+        return self._ask(lambda jobs: jobs.is_paused())
+
+    def skip(self) -> Job | None:
+        return self._ask_speaker(lambda jobs: jobs.skip())
+
+    def pause(self) -> None:
+        self._ask_speaker(lambda jobs: jobs.pause())
+
+    def resume(self) -> None:
+        self._ask_speaker(lambda jobs: jobs.resume())
+
+    def _ask_speaker(self, question: Callable[[Jobs], T]) -> T:
+        """Ask the daemon, and wait for one that is just starting: it alone has a loudspeaker."""
+        from ..files import is_locked
+
+        deadline = time.monotonic() + STARTING_S
+        is_expected = False
+        while True:
+            try:
+                return question(self._remote)
+            except NoDaemon:
+                is_there = is_locked(self.paths.lock_path)
+            # Jobs in the queue: whoever made them may have started a daemon a moment ago.
+            is_expected = is_expected or is_there or bool(self._local.queue())
+            if not is_expected or time.monotonic() > deadline:
+                break
+            time.sleep(POLL_S)
+        if is_there:
+            raise DaemonUnavailable(
+                "the daemon is just starting or leaving", "try again in a moment"
+            )
+        return question(self._local)
+
+    # -- the daemon --------------------------------------------------------------------------
+
+    def _start_daemon(self, wait: bool, deadline: float | None = None) -> None:
+        from .spawn import spawn_daemon
+
+        try:
+            spawn_daemon(self.paths, wait=wait, deadline=deadline)
+        except TimeoutError:
+            raise WaitTimeout("the daemon is still starting; the job goes on") from None
+
+    def _start_passing_daemon(self) -> None:
+        """It speaks what is queued and leaves: a light backend is no reason to stay."""
+        from .spawn import spawn_daemon
+
+        spawn_daemon(self.paths, wait=False, extra_args=("--idle-timeout=0",))

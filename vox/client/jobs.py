@@ -1,0 +1,99 @@
+"""The contract of everything that the command line may ask about jobs.
+
+`remote` asks the daemon over its control socket, `local` opens the job table where no daemon is
+up, and `front` asks whichever of the two is there. Nothing here prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from ..jobs import Request
+
+Job = dict[str, Any]
+"""A job as JSON (see `vox.jobs.Job.to_dict`)."""
+
+OnEvent = Callable[[str, dict[str, Any]], None]
+"""Called with an event's name and data; see `Bus` for the names, plus `starting` while a daemon
+is being started."""
+
+ANSWER_TIMEOUT_S = 60.0
+"""A daemon that is up but does not answer a plain request for so long counts as hung."""
+
+
+def ignore(_name: str, _data: dict[str, Any]) -> None:
+    """An `OnEvent` that does nothing."""
+
+
+class NoDaemon(Exception):
+    """No daemon is up (never shown to a user)."""
+
+
+class Jobs(Protocol):
+    """Jobs, wherever they are.
+
+    Ids may be abbreviated except where it says so. Every method raises StorageError if the queue
+    cannot be read or written, and DaemonUnavailable if a daemon is up that does not answer.
+    """
+
+    def submit(
+        self, request: Request, is_followed: bool = True, timeout_s: float = ANSWER_TIMEOUT_S
+    ) -> Job:
+        """Make a job. It is durable when this returns.
+
+        Submitting a request again under the same id gives the same job. `is_followed`: the caller
+        will call `follow`; if not, somebody else must speak the job. `timeout_s`: for the
+        daemon's answer. Raises BadInput and its kind, NotAvailable, QueueFull.
+        """
+
+    def replay(self, job_id: str, is_followed: bool = True) -> Job:
+        """Make a job that speaks an ended one again, from its audio if that is kept.
+
+        Raises UnknownJob, AmbiguousId, JobNotLive (the job has not ended), and as `submit`.
+        """
+
+    def follow(
+        self,
+        job_id: str,
+        on_event: OnEvent = ignore,
+        timeout_s: float | None = None,
+        bind: bool = False,
+    ) -> Job:
+        """Wait until the job has ended and return it. The id must be whole.
+
+        `bind`: cancel the job if this process dies. Raises WaitTimeout, UnknownJob, and
+        DaemonUnavailable also if the daemon was told to leave.
+        """
+
+    def get(self, job_id: str, timeout_s: float = ANSWER_TIMEOUT_S) -> Job:
+        """Raises UnknownJob, AmbiguousId."""
+
+    def queue(self) -> list[Job]:
+        """Live jobs in queue order."""
+
+    def history(
+        self, limit: int | None = None, search: str | None = None, states: Sequence[str] = ()
+    ) -> list[Job]:
+        """Jobs, newest first. `search`: a part of the text, in any case."""
+
+    def cancel(self, job_id: str, timeout_s: float = ANSWER_TIMEOUT_S) -> Job:
+        """Cancel a live job. Raises UnknownJob, AmbiguousId, JobNotLive."""
+
+    def cancel_all(self) -> list[Job]:
+        """Cancel every live job; returns these jobs."""
+
+    def clear(self, older_than_s: float | None = None) -> int:
+        """Forget jobs that ended (longer ago than so many seconds), and their audio; how many."""
+
+    def skip(self) -> Job | None:
+        """Cut off what is being spoken; None if nothing is. Raises DaemonUnavailable."""
+
+    def pause(self) -> None:
+        """Hold the speech. Raises DaemonUnavailable if no daemon is up: it alone can hold it."""
+
+    def resume(self) -> None:
+        """Go on with the speech. Raises DaemonUnavailable."""
+
+    def is_paused(self) -> bool:
+        """Whether speech is held. Without a daemon it never is."""

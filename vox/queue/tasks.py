@@ -1,0 +1,135 @@
+"""The contract of the queue of tasks, and its plainest form: the job table itself.
+
+A task says that a job waits, and nothing more. `broker.Broker` keeps tasks in Huey's storage, for
+the daemon. `TableTasks` reads the job table, for a process that speaks one caller's job.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Protocol
+
+from ..errors import StorageError
+from .store import Store
+
+log = logging.getLogger(__name__)
+
+SAFETY_NET_S = 5.0
+"""How often the worker looks without being woken: another process may have sent a task."""
+
+LOOK_PAST = 100
+"""How many of the next tasks the gate is asked about."""
+
+Gate = Callable[[Sequence[str]], Collection[str]]
+"""Given the ids of the next jobs in queue order, says which of them the worker may take now.
+Asked once per look at the queue."""
+
+Run = Callable[[str], None]
+"""Called with the job's id of each task, in the worker's thread."""
+
+
+class Sender(Protocol):
+    """The end of the queue of tasks at which they are put in (see `Tasks`)."""
+
+    def send(self, jobs: Iterable[tuple[str, int]]) -> None:
+        """Send a task for each (job id, priority), in order, and wake the worker."""
+
+
+class Tasks(Sender, Protocol):
+    """The queue of tasks.
+
+    - Any thread and process may send tasks; one process at a time runs them (`start`).
+    - Tasks run one at a time: those of the highest priority first, and of these the one that was
+      sent first. Who adds a job and sends its task does so within `Store.in_order`.
+    - A task may be lost by a crash or a power cut, and may be there twice. The job table is the
+      truth: `recovery` sends again what is missing, and `run` ignores a job that does not wait.
+    - A task that cannot be read is thrown out, and the next one runs.
+    - `send`, `replace_all` and `pending` raise StorageError; nothing else does.
+    """
+
+    def replace_all(self, jobs: Iterable[tuple[str, int]]) -> None:
+        """Make the queue hold exactly these tasks, in this order."""
+
+    def pending(self) -> list[str]:
+        """The job ids of all tasks, in queue order."""
+
+    def wake(self) -> None:
+        """Have the worker look at the queue now, because the gate may let another job through."""
+
+    def start(self, gate: Gate) -> None:
+        """Run tasks in a thread until `stop`, as far as the gate lets them through."""
+
+    def is_alive(self) -> bool:
+        """True if the worker's thread runs. It does not end before `stop`."""
+
+    def stop(self, timeout_s: float) -> None:
+        """Take no more tasks, and wait so long for the one that runs."""
+
+    def close(self) -> None:
+        """Give up what it holds. Not used any more."""
+
+
+class TableTasks:
+    """`Tasks` without Huey: every queued job of the table is a task.
+
+    Nothing is sent, so no other process is woken. Jobs that are left in the table get their tasks
+    from the next daemon (see `recovery`). Each job is run at most once: one that cannot be taken
+    out of the queue, for want of room on the disk, must not be run again and again.
+    """
+
+    def __init__(self, store: Store, run: Run) -> None:
+        self._store = store
+        self._run = run
+        self._was_run: set[str] = set()
+        self._woken = threading.Event()
+        self._is_stopping = False
+        self._thread: threading.Thread | None = None
+
+    def send(self, jobs: Iterable[tuple[str, int]]) -> None:
+        self.wake()
+
+    def replace_all(self, jobs: Iterable[tuple[str, int]]) -> None:
+        self.wake()
+
+    def pending(self) -> list[str]:
+        return self._store.queued_ids()
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    def start(self, gate: Gate) -> None:
+        self._thread = threading.Thread(target=self._work, args=(gate,), name="tasks", daemon=True)
+        self._thread.start()
+
+    def _work(self, gate: Gate) -> None:
+        while not self._is_stopping:
+            self._woken.clear()
+            job_id = self._next(gate)
+            if job_id is None:
+                self._woken.wait(SAFETY_NET_S)
+            else:
+                self._was_run.add(job_id)
+                self._run(job_id)
+
+    def _next(self, gate: Gate) -> str | None:
+        try:
+            queued = [each for each in self.pending() if each not in self._was_run][:LOOK_PAST]
+            allowed = gate(queued)
+        except StorageError as exc:
+            log.error("the queue cannot be read: %s", exc.line)
+            return None
+        return next((job_id for job_id in queued if job_id in allowed), None)
+
+    def is_alive(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def stop(self, timeout_s: float) -> None:
+        self._is_stopping = True
+        self.wake()
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+
+    def close(self) -> None:
+        pass
