@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.backends.hub_server import HubServer, running
 from tests.sound import Recording, recognise, word_overlap
 from vox.backends.base import Settings, Utterance
+from vox.backends.kit.manifest import Manifest
 from vox.backends.piper.adapter import Piper
-from vox.errors import UnknownVoice
+from vox.backends.piper.voices import REPOSITORY, REVISION
+from vox.errors import LoadFailed, UnknownVoice
 from vox.hosts.handle import Handle
 
 Host = Callable[[str], Handle]
@@ -86,6 +91,45 @@ def test_voice_files_are_found_where_they_are_put(settings: Settings) -> None:
     assert not found["de_DE-thorsten-medium"].is_default
     assert not found["de_DE-thorsten-medium"].installed
     assert found["es_ES-davefx-medium"].is_default
+
+
+VOICE = "no_NO-talesyntese-medium"
+PLACE = "no/no_NO/talesyntese/medium"
+DEFAULT = "en_US-lessac-medium"
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
+    """Has a voice whose checksum vox does not know, and another than the one that it knows."""
+    files = {
+        f"{PLACE}/{VOICE}.onnx": b"a model",
+        f"{PLACE}/{VOICE}.onnx.json": b"{}",
+        f"en/en_US/lessac/medium/{DEFAULT}.onnx": b"somebody else's model",
+    }
+    with running({REPOSITORY: files}, monkeypatch) as server:
+        yield server
+
+
+def fetch(settings: Settings, *voices: str) -> None:
+    asked = dataclasses.replace(settings, options={"voices": voices})
+    Piper.fetch(asked, lambda _text, _done: None)
+
+
+def test_a_voice_comes_from_one_commit_and_is_recorded(hub: HubServer, settings: Settings) -> None:
+    fetch(settings, "no")
+    assert hub.asked == [
+        f"/{REPOSITORY}/resolve/{REVISION}/{PLACE}/{VOICE}.onnx{end}" for end in ("", ".json")
+    ]
+    weights = Path(settings.env_dir, "weights")
+    assert Manifest(str(weights)).sha256(f"{VOICE}.onnx") == sha256(b"a model").hexdigest()
+    fetch(settings, VOICE)
+    assert len(hub.asked) == 2
+
+
+def test_a_known_voice_that_is_another_is_refused(hub: HubServer, settings: Settings) -> None:
+    with pytest.raises(LoadFailed, match=rf"{DEFAULT}\.onnx came damaged"):
+        fetch(settings)
+    assert Piper.missing(settings)
 
 
 def test_a_voice_or_language_that_nobody_has_is_not_fetched(settings: Settings) -> None:
