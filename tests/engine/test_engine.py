@@ -167,6 +167,14 @@ def test_leaving_again_and_again_does_not_fail_a_job(rig: Rig, hosts: FakeHosts)
     assert states_after(rig, job) == ["queued"]
 
 
+def test_a_task_that_comes_after_the_end_is_ignored(rig: Rig, engine: Engine) -> None:
+    engine.pause()
+    job = engine.submit(request())
+    rig.close(engine)
+    engine.worker.run(job.id)
+    assert states_after(rig, job) == ["queued"]
+
+
 def test_finishing_hears_the_current_job_to_its_end_and_begins_no_other(
     rig: Rig, hosts: FakeHosts, engine: Engine
 ) -> None:

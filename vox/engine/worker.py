@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from ..audio import files
 from ..audio.player import Playback, Player
 from ..audio.spool import Spool, SpoolDir
-from ..errors import JobFailed, StorageError, VoxError
+from ..errors import DaemonLeaving, JobFailed, StorageError, VoxError
 from ..hosts.pool import Pool
 from ..jobs import Job
 from ..queue.store import Store
@@ -92,11 +92,19 @@ class Worker:
 
     def run(self, job_id: str) -> None:
         """Take the job, if it is still queued, and prepare it. Raises nothing."""
-        # The current job is set before its state changes: a cancel that comes right after the
-        # change must find it.
+        try:
+            self._take(job_id)
+        except StorageError as exc:
+            self._outcomes.failed(job_id, exc)
+        except DaemonLeaving:
+            log.info("job %s: the engine was closed meanwhile", job_id)
+
+    def _take(self, job_id: str) -> None:
         job = self._store.find(job_id)
         if job is None:
             return
+        # The current job is set before its state changes: a cancel that comes right after the
+        # change must find it.
         with self._lock:
             self._current = job
         try:
@@ -107,8 +115,6 @@ class Worker:
             if begun is not None:
                 self.begun_ids.add(job_id)
                 self._prepare(begun)
-        except StorageError as exc:
-            self._outcomes.failed(job_id, exc)
         finally:
             with self._lock:
                 self._current = None
@@ -130,7 +136,7 @@ class Worker:
                 )
             self._synthesizer.complete(job, spool, lambda: self._check_wanted(job))
             self._finish(job, spool)
-        except JobStopped:
+        except (JobStopped, DaemonLeaving):
             if spool is not None:
                 spool.abandon()
         except VoxError as exc:
