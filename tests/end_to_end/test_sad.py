@@ -171,7 +171,7 @@ def test_a_config_that_breaks_under_a_daemon_leaves_the_last_good_one_in_force(
     vox.ok("config", "set", "speed", "1.5")
     vox.ok(*SCRIPTED, "1")
     (home / "config.toml").write_text("idle_timeout = \n")
-    one_line(vox(*SCRIPTED, "2"), 0, "config.toml is not valid TOML", "before")
+    one_line(vox(*SCRIPTED, "2"), 0, "config.toml is not valid TOML", "earlier settings")
     assert vox.jobs()[-1]["speed"] == 1.5
     (home / "config.toml").unlink()
     assert vox(*SCRIPTED, "3").err == ""
