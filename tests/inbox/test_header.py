@@ -60,6 +60,6 @@ def test_what_is_not_understood_is_an_error_that_says_where(line: str, said: str
         parse(f"---\n{line}\n---\nHello.")
 
 
-def test_a_key_may_not_be_said_twice() -> None:
-    with pytest.raises(BadInput, match="line 3 of the header says voice again"):
+def test_a_key_may_not_be_repeated() -> None:
+    with pytest.raises(BadInput, match="line 3 of the header repeats voice"):
         parse("---\nvoice: a\nvoice: b\n---\nHello.")

@@ -1,7 +1,7 @@
 """The optional header of an inbox file: lines of `key: value` between two lines of `---`.
 
-Turns a file's text into the fields of a request; which values are good is decided where all
-requests are checked.
+Turns a file's text into the fields of a request. Each value is checked by itself; whether they go
+together is checked with all other requests.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from ..errors import BadInput, BadOption
 from ..jobs import OPTIONS
 
 FENCE = "---"
-
 
 KEYS = {option.key: (name, option) for name, option in OPTIONS.items()}
 """The header's keys: each one's field in `jobs.Request`, and the option itself."""
@@ -36,7 +35,7 @@ def parse(text: str) -> tuple[dict[str, Any], str]:
             continue
         field, value = _field(line, number)
         if field in fields:
-            raise BadInput(f"line {number} of the header says {line.split(':')[0].strip()} again")
+            raise BadInput(f"line {number} of the header repeats {line.split(':')[0].strip()}")
         fields[field] = value
     return fields, "".join(lines[end + 1 :])
 
@@ -50,10 +49,12 @@ def _field(line: str, number: int) -> tuple[str, Any]:
         known = ", ".join(KEYS)
         shown = line.strip()[:40]
         what = f"has an unknown key {key!r}" if colon else f"is not KEY: VALUE: {shown!r}"
-        raise BadInput(f"line {number} of the header {what}", f"keys are {known}")
+        raise BadInput(f"line {number} of the header {what}", f"known keys: {known}")
     if not value:
         raise BadOption(f"line {number} of the header: {key} has no value", field=key)
     if not value.isprintable():
-        raise BadOption(f"line {number} of the header: {key} has odd characters", field=key)
+        raise BadOption(
+            f"line {number} of the header: {key} has characters that cannot be printed", field=key
+        )
     field, option = KEYS[key]
     return field, option.check(value)
