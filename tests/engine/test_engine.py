@@ -333,7 +333,7 @@ def test_an_idle_model_is_unloaded_unless_it_is_kept(
 ) -> None:
     rig.settings.update(idle_timeout=0, keep=["scripted"])
     (job,) = engine.store.add([Job(id="", text=ONE, backend="hibari")])
-    engine.broker.send([(job.id, 0)])
+    engine.tasks.send([(job.id, 0)])
     kept = engine.submit(request(TWO))
     for each in (job, kept):
         rig.until_ended(each)

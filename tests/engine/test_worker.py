@@ -102,7 +102,7 @@ def test_a_cancelled_load_is_ended_when_another_voice_is_wanted(
     job = engine.submit(request(ONE))
     gate.wait_reached()
     (other,) = engine.store.add([Job(id="", text=TWO, backend="hibari")])
-    engine.broker.send([(other.id, 0)])
+    engine.tasks.send([(other.id, 0)])
     engine.cancel(job.id)
     rig.until_ended(other)
     assert [(host.name, host.is_alive) for host in hosts.started] == [
@@ -208,7 +208,7 @@ def test_out_of_memory_unloads_every_model_before_the_next_try(
     rig: Rig, hosts: FakeHosts, engine: Engine
 ) -> None:
     (other,) = engine.store.add([Job(id="", text=THREE, backend="hibari")])
-    engine.broker.send([(other.id, 0)])
+    engine.tasks.send([(other.id, 0)])
     rig.until_ended(other)
     hosts.script(ONE, OutOfMemory("it does not fit"))
     assert rig.until_ended(engine.submit(request(ONE)))["state"] == "done"
@@ -259,7 +259,7 @@ def test_a_spool_that_cannot_be_written_fails_the_job(
 ) -> None:
     (job,) = engine.store.add([Job(id="abcdef", text=ONE, backend="scripted")])
     Path(rig.paths.spool_dir, "abcdef.pcm").mkdir()
-    engine.broker.send([(job.id, 0)])
+    engine.tasks.send([(job.id, 0)])
     assert rig.until_ended(job)["error_code"] == "storage-error"
     assert hosts.texts == []
 

@@ -1,17 +1,18 @@
-"""Huey as we use it: strict order, JSON payloads, an event instead of polling."""
+"""Huey as we use it: strict order, JSON payloads. What all queues of tasks do: `test_tasks`."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from vox.queue.broker import SAFETY_NET_S, Broker
+from vox.queue.broker import Broker
+from vox.queue.tasks import SAFETY_NET_S
+
+from .ran import Ran
 
 MakeBroker = Callable[[Callable[[str], None]], Broker]
 
@@ -35,33 +36,6 @@ def make(db_path: str) -> Iterator[MakeBroker]:
         broker.close()
 
 
-class Ran:
-    """What was run, and a way to wait for it."""
-
-    def __init__(self) -> None:
-        self.ids: list[str] = []
-        self._changed = threading.Condition()
-
-    def __call__(self, job_id: str) -> None:
-        with self._changed:
-            self.ids.append(job_id)
-            self._changed.notify_all()
-
-    def wait(self, count: int) -> list[str]:
-        with self._changed:
-            assert self._changed.wait_for(lambda: len(self.ids) >= count, timeout=30)
-        return self.ids
-
-
-def test_tasks_run_one_by_one_in_order_of_priority_and_arrival(make: MakeBroker) -> None:
-    ran = Ran()
-    broker = make(ran)
-    broker.send([("low", -10), ("a", 0), ("b", 0), ("high", 10), ("c", 0)])
-    assert broker.pending() == ["high", "a", "b", "c", "low"]
-    broker.start(lambda job_ids: job_ids)
-    assert ran.wait(5) == ["high", "a", "b", "c", "low"]
-
-
 def test_order_holds_after_rows_were_deleted_and_a_restart(make: MakeBroker) -> None:
     ran = Ran()
     first = make(ran)
@@ -74,51 +48,6 @@ def test_order_holds_after_rows_were_deleted_and_a_restart(make: MakeBroker) -> 
     second.send([("d", 0)])
     second.start(lambda job_ids: job_ids)
     assert ran.wait(4) == ["a", "b", "c", "d"]
-
-
-def test_a_sleeping_worker_is_woken_rather_than_polled(make: MakeBroker) -> None:
-    ran = Ran()
-    broker = make(ran)
-    broker.start(lambda job_ids: job_ids)
-    for number in range(3):
-        began = time.monotonic()
-        broker.send([(str(number), 0)])
-        ran.wait(number + 1)
-        # With nobody to wake it, the safety net alone would take this long.
-        assert time.monotonic() - began < SAFETY_NET_S
-
-
-def test_the_gate_holds_a_task_back_until_it_is_woken(make: MakeBroker) -> None:
-    ran, is_open, asked = Ran(), threading.Event(), threading.Event()
-
-    def gate(job_ids: Sequence[str]) -> list[str]:
-        asked.set()
-        return [job_id for job_id in job_ids if job_id == "urgent" or is_open.is_set()]
-
-    broker = make(ran)
-    broker.start(gate)
-    broker.send([("a", 0)])
-    assert asked.wait(10)
-    broker.send([("urgent", 10)])
-    assert ran.wait(1) == ["urgent"]
-    assert broker.pending() == ["a"]
-    is_open.set()
-    broker.wake()
-    assert ran.wait(2) == ["urgent", "a"]
-
-
-def test_the_gate_is_asked_once_per_look_for_all_tasks_that_wait(make: MakeBroker) -> None:
-    ran, looks = Ran(), list[list[str]]()
-
-    def gate(job_ids: Sequence[str]) -> list[str]:
-        looks.append(list(job_ids))
-        return list(job_ids[-1:])
-
-    broker = make(ran)
-    broker.send([(name, 0) for name in "abc"])
-    broker.start(gate)
-    assert ran.wait(3) == ["c", "b", "a"]
-    assert looks[:3] == [["a", "b", "c"], ["a", "b"], ["a"]]
 
 
 def test_payloads_are_plain_json(make: MakeBroker, db_path: str) -> None:

@@ -68,7 +68,7 @@ def consumer_lock(paths: Paths, blocking: bool = True, listens_at: str = "") -> 
 
 
 def huey_tasks(store: Store, run: Run) -> Tasks:
-    """The tasks of a daemon, which other processes may send too."""
+    """The daemon's queue of tasks, to which other processes may send as well."""
     from ..queue.broker import Broker
 
     return Broker(store.path, run)
@@ -90,9 +90,9 @@ class Engine:
     ) -> None:
         """`hosts` starts hosts; None: subprocesses of this machine.
 
-        `store`: a job table that is open already. The engine uses its bus, and closes it.
-
-        Raises StorageError if the queue's database cannot be opened.
+        `store` is a job table that is already open; the engine uses its bus, and closes it.
+        `make_tasks` makes the queue of tasks that the engine drains. Raises StorageError if the
+        queue's database cannot be opened.
         """
         settings = config()
         self.paths = paths
@@ -108,7 +108,7 @@ class Engine:
         )
         self.outcomes = OutcomeWriter(self.store)
         self.worker = self._make_worker(serves_streams)
-        self.broker = make_tasks(self.store, self.worker.run)
+        self.tasks = make_tasks(self.store, self.worker.run)
         self.submitter = self._make_submitter()
         newest = self.store.latest()
         # Older streams lost the HTTP response that they went into, with the daemon that gave it.
@@ -139,7 +139,7 @@ class Engine:
     def _make_submitter(self) -> Submitter:
         return Submitter(
             self.store,
-            self.broker,
+            self.tasks,
             self.catalog,
             self.config,
             self.cancel,
@@ -151,11 +151,11 @@ class Engine:
 
     def start(self) -> None:
         """Recover the jobs of a dead daemon, and begin. The caller holds the consumer lock."""
-        recovery.recover(self.store, self.broker, self._streams_died_before)
+        recovery.recover(self.store, self.tasks, self._streams_died_before)
         self.spools.remove_exports()
-        self.player.on_change = self.broker.wake
+        self.player.on_change = self.tasks.wake
         self.player.start()
-        self.broker.start(self.worker.may_take)
+        self.tasks.start(self.worker.may_take)
         self.outcomes.start()
         self._ticker.start()
         threading.Thread(target=self.player.warm_up, name="warm-up", daemon=True).start()
@@ -165,7 +165,7 @@ class Engine:
         """Begin no other job, and wait for the end of what is being said and written now."""
         if not self.is_started:
             return
-        self.broker.stop(timeout_s=0.0)
+        self.tasks.stop(timeout_s=0.0)
         writing = self.worker.current_id
         # The player begins no other job. While it is paused, it does not finish this one either.
         self.player.stop(now=self._finish_at_once.is_set())
@@ -179,14 +179,14 @@ class Engine:
         self._closing.set()
         if self.is_started:
             self.worker.stop()
-            self.broker.stop(timeout_s=10.0)
+            self.tasks.stop(timeout_s=10.0)
             self.player.stop(now=True)
             self.outcomes.close()
             # Only the jobs that this engine has begun: another process may drain the queue now.
             for job_id in self.worker.begun_ids:
                 recovery.give_back(self.store, job_id)
         self.pool.close()
-        self.broker.close()
+        self.tasks.close()
         self.store.close()
 
     def finish_now(self) -> None:
@@ -197,7 +197,7 @@ class Engine:
     @property
     def is_healthy(self) -> bool:
         """False if the worker's or the player's thread has died, which is a defect."""
-        return not self.is_started or (self.broker.is_alive() and self.player.is_alive())
+        return not self.is_started or (self.tasks.is_alive() and self.player.is_alive())
 
     @property
     def is_idle(self) -> bool:
@@ -228,7 +228,7 @@ class Engine:
             self.player.cancel(job.id)
         if time.monotonic() >= self._next_stranded:
             self._next_stranded = time.monotonic() + STRANDED_EVERY_S
-            recovery.resend_stranded(self.store, self.broker, self.outcomes.failed)
+            recovery.resend_stranded(self.store, self.tasks, self.outcomes.failed)
             self.spools.evict(keep=self.store.live_ids())
         idle_timeout_s = config.idle_timeout_s
         at_least_s = TICK_S if self.is_idle else BUSY_UNLOAD_S
@@ -246,7 +246,7 @@ class Engine:
         job = self.store.cancel(self.store.get(job_id).id, reason)
         self.worker.cancel(job.id)
         self.player.cancel(job.id)
-        self.broker.wake()
+        self.tasks.wake()
         return job
 
     def cancel_all(self) -> list[Job]:
@@ -307,8 +307,8 @@ class Engine:
 
     def check_queue(self) -> None:
         """Look at the queue now: another process may have written to it."""
-        recovery.resend_stranded(self.store, self.broker, self.outcomes.failed)
-        self.broker.wake()
+        recovery.resend_stranded(self.store, self.tasks, self.outcomes.failed)
+        self.tasks.wake()
 
     # -- the player's listener. The player's thread must not wait for a disk. ----------------
 

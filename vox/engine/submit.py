@@ -1,7 +1,7 @@
-"""From a request to a durable job: check it, complete it with the defaults, keep it, send it.
+"""Turns a request into a durable job: checks it, adds the defaults, stores the job, sends its task.
 
-The API, the inbox and a client without a daemon all go this way, so that bad input gets the same
-line everywhere and nothing is accepted that could not be spoken.
+The API, the inbox and a client without a daemon all submit here. So bad input gets the same
+message everywhere, and nothing is accepted that cannot be spoken.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ from ..voices.choice import ignored, resolve, unspoken_scripts
 from ..voices.wish import Resolved, Wish
 
 Cancel = Callable[[str, str], Any]
-"""Given a job's id and the reason."""
+"""Called with a job's id and the reason."""
 
 
 def check_id(value: str | None) -> str:
-    """An id that the caller chose; "" if it leaves that to us. Raises BadOption."""
+    """The id that the caller chose, checked; "" if it chose none. Raises BadOption."""
     if value is None:
         return ""
     if len(value) != ID_LENGTH or not set(value) <= set(ID_ALPHABET):
@@ -49,10 +49,7 @@ def check_id(value: str | None) -> str:
 
 
 class Submitter:
-    """Takes requests in. `cancel` is told of jobs that a newer one replaces.
-
-    `is_paused`: whether what is to be played has to wait until somebody resumes.
-    """
+    """Takes requests in. Any thread may submit."""
 
     def __init__(
         self,
@@ -64,6 +61,10 @@ class Submitter:
         clock: Callable[[], float] = time.time,
         is_paused: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`cancel` cancels a job that a newer one replaces (None: in the table alone).
+
+        `is_paused`: whether jobs to be played wait until the user resumes speech.
+        """
         self.store = store
         self._tasks = tasks
         self._catalog = catalog
@@ -73,15 +74,18 @@ class Submitter:
         self._is_paused = is_paused
 
     def submit(self, request: Request) -> Job:
-        """One request; see `submit_many`. Asked again with the same id, it is the same job."""
+        """Make a job of the request; see `submit_many`.
+
+        A request with the id of a known job returns that job: a caller may ask again.
+        """
         if request.id and (known := self.store.find(check_id(request.id))):
             return known
         return self.submit_many([request])[0]
 
     def submit_many(self, requests: Sequence[Request]) -> list[Job]:
-        """Make jobs of all requests, in order, or of none. They are durable when this returns.
+        """Make jobs of all requests, in order, or of none. They survive a power cut.
 
-        Raises BadInput and its kind, NotAvailable, QueueFull, StorageError.
+        Raises BadInput, NotAvailable, QueueFull, StorageError.
         """
         config = self._config()
         jobs = [self.check(request) for request in requests]
@@ -89,21 +93,22 @@ class Submitter:
         return jobs
 
     def _take_in(self, jobs: list[Job], config: Config) -> None:
-        with self.store.in_order():  # of two with the same key, one must see the other
+        with self.store.in_order():  # of two jobs with the same key, one must see the other
             for job in jobs:
                 self._replace(job)
                 if job.sink == "play" and self._is_paused():
                     job.notes.append(PAUSED)
             self._check_room(len(jobs), config)
             self.store.add(jobs)
-            # The jobs are accepted. What Huey cannot hold now it is sent again: see `recovery`.
+            # The jobs are accepted. If the disk is full now, their tasks are sent later: see
+            # `recovery`.
             with contextlib.suppress(StorageError):
                 self._tasks.send([(job.id, job.priority) for job in jobs])
 
     def replay(self, job_id: str, has_audio: Callable[[str], bool]) -> Job:
         """A new job that says what an ended one said, in the same way.
 
-        `has_audio`: whether the audio of the job of that id is kept; if not, it is made anew.
+        `has_audio` tells whether the audio of a job is kept; if not, it is synthesized again.
         Raises UnknownJob, AmbiguousId, JobNotLive, and as `submit_many`.
         """
         old = self.store.get(job_id)
@@ -140,7 +145,7 @@ class Submitter:
                     continue  # It ended in the meantime.
 
     def check(self, request: Request) -> Job:
-        """The job that the request asks for, not kept anywhere yet. Raises as `submit_many`."""
+        """The job that the request asks for, not stored yet. Raises as `submit_many`."""
         config = self._config()
         text = clean(request.text, limit=config["max_text"])
         options = {name: each.check(getattr(request, name)) for name, each in OPTIONS.items()}
@@ -157,11 +162,6 @@ class Submitter:
             default_lang=config["lang"],
         )
         resolved = resolve(self._catalog, wish)
-        given = {name: options[name] for name in ADAPTER_OPTIONS}
-        notes = ignored(self._catalog, resolved, options["model"], **given)
-        notes += self._left_out(text, resolved)
-        if config.trouble:
-            notes.append(f"{config.trouble}; the earlier settings are in force until it is fixed")
         speech = {name: options[name] for name in SPEECH_OPTIONS}
         speech |= {"backend": resolved.backend, "voice": resolved.voice, "lang": resolved.lang}
         return Job(
@@ -175,19 +175,30 @@ class Submitter:
             output=output,
             replace_key=request.replace or None,
             expires_at=self._clock() + options["expires_s"] if options["expires_s"] else None,
-            notes=[*resolved.notes, *notes],
+            notes=self._notes(text, resolved, options, config),
         )
 
-    def _left_out(self, text: str, who: Resolved) -> list[str]:
-        """A note on letters that are of no language that the voice speaks: they fall silent."""
+    def _notes(
+        self, text: str, resolved: Resolved, options: dict[str, Any], config: Config
+    ) -> list[str]:
+        """What the user should know although the request is accepted."""
+        given = {name: options[name] for name in ADAPTER_OPTIONS}
+        notes = [*resolved.notes, *ignored(self._catalog, resolved, options["model"], **given)]
+        notes += self._left_out(text, resolved)
+        if config.trouble:
+            notes.append(f"{config.trouble}; the earlier settings are in force until it is fixed")
+        return notes
+
+    def _left_out(self, text: str, resolved: Resolved) -> list[str]:
+        """A note on letters that belong to no language of the voice, which does not speak them."""
         if text.isascii():
             return []
-        speaks, scripts = unspoken_scripts(self._catalog, who)
+        speaks, scripts = unspoken_scripts(self._catalog, resolved)
         strange = written_in(text, scripts)
         return [f"{speaks}: it may leave out {strange!r}"] if strange else []
 
     def stands_for(self, name: str) -> Literal["backend", "clone"] | None:
-        """What a bare name picks: a backend, or a voice that was cloned; None: neither."""
+        """What a name is the name of: a backend, or a voice that was cloned; None: neither."""
         try:
             self._catalog.info(name)
         except NotAvailable:

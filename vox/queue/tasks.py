@@ -126,10 +126,11 @@ class TableTasks:
         return self._thread is not None and self._thread.is_alive()
 
     def stop(self, timeout_s: float) -> None:
+        if self._thread is None:
+            return
         self._is_stopping = True
         self.wake()
-        if self._thread is not None:
-            self._thread.join(timeout_s)
+        self._thread.join(timeout_s)
 
     def close(self) -> None:
         pass
