@@ -107,7 +107,7 @@ def test_what_waits_when_the_disk_is_full_fails_too_and_nobody_waits_for_ever(
     assert [job["state"] for job in vox.jobs()] == ["done", "failed", "failed", "done"]
 
 
-@pytest.mark.parametrize("size", ["64k", "100k"])
+@pytest.mark.parametrize("size", ["64k", "80k"])
 def test_a_disk_too_small_for_the_queue_is_said(home: Path, vox: Vox, size: str) -> None:
     with mounted(home, size):
         one_line(vox("hello"), 1, "disk", "free disk space")
