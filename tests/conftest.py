@@ -6,15 +6,16 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from tests.backends.worlds import Worlds
-from tests.running import Vox
+from tests.running import CHECKOUT, Vox
 from tests.sound import Recorder, SoundServer
+from vox.backends import registry
 
 # How long an example takes says more of the machine's other work than of ours.
 settings.register_profile("vox", deadline=None)
@@ -50,6 +51,22 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("VOX_HOME", path)
     yield Path(path)
     shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def register(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Called with a folder of `plugins`: its backends are registered, as a third party's are."""
+
+    def forget() -> None:
+        registry.import_strings.cache_clear()
+        registry.get.cache_clear()
+
+    def register(name: str) -> None:
+        monkeypatch.syspath_prepend(str(CHECKOUT / "tests" / "plugins" / name))
+        forget()
+
+    yield register
+    forget()
 
 
 @pytest.fixture(scope="session")

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.sound import SoundServer
-from vox.backends import registry
 from vox.engine.engine import Engine
 
 from .fakes import FakeHosts
 from .rig import Rig
 
-PLUGIN = Path(__file__).parent.parent / "plugins" / "scripted"
-
 
 @pytest.fixture
-def scripted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def scripted(register: Callable[[str], None]) -> None:
     """The scripted backend is registered, as a third party's."""
-    monkeypatch.syspath_prepend(str(PLUGIN))
-    registry.import_strings.cache_clear()
-    registry.get.cache_clear()
-    yield
-    registry.import_strings.cache_clear()
-    registry.get.cache_clear()
+    register("scripted")
 
 
 @pytest.fixture

@@ -13,12 +13,11 @@ import sys
 import threading
 import tomllib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from vox.backends import registry
 from vox.backends.base import Backend, Settings
 from vox.backends.kokoro import Kokoro
 from vox.backends.piper.adapter import Piper
@@ -53,14 +52,9 @@ def make_wheel(folder: Path, code: str = "import sys\nWHO = sys.prefix\n") -> Pa
 
 
 @pytest.fixture
-def plugin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def plugin(register: Callable[[str], None]) -> None:
     """The toy is registered as a third party's backend is: by an entry point."""
-    monkeypatch.syspath_prepend(str(PLUGIN))
-    registry.import_strings.cache_clear()
-    registry.get.cache_clear()
-    yield
-    registry.import_strings.cache_clear()
-    registry.get.cache_clear()
+    register("toy")
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from vox.config import KEYS, Config
 from vox.paths import get_paths
 from vox.voices.catalog import Catalog
 
-PLUGIN = Path(__file__).parent.parent / "plugins" / "toy"
 needs_no_mlx = pytest.mark.skipif(registry.on_apple_silicon(), reason="here qwen is its own")
 
 
@@ -31,14 +30,9 @@ class Settable:
 
 
 @pytest.fixture
-def plugin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def plugin(register: Callable[[str], None]) -> None:
     """The toy, and one entry point that leads nowhere, are registered as a third party's."""
-    monkeypatch.syspath_prepend(str(PLUGIN))
-    registry.import_strings.cache_clear()
-    registry.get.cache_clear()
-    yield
-    registry.import_strings.cache_clear()
-    registry.get.cache_clear()
+    register("toy")
 
 
 @pytest.fixture
