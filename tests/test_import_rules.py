@@ -60,7 +60,7 @@ OWNERS = {
     "platformdirs": ("vox.paths",),
     "tomlkit": ("vox.config", "vox.voices.clones"),
     "sentencex": ("vox.text.split",),
-    "sounddevice": ("vox.audio.device", "vox.voices.clones"),
+    "sounddevice": ("vox.audio.portaudio", "vox.voices.clones"),
     "soundfile": ("vox.audio.*", "vox.backends.*", "vox.voices.clones"),
     "soxr": ("vox.audio.pcm",),
     "huggingface_hub": ("vox.backends.kit.huggingface",),

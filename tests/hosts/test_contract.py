@@ -5,25 +5,31 @@ from __future__ import annotations
 import operator
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tests.engine.fakes import CRASH, FakeHosts
 from vox.backends.base import Settings, Utterance
-from vox.errors import HostCrashed, SynthesisFailed
+from vox.backends.registry import load_class
+from vox.errors import HostCrashed, HostTimeout, LoadFailed, SynthesisFailed
 from vox.hosts.base import Host
+from vox.hosts.handle import Limits
+from vox.hosts.inline import InlineHost
 
-from .conftest import StartHost
+from .conftest import PLUGIN_DIR, SCRIPTED, StartHost
 
 SPEAK, LONG, FAIL, DIE = "[say 0.1s]", "[slow 0.01] [say 600s]", "[fail no]", "[say 0.2s] [crash]"
 
 
-@pytest.fixture(params=["subprocess", "fake"])
+@pytest.fixture(params=["subprocess", "inline", "fake"])
 def host(request: pytest.FixtureRequest, settings: Settings) -> Host:
     """Loaded, and doing what its texts say."""
     if request.param == "subprocess":
         start: StartHost = request.getfixturevalue("start")
         host: Host = start()
+    elif request.param == "inline":
+        host = request.getfixturevalue("start_inline")()
     else:
         hosts = FakeHosts()
         for _ in range(3):
@@ -34,6 +40,21 @@ def host(request: pytest.FixtureRequest, settings: Settings) -> Host:
         host = hosts("scripted", settings, lambda _text, _fraction: None)
     host.load()
     return host
+
+
+@pytest.fixture
+def start_inline(
+    scripted_dir: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., InlineHost]:
+    """As `start`, in this process."""
+    monkeypatch.syspath_prepend(PLUGIN_DIR)
+    adapter = load_class(SCRIPTED)
+
+    def start(model: str | None = None, **limits: float) -> InlineHost:
+        chosen = Settings(settings.voices_dir, settings.env_dir, model=model)
+        return InlineHost("scripted", adapter(chosen), Limits(**limits), lambda _text, _done: None)
+
+    return start
 
 
 def frames(host: Host, text: str) -> int:
@@ -73,6 +94,8 @@ def test_it_lives_on_after_a_synthesis_that_failed(host: Host) -> None:
 
 
 def test_it_is_dead_after_a_crash(host: Host) -> None:
+    if isinstance(host, InlineHost):
+        pytest.skip("what crashes is this process")
     with pytest.raises(HostCrashed):
         frames(host, DIE)
     assert not host.is_alive and not host.answers()
@@ -90,3 +113,18 @@ def test_it_is_idle_from_the_end_of_its_job_on(host: Host) -> None:
     host.end_job()
     assert before <= host.last_used <= time.monotonic()
     assert 0.0 <= host.idle_s <= time.monotonic() - before
+
+
+def test_inline_a_host_that_hangs_is_given_up(start_inline: Callable[..., InlineHost]) -> None:
+    host = start_inline(first_chunk_s=0.2, cancel_s=0.1)
+    host.load()
+    with pytest.raises(HostTimeout, match=r"scripted gave no sound for 0\.2 s"):
+        frames(host, "[hang]")
+    assert not host.is_alive
+
+
+def test_inline_a_load_that_fails_is_said(start_inline: Callable[..., InlineHost]) -> None:
+    host = start_inline("load-fail")
+    with pytest.raises(LoadFailed):
+        host.load()
+    assert not host.is_alive

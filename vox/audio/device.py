@@ -1,15 +1,13 @@
 """The loudspeaker: one PortAudio output stream, whose callers never hang.
 
 A sound server that hangs blocks PortAudio's calls for ever, so each is made in a thread that can
-be abandoned. Owns everything that touches `sounddevice` (imported late: 0.3 s); knows nothing of
-jobs. One thread opens, writes and closes; any thread may probe.
+be abandoned. Knows nothing of jobs. One thread opens, writes and closes; any thread may probe.
 """
 
 from __future__ import annotations
 
 import logging
 import queue
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +15,7 @@ from typing import Any, TypeVar
 
 from ..errors import NoAudioOutput
 from .pcm import USUAL_RATE, Samples, silence
+from .portaudio import sounddevice
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -35,6 +34,11 @@ STALL_S = 5.0
 """A device that accepts nothing for so long counts as hung."""
 _PROBE_GOOD_S = 2.0
 _DEVICES_SHOWN = 8
+
+
+def device_of(setting: str | None) -> str | int | None:
+    """PortAudio's device that the setting `audio_device` names; None: the system's default."""
+    return int(setting) if setting is not None and setting.isdigit() else setting
 
 
 class DeviceLost(NoAudioOutput):
@@ -99,6 +103,9 @@ class Loudspeaker:
         self._buffer_s = BUFFER_S
         self._room_frames = 0
         self._was_sound = False
+        """Whether sound, not silence, was written last."""
+        self._has_sounded = False
+        """Whether anything but silence was written since it was opened."""
         self._has_hung = False
         self._probed_at = -_PROBE_GOOD_S
         self.name = ""
@@ -112,7 +119,7 @@ class Loudspeaker:
         with self._lock:
             if self._stream is None:
                 self._stream = self._call(lambda: self._make_stream(sample_rate))
-                self.sample_rate = sample_rate
+                self.sample_rate, self._has_sounded = sample_rate, False
                 self._write(silence(_LEAD_IN_S, sample_rate))
 
     def probe(self) -> None:
@@ -129,7 +136,7 @@ class Loudspeaker:
         ran_dry = self._write(samples)
         if ran_dry and self._was_sound and self._buffer_s < _BUFFER_MAX_S:
             self._widen(samples)
-        self._was_sound = True
+        self._was_sound = self._has_sounded = True
 
     def idle(self) -> float:
         """Write some silence if the stream needs it. Returns for how many seconds it needs none."""
@@ -170,9 +177,10 @@ class Loudspeaker:
         """Close the stream; what was written is played first."""
         if self._stream is None:
             return
-        # On PulseAudio, Pa_StopStream drops the last 50 ms, so these must be silence.
-        rate = self.sample_rate or 1
-        self._write(silence(self._room_frames / rate + _SERVER_S, rate))
+        if self._has_sounded:
+            # On PulseAudio, Pa_StopStream drops the last 50 ms, so these must be silence.
+            rate = self.sample_rate or 1
+            self._write(silence(self._room_frames / rate + _SERVER_S, rate))
         self._close_now()
         self._buffer_s = BUFFER_S  # the machine may be less busy next time
 
@@ -210,7 +218,7 @@ class Loudspeaker:
         self._caller = _Caller()
 
     def _make_stream(self, sample_rate: int) -> Any:
-        sd = _sounddevice()
+        sd = sounddevice()
         try:
             return self._start(sd, sample_rate)
         except (sd.PortAudioError, ValueError) as first:
@@ -261,19 +269,6 @@ class Loudspeaker:
 def _close(stream: Any) -> None:
     stream.abort()
     stream.close()
-
-
-def _sounddevice() -> Any:
-    """Import sounddevice, which raises OSError if the PortAudio library is missing."""
-    try:
-        import sounddevice
-    except OSError as exc:
-        is_mac = sys.platform == "darwin"
-        command = "brew install portaudio" if is_mac else "sudo apt-get install libportaudio2"
-        raise NoAudioOutput(
-            "the PortAudio library is not installed", f"install it: {command}"
-        ) from exc
-    return sounddevice
 
 
 def _reason(exc: BaseException) -> str:

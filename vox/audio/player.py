@@ -51,13 +51,15 @@ class Player:
 
     def __init__(
         self,
-        listener: Listener,
+        listener: Listener | None = None,
         device: str | int | None = None,
         linger_s: float = LINGER_S,
         stall_s: float = STALL_S,
     ) -> None:
-        """`stall_s`: a device that accepts no sound for so long counts as gone."""
-        self._listener = listener
+        """`listener` may be set later, before the first job is added.
+
+        `stall_s`: a device that accepts no sound for so long counts as gone."""
+        self.listener = listener
         self._linger_s = linger_s
         self._speaker = Loudspeaker(device, stall_s)
         self._lock = threading.RLock()
@@ -70,14 +72,27 @@ class Player:
         self._paused = False
         self._stop: str | None = None
         self._active_at = 0.0
+        self._ahead_rate = USUAL_RATE
         self._error: str | None = None
         self._thread = threading.Thread(target=self._run, name="vox-player", daemon=True)
         self.on_change: Callable[[], None] | None = None
 
     # -- from any thread ---------------------------------------------------------------------
 
+    @property
+    def _listener(self) -> Listener:
+        assert self.listener is not None, "set before the first job is added"
+        return self.listener
+
     def start(self) -> None:
         self._thread.start()
+
+    def open_ahead(self, sample_rate: int) -> None:
+        """Open the device now, because something with this sample rate will soon be added."""
+        with self._lock:
+            self._ahead_rate = sample_rate
+            self._active_at = time.monotonic()
+        self._note_change()
 
     def is_alive(self) -> bool:
         return self._thread.is_alive()
@@ -330,7 +345,7 @@ class Player:
 
     def _open_ahead(self) -> None:
         playback = self._current
-        self._speaker.open((playback and playback.spool.sample_rate) or USUAL_RATE)
+        self._speaker.open((playback and playback.spool.sample_rate) or self._ahead_rate)
         self._error = None
 
     def _recover(self, error: NoAudioOutput) -> None:

@@ -93,6 +93,8 @@ class Info:
     """Follows `--gender`."""
     max_chars: int = 400
     """The longest utterance, in characters, that it speaks well in one call."""
+    sample_rate: int | None = None
+    """Of its audio, in Hz, if that never changes: the loudspeaker can be opened in advance."""
     models: tuple[str, ...] = ()
     """Names for `-m`, the default first; it may accept paths and repository ids too."""
     requirements: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ standard input, never through a shell and never into the arguments.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import shutil
@@ -52,6 +53,7 @@ class Say(Backend):
         speed=(0.5, 4.0),
         gender=True,
         max_chars=1000,
+        sample_rate=22_050,
         license="GPL-3.0 (espeak-ng), macOS licence (say)",
         asked_by_default="last",
     )
@@ -76,11 +78,7 @@ class Say(Backend):
         if program is None:
             raise LoadFailed(f"say: {self.missing(self.settings)}")
         self._program = program
-        self._voices = {voice.name: voice for voice in self.voices(self.settings)}
-        if not self._voices:
-            raise LoadFailed(f"say: {os.path.basename(program)} lists no voices")
-        for _ in self.synthesize(Utterance("ok")):
-            pass
+        self._running: set[subprocess.Popen[bytes]] = set()
         return Loaded(device="cpu", model=os.path.basename(program))
 
     def synthesize(self, utterance: Utterance) -> Iterator[Chunk]:
@@ -93,9 +91,23 @@ class Say(Backend):
         else:
             variant = _VARIANTS.get(utterance.gender or "", "")
             command = [self._program, "--stdin", "--stdout", "-b", "1", "-s", rate]
-            yield from _stream([*command, "-v", voice + variant], text)
+            yield from _stream([*command, "-v", voice + variant], text, self._running)
+
+    def close(self) -> None:
+        """End the program if it is running. From any thread."""
+        for process in list(self._running):
+            process.kill()
+
+    @functools.cached_property
+    def _voices(self) -> dict[str, Voice]:
+        found = {voice.name: voice for voice in self.voices(self.settings)}
+        if not found:
+            raise SynthesisFailed(f"say: {os.path.basename(self._program)} lists no voices")
+        return found
 
     def _voice_for(self, utterance: Utterance) -> str:
+        if not (utterance.voice or utterance.lang or _is_mac_say(self._program)):
+            return _DEFAULTS["en"]  # without the listing, 10 ms
         if utterance.voice is not None:
             if utterance.voice not in self._voices:
                 raise UnknownVoice(f"say has no voice called {utterance.voice!r}")
@@ -116,7 +128,7 @@ class Say(Backend):
             path = os.path.join(folder, "speech.wav")
             form = ["--file-format=WAVE", "--data-format=LEI16@22050"]
             command = [self._program, "-v", voice, "-r", rate, "-o", path, *form, "-f", "-"]
-            for _ in _stream(command, text, path):
+            for _ in _stream(command, text, self._running, path):
                 pass
             with open(path, "rb") as wav:
                 yield from _pcm(wav)
@@ -191,11 +203,16 @@ def _mac_voices(program: str) -> list[Voice]:
     ]
 
 
-def _stream(command: list[str], text: str, written: str | None = None) -> Iterator[Chunk]:
+def _stream(
+    command: list[str],
+    text: str,
+    running: set[subprocess.Popen[bytes]],
+    written: str | None = None,
+) -> Iterator[Chunk]:
     """Run the program with the text on its standard input; yield the WAV that it prints.
 
-    With `written` it writes that file instead, and nothing is yielded. The program is killed when
-    the generator is closed.
+    While it runs it is in `running`. With `written` it writes that file instead, and nothing is
+    yielded. The program is killed when the generator is closed.
     """
     name = os.path.basename(command[0])
     with tempfile.TemporaryFile() as text_file, tempfile.TemporaryFile() as log:
@@ -209,6 +226,7 @@ def _stream(command: list[str], text: str, written: str | None = None) -> Iterat
         except OSError as exc:
             raise SynthesisFailed(f"{name} cannot be started: {exc.strerror}") from exc
         assert process.stdout is not None
+        running.add(process)
         try:
             if written is None:
                 yield from _pcm(process.stdout)
@@ -216,6 +234,7 @@ def _stream(command: list[str], text: str, written: str | None = None) -> Iterat
         finally:
             process.kill()
             process.wait()
+            running.discard(process)
             process.stdout.close()
         log.seek(0)
         said = log.read().decode(errors="replace").strip().splitlines()

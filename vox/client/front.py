@@ -6,11 +6,13 @@ all that it needs, is imported only where no daemon is up.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from ..errors import DaemonUnavailable, WaitTimeout
+from ..errors import DaemonUnavailable, VoxError, WaitTimeout
 from ..jobs import Request, new_id
 from ..paths import Paths
 from .jobs import ANSWER_TIMEOUT_S, Job, Jobs, NoDaemon, OnEvent, ignore
@@ -18,6 +20,7 @@ from .remote import Remote, goes_on
 
 if TYPE_CHECKING:
     from .local import Local
+    from .sound import SoundAhead
 
 T = TypeVar("T")
 
@@ -26,6 +29,23 @@ MAX_DEATHS = 5
 STARTING_S = 2.0
 """How long a daemon may take to listen, from when the call that started it has ended."""
 POLL_S = 0.02
+
+
+@contextlib.contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    """Import numpy without the threads of its linear algebra, which we do not use.
+
+    They take half of the time of its import. Programs that we start do not inherit this.
+    """
+    name = "OPENBLAS_NUM_THREADS"
+    if name in os.environ:
+        yield
+        return
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[name]
 
 
 class Front:
@@ -50,12 +70,14 @@ class Front:
         self._kept_local: Local | None = None
         self._on_note = on_note
         self._before_speaking_here = before_speaking_here
+        self._is_prepared = False
         self._spoken_here: set[str] = set()
 
     @property
     def _local(self) -> Local:
         if self._kept_local is None:
-            from .local import Local
+            with _one_blas_thread():
+                from .local import Local
 
             self._kept_local = Local(self.paths, self._on_note)
         return self._kept_local
@@ -76,7 +98,32 @@ class Front:
         try:
             return self._remote.submit(request, is_followed, timeout_s)
         except NoDaemon:
+            pass
+        sound = self._open_sound_ahead(request) if is_followed else None
+        try:
+            self._local.sound = sound
             return self._see_to(self._local.submit(request, is_followed), is_followed)
+        except BaseException:
+            if sound is not None:
+                sound.close()
+            raise
+
+    def _open_sound_ahead(self, request: Request) -> SoundAhead | None:
+        """Open the device while the job is made, if it seems that it is heard in this process."""
+        if request.backend is None or request.output:
+            return None
+        from ..backends import registry
+
+        try:
+            info = registry.get(request.backend).info
+        except VoxError:
+            return None
+        if not info.light:
+            return None
+        from .sound import SoundAhead
+
+        self._prepare_to_speak()
+        return SoundAhead(self.paths, info.sample_rate)
 
     def replay(self, job_id: str, is_followed: bool = True) -> Job:
         try:
@@ -88,13 +135,18 @@ class Front:
         """The job, which is in the table, is spoken by this process or a daemon."""
         is_light = self._local.is_light(job)
         if is_light and is_followed:
-            self._before_speaking_here()
+            self._prepare_to_speak()
             self._spoken_here.add(job["id"])
         elif is_light:
             self._start_passing_daemon()
         elif not is_followed:
             self._start_daemon(wait=False)
         return job
+
+    def _prepare_to_speak(self) -> None:
+        if not self._is_prepared:
+            self._is_prepared = True
+            self._before_speaking_here()
 
     def follow(
         self,

@@ -10,11 +10,13 @@ import contextlib
 import threading
 import time
 
+from ..audio.player import Player
 from ..config import LiveConfig
 from ..engine.engine import Engine, consumer_lock
 from ..errors import VoxError
+from ..hosts.launch import inline_hosts
 from ..paths import Paths
-from ..queue.events import Bus, Event
+from ..queue.events import Event
 from ..queue.store import Store
 from ..queue.tasks import TableTasks
 from .jobs import Job, NoDaemon, OnEvent
@@ -27,14 +29,20 @@ TURN_S = 0.05
 class InProcess:
     """Speaks one job of the table; `cancel` may come from another thread."""
 
-    def __init__(self, paths: Paths, job_id: str) -> None:
+    def __init__(
+        self, paths: Paths, job_id: str, store: Store, player: Player | None = None
+    ) -> None:
+        """`close` closes the store and stops the player, which is started already."""
+        config = LiveConfig(paths.config_path)
         self._paths = paths
         self._job_id = job_id
         self._engine = Engine(
             paths,
-            LiveConfig(paths.config_path),
+            config,
             serves_streams=False,
-            store=Store(paths.db_path, Bus()),
+            hosts=inline_hosts(paths.backends_dir, config),
+            store=store,
+            player=player,
             make_tasks=TableTasks,
         )
         self._lock = contextlib.ExitStack()

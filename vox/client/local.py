@@ -27,6 +27,9 @@ from .jobs import ANSWER_TIMEOUT_S, Job, OnEvent, ignore
 if TYPE_CHECKING:
     pass
 
+if TYPE_CHECKING:
+    from .sound import SoundAhead
+
 OnNote = Callable[[str], None]
 """Called with a sentence that the user should read."""
 
@@ -81,6 +84,10 @@ class Local:
     def __init__(self, paths: Paths, on_note: OnNote = lambda _note: None) -> None:
         self.paths = paths
         self._on_note = on_note
+        self._kept_store: Store | None = None
+        """Of the job that was just made here and will be followed."""
+        self.sound: SoundAhead | None = None
+        """For the job that will be followed next."""
 
     @contextlib.contextmanager
     def _store(self) -> Iterator[Store]:
@@ -99,29 +106,47 @@ class Local:
     def submit(
         self, request: Request, is_followed: bool = True, timeout_s: float = ANSWER_TIMEOUT_S
     ) -> Job:
-        return self._add(lambda submitter: submitter.submit(request))
+        return self._add(lambda submitter: submitter.submit(request), is_followed)
 
     def replay(self, job_id: str, is_followed: bool = True) -> Job:
         from ..audio.spool import SpoolDir
 
         spools = SpoolDir(self.paths.spool_dir, limit_bytes=0)
-        return self._add(lambda submitter: submitter.replay(job_id, spools.has))
+        return self._add(lambda submitter: submitter.replay(job_id, spools.has), is_followed)
 
-    def _add(self, make: Callable[[Submitter], QueuedJob]) -> Job:
+    def _add(self, make: Callable[[Submitter], QueuedJob], is_followed: bool) -> Job:
         try:
-            return self._add_once(make)
+            return self._add_once(make, is_followed)
         except StorageDamaged:
-            return self._add_once(make, check=True)
+            return self._add_once(make, is_followed, check=True)
 
-    def _add_once(self, make: Callable[[Submitter], QueuedJob], check: bool = False) -> Job:
+    def _add_once(
+        self, make: Callable[[Submitter], QueuedJob], is_followed: bool, check: bool = False
+    ) -> Job:
         config = LiveConfig(self.paths.config_path)
-        with open_store(self.paths, check) as store:
+        store = Store(self.paths.db_path, Bus(), check=check)
+        with contextlib.ExitStack() as opened:
+            opened.callback(store.close)
             sender = _SenderIfDrained(self.paths)
             job = make(Submitter(store, sender, Catalog(self.paths, config), config))
             data = job.to_dict(position=store.position(job))
             if note := note_of(store):
                 data["notes"].append(note)
+            if is_followed and self.is_light(data):
+                if self._kept_store is not None:
+                    self._kept_store.close()
+                self._kept_store = store
+                opened.pop_all()
         return data
+
+    def close(self) -> None:
+        """Give up what is kept for a job that was made here and was not followed."""
+        if self.sound is not None:
+            self.sound.close()
+            self.sound = None
+        if self._kept_store is not None:
+            self._kept_store.close()
+            self._kept_store = None
 
     def follow(
         self,
@@ -132,7 +157,10 @@ class Local:
     ) -> Job:
         from .in_process import InProcess
 
-        in_process = InProcess(self.paths, job_id)
+        store, self._kept_store = self._kept_store, None
+        store = store or Store(self.paths.db_path, Bus())
+        sound, self.sound = self.sound, None
+        in_process = InProcess(self.paths, job_id, store, sound.player() if sound else None)
         try:
             return in_process.speak(on_event, timeout_s)
         except BaseException as exc:

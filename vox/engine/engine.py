@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from ..audio import files
+from ..audio.device import device_of
 from ..audio.player import Player
 from ..audio.spool import SpoolDir
 from ..config import Config
@@ -86,13 +87,14 @@ class Engine:
         serves_streams: bool = True,
         hosts: HostFactory | None = None,
         store: Store | None = None,
+        player: Player | None = None,
         make_tasks: Callable[[Store, Run], Tasks] = huey_tasks,
     ) -> None:
         """`hosts` starts hosts; None: subprocesses of this machine.
 
         `store` is a job table that is already open; the engine uses its bus, and closes it.
-        `make_tasks` makes the queue of tasks that the engine drains. Raises StorageError if the
-        queue's database cannot be opened.
+        `player` is one that is already started. `make_tasks` makes the queue of tasks that the
+        engine drains. Raises StorageError if the queue's database cannot be opened.
         """
         settings = config()
         self.paths = paths
@@ -102,7 +104,8 @@ class Engine:
         self.bus = self.store.bus or Bus()
         self.catalog = Catalog(paths, config)
         self.spools = SpoolDir(paths.spool_dir, int(settings["spool_limit_mb"] * 1_000_000))
-        self.player = Player(self, device=_device(settings["audio_device"]))
+        self.player = player or Player(device=device_of(settings["audio_device"]))
+        self.player.listener = self
         self.pool = Pool(
             hosts or subprocess_hosts(paths.backends_dir, config), Needs(paths.memory_path)
         )
@@ -154,7 +157,8 @@ class Engine:
         recovery.recover(self.store, self.tasks, self._streams_died_before)
         self.spools.remove_exports()
         self.player.on_change = self.tasks.wake
-        self.player.start()
+        if not self.player.is_alive():
+            self.player.start()
         self.tasks.start(self.worker.may_take)
         self.outcomes.start()
         self._ticker.start()
@@ -324,7 +328,3 @@ class Engine:
     def failed(self, job_id: str, error: VoxError) -> None:
         self.worker.cancel(job_id)
         self.outcomes.failed(job_id, error)
-
-
-def _device(value: str | None) -> str | int | None:
-    return int(value) if value is not None and value.isdigit() else value

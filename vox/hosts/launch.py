@@ -15,8 +15,9 @@ from ..bootstrap import bootstrap_args
 from ..config import Config
 from ..errors import BackendNotInstalled
 from ..install.status import interpreter_for, made_at
-from .base import HostFactory
+from .base import Host, HostFactory
 from .handle import Handle, Limits
+from .inline import InlineHost
 
 HOST_MODULE = "vox.hosts.host"
 
@@ -26,6 +27,22 @@ def subprocess_hosts(backends_dir: str, config: Callable[[], Config]) -> HostFac
 
     def start(name: str, settings: Settings, on_progress: Progress) -> Handle:
         return start_host(name, settings, backends_dir, _limits(config()), on_progress)
+
+    return start
+
+
+def inline_hosts(backends_dir: str, config: Callable[[], Config]) -> HostFactory:
+    """As `subprocess_hosts`, but a light backend without a package of its own is in this process.
+
+    For a process that speaks one job and ends.
+    """
+
+    def start(name: str, settings: Settings, on_progress: Progress) -> Host:
+        adapter = registry.get(name)
+        limits = _limits(config())
+        if adapter.info.light and not adapter.info.package:
+            return InlineHost(name, adapter(settings), limits, on_progress)
+        return start_host(name, settings, backends_dir, limits, on_progress)
 
     return start
 

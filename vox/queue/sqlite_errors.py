@@ -9,7 +9,6 @@ import contextlib
 import os
 import sqlite3
 import time
-from urllib.parse import quote
 
 from ..errors import DaemonLeaving, StorageDamaged, StorageError, VoxError
 from ..files import cannot_write
@@ -41,6 +40,8 @@ def find_corruption_in_file(path: str) -> str | None:
     """As `find_corruption`, for a file that may not exist, without changing it."""
     if not os.path.exists(path):
         return None
+    from urllib.parse import quote  # 3 ms, on the way to a light backend's first sound
+
     try:
         uri = f"file:{quote(path)}?mode=ro"
         with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=10.0)) as connection:

@@ -78,10 +78,13 @@ class VoiceChoice:
         return clone
 
     def _voice(self) -> str | None:
-        voices, lang = self._voices(), self.wish.lang
+        lang = self.wish.lang
+        usual = self._usual_voice()
+        if not (self.wish.voice or usual or lang or self.wish.gender):
+            return None  # The adapter's own choice; listing its voices may take 10 ms.
+        voices = self._voices()
         if self.wish.voice:
             return self._named_voice(self.wish.voice, voices)
-        usual = self._usual_voice()
         voice = _named(usual, voices) if usual else None
         if voice is not None and voice.installed and self._fits(voice):
             return voice.name

@@ -1,0 +1,24 @@
+"""The library that plays: imported late, for that initializes it, which takes 30 to 90 ms.
+
+Needs no numpy, so that it can be loaded in a thread while numpy is imported.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from ..errors import NoAudioOutput
+
+
+def sounddevice() -> Any:
+    """The module `sounddevice`. Raises NoAudioOutput if the PortAudio library is not installed."""
+    try:
+        import sounddevice as module
+    except OSError as exc:
+        is_mac = sys.platform == "darwin"
+        command = "brew install portaudio" if is_mac else "sudo apt-get install libportaudio2"
+        raise NoAudioOutput(
+            "the PortAudio library is not installed", f"install it: {command}"
+        ) from exc
+    return module
