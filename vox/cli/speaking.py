@@ -80,7 +80,7 @@ def speak(request: Request, options: CallOptions) -> int:
 
 
 def make_and_follow(
-    jobs: Jobs, job_id: str | None, make: Callable[[], Job], options: CallOptions
+    jobs: Front, job_id: str | None, make: Callable[[], Job], options: CallOptions
 ) -> int:
     """Make a job with `make` and, unless async, wait for it; an interrupt cancels it."""
     try:
@@ -97,6 +97,8 @@ def make_and_follow(
                 if job_id:
                     _cancel(jobs, job_id, options)
                 return exc.exit_code if isinstance(exc, Terminated) else 130
+            finally:
+                jobs.close()
     except Terminated as exc:
         return exc.exit_code
 

@@ -76,11 +76,15 @@ class Front:
     @property
     def _local(self) -> Local:
         if self._kept_local is None:
-            with _one_blas_thread():
-                from .local import Local
+            from .local import Local
 
             self._kept_local = Local(self.paths, self._on_note)
         return self._kept_local
+
+    def close(self) -> None:
+        """Give up what a job needs that was submitted and not followed."""
+        if self._kept_local is not None:
+            self._kept_local.close()
 
     def _ask(self, question: Callable[[Jobs], T]) -> T:
         try:
@@ -102,7 +106,9 @@ class Front:
         sound = self._open_sound_ahead(request) if is_followed else None
         try:
             self._local.sound = sound
-            return self._see_to(self._local.submit(request, is_followed), is_followed)
+            with _one_blas_thread():
+                job = self._local.submit(request, is_followed)
+            return self._see_to(job, is_followed)
         except BaseException:
             if sound is not None:
                 sound.close()

@@ -10,9 +10,6 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..backends import registry
-from ..config import LiveConfig
-from ..engine.submit import Submitter
 from ..errors import DaemonUnavailable, StorageDamaged
 from ..files import is_locked
 from ..jobs import Job as QueuedJob
@@ -21,11 +18,10 @@ from ..paths import Paths
 from ..queue.events import Bus
 from ..queue.sqlite_errors import find_corruption_in_file
 from ..queue.store import Store
-from ..voices.catalog import Catalog
 from .jobs import ANSWER_TIMEOUT_S, Job, OnEvent, ignore
 
 if TYPE_CHECKING:
-    pass
+    from ..engine.submit import Submitter
 
 if TYPE_CHECKING:
     from .sound import SoundAhead
@@ -99,6 +95,8 @@ class Local:
     @staticmethod
     def is_light(job: Job) -> bool:
         """Whether the job is spoken without a daemon."""
+        from ..backends import registry
+
         return registry.get(job["backend"]).info.light
 
     # -- jobs: see `Jobs` --------------------------------------------------------------------
@@ -123,6 +121,12 @@ class Local:
     def _add_once(
         self, make: Callable[[Submitter], QueuedJob], is_followed: bool, check: bool = False
     ) -> Job:
+        # Late, for it brings numpy: whoever lists or cancels jobs needs none, least of all after a
+        # Ctrl-C in the middle of this import, which cannot be repeated.
+        from ..config import LiveConfig
+        from ..engine.submit import Submitter
+        from ..voices.catalog import Catalog
+
         config = LiveConfig(self.paths.config_path)
         store = Store(self.paths.db_path, Bus(), check=check)
         with contextlib.ExitStack() as opened:

@@ -10,11 +10,14 @@ import threading
 from typing import TYPE_CHECKING
 
 from ..audio import portaudio
-from ..errors import VoxError
 from ..paths import Paths
 
 if TYPE_CHECKING:
     from ..audio.player import Player
+
+
+START_S = 2.0
+"""How long a sound server may take. It is asked again by whoever plays."""
 
 
 class SoundAhead:
@@ -36,15 +39,15 @@ class SoundAhead:
             from ..config import load
 
             player = Player(device=device_of(load(self._paths.config_path)["audio_device"]))
-        except VoxError:
+        except Exception:  # Ctrl-C in the main thread's half of an import breaks ours, too
             return
         player.start()
         player.open_ahead(self._sample_rate or USUAL_RATE)
         self._player = player
 
     def player(self) -> Player | None:
-        """The player, which the caller stops; None if there is no sound."""
-        self._thread.join()
+        """The player, which the caller stops; None if there is no sound, or not in time."""
+        self._thread.join(START_S)
         return self._player
 
     def close(self) -> None:

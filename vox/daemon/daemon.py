@@ -210,6 +210,7 @@ class Daemon:
                 return
             self.engine.start()
             self.inbox.start()
+            threading.Thread(target=self.engine.player.warm_up, name="warm-up", daemon=True).start()
         except Exception:
             log.exception("the queue cannot be started")
             self.stop(now=True, reason="failed")

@@ -162,7 +162,6 @@ class Engine:
         self.tasks.start(self.worker.may_take)
         self.outcomes.start()
         self._ticker.start()
-        threading.Thread(target=self.player.warm_up, name="warm-up", daemon=True).start()
         self.is_started = True
 
     def finish(self) -> None:
