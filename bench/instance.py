@@ -16,6 +16,7 @@ from typing import Any
 
 from vox.paths import get_paths
 
+CHECKOUT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 RUN_TIMEOUT_S = 1800.0
 """Loading a large model on a CPU takes minutes."""
 
@@ -41,6 +42,9 @@ class Instance:
             name: value for name, value in self._environ.items() if not name.startswith("VOX_")
         }
         self.environ["VOX_HOME"] = self.home
+        # The installed command may belong to another checkout: this one is measured.
+        path = [CHECKOUT, self._environ.get("PYTHONPATH", "")]
+        self.environ["PYTHONPATH"] = os.pathsep.join(filter(None, path))
         if os.path.isdir(self._backends_dir):
             os.symlink(os.path.abspath(self._backends_dir), os.path.join(self.home, "backends"))
         return self

@@ -2,8 +2,8 @@
 
     python -m bench.latency [-n ROUNDS] [--json FILE]
 
-Every round measures every case once, so that what the machine does meanwhile meets all of them
-alike. Linux: needs PulseAudio; speech-dispatcher and espeak-ng are measured where they are there.
+Every round measures every case once, so that other load on the machine affects all cases alike.
+Linux: needs PulseAudio; speech-dispatcher and espeak-ng are measured where they are there.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ def test_a_number_out_of_range_is_refused_in_one_line(value: object) -> None:
 
 
 def test_what_must_be_above_a_number_may_not_be_that_number() -> None:
-    with pytest.raises(BadOption, match="expires 0 must be a number above 0"):
+    with pytest.raises(BadOption, match="expires 0 must be a number above 0, at most 100000000"):
         OPTIONS["expires_s"].check(0)
     assert OPTIONS["expires_s"].check("0.5") == 0.5
 

@@ -25,14 +25,14 @@ PRIORITIES = {"high": 10, "normal": 0, "low": -10}
 PAUSED = "speech is paused; to resume: vox resume"
 """Note for callers while speech is paused."""
 
-# Without 0/o, 1/l/i, u and v: read out or typed from a screen they are taken for one another.
+# Without 0/o, 1/l/i, u and v, which are easily confused when they are read aloud or typed.
 ID_ALPHABET = "23456789abcdefghjkmnpqrstwxyz"
 ID_LENGTH = 6
 
 
 def new_id() -> str:
     """A random job id: short to type, and any unambiguous beginning of it will do."""
-    # Not `secrets`, which takes 6 ms to import; of 128 bits no one can tell the bias.
+    # Not `secrets`, which takes 6 ms to import. With 128 bits the bias is negligible.
     number, digits = int.from_bytes(os.urandom(16)), []
     for _ in range(ID_LENGTH):
         number, digit = divmod(number, len(ID_ALPHABET))
@@ -69,15 +69,14 @@ class Option(NamedTuple):
     envvar: bool = False
     """Whether the variable VOX_KEY sets it too, for one call."""
     kind: type[str] | type[float] = str
+    """Text or a number; there are no other kinds."""
     low: float = -math.inf
     high: float = math.inf
     above: bool = False
-    """Whether it must be above `low`, which is then no good value itself."""
+    """Whether `low` itself is excluded."""
     choices: tuple[str, ...] = ()
     max_length: int = 1_000
     """Most characters of a text."""
-    pattern: str | None = None
-    """What the API's schema wants of a text beyond that."""
     for_adapter: bool = True
     """Whether the adapter gets it with each utterance."""
 
@@ -113,8 +112,8 @@ class Option(NamedTuple):
     def range(self) -> str:
         """The numbers that it may be, in words."""
         if self.above:
-            return f"a number above {self.low:g}"
-        return f"a number from {self.low:g} to {self.high:g}"
+            return f"a number above {self.low:g}, at most {self.high:.10g}"
+        return f"a number from {self.low:g} to {self.high:.10g}"
 
     def _refuse(self, value: Any, allowed: str) -> NoReturn:
         raise BadOption(f"{self.key} {value!r} must be {allowed}", field=self.key)
@@ -160,7 +159,6 @@ class SpeechOptions:
         short="-m",
         metavar="MODEL",
         envvar=True,
-        pattern=r"^[^\x00]*$",
         for_adapter=False,
     )
     speed: float | None = option(
@@ -198,7 +196,6 @@ class Request(SpeechOptions):
         short="-o",
         metavar="FILE",
         max_length=4_096,
-        pattern=r"^/[^\x00]*$",
     )
     priority: str | None = option("Place in the queue.", choices=tuple(PRIORITIES))
     expires_s: float | None = option(
@@ -212,7 +209,7 @@ class Request(SpeechOptions):
         above=True,
     )
     replace: str | None = option(
-        "Take the place of what waits or speaks under the same key.",
+        "Replace what waits or is spoken under the same key.",
         schema_help="Cancels live jobs with the same key.",
         metavar="KEY",
     )
@@ -301,7 +298,7 @@ class Job(SpeechOptions):
             "id": self.id,
             "state": self.state,
             "text": self.text,
-            **{name: getattr(self, name) for name in SPEECH_OPTIONS},
+            **{OPTIONS[name].key: getattr(self, name) for name in SPEECH_OPTIONS},
             "priority": priority_name(self.priority),
             "source": self.source,
             "source_name": self.source_name,

@@ -75,7 +75,7 @@ class Broadcaster:
         """The streams, and the id of the job that each follows; None: it follows all."""
         self._are_positions_due = False
         self.last_id = f"{bus.epoch}-0"
-        """Of the last event that was handed out: what a stream that begins now has not seen."""
+        """Id of the last event that was sent. A new stream begins after it."""
         bus.subscribe(self._on_event)
 
     def _on_event(self, event: Event) -> None:

@@ -27,8 +27,13 @@ _SSE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": 
 def make_router(context: Context) -> APIRouter:
     router = APIRouter(tags=["jobs"])
 
-    @router.get("/jobs/{job_id}/events", response_class=Response, responses={**_SSE, **NO_JOB})
-    async def one(job_id: JobId, request: Request, bind: bool = False) -> Response:
+    @router.get(
+        "/jobs/{job_id}/events",
+        name="job_events",
+        response_class=Response,
+        responses={**_SSE, **NO_JOB},
+    )
+    async def job_events_stream(job_id: JobId, request: Request, bind: bool = False) -> Response:
         """The job's events as they happen (SSE), until it has ended.
 
         With `bind`, the job is cancelled when the connection goes before that.
@@ -36,8 +41,8 @@ def make_router(context: Context) -> APIRouter:
         job = await asyncio.to_thread(context.engine.store.get, job_id)
         return sse.response(job_events(context, job, sse.last_event_id(request), bind))
 
-    @router.get("/events", response_class=Response, responses=_SSE)
-    async def everything(request: Request) -> Response:
+    @router.get("/events", name="events", response_class=Response, responses=_SSE)
+    async def all_events_stream(request: Request) -> Response:
         """All events (SSE). `Last-Event-ID` resumes a lost connection where it ended."""
         return sse.response(all_events(context, sse.last_event_id(request)))
 

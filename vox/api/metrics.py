@@ -28,8 +28,8 @@ def make_router(context: Context) -> APIRouter:
     router = APIRouter(tags=["daemon"])
     metrics = Metrics(context)
 
-    @router.get("/metrics", response_class=Response, responses={200: _PLAIN})
-    async def read() -> Response:
+    @router.get("/metrics", name="prometheus", response_class=Response, responses={200: _PLAIN})
+    async def prometheus_text() -> Response:
         """Jobs, times, models and memory, in Prometheus's text format."""
         text = await asyncio.to_thread(metrics.render)
         return Response(text, media_type=prometheus.CONTENT_TYPE_LATEST)
@@ -42,7 +42,7 @@ class Metrics:
 
     def __init__(self, context: Context) -> None:
         # No series for the time at which a counter was made: vox_uptime_seconds tells it.
-        prometheus.disable_created_metrics()  # type: ignore[no-untyped-call]
+        prometheus.disable_created_metrics()  # type: ignore[no-untyped-call]  # theirs
         self._registry = prometheus.CollectorRegistry()
         self._ended = prometheus.Counter(
             "vox_jobs_ended", "Jobs that ended.", ("state", "backend", "source"),

@@ -11,8 +11,9 @@ from .. import jobs
 
 _JOB_ID = rf"^[{jobs.ID_ALPHABET}]{{{jobs.ID_LENGTH}}}$"
 _NO_NUL = r"^[^\x00]*$"
+_PATTERNS = {"model": _NO_NUL, "output": r"^/[^\x00]*$"}
+"""What texts must match that the other ways in make match: they take relative paths too."""
 NAME_LIMIT = 1_000
-INT64_MAX = 2**63 - 1
 
 
 class Body(BaseModel):
@@ -24,7 +25,7 @@ class Body(BaseModel):
 def _schema(name: str, option: jobs.Option) -> tuple[Any, Any]:
     """The type and the field of one option of a request."""
     kind: Any = _REQUEST_TYPES[name]
-    bounds: dict[str, Any] = {"max_length": option.max_length, "pattern": option.pattern}
+    bounds: dict[str, Any] = {"max_length": option.max_length, "pattern": _PATTERNS.get(name)}
     if option.choices:
         kind, bounds = Literal[option.choices] | None, {}
     elif option.kind is float:
@@ -116,16 +117,20 @@ class Speech(BaseModel):
     )
     stream_format: Literal["audio", "sse"] = "audio"
     instructions: str | None = Field(
-        None, max_length=10_000, description="How to speak, for backends that support it."
+        None,
+        max_length=jobs.OPTIONS["style"].max_length,
+        description="How to speak, for backends that support it.",
     )
-    lang: str | None = Field(None, max_length=100, description="Beyond OpenAI's: BCP 47.")
+    lang: str | None = Field(
+        None, max_length=jobs.OPTIONS["lang"].max_length, description="Beyond OpenAI's: BCP 47."
+    )
 
 
 # -- answers ---------------------------------------------------------------------------------
 
 
 _JOB_TYPES = get_type_hints(jobs.Job)
-_job_fields: Any = {name: (_JOB_TYPES[name], ...) for name in jobs.SPEECH_OPTIONS}
+_job_fields: Any = {jobs.OPTIONS[name].key: (_JOB_TYPES[name], ...) for name in jobs.SPEECH_OPTIONS}
 _JobOptions: Any = create_model("JobOptions", **_job_fields)
 
 

@@ -35,7 +35,7 @@ class Playback:
     utterances_written: int = field(init=False)
     """How many were written to the device, counted from the text's start."""
     is_faded_out: bool = field(default=False, init=False)
-    """Its last sound was ended softly, so what comes next fades in."""
+    """Its last sound was faded out, so the next one fades in."""
     _rollbacks_seen: int = field(default=0, init=False)
     _is_starved: bool = field(default=False, init=False)
     _refill_s: float = field(default=_REFILL_S, init=False)

@@ -98,7 +98,7 @@ class Player:
         return self._thread.is_alive()
 
     def warm_up(self) -> None:
-        """Do now what the first sound would wait for. Blocks; never raises."""
+        """Open the device in advance: the first sound need not wait. Blocks; never raises."""
         try:
             self.check()
         except NoAudioOutput as exc:

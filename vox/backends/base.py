@@ -12,7 +12,7 @@ from __future__ import annotations
 import abc
 import importlib.util
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import InitVar, dataclass, field
+from dataclasses import KW_ONLY, InitVar, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from ..checks import Key
@@ -77,6 +77,7 @@ class Info:
     """One line for `vox backends`."""
     package: str
     """The import name of the package that does the work, "" if none is needed."""
+    _: KW_ONLY
     light: bool = False
     """It loads so quickly that a call without a daemon speaks by itself and starts none."""
     languages: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import click
 
+from ..errors import BadOption
 from ..jobs import OPTIONS, Option
 
 if TYPE_CHECKING:
@@ -95,6 +96,23 @@ def quiet_option(command: F) -> F:
     return click.option("-q", "--quiet", is_flag=True, help=text)(command)
 
 
+class OptionType(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8.1
+    """What an option of a request may be: see `jobs.Option.check`."""
+
+    name = "text"
+
+    def __init__(self, option: Option) -> None:
+        self._option = option
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return self._option.check(value)
+        except BadOption as exc:
+            is_number = self._option.kind is float
+            reason = f"{value!r} is not {self._option.range}" if is_number else exc.message
+            self.fail(reason, param, ctx)
+
+
 def request_options(command: F) -> F:
     """The options of a request, in the order of their definition (see `jobs.OPTIONS`)."""
     for name, option in reversed(OPTIONS.items()):
@@ -103,9 +121,9 @@ def request_options(command: F) -> F:
 
 
 def _request_option(name: str, option: Option) -> Callable[[F], F]:
-    kind: Any = click.Choice(option.choices) if option.choices else str
-    if option.kind is float:
-        kind = Number(option.low, option.high, option.above)
+    kind: Any = OptionType(option)
+    if option.choices:
+        kind = click.Choice(option.choices, case_sensitive=False)
     flags = [option.short] if option.short else []
     return click.option(
         *flags,

@@ -106,7 +106,7 @@ class Submitter:
                 self._tasks.send([(job.id, job.priority) for job in jobs])
 
     def replay(self, job_id: str, has_audio: Callable[[str], bool]) -> Job:
-        """A new job that says what an ended one said, in the same way.
+        """A new job with the text, the voice and the options of an ended one.
 
         `has_audio` tells whether the audio of a job is kept; if not, it is synthesized again.
         Raises UnknownJob, AmbiguousId, JobNotLive, and as `submit_many`.

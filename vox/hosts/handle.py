@@ -267,7 +267,7 @@ class Handle:
     def _command(self, header: dict[str, Any]) -> None:
         try:
             with self._write_lock:
-                protocol.write(self._commands, header)  # type: ignore[arg-type]
+                protocol.write(self._commands, header)  # type: ignore[arg-type]  # IO is BinaryIO here
         except (OSError, ValueError) as exc:
             raise self._crashed() from exc
 
@@ -306,7 +306,7 @@ class Handle:
     def _read_frames(self, stream: IO[bytes]) -> None:
         try:
             with stream:
-                while (frame := protocol.read(stream)) is not None:  # type: ignore[arg-type]
+                while (frame := protocol.read(stream)) is not None:  # type: ignore[arg-type]  # same
                     if frame.header.get("event") == "stats":
                         self._note_memory(frame.header)
                         self._has_answered.set()

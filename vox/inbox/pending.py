@@ -91,7 +91,7 @@ class PendingFiles:
         rest, self.next_due_at = self._settling.due(settle_s, now, time.time())
         self.waits_for_room = False
         if rest:
-            # Only now: a user who removes the inbox must not find folders in it that were gone.
+            # Not earlier: a user who removes the inbox must not find that its folders are back.
             jobs.make_folders()
         while rest and not self._is_stopping():
             # Set before asking, so that the event of a job that ends in between wakes us.

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 QUEUE = "vox"
 
 
-class JsonSerializer(huey.serializer.Serializer):  # type: ignore[misc]
+class JsonSerializer(huey.serializer.Serializer):  # type: ignore[misc]  # Huey has no types
     """Messages as JSON lists. A message has an id, a name and plain arguments."""
 
     def _serialize(self, data: Any) -> bytes:
@@ -39,7 +39,7 @@ class JsonSerializer(huey.serializer.Serializer):  # type: ignore[misc]
         return huey.registry.Message(*fields)
 
 
-class WakingStorage(huey.storage.SqliteStorage):  # type: ignore[misc]
+class WakingStorage(huey.storage.SqliteStorage):  # type: ignore[misc]  # Huey has no types
     """Huey's SQLite storage, but `dequeue` asks the gate, and waits for an event."""
 
     blocking = True
@@ -105,7 +105,7 @@ class WakingStorage(huey.storage.SqliteStorage):  # type: ignore[misc]
             cursor.executemany("insert into task (queue, data, priority) values (?, ?, ?)", rows)
 
 
-class _Consumer(huey.consumer.Consumer):  # type: ignore[misc]
+class _Consumer(huey.consumer.Consumer):  # type: ignore[misc]  # Huey has no types
     def _set_signal_handlers(self) -> None:
         """Set none: the daemon handles signals."""
 

@@ -17,11 +17,23 @@ from typing import Any, NamedTuple
 
 from ..errors import AmbiguousId, JobNotLive, StorageDamaged, UnknownJob
 from ..files import locked
-from ..jobs import ENDED, ID_ALPHABET, LIVE, STATES, Job, Sink, State, new_id
+from ..jobs import (
+    ENDED,
+    ID_ALPHABET,
+    LIVE,
+    OPTIONS,
+    SPEECH_OPTIONS,
+    STATES,
+    Job,
+    Sink,
+    State,
+    new_id,
+)
 from .database import Database
 from .events import Bus
 
 _COLUMNS = tuple(f.name for f in fields(Job))
+_NUMBERS = tuple(name for name in SPEECH_OPTIONS if OPTIONS[name].kind is float)
 _LIVE_SQL = "('queued', 'preparing', 'speaking')"
 _QUEUED_SQL = f"state in {_LIVE_SQL} and state = 'queued'"
 """With both conditions SQLite uses the index of live jobs and does not read the whole history."""
@@ -365,5 +377,6 @@ def _job(row: sqlite3.Row) -> Job:
     except ValueError:
         values["notes"] = []  # a damaged byte
     # `returning` gives a whole number as an integer, whatever the column is.
-    values["speed"], values["volume"] = float(values["speed"]), float(values["volume"])
+    for name in _NUMBERS:
+        values[name] = None if values[name] is None else float(values[name])
     return Job(**values)

@@ -68,15 +68,15 @@ class Tasks(Sender, Protocol):
         """Take no more tasks, and wait so long for the one that runs."""
 
     def close(self) -> None:
-        """Give up what it holds. Not used any more."""
+        """Release what it holds. No calls afterwards."""
 
 
 class TableTasks:
     """`Tasks` without Huey: every queued job of the table is a task.
 
     Nothing is sent, so no other process is woken. Jobs that are left in the table get their tasks
-    from the next daemon (see `recovery`). Each job is run at most once: one that cannot be taken
-    out of the queue, for want of room on the disk, must not be run again and again.
+    from the next daemon (see `recovery`). Each job is run at most once, even if a full disk
+    keeps it in the queue.
     """
 
     def __init__(self, store: Store, run: Run) -> None:

@@ -1,4 +1,4 @@
-"""Who is to speak a request: what the request says about it, and what is decided."""
+"""What a request says about who speaks it, and who does."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ..backends.base import Clone
-from ..errors import BadOption, VoxError
+from ..errors import VoxError
+from ..jobs import OPTIONS
 from ..languages import normalize
 
 
@@ -29,8 +30,7 @@ class Wish:
 
     def normalized(self) -> Wish:
         """The same wish, its language tags normalized. Raises UnknownLanguage, BadOption."""
-        if self.gender not in (None, "female", "male"):
-            raise BadOption(f"gender {self.gender!r} must be female or male", field="gender")
+        OPTIONS["gender"].check(self.gender)
         if self.lang:
             return replace(self, lang=normalize(self.lang), default_lang=None)
         with blamed_on("lang"):

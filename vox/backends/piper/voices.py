@@ -17,7 +17,7 @@ class Known:
     gender: Gender | None
     """The speaker's, where the model card tells."""
     model_sha256: str | None = None
-    """None: nobody told; that of the first download is recorded."""
+    """None: not known here; that of the first download is recorded."""
     config_sha256: str | None = None
 
 

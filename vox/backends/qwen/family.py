@@ -69,9 +69,9 @@ _KINDS: dict[str, Kind] = {
 }
 _SIZES = {"0b6": "0.6B", "1b7": "1.7B"}
 
-# Frames (80 ms) a character at the slowest: 5 letters a second; 1.6 s for what is read out as a
-# word or more (Chinese characters, kana, Hangul, digits, signs). This is about three times the
-# usual, for a bound that is too low cuts off speech.
+# Frames (80 ms each) of one character in the slowest speech: 5 letters a second, and 1.6 s for a
+# character that is read as a word (Chinese characters, kana, Hangul, digits, signs). That is about
+# three times as long as usual: a lower bound would cut off speech.
 _FRAMES_PER_LETTER = 2.5
 _FRAMES_PER_WIDE = 8.0
 _FEWEST_FRAMES = 50

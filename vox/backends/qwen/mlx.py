@@ -72,7 +72,7 @@ class QwenMlx(QwenBase):
     def _prepare(self) -> None:
         try:
             import mlx.core as mx
-            import mlx_audio.tts.utils  # noqa: F401
+            import mlx_audio.tts.utils  # noqa: F401 - the longest part of loading, as progress
         except ImportError as exc:
             raise LoadFailed(
                 f"the package mlx-audio cannot be imported: {exc}",

@@ -157,7 +157,7 @@ class QwenNative(QwenBase):
             )
         else:
             generate = self._generate(model, kind, utterance)
-        # The last token that is sampled makes no frame any more.
+        # The last sampled token makes no frame.
         run = functools.partial(generate, max_new_tokens=frames + 1)
         # A CPU decodes so slowly that a longer block would hold up a cancel.
         longest = FIRST_BLOCK if self._device == "cpu" else 4 * FIRST_BLOCK

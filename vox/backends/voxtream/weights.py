@@ -34,8 +34,8 @@ MODEL_FILES: tuple[str, ...] = (
     GENERATOR["phoneme_dict_name"],
     GENERATOR["model_name"],
 )
-# g2p_en looks for these when it is imported and would fetch them; voxtream never reads them,
-# for it asks espeak-ng, so that empty archives will do.
+# g2p_en fetches these when it is imported, unless they are there. voxtream uses espeak-ng and never
+# reads them, so empty archives suffice.
 NLTK_ARCHIVES = ("taggers/averaged_perceptron_tagger.zip", "corpora/cmudict.zip")
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 # Both below `weights/`: Hugging Face's cache and the folder that torch.hub keeps.
