@@ -19,7 +19,7 @@ COMMANDS: dict[str, Entry] = {
     "queue": Entry("queue:queue", "List what is being spoken and what waits, in order."),
     "cancel": Entry("queue:cancel", "Cancel jobs, whether they wait or are being spoken."),
     "skip": Entry("queue:skip", "Cut off what is being spoken and go on with the next."),
-    "pause": Entry("queue:pause", "Hold the speech until `vox resume`."),
+    "pause": Entry("queue:pause", "Pause speech until `vox resume`."),
     "resume": Entry("queue:resume", "Go on speaking after `vox pause`."),
     "replay": Entry("replay:replay", "Speak a job again: from its kept audio, or anew."),
     "wait": Entry("replay:wait", "Wait until jobs have ended."),

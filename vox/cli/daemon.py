@@ -22,14 +22,14 @@ STATUS_KEYS = ("running", "pid", "version", "uptime_s", "idle_timeout_s", "queue
 def daemon() -> None:
     """Start, stop and watch the daemon.
 
-    It starts by itself when something is to be spoken and leaves when idle (vox config set
-    idle_timeout SECONDS).
+    It starts by itself when a job needs it, and leaves when idle (vox config set idle_timeout
+    SECONDS).
     """
 
 
 @daemon.command()
 def start() -> None:
-    """Start it, unless it is running; print its PID."""
+    """Start the daemon unless it is running, and print its PID."""
     _start(get_paths())
 
 
@@ -47,14 +47,14 @@ def _start(paths: Paths) -> None:
 @daemon.command()
 @click.option("--now", is_flag=True, help="Cut off what is being spoken.")
 def stop(now: bool) -> None:
-    """Stop it. What is being spoken is finished; what waits stays queued."""
+    """Stop the daemon. It finishes what it speaks; waiting jobs stay queued."""
     say("stopped" if control.stop(get_paths(), now, tell) else "not running")
 
 
 @daemon.command()
 @click.option("--now", is_flag=True, help="Cut off what is being spoken.")
 def restart(now: bool) -> None:
-    """Stop it and start it again."""
+    """Stop the daemon and start it again."""
     paths = get_paths()
     control.stop(paths, now, tell)
     _start(paths)
@@ -63,7 +63,7 @@ def restart(now: bool) -> None:
 @daemon.command()
 @json_option
 def status(as_json: bool) -> int:
-    """Tell how it is. The exit code is 0 if it is running, 3 if not."""
+    """Show the daemon's status. The exit code is 0 if it is running, 3 if not."""
     health = control.health(get_paths())
     if health is None:
         if as_json:
@@ -71,30 +71,30 @@ def status(as_json: bool) -> int:
         else:
             say("not running")
         return NOT_RUNNING
-    told = {"running": True, **health, "uptime_s": health["uptime"]}
-    del told["uptime"]
+    status = {"running": True, **health, "uptime_s": health["uptime"]}
+    del status["uptime"]
     if as_json:
-        say_json({name: told[name] for name in dict.fromkeys((*STATUS_KEYS, *told))})
+        say_json({name: status[name] for name in dict.fromkeys((*STATUS_KEYS, *status))})
     else:
-        _print_status(told)
+        _print_status(status)
     return 0
 
 
-def _print_status(told: dict[str, Any]) -> None:
-    http = told["http"]
+def _print_status(status: dict[str, Any]) -> None:
+    http = status["http"]
     fields(
         [
-            ("daemon", f"{told['status']}, PID {told['pid']}, vox {told['version']}"),
-            ("uptime", duration(told["uptime_s"])),
-            ("idle timeout", _idle_timeout(told["idle_timeout_s"])),
-            ("queue", _queue(told["queue"])),
-            ("audio", _brief(told.get("audio"))),
-            ("inbox", _inbox(told["inbox"])),
+            ("daemon", f"{status['status']}, PID {status['pid']}, vox {status['version']}"),
+            ("uptime", duration(status["uptime_s"])),
+            ("idle timeout", _idle_timeout(status["idle_timeout_s"])),
+            ("queue", _queue(status["queue"])),
+            ("audio", _brief(status.get("audio"))),
+            ("inbox", _inbox(status["inbox"])),
             *([("http", _http(http))] if http["address"] else []),
-            ("models", _sum_of_models(told)),
+            ("models", _models_line(status)),
         ]
     )
-    models = told["loaded_models"]
+    models = status["loaded_models"]
     if not models:
         return
     say()
@@ -103,12 +103,12 @@ def _print_status(told: dict[str, Any]) -> None:
     table(header, [_model(each) for each in models], spare=(7, 4, 6), is_named=True)
 
 
-def _sum_of_models(told: dict[str, Any]) -> str:
-    parts = [str(len(told["loaded_models"]) or "none is loaded")]
-    if told["memory_mb"]:
-        parts.append(f"memory {megabytes(told['memory_mb'])}")
-    if told["vram_usage"]["total_mb"]:
-        parts.append(f"VRAM {megabytes(told['vram_usage']['total_mb'])}")
+def _models_line(status: dict[str, Any]) -> str:
+    parts = [str(len(status["loaded_models"]) or "none is loaded")]
+    if status["memory_mb"]:
+        parts.append(f"memory {megabytes(status['memory_mb'])}")
+    if status["vram_usage"]["total_mb"]:
+        parts.append(f"VRAM {megabytes(status['vram_usage']['total_mb'])}")
     return ", ".join(parts)
 
 
@@ -129,31 +129,33 @@ def _model(each: dict[str, Any]) -> list[str]:
 
 def _idle_timeout(seconds: float) -> str:
     if seconds < 0:
-        return "never leaves"
+        return "off"
     return duration(seconds) if seconds else "leaves as soon as the queue is empty"
 
 
 def _queue(counts: dict[str, Any]) -> str:
-    told = [f"{count} {state}" for state, count in counts.items() if state != "paused" and count]
-    return ", ".join(told or ["empty"]) + (" (paused)" if counts.get("paused") else "")
+    parts = [f"{count} {state}" for state, count in counts.items() if state != "paused" and count]
+    return ", ".join(parts or ["empty"]) + (" (paused)" if counts.get("paused") else "")
 
 
-def _inbox(told: dict[str, Any]) -> str:
-    parts = [str(told.get("folder", "-"))]
-    parts += [f"{told[name]} {name}" for name in ("pending", "working", "failed") if told.get(name)]
-    return ", ".join([*parts, *filter(None, [told.get("error")])])
+def _inbox(status: dict[str, Any]) -> str:
+    parts = [str(status.get("folder", "-"))]
+    parts += [
+        f"{status[name]} {name}" for name in ("pending", "working", "failed") if status.get(name)
+    ]
+    return ", ".join([*parts, *filter(None, [status.get("error")])])
 
 
-def _http(told: dict[str, Any]) -> str:
-    return f"off: {told['error']}" if told["error"] else f"http://{told['address']}"
+def _http(status: dict[str, Any]) -> str:
+    return f"off: {status['error']}" if status["error"] else f"http://{status['address']}"
 
 
 def _brief(value: Any) -> str:
-    """A small JSON object in a line, without what is not known."""
+    """A small JSON object on one line, without values that are unknown."""
     if not isinstance(value, dict):
         return "-" if value is None else str(value)
-    told = [f"{name} {item}" for name, item in value.items() if item not in (None, [], {}, "")]
-    return ", ".join(told) or "-"
+    parts = [f"{name} {item}" for name, item in value.items() if item not in (None, [], {}, "")]
+    return ", ".join(parts) or "-"
 
 
 @daemon.command()
@@ -195,12 +197,12 @@ def _print(text: str) -> None:
 
 @daemon.command()
 def socket() -> None:
-    """Print the path of its control socket, for curl --unix-socket."""
+    """Print the path of the control socket, for curl --unix-socket."""
     say(get_paths().socket_path)
 
 
 @daemon.command()
-@click.option("--new", is_flag=True, help="Make a new one; the old one is no longer good.")
+@click.option("--new", is_flag=True, help="Make a new token; the old one becomes invalid.")
 def token(new: bool) -> None:
     """Print the bearer token of the HTTP API on TCP."""
     from ..tokens import ensure_token, renew_token
@@ -208,4 +210,4 @@ def token(new: bool) -> None:
     paths: Paths = get_paths()
     say(renew_token(paths) if new else ensure_token(paths))
     if new and is_terminal(sys.stderr) and control.is_up(paths):
-        tell("the running daemon takes it after: vox daemon restart")
+        tell("takes effect after: vox daemon restart")

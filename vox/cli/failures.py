@@ -1,4 +1,4 @@
-"""What a user sees of an error that is not one of ours: one line, and where to read more."""
+"""What the user sees of an error that is not a VoxError: one line, and where to read more."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def report(exc: Exception) -> int:
         complain(exc.format_message())
         return exc.exit_code
     if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT):
-        complain(f"{exc.filename or 'the output'}: {exc.strerror}; make room and try again")
+        complain(f"{exc.filename or 'the output'}: {exc.strerror}; free disk space and try again")
         return 1
     summary = " ".join(f"{type(exc).__name__}: {exc}".split())[:300]
     log_path = keep_traceback(exc)
@@ -35,7 +35,7 @@ def report(exc: Exception) -> int:
 
 
 def usage_line(exc: click.UsageError) -> str:
-    """A usage error of click's on one line, in our manner."""
+    """click's usage error on one line, in the form of our own errors."""
     if isinstance(exc, click.BadParameter) and exc.ctx and exc.param and exc.param.envvar:
         source = exc.ctx.get_parameter_source(exc.param.name or "")
         if source is click.core.ParameterSource.ENVIRONMENT:

@@ -80,7 +80,7 @@ def voice_of(job: dict[str, Any]) -> str:
 
 
 def when(iso: str) -> str:
-    """The time for people (today without the date) on a terminal, as it is for programs."""
+    """On a terminal the local time, today without the date; else ISO 8601, for programs."""
     if not is_terminal(sys.stdout):
         return iso
     at = datetime.datetime.fromisoformat(iso).astimezone()
@@ -99,13 +99,13 @@ def show(job_id: str, as_json: bool) -> None:
     if as_json:
         say_json(job)
         return
-    shown = [(name, value) for name, value in job.items() if name != "text" and _is_told(value)]
+    shown = [(name, value) for name, value in job.items() if name != "text" and _is_shown(value)]
     fields([(name, _value(name, value)) for name, value in shown])
     say()
     say(job["text"])
 
 
-def _is_told(value: Any) -> bool:
+def _is_shown(value: Any) -> bool:
     return value is not None and value != []
 
 

@@ -1,4 +1,4 @@
-"""Where what sound libraries print goes when they are loaded into the command line's process."""
+"""Sends the output of sound libraries to the log while this process speaks a job."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ..paths import Paths
 
 
 def send_to_log(paths: Paths) -> None:
-    """Sound libraries print on file descriptor 2 itself; the terminal is for our one line.
+    """Lead file descriptor 2, on which sound libraries print, to the log.
 
-    From here to the end of the process: threads that are left behind in such a library may print
-    when our job has long ended. `sys.stderr` still leads to where it went. Raises StorageError.
+    It stays so until the process ends, because threads that are left in such a library may print
+    after our job has ended. `sys.stderr` leads to where it did before. Raises StorageError.
     """
     make_dir(paths.log_dir)
     try:

@@ -74,7 +74,7 @@ def cancel(ctx: click.Context, job_ids: tuple[str, ...], everything: bool, as_js
 
 
 def _cancel_each(jobs: Jobs, job_ids: tuple[str, ...]) -> tuple[list[Job], int]:
-    """What was cancelled, and the exit code of the first that could not be."""
+    """The cancelled jobs, and the exit code of the first that could not be cancelled."""
     cancelled, exit_code = [], 0
     for job_id in job_ids:
         try:
@@ -99,9 +99,9 @@ def skip(as_json: bool) -> None:
 @click.command()
 @json_option
 def pause(as_json: bool) -> None:
-    """Hold the speech until `vox resume`."""
+    """Pause speech until `vox resume`."""
     open_jobs().pause()
-    say_json({"paused": True}) if as_json else say("paused; go on with: vox resume")
+    say_json({"paused": True}) if as_json else say("paused; to go on: vox resume")
 
 
 @click.command()
@@ -109,4 +109,4 @@ def pause(as_json: bool) -> None:
 def resume(as_json: bool) -> None:
     """Go on speaking after `vox pause`."""
     open_jobs().resume()
-    say_json({"paused": False}) if as_json else say("speaking goes on")
+    say_json({"paused": False}) if as_json else say("resumed")

@@ -1,4 +1,4 @@
-"""`vox replay` and `vox wait`: follow jobs that were made before."""
+"""`vox replay` and `vox wait`: speak an earlier job again, wait for jobs to end."""
 
 from __future__ import annotations
 

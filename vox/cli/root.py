@@ -68,7 +68,7 @@ class Root(click.Group):
         return bool(rest) and rest[0] in COMMANDS and not is_escaped
 
     def _refuse_options(self, ctx: click.Context, args: list[str]) -> None:
-        """`vox --json history` would leave out the option in silence."""
+        """`vox --json history` would ignore the option silently."""
         if ctx.resilient_parsing:
             return
         given = [
@@ -138,7 +138,7 @@ def root(ctx: click.Context, /, **options: Any) -> int:
 
 
 def mistyped(words: list[str]) -> str | None:
-    """The command that one or two words look like, if they do: they are spoken all the same."""
+    """The command that one or two words look like. They are spoken all the same."""
     if not 1 <= len(words) <= 2 or not words[0].isalpha() or not words[0].islower():
         return None
     if words == ["help"]:
@@ -155,7 +155,7 @@ def mistyped(words: list[str]) -> str | None:
 
 
 def _is_one_off(name: str, word: str) -> bool:
-    """Whether one letter more, less or other makes one of the other."""
+    """Whether the words differ by one letter: added, missing or another."""
     short, long = sorted((name, word), key=len)
     if len(name) < 5 or short == long:
         return False
@@ -206,7 +206,7 @@ _WISHES = {
 
 
 def blame_variable(ctx: click.Context, exc: VoxError) -> None:
-    """Nobody looks for a name that is wrong in a variable, so the error names the variable."""
+    """Name the variable in the error if the wrong name comes from one: nobody looks there."""
     wish = _WISHES.get(exc.code, "")
     param = next((param for param in ctx.command.params if param.name == wish), None)
     source = ctx.get_parameter_source(wish)

@@ -21,11 +21,11 @@ from .output import complain, is_terminal, say, say_json, tell
 
 CANCEL_TIMEOUT_S = 5.0
 LEAST_ANSWER_S = 2.0
-"""However short a `--timeout` is: a daemon that is slower than this to take a job in hangs."""
+"""The daemon gets at least this long to accept a job, however short `--timeout` is."""
 
 
 class CallOptions(NamedTuple):
-    """What the user wants of a command that waits for a job, whatever the job is."""
+    """Options of every command that makes or follows jobs."""
 
     is_async: bool = False
     timeout_s: float | None = None
@@ -138,7 +138,7 @@ def _follow(jobs: Jobs, job: Job, options: CallOptions) -> Job:
 
 @contextlib.contextmanager
 def watcher(options: CallOptions) -> Iterator[OnEvent]:
-    """What to call with the job's events: it shows them on a terminal, else it does nothing."""
+    """Yields the function that gets the job's events. On a terminal, it shows them."""
     if options.quiet or not is_terminal(sys.stderr):
         yield ignore
         return
@@ -180,7 +180,7 @@ def tell_notes(job: Job, options: CallOptions, shown: Sequence[str] = ()) -> Non
 
 
 def _cancel(jobs: Jobs, job_id: str, options: CallOptions) -> None:
-    """Cancel the job wherever it is, if it lives and was made at all."""
+    """Cancel the job if it was made and has not ended."""
     with contextlib.suppress(VoxError):
         jobs.cancel(job_id, CANCEL_TIMEOUT_S)
     if options.as_json:

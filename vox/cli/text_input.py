@@ -18,7 +18,10 @@ _BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 
 def read_text(ctx: click.Context, file: str | None, words: list[str]) -> str | None:
-    """The text; None if there is none and nobody to ask. Raises UsageError, BadInput."""
+    """The text; None if none is given and standard input is a terminal.
+
+    Raises UsageError, BadInput.
+    """
     if file is not None:
         if words:
             import click
@@ -71,7 +74,7 @@ def _decoded(data: bytes) -> str:
 
 
 def checked(name: str, value: Any) -> Any:
-    """An option's value; None for a blank one. Raises BadInput for bytes that are no text."""
+    """An option's value; None for a blank one. Raises BadInput if it is not valid UTF-8."""
     if not isinstance(value, str):
         return value
     try:
@@ -85,14 +88,14 @@ def checked(name: str, value: Any) -> Any:
 
 
 def model_name(model: str | None) -> str | None:
-    """A model's name; a path as the daemon, which stands in another folder, will find it."""
+    """A model's name. A path becomes absolute: the daemon runs in another folder."""
     if model and (model.startswith((".", "~")) or (os.sep in model and os.path.exists(model))):
         return os.path.abspath(os.path.expanduser(model))
     return model
 
 
 def output_path(path: str | None) -> str | None:
-    """The path as the daemon, which stands in another folder, will find it. Raises BadOutput."""
+    """The absolute path: the daemon runs in another folder. Raises BadOutput."""
     if path is None:
         return None
     if checked("output", path) is None:

@@ -1,4 +1,4 @@
-"""The daemon from outside: ask how it is, start it, stop it, and know when it is gone."""
+"""The daemon's process from outside: its status, starting it, stopping it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from .spawn import spawn_daemon
 
 POLL_S = 0.02
 PATIENCE_S = 2.0
-"""After this long the user is told what is being waited for."""
+"""How long `stop` waits before it says what it waits for."""
 ANSWER_S = 5.0
-"""A daemon that does not answer for so long hangs."""
+"""How long the daemon may take to answer before it counts as hung."""
 GRACE_S = 10.0
 """How long `--now` may take before the process is killed."""
 TERM_S = 2.0
@@ -28,7 +28,7 @@ TERM_S = 2.0
 
 
 def health(paths: Paths, timeout_s: float = ANSWER_TIMEOUT_S) -> dict[str, Any] | None:
-    """What the daemon says of itself; None if none is up. Raises DaemonUnavailable."""
+    """The daemon's answer to `GET /health`; None if none is up. Raises DaemonUnavailable."""
     try:
         answer: dict[str, Any] = Remote(paths).call("GET", "/health", timeout_s=timeout_s)
     except NoDaemon:

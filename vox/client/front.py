@@ -1,4 +1,4 @@
-"""Jobs of the daemon if one is up, else of the job table; and a daemon where a job needs one.
+"""Jobs of the daemon if one is up, else of the job table. Starts a daemon if a job needs one.
 
 The one place that falls back from `remote` to `local`. On the way to the first sound: `local`, and
 all that it needs, is imported only where no daemon is up.
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_DEATHS = 5
-"""So often a daemon is started again for one job."""
+"""How often a daemon is started again for one job."""
 STARTING_S = 2.0
 """How long a daemon may take to listen, from when the call that started it has ended."""
 POLL_S = 0.02
@@ -82,7 +82,7 @@ class Front:
         return self._kept_local
 
     def close(self) -> None:
-        """Give up what a job needs that was submitted and not followed."""
+        """Release what a job needs that was submitted and will not be followed."""
         if self._kept_local is not None:
             self._kept_local.close()
 
@@ -138,7 +138,7 @@ class Front:
             return self._see_to(self._local.replay(job_id, is_followed), is_followed)
 
     def _see_to(self, job: Job, is_followed: bool) -> Job:
-        """The job, which is in the table, is spoken by this process or a daemon."""
+        """Make sure that this process or a daemon speaks the job, which is in the table."""
         is_light = self._local.is_light(job)
         if is_light and is_followed:
             self._prepare_to_speak()

@@ -112,7 +112,7 @@ class Answer:
 
 
 def _is_private(socket_path: str) -> bool:
-    """False if somebody else could have put the socket there, to hear what we say."""
+    """False if another user could have put the socket there to read our requests."""
     try:
         folder = os.lstat(os.path.dirname(socket_path))
     except OSError:

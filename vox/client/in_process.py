@@ -1,7 +1,7 @@
-"""A job without a daemon: the queue is drained here, in the caller's process.
+"""Speaks a job without a daemon: the caller's process drains the queue until its job has ended.
 
-Only as long as the caller's own job takes; it waits for its turn if another such call, or a
-daemon that just starts, drains the queue. What others queued meanwhile is left to a daemon.
+It waits for its turn if another process drains the queue: another such call, or a daemon that has
+just started. Jobs behind its own are left to a daemon.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class InProcess:
     def speak(self, on_event: OnEvent, timeout_s: float | None = None) -> Job:
         """Drain the queue until the job has ended; returns it. Raises WaitTimeout, UnknownJob."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        was_told = False
+        has_told_daemon = False
         while True:
             # Not blocking: whoever has the lock, perhaps a daemon that stays, may speak our job.
             if self._take_turn():
@@ -60,8 +60,8 @@ class InProcess:
                 return job.to_dict()
             if deadline is not None and time.monotonic() >= deadline:
                 raise goes_on(job.id)
-            if not was_told:
-                was_told = True
+            if not has_told_daemon:
+                has_told_daemon = True
                 self._tell_daemon()
             time.sleep(TURN_S)
 

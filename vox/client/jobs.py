@@ -90,10 +90,10 @@ class Jobs(Protocol):
         """Cut off what is being spoken; None if nothing is. Raises DaemonUnavailable."""
 
     def pause(self) -> None:
-        """Hold the speech. Raises DaemonUnavailable if no daemon is up: it alone can hold it."""
+        """Pause speech. Raises DaemonUnavailable without a daemon, which alone can pause it."""
 
     def resume(self) -> None:
-        """Go on with the speech. Raises DaemonUnavailable."""
+        """Go on speaking. Raises DaemonUnavailable."""
 
     def is_paused(self) -> bool:
-        """Whether speech is held. Without a daemon it never is."""
+        """Whether speech is paused. Without a daemon it never is."""

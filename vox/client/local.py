@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .sound import SoundAhead
 
 OnNote = Callable[[str], None]
-"""Called with a sentence that the user should read."""
+"""Called with a note for the user."""
 
 
 @contextlib.contextmanager
@@ -144,7 +144,7 @@ class Local:
         return data
 
     def close(self) -> None:
-        """Give up what is kept for a job that was made here and was not followed."""
+        """Release what is kept for a job that was made here and will not be followed."""
         if self.sound is not None:
             self.sound.close()
             self.sound = None

@@ -190,7 +190,7 @@ def read_pid_file(paths: Paths) -> tuple[int | None, str | None]:
 
 
 def _body(request: Request) -> dict[str, Any]:
-    """The request as `POST /speak` takes it, without what the daemon's defaults are to decide."""
+    """The body of `POST /speak`. It lacks what the request leaves to the daemon's defaults."""
     given = {name: getattr(request, name) for name in REQUEST_FIELDS}
     return {
         OPTIONS[name].key if name in OPTIONS else name: value
@@ -210,7 +210,7 @@ def _target(job_id: str) -> str:
 def _socket_elsewhere(paths: Paths) -> str | None:
     """The socket of the daemon that drains this queue, if it listens at another place than ours.
 
-    So it does when it was started under another XDG_RUNTIME_DIR, by cron or over ssh for example.
+    It does if it was started under another XDG_RUNTIME_DIR, for example by cron or over ssh.
     """
     from ..files import is_locked
 

@@ -19,7 +19,7 @@ from ..paths import Paths
 
 START_TIMEOUT_S = 60.0
 OF_ONE_CALL = ("VOX_BACKEND", "VOX_VOICE", "VOX_LANG", "VOX_MODEL", "VOX_SPEED", "VOX_VOLUME")
-"""Variables that every call tells of itself: those of the first are not to hold for the next."""
+"""Variables that hold for one call. The daemon, which serves later calls too, must not see them."""
 DAEMON_MODULE = "vox.daemon.main"
 
 
@@ -28,7 +28,7 @@ def spawn_daemon(
 ) -> list[str]:
     """Start a daemon process. It leaves at once if another one is up.
 
-    `wait`: until it, or the other one, listens; returns what it has to tell the user. Raises
+    `wait`: until it, or the other one, listens; returns notes for the user. Raises
     DaemonUnavailable, StorageError; or TimeoutError if the (monotonic) deadline passes first.
     """
     make_private_dir(paths.runtime_dir)
