@@ -101,7 +101,7 @@ def skip(as_json: bool) -> None:
 def pause(as_json: bool) -> None:
     """Pause speech until `vox resume`."""
     open_jobs().pause()
-    say_json({"paused": True}) if as_json else say("paused; to go on: vox resume")
+    say_json({"paused": True}) if as_json else say("paused; to resume: vox resume")
 
 
 @click.command()
