@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.running import Vox
+from tests.running import CHECKOUT, Vox
 from tests.sound import Recorder, read_audio, recognise, segments_of_sound
 from tests.tones import read_tones
 from vox.client.front import Front
@@ -215,6 +215,14 @@ def test_skip_pause_and_resume(vox: Vox, recorder: Recorder) -> None:
     vox.ok("wait", second)
     assert vox.job(first)["state"] == "cancelled"
     assert tones(recorder)[-1] == 2
+
+
+def test_the_kept_audio_of_a_backend_that_is_gone_is_replayed(vox: Vox, sound: object) -> None:
+    job_id = json.loads(vox.ok(*SCRIPTED, "--json", "1"))["id"]
+    vox.ok("daemon", "stop")
+    vox.environ["PYTHONPATH"] = str(CHECKOUT)
+    vox.ok("replay", job_id)
+    assert [job["state"] for job in vox.jobs()] == ["done", "done"]
 
 
 def test_a_replay_is_heard_again_without_a_new_synthesis(vox: Vox, recorder: Recorder) -> None:

@@ -87,9 +87,5 @@ def _wait_for(jobs: Jobs, job_id: str, deadline: float | None, options: CallOpti
     """The job once it has ended."""
     job = jobs.get(job_id)
     left = None if deadline is None else max(0.001, deadline - time.monotonic())
-    try:
-        with watcher(options) as on_event:
-            return jobs.follow(job["id"], on_event, left)
-    except WaitTimeout as exc:
-        hint = f"wait for it again: vox wait {job['id']}"
-        raise WaitTimeout(f"job {job['id']} goes on", hint) from exc
+    with watcher(options) as on_event:
+        return jobs.follow(job["id"], on_event, left)

@@ -128,12 +128,11 @@ def _follow(jobs: Jobs, job: Job, options: CallOptions) -> Job:
     try:
         with watcher(options) as on_event:
             return jobs.follow(job_id, on_event, options.timeout_s, bind)
-    except WaitTimeout as exc:
+    except WaitTimeout:
         if options.as_json:
             with contextlib.suppress(VoxError):
                 say_json(jobs.get(job_id, CANCEL_TIMEOUT_S))
-        hint = f"wait for it: vox wait {job_id}"
-        raise WaitTimeout(f"job {job_id} goes on", hint) from exc
+        raise
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from ..errors import DaemonUnavailable, VoxError, WaitTimeout
+from ..errors import DaemonUnavailable, VoxError
 from ..jobs import Request, new_id
 from ..paths import Paths
 from .jobs import ANSWER_TIMEOUT_S, Job, Jobs, NoDaemon, OnEvent, ignore
@@ -179,13 +179,14 @@ class Front:
                 if deaths > MAX_DEATHS:
                     raise DaemonUnavailable("the daemon dies again and again") from exc
                 on_event("starting", {"id": job_id})
-                self._start_daemon(wait=True, deadline=deadline)
+                try:
+                    self._start_daemon(wait=True, deadline=deadline)
+                except TimeoutError:
+                    raise goes_on(job_id) from None
 
     def _follow_here(self, job_id: str, on_event: OnEvent, timeout_s: float | None) -> Job:
         try:
             return self._local.follow(job_id, on_event, timeout_s)
-        except WaitTimeout as exc:
-            raise goes_on(job_id) from exc
         finally:
             if self._local.queue():
                 self._start_passing_daemon()
@@ -247,12 +248,10 @@ class Front:
     # -- the daemon --------------------------------------------------------------------------
 
     def _start_daemon(self, wait: bool, deadline: float | None = None) -> None:
+        """Raises as `spawn_daemon`."""
         from .spawn import spawn_daemon
 
-        try:
-            spawn_daemon(self.paths, wait=wait, deadline=deadline)
-        except TimeoutError:
-            raise WaitTimeout("the daemon is still starting; the job goes on") from None
+        spawn_daemon(self.paths, wait=wait, deadline=deadline)
 
     def _start_passing_daemon(self) -> None:
         """It speaks what is queued and leaves: a light backend is no reason to stay."""

@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DaemonUnavailable, StorageDamaged
+from ..errors import DaemonUnavailable, StorageDamaged, UnknownBackend
 from ..files import is_locked
 from ..jobs import Job as QueuedJob
 from ..jobs import Request
@@ -22,8 +22,6 @@ from .jobs import ANSWER_TIMEOUT_S, Job, OnEvent, ignore
 
 if TYPE_CHECKING:
     from ..engine.submit import Submitter
-
-if TYPE_CHECKING:
     from .sound import SoundAhead
 
 OnNote = Callable[[str], None]
@@ -94,10 +92,13 @@ class Local:
 
     @staticmethod
     def is_light(job: Job) -> bool:
-        """Whether the job is spoken without a daemon."""
+        """Whether the job is spoken without a daemon. Not if its backend is gone."""
         from ..backends import registry
 
-        return registry.get(job["backend"]).info.light
+        try:
+            return registry.get(job["backend"]).info.light
+        except UnknownBackend:
+            return False
 
     # -- jobs: see `Jobs` --------------------------------------------------------------------
 
