@@ -309,7 +309,7 @@ def test_two_light_calls_at_once_are_both_spoken(vox: Vox, sound: object) -> Non
     calls = [vox.popen("-b", "say", f"Number {number}.") for number in range(2)]
     for call in calls:
         out, err = call.communicate(timeout=120)
-        assert (call.returncode, out, err) == (0, "", "")
+        assert (call.returncode, out, err) == (0, "", ""), vox.log()
     assert [job["state"] for job in vox.jobs()] == ["done", "done"]
 
 

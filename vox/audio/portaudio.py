@@ -5,6 +5,7 @@ Needs no numpy, so that it can be loaded in a thread while numpy is imported.
 
 from __future__ import annotations
 
+import atexit
 import sys
 from typing import Any
 
@@ -21,4 +22,7 @@ def sounddevice() -> Any:
         raise NoAudioOutput(
             "the PortAudio library is not installed", f"install it: {command}"
         ) from exc
+    # It would terminate PortAudio while a thread may still be in it, for example opening a device
+    # that had gone: the process would crash. The system closes the device anyway.
+    atexit.unregister(module._exit_handler)
     return module
