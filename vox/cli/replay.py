@@ -15,8 +15,8 @@ from .speaking import (
     Terminated,
     make_and_follow,
     open_jobs,
+    progress_display,
     signals,
-    watcher,
     what_became_of,
 )  # fmt: skip
 
@@ -87,5 +87,5 @@ def _wait_for(jobs: Jobs, job_id: str, deadline: float | None, options: CallOpti
     """The job once it has ended."""
     job = jobs.get(job_id)
     left = None if deadline is None else max(0.001, deadline - time.monotonic())
-    with watcher(options) as on_event:
+    with progress_display(options) as on_event:
         return jobs.follow(job["id"], on_event, left)

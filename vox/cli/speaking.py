@@ -126,7 +126,7 @@ def _follow(jobs: Jobs, job: Job, options: CallOptions) -> Job:
     """
     job_id, bind = job["id"], options.timeout_s is None
     try:
-        with watcher(options) as on_event:
+        with progress_display(options) as on_event:
             return jobs.follow(job_id, on_event, options.timeout_s, bind)
     except WaitTimeout:
         if options.as_json:
@@ -136,7 +136,7 @@ def _follow(jobs: Jobs, job: Job, options: CallOptions) -> Job:
 
 
 @contextlib.contextmanager
-def watcher(options: CallOptions) -> Iterator[OnEvent]:
+def progress_display(options: CallOptions) -> Iterator[OnEvent]:
     """Yields the function that gets the job's events. On a terminal, it shows them."""
     if options.quiet or not is_terminal(sys.stderr):
         yield ignore
