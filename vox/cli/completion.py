@@ -10,7 +10,7 @@ from .output import say
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print the completion script of a shell.
+    """Print the completion script of a shell. The folder it goes into must exist.
 
     \b
     bash:  vox completion bash > ~/.local/share/bash-completion/completions/vox
