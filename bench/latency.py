@@ -61,7 +61,8 @@ class Case:
             ended = recorder.wait_for_sound(SOUND_TIMEOUT_S, since=began)
             process.wait(SOUND_TIMEOUT_S)
         else:
-            process.wait(SOUND_TIMEOUT_S)
+            # Without a timeout, for which `subprocess` would look only every 50 ms.
+            process.wait()
             ended = time.monotonic()
         if process.returncode != 0:
             raise RuntimeError(f"{self.name}: exit {process.returncode}")
