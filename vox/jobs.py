@@ -112,7 +112,8 @@ class Option(NamedTuple):
     def range(self) -> str:
         """The numbers that it may be, in words."""
         if self.above:
-            return f"a number above {self.low:g}, at most {self.high:.10g}"
+            most = f", at most {self.high:.10g}" if math.isfinite(self.high) else ""
+            return f"a number above {self.low:g}{most}"
         return f"a number from {self.low:g} to {self.high:.10g}"
 
     def _refuse(self, value: Any, allowed: str) -> NoReturn:

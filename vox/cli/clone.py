@@ -7,8 +7,9 @@ import sys
 
 import click
 
+from ..jobs import Option
 from ..paths import get_paths
-from .options import Number, json_option
+from .options import OptionType, json_option
 from .output import is_terminal, say, say_json, table, tell
 from .voices import open_catalog
 
@@ -36,7 +37,13 @@ def add(name: str, file: str, text: str | None, lang: str | None) -> None:
 
 @clone.command()
 @click.argument("name")
-@click.option("--seconds", type=Number(1, 30), default=10.0, show_default="10", metavar="S")
+@click.option(
+    "--seconds",
+    type=OptionType(Option("", kind=float, low=1, high=30)),
+    default=10.0,
+    show_default="10",
+    metavar="S",
+)
 @click.option("--text", metavar="T", help=TEXT_HELP)
 @click.option("-l", "--lang", metavar="LANG", help="The language that you speak.")
 def record(name: str, seconds: float, text: str | None, lang: str | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -21,32 +20,21 @@ else:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Number(FloatType):
-    """A finite number in a range whose ends belong to it (the low one not, if `above`)."""
+class OptionType(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8.1
+    """A value that is checked as an option of a request is: see `jobs.Option.check`."""
 
-    name = "number"
+    name = "text"
 
-    def __init__(self, low: float, high: float = math.inf, above: bool = False) -> None:
-        self.low, self.high, self.above = low, high, above
+    def __init__(self, option: Option) -> None:
+        self._option = option
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
-            number = float(value)
-        except ValueError:
-            number = math.nan
-        good = math.isfinite(number) and self.low <= number <= self.high
-        if not good or (self.above and number == self.low):
-            self.fail(f"{value!r} is not {self._range()}", param, ctx)
-        return number
-
-    def _range(self) -> str:
-        if self.above:
-            return f"a number above {self.low:g}"
-        if self.high != math.inf:
-            return f"a number from {self.low:g} to {self.high:g}"
-        return f"a number of {self.low:g} or more"
+            return self._option.check(value)
+        except BadOption as exc:
+            is_number = self._option.kind is float
+            reason = f"{value!r} is not {self._option.range}" if is_number else exc.message
+            self.fail(reason, param, ctx)
 
 
 class Count(IntType):
@@ -79,7 +67,7 @@ class Duration(FloatType):
         return float(match[1]) * self._UNITS[match[2]]
 
 
-SECONDS = Number(0, above=True)
+SECONDS = OptionType(Option("", kind=float, low=0, above=True))
 
 
 def json_option(command: F) -> F:
@@ -94,23 +82,6 @@ def timeout_option(command: F) -> F:
 def quiet_option(command: F) -> F:
     text = "Nothing on standard error but errors."
     return click.option("-q", "--quiet", is_flag=True, help=text)(command)
-
-
-class OptionType(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8.1
-    """What an option of a request may be: see `jobs.Option.check`."""
-
-    name = "text"
-
-    def __init__(self, option: Option) -> None:
-        self._option = option
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        try:
-            return self._option.check(value)
-        except BadOption as exc:
-            is_number = self._option.kind is float
-            reason = f"{value!r} is not {self._option.range}" if is_number else exc.message
-            self.fail(reason, param, ctx)
 
 
 def request_options(command: F) -> F:
