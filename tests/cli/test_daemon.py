@@ -70,6 +70,7 @@ def test_from_start_to_stop(vox: Vox, sound: object) -> None:
     header, row = (line.split("\t") for line in shown.splitlines()[-2:])
     assert header[:2] == ["backend", "model"]
     assert (row[0], len(row)) == ("scripted", len(header))
+    assert row[header.index("device")] == "cpu none tones"
     assert f"1, memory {model['memory_mb']:.0f} MB" in shown
 
     assert "starts, PID" in vox.ok("daemon", "logs", "-n", "100")

@@ -61,6 +61,7 @@ class FakeHost:
         self.load_s: float | None = None
         self.rss_mb: float | None = None
         self.vram_mb: float | None = None
+        self.notes: list[str] = []
         self.jobs = 0
         self.cancels = 0
         self.last_used = time.monotonic()
@@ -85,7 +86,13 @@ class FakeHost:
                     raise HostCrashed("the fake host was killed")
             elif isinstance(step, Exception):
                 raise step
+            elif isinstance(step, str):
+                self.notes.append(step)
         self.device, self.load_s = "cpu", 0.0
+
+    def take_notes(self) -> list[str]:
+        notes, self.notes = self.notes, []
+        return notes
 
     def synthesize(self, utterance: Utterance) -> Generator[Chunk, None, None]:
         self._hosts.asked.append(utterance)
@@ -142,8 +149,8 @@ class FakeHosts:
     def __init__(self) -> None:
         self.started: list[FakeHost] = []
         self.asked: list[Utterance] = []
-        self.loads: list[list[Step]] = []
-        """What the next hosts do while they load, one list for each."""
+        self.loads: list[list[Step | str]] = []
+        """What the next hosts do while they load, one list for each; a text is a note."""
         self.refusal: Exception | None = None
         """Why no host can be started."""
         self.changed = threading.Condition()

@@ -60,6 +60,14 @@ def test_loading_is_told_and_then_that_it_is_over(
     assert told == ["loading scripted", "loading the script", None]
 
 
+def test_what_a_load_gives_to_know_is_noted_with_its_first_job(
+    rig: Rig, hosts: FakeHosts, engine: Engine
+) -> None:
+    hosts.loads.append(["it fell back"])
+    notes = [rig.until_ended(engine.submit(request(text)))["notes"] for text in (ONE, TWO)]
+    assert notes == [["it fell back"], []]
+
+
 # -- cancel, in every phase ----------------------------------------------------------------------
 
 

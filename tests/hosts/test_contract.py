@@ -115,6 +115,18 @@ def test_it_is_idle_from_the_end_of_its_job_on(host: Host) -> None:
     assert 0.0 <= host.idle_s <= time.monotonic() - before
 
 
+@pytest.mark.parametrize("kind", ["start", "start_inline"])
+def test_how_it_computes_and_what_it_notes_are_told(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    host: Host = request.getfixturevalue(kind)("load-note:it fell back")
+    host.load()
+    described = host.describe()
+    assert [described[name] for name in ("device", "dtype", "engine")] == ["cpu", "none", "tones"]
+    assert described["notes"] == ["it fell back"]
+    assert (host.take_notes(), host.take_notes()) == (["it fell back"], [])
+
+
 def test_inline_a_host_that_hangs_is_given_up(start_inline: Callable[..., InlineHost]) -> None:
     host = start_inline(first_chunk_s=0.2, cancel_s=0.1)
     host.load()

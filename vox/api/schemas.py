@@ -182,6 +182,9 @@ class LoadedModel(BaseModel):
     backend: str
     model: str | None
     device: str | None
+    dtype: str | None
+    engine: str | None = Field(description="How it computes, where that can differ.")
+    notes: list[str] = Field(description="What its first caller was told, e.g. of a fallback.")
     state: str
     idle_s: float
     memory_mb: float | None

@@ -151,6 +151,14 @@ class Loaded:
     model: str | None = None
     detail: InitVar[str] = ""
     """Ignored; for adapters that were written when it had a meaning."""
+    _: KW_ONLY
+    engine: str | None = None
+    """How it computes, in a word or two ("graphs"), where that can differ."""
+    notes: tuple[str, ...] = ()
+    """What the caller should know, for example that it fell back to a slower way.
+
+    Said once: the first job on this host gets them.
+    """
 
 
 @dataclass(frozen=True, slots=True)

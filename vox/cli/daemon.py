@@ -112,12 +112,15 @@ def _models_line(status: dict[str, Any]) -> str:
     return ", ".join(parts)
 
 
+_SHORT = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32"}
+
+
 def _model(each: dict[str, Any]) -> list[str]:
-    device = each["device"] or "-"
+    dtype = _SHORT.get(each["dtype"], each["dtype"])
     return [
         each["backend"],
         str(each["model"] or "-"),
-        f"{device} {each['dtype']}" if each["dtype"] else device,
+        " ".join(filter(None, (each["device"], dtype, each["engine"]))) or "-",
         each["state"],
         duration(each["idle_s"]),
         megabytes(each["memory_mb"]),

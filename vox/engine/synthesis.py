@@ -147,11 +147,17 @@ class Synthesizer:
         try:
             check_wanted()
             self._publish(job, {"loading": None})
+            self._tell(job, host.take_notes())
             yield host
         finally:
             with self._lock:
                 self._host = None
             self._pool.release(host)
+
+    def _tell(self, job: Job, notes: list[str]) -> None:
+        if notes:
+            job.notes += notes
+            self._store.note(job.id, notes=job.notes)
 
     def _publish(self, job: Job, progress: dict[str, Any]) -> None:
         if self._store.bus is not None:

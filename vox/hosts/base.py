@@ -60,6 +60,9 @@ class Host(Protocol):
     def idle_s(self) -> float:
         """Seconds since it was last used; 0 while it loads or synthesizes."""
 
+    def take_notes(self) -> list[str]:
+        """What loading it gave the caller to know; empty from then on."""
+
     def load(self) -> None:
         """Load the model. Raises LoadFailed, OutOfMemory, HostCrashed or HostTimeout."""
 

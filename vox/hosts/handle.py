@@ -58,8 +58,10 @@ class Handle:
         limits: Limits = Limits(),
         on_progress: Progress = lambda _text, _fraction: None,
         is_current: Callable[[], bool] = lambda: True,
+        gpu: str | None = None,
         oom_kills: Callable[[], int | None] = memory.oom_kills,
     ) -> None:
+        """`gpu`: what the model is to run on ("cuda"); None: anything will do."""
         self.name = name
         self.settings = settings
         self.limits = limits
@@ -68,6 +70,8 @@ class Handle:
         self.device: str | None = None
         self.dtype: str | None = None
         self.model: str | None = settings.model
+        self.engine: str | None = None
+        self.notes: list[str] = []
         self.load_s: float | None = None
         self.rss_mb: float | None = None
         self.vram_mb: float | None = None
@@ -78,6 +82,8 @@ class Handle:
         self.last_used = time.monotonic()
         self._next_id = 0
         self._is_current = is_current
+        self._gpu = gpu
+        self._untold: list[str] = []
         self._oom_kills = oom_kills
         self._oom_kills_before = oom_kills()
         self._current_id: int | None = None
@@ -138,6 +144,9 @@ class Handle:
             elif header["event"] == "ready":
                 self.device, self.dtype = header["device"], header["dtype"]
                 self.model = header["model"] or self.model
+                self.engine = header["engine"]
+                self.notes = [*header["notes"], *self._fallback()]
+                self._untold = [*self.notes]
                 self.load_s = header["load_s"]
                 self._note_memory(header)
                 self.state = "idle"
@@ -147,6 +156,16 @@ class Handle:
                 error = from_dict(header["error"])
                 self.kill()
                 raise error
+
+    def _fallback(self) -> list[str]:
+        if self._gpu is None or self.device != "cpu":
+            return []
+        what = f"{self.name} runs on the CPU, although it was installed for {self._gpu}"
+        return [f"{what}; see: vox backends test {self.name}"]
+
+    def take_notes(self) -> list[str]:
+        untold, self._untold = self._untold, []
+        return untold
 
     def end_job(self) -> None:
         self.jobs += 1
@@ -331,6 +350,8 @@ class Handle:
             "model": self.model,
             "device": self.device,
             "dtype": self.dtype,
+            "engine": self.engine,
+            "notes": self.notes,
             "state": self.state,
             "pid": self.pid,
             "load_s": None if self.load_s is None else round(self.load_s, 3),

@@ -93,6 +93,8 @@ class Server:
                 "device": loaded.device,
                 "dtype": loaded.dtype,
                 "model": loaded.model,
+                "engine": loaded.engine,
+                "notes": loaded.notes,
                 "load_s": time.monotonic() - began,
                 **self._memory(),
             }

@@ -39,13 +39,17 @@ class InlineHost:
         self.is_alive = True
         self.is_current = True
         self.device: str | None = None
+        self.dtype: str | None = None
         self.model: str | None = backend.settings.model
+        self.engine: str | None = None
+        self.notes: list[str] = []
         self.load_s: float | None = None
         self.rss_mb: float | None = None
         self.vram_mb: float | None = None
         self.jobs = 0
         self.last_used = time.monotonic()
         self._backend = backend
+        self._untold: list[str] = []
         self._is_busy = False
         self._is_cancelled = threading.Event()
 
@@ -60,9 +64,17 @@ class InlineHost:
         except Exception as exc:
             self.kill()
             raise _translated(self.name, exc, LoadFailed) from exc
-        self.device, self.model = loaded.device, loaded.model or self.model
+        self.device, self.dtype = loaded.device, loaded.dtype
+        self.model = loaded.model or self.model
+        self.engine = loaded.engine
+        self.notes = list(loaded.notes)
+        self._untold = [*self.notes]
         self.load_s = time.monotonic() - began
         self.last_used = time.monotonic()
+
+    def take_notes(self) -> list[str]:
+        untold, self._untold = self._untold, []
+        return untold
 
     def synthesize(self, utterance: Utterance) -> Generator[Chunk, None, None]:
         self._is_cancelled.clear()
@@ -142,7 +154,9 @@ class InlineHost:
             "backend": self.name,
             "model": self.model,
             "device": self.device,
-            "dtype": None,
+            "dtype": self.dtype,
+            "engine": self.engine,
+            "notes": self.notes,
             "state": "busy" if self._is_busy else "idle",
             "pid": os.getpid(),
             "load_s": None if self.load_s is None else round(self.load_s, 3),

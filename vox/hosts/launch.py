@@ -14,7 +14,7 @@ from ..backends.base import Progress, Settings, install_hint
 from ..bootstrap import bootstrap_args
 from ..config import Config
 from ..errors import BackendNotInstalled
-from ..install.status import interpreter_for, made_at
+from ..install.status import gpu_of, interpreter_for, made_at
 from .base import Host, HostFactory
 from .handle import Handle, Limits
 from .inline import InlineHost
@@ -71,8 +71,9 @@ def start_host(
     adapter.prepare(settings)
     command = [interpreter, *bootstrap_args(HOST_MODULE)]
     is_current = functools.partial(_is_made_at, made_at(name, backends_dir), name, backends_dir)
+    gpu = gpu_of(name, settings)
     try:
-        return Handle(name, command, spec, settings, limits, on_progress, is_current)
+        return Handle(name, command, spec, settings, limits, on_progress, is_current, gpu)
     except OSError as exc:
         raise BackendNotInstalled(
             f"{name} cannot be started: {os.path.basename(interpreter)}: {exc.strerror}",

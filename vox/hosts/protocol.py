@@ -6,7 +6,8 @@ nothing but the standard library.
 
 To the host                                   From the host
     load                                          progress {text, fraction}
-    synthesize {id, utterance}                    ready {device, dtype, model, load_s, ...}
+    synthesize {id, utterance}                    ready {device, dtype, model, engine, notes,
+                                                        load_s, rss_mb, vram_mb}
     cancel {id}                                   chunk {id, sample_rate, pcm}
     stats                                         end {id, cancelled, rss_mb, vram_mb}
     exit                                          error {id, error}      (id null: loading failed)

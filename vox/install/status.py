@@ -76,6 +76,21 @@ def made_at(name: str, backends_dir: str) -> int | None:
         return None
 
 
+def gpu_of(name: str, settings: Settings) -> Accelerator | None:
+    """The GPU that the backend was installed for and is to use; None: a CPU will do.
+
+    Raises UnknownBackend.
+    """
+    marker = read_marker(settings.env_dir)
+    if marker is None or settings.device != "auto":
+        return None
+    adapter = registry.get(name)
+    accelerator: Accelerator = marker["accelerator"]
+    # Many a backend has one build, for CPUs, whatever the machine has.
+    differs = adapter.requirements(accelerator) != adapter.requirements("cpu")
+    return accelerator if differs else None
+
+
 def status_of(name: str, settings: Settings) -> EnvStatus:
     """The state of the backend's installation. Raises UnknownBackend."""
     adapter = registry.get(name)

@@ -161,7 +161,7 @@ class Store:
         with self._db.transaction() as conn:
             row = conn.execute(
                 f"update job set {assignments} where id = ? and state in {_LIVE_SQL} returning *",
-                (*columns.values(), job_id),
+                (*map(_sql_value, columns.values()), job_id),
             ).fetchone()
         if row is None:
             return None
@@ -363,8 +363,12 @@ class Store:
 
 def _row(job: Job) -> dict[str, Any]:
     row = {name: getattr(job, name) for name in _COLUMNS}
-    row["notes"] = json.dumps(job.notes, ensure_ascii=False)
+    row["notes"] = _sql_value(job.notes)
     return row
+
+
+def _sql_value(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
 
 
 def _job(row: sqlite3.Row) -> Job:

@@ -14,7 +14,7 @@ Files are in the folder `$SCRIPTED_DIR`. Words outside brackets are spoken after
 each, unless something was said by `[say]`. Everything sounds at the pitch of the first number
 among the words ("job 7 of 9" at `pitch_hz(7)`), so that a recording tells who spoke when. Speed
 divides the duration. Loading obeys the name of the model: `load-slow:2`, `load-until:NAME`,
-`load-fail`, `load-crash`, `load-oom`; each load adds a line to the file `loads`.
+`load-fail`, `load-crash`, `load-oom`, `load-note:WORDS`; each load adds a line to the file `loads`.
 """
 
 from __future__ import annotations
@@ -121,7 +121,9 @@ class Scripted(Backend):
             raise OutOfMemory("the script does not fit")
         elif what == "load-crash":
             _crash()
-        return Loaded(device="cpu", dtype="none", model=self.settings.model or "plain")
+        notes = (argument,) if what == "load-note" else ()
+        model = self.settings.model or "plain"
+        return Loaded(device="cpu", dtype="none", model=model, engine="tones", notes=notes)
 
     def synthesize(self, utterance: Utterance) -> Iterator[Chunk]:
         if utterance.voice not in {None, *(voice.name for voice in _VOICES)}:

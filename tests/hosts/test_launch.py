@@ -1,0 +1,64 @@
+"""How a host is started for a backend that has an environment of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import sysconfig
+import venv
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from vox.backends.base import Settings
+from vox.backends.kit.venv import site_packages_in
+from vox.hosts.handle import Limits
+from vox.hosts.launch import start_host
+from vox.install.status import MARKER
+
+PLUGIN_DIR = Path(__file__).parent.parent / "plugins" / "toy"
+
+
+def install(backends_dir: Path, name: str, accelerator: str) -> Settings:
+    """As an installation leaves it, with the plugin and the packages of the tests."""
+    env_dir = backends_dir / name
+    venv.create(env_dir / "venv", symlinks=True)
+    site_packages = site_packages_in(str(env_dir / "venv"))
+    assert site_packages is not None
+    folders = [str(PLUGIN_DIR), sysconfig.get_path("purelib")]
+    Path(site_packages, "tests.pth").write_text("\n".join(folders))
+    marker = {
+        "requirements": "toys",
+        "accelerator": accelerator,
+        "executable": os.path.basename(os.path.realpath(sys.executable)),
+        "installed_at": "2026-01-01T00:00:00Z",
+    }
+    (env_dir / MARKER).write_text(json.dumps(marker))
+    return Settings(voices_dir=str(backends_dir / "voices"), env_dir=str(env_dir))
+
+
+def notes_of(name: str, settings: Settings) -> list[str]:
+    """What a host of the backend, which always runs on the CPU, gives its first caller to know."""
+    backends_dir = os.path.dirname(settings.env_dir)
+    host = start_host(name, settings, backends_dir, Limits(), lambda _text, _fraction: None)
+    try:
+        host.load()
+        told = host.take_notes()
+        assert (host.take_notes(), host.describe()["notes"]) == ([], told)
+        return told
+    finally:
+        host.kill()
+
+
+def test_a_model_on_the_cpu_is_noted_once_if_its_build_is_one_for_a_gpu(
+    register: Callable[[str], None], tmp_path: Path
+) -> None:
+    register("toy")
+    for_cuda = install(tmp_path, "toy-huge", "cuda")
+    (note,) = notes_of("toy-huge", for_cuda)
+    assert note.startswith("toy-huge runs on the CPU, although it was installed for cuda; see: ")
+    assert notes_of("toy-huge", replace(for_cuda, device="cpu")) == []
+    assert notes_of("toy-huge", install(tmp_path / "for-cpu", "toy-huge", "cpu")) == []
+    # It has one build, whatever the machine has.
+    assert notes_of("toy", install(tmp_path, "toy", "cuda")) == []
