@@ -58,6 +58,14 @@ def test_a_setting_of_a_backend_s_own_is_set_and_shown_as_any_other(vox: Vox) ->
     assert (mistyped.code, "did you mean dtype?" in mistyped.err) == (2, True)
 
 
+def test_a_device_that_the_backend_cannot_use_is_answered(vox: Vox) -> None:
+    told = vox("config", "set", "backends.kokoro.device", "cuda")
+    assert (told.code, told.out.strip()) == (0, "backends.kokoro.device = cuda")
+    assert told.err.strip() == "vox: kokoro runs on cpu only; device = cuda has no effect"
+    refused = vox("backends", "install", "kokoro", "--device", "cuda")
+    assert (refused.code, "kokoro runs on cpu only, not on cuda" in refused.err) == (2, True)
+
+
 def test_an_address_that_others_reach_needs_a_second_setting(vox: Vox) -> None:
     refused = vox("config", "set", "http", "0.0.0.0:8765")
     assert (refused.code, "http_allow_remote" in refused.err) == (2, True)

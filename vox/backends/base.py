@@ -96,6 +96,8 @@ class Info:
     """The longest utterance, in characters, that it speaks well in one call."""
     sample_rate: int | None = None
     """Of its audio, in Hz, if that never changes: the loudspeaker can be opened in advance."""
+    devices: tuple[Accelerator, ...] = ()
+    """What it can run on; empty: not known, and no setting of `device` is questioned."""
     models: tuple[str, ...] = ()
     """Names for `-m`, the default first; it may accept paths and repository ids too."""
     requirements: tuple[str, ...] = ()
@@ -120,6 +122,22 @@ class Info:
     def __post_init__(self, heavy: bool | None, uses_gpu: bool) -> None:
         if heavy is not None:
             object.__setattr__(self, "light", not heavy)
+
+    def can_use(self, device: str) -> bool:
+        """Whether this setting of `device` has an effect; `auto` always has."""
+        kind = device.partition(":")[0]
+        return not self.devices or kind in ("auto", *self.devices)
+
+    def device_note(self, device: str) -> str | None:
+        """What to tell a user whose setting of `device` has no effect, else None."""
+        if self.can_use(device):
+            return None
+        return f"{self.runs_on}; device = {device} has no effect"
+
+    @property
+    def runs_on(self) -> str:
+        """ "piper runs on cpu only", for messages."""
+        return f"{self.name} runs on {' or '.join(self.devices)} only"
 
     def nearest_speed(self, speed: float) -> float:
         """The nearest speed to this one that it can speak at; 1 if its speed cannot be changed."""
@@ -284,6 +302,11 @@ class Backend(abc.ABC):
         both ends. An empty chunk gives the caller an occasion to close the generator. Raises
         UnknownVoice, SynthesisFailed, OutOfMemory.
         """
+
+    def notes_on(self, loaded: Loaded) -> list[str]:
+        """What the first job on this host is told: a setting without effect, what `load` notes."""
+        unused = self.info.device_note(self.settings.device)
+        return [*filter(None, [unused]), *loaded.notes]
 
     def vram_mb(self) -> float | None:
         """GPU memory that the host holds, in megabytes of 10**6 bytes; None without a GPU."""

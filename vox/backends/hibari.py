@@ -61,6 +61,7 @@ class Hibari(Backend):
         speed=(0.5, 2.0),
         gender=True,
         max_chars=350,
+        devices=("cpu",),
         license="Apache-2.0",
         asked_by_default="first",
     )

@@ -94,6 +94,7 @@ class Kokoro(Backend):
         speed=(0.5, 2.0),
         gender=True,
         max_chars=300,
+        devices=("cpu",),
         models=tuple(_MODELS),
         requirements=("kokoro-onnx==0.6.1",),
         license="MIT, weights Apache-2.0",

@@ -53,6 +53,7 @@ class Say(Backend):
         speed=(0.5, 4.0),
         gender=True,
         max_chars=1000,
+        devices=("cpu",),
         sample_rate=22_050,
         license="GPL-3.0 (espeak-ng), macOS licence (say)",
         asked_by_default="last",

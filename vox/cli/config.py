@@ -123,12 +123,25 @@ def set_(key: str, value: tuple[str, ...]) -> None:
     _check_names(paths, key, value_checked)
     value_set = settings.set_value(paths.config_path, key, text, own)
     say(f"{key} = {_text(value_set, none='(not set)')}")
+    _tell_if_without_effect(key, value_set)
     if key == "http" and value_set:
         from ..tokens import ensure_token
 
         ensure_token(paths)
         say("to print its token: vox daemon token")
     _after_change(paths, key)
+
+
+def _tell_if_without_effect(key: str, value: Any) -> None:
+    """A line on a `device` that its backend cannot use."""
+    table, _, option = key.rpartition(".")
+    if option != "device":
+        return
+    from ..backends import registry
+
+    note = registry.get(table.removeprefix("backends.")).info.device_note(value)
+    if note:
+        tell(f"vox: {note}")
 
 
 def _check_names(paths: Paths, key: str, value: Any) -> None:

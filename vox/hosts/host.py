@@ -94,7 +94,7 @@ class Server:
                 "dtype": loaded.dtype,
                 "model": loaded.model,
                 "engine": loaded.engine,
-                "notes": loaded.notes,
+                "notes": self._backend.notes_on(loaded),
                 "load_s": time.monotonic() - began,
                 **self._memory(),
             }

@@ -67,7 +67,7 @@ class InlineHost:
         self.device, self.dtype = loaded.device, loaded.dtype
         self.model = loaded.model or self.model
         self.engine = loaded.engine
-        self.notes = list(loaded.notes)
+        self.notes = self._backend.notes_on(loaded)
         self._untold = [*self.notes]
         self.load_s = time.monotonic() - began
         self.last_used = time.monotonic()

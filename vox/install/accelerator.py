@@ -6,7 +6,8 @@ import subprocess
 import sys
 
 from ..backends import registry
-from ..backends.base import Accelerator
+from ..backends.base import Accelerator, Info, install_hint
+from ..errors import BadOption
 
 _PROBE_TIMEOUT_S = 10.0
 
@@ -20,6 +21,22 @@ def detect(device: str = "auto") -> Accelerator:
     if sys.platform == "darwin":
         return "mps" if registry.on_apple_silicon() else "cpu"
     return "cuda" if _has_nvidia_gpu() else "cpu"
+
+
+def target_of(info: Info, device: str, chosen: Accelerator | None) -> Accelerator:
+    """What the backend's environment is to be built for.
+
+    `device` is its setting, `chosen` what the user asks for now. Raises BadOption for a choice that
+    the backend cannot use.
+    """
+    if chosen and not info.can_use(chosen):
+        raise BadOption(
+            f"{info.runs_on}, not on {chosen}",
+            install_hint(info.name),
+            field="device",
+        )
+    target = chosen or detect(device if info.can_use(device) else "auto")
+    return target if info.can_use(target) else "cpu"
 
 
 def _has_nvidia_gpu() -> bool:

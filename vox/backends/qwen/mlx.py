@@ -47,6 +47,7 @@ class QwenMlx(QwenBase):
         style=True,
         gender=True,
         max_chars=400,
+        devices=("cpu", "mps"),
         models=MODELS,
         requirements=("mlx-audio==0.6.2",),
         license="Apache-2.0",
@@ -79,8 +80,6 @@ class QwenMlx(QwenBase):
                 f"run: vox backends install {self.info.name}",
             ) from exc
         wish = self.settings.device
-        if wish.startswith("cuda"):
-            raise LoadFailed(f"MLX has no device {wish!r}", "choose device = auto, mps or cpu")
         if wish == "mps" and not mx.metal.is_available():
             raise LoadFailed("MLX finds no device 'mps' here", "choose device = auto or cpu")
         if wish == "cpu":

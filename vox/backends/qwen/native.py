@@ -55,6 +55,7 @@ class QwenNative(QwenBase):
         style=True,
         gender=True,
         max_chars=400,
+        devices=("cpu", "cuda", "mps"),
         models=MODELS,
         # torchaudio's own libraries want an older torch, but nothing here needs them: see
         # `after_install`.
@@ -98,7 +99,7 @@ class QwenNative(QwenBase):
 
     def _prepare(self) -> None:
         try:
-            self._device = pick_device(self.settings.device)
+            self._device = pick_device(self.settings.device, self.info)
             import qwen_tts  # noqa: F401 - prints on stdout and registers its model classes
         except ImportError as exc:
             raise LoadFailed(

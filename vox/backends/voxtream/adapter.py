@@ -70,6 +70,7 @@ class Voxtream(Backend):
         speed=(min(_RATES) / SYLLABLES_PER_S, max(_RATES) / SYLLABLES_PER_S),
         # Some 35 s at the slowest rate: far from the 60 s at which the package stops.
         max_chars=300,
+        devices=("cpu", "cuda"),
         models=(weights.DEFAULT_MODEL,),
         requirements=(
             "voxtream==0.2.5",
@@ -214,14 +215,12 @@ class Voxtream(Backend):
 
 def _device(wish: str) -> str:
     """Where the package runs: it knows only `cuda` (the current device) and `cpu`."""
-    if wish == "mps":
-        raise LoadFailed("voxtream cannot run on mps", "choose device = auto or cpu")
-    device = torch_tools.pick_device(wish)
+    device = torch_tools.pick_device(wish, Voxtream.info)
     if device.startswith("cuda:"):
         import torch
 
         torch.cuda.set_device(device)
-    return "cpu" if device == "mps" else device
+    return device
 
 
 @contextlib.contextmanager
