@@ -70,6 +70,17 @@ def loading_says_on_what_it_runs(subject: Subject) -> None:
 
 
 @check
+def what_is_loaded_is_not_loaded_again(subject: Subject) -> None:
+    from vox.backends.base import Utterance
+
+    def nothing_to_do(text: str, _done: float | None) -> None:
+        raise AssertionError(f"it was loaded again: {text}")
+
+    for wish in (None, Utterance("")):
+        assert subject.backend.load_more(wish, nothing_to_do) is None
+
+
+@check
 def two_utterances_are_sound_at_one_rate(subject: Subject) -> None:
     assert check_sound(subject.say()) == check_sound(subject.say("And one more."))
 

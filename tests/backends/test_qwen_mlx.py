@@ -79,6 +79,22 @@ def test_a_style_without_a_voice_designs_one(host: Handle) -> None:
     assert len(first_sound(host, style="an old giant", lang="de")) > 0
 
 
+def test_a_host_loads_the_weights_that_its_requests_need_and_no_others(
+    environment: Environment,
+) -> None:
+    python, settings = environment("qwen-mlx")
+    command = [python, *bootstrap_args("vox.hosts.host")]
+    handle = Handle("qwen", command, "vox.backends.qwen.mlx:QwenMlx", settings)
+    base = "mlx-community/Qwen3-TTS-12Hz-0.6B-Base-bf16"
+    try:
+        handle.load(Utterance("", clone=Clone("me", "/me.wav")))
+        assert handle.model == base
+        handle.load(Utterance("", style="an old giant"))
+        assert handle.model == f"{base}, 1.7B-VoiceDesign"
+    finally:
+        handle.close()
+
+
 def test_an_unknown_voice_and_a_lost_recording_are_refused(host: Handle, tmp_path: Path) -> None:
     with pytest.raises(UnknownVoice, match="Bob"):
         first_sound(host, voice="Bob")

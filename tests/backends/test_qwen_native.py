@@ -145,6 +145,37 @@ def test_a_style_without_a_voice_designs_one(host: Handle) -> None:
     assert len(speak(host, style="an old giant", lang="de")) > 0
 
 
+CLONED = Utterance("", clone=Clone("me", "/me.wav"))
+STYLED = Utterance("", style="an old giant")
+
+
+@pytest.mark.parametrize(
+    ("first", "further", "loaded"),
+    [
+        (CLONED, None, ["0.6B-Base", "0.6B-CustomVoice"]),
+        (STYLED, CLONED, ["1.7B-VoiceDesign", "0.6B-Base"]),
+    ],
+)
+def test_a_host_loads_the_weights_that_its_requests_need_and_no_others(
+    python: str,
+    settings: Settings,
+    first: Utterance,
+    further: Utterance | None,
+    loaded: list[str],
+) -> None:
+    handle, steps = started(python, settings), list[str]()
+    names = [f"Qwen3-TTS-12Hz-{name}" for name in loaded]
+    try:
+        handle.load(first, lambda text, _fraction: steps.append(text))
+        assert handle.model == f"Qwen/{names[0]}"
+        for _ in range(2):
+            handle.load(further, lambda text, _fraction: steps.append(text))
+        assert handle.model == f"Qwen/{names[0]}, {loaded[1]}"
+        assert steps == [f"loading {name}" for name in names]
+    finally:
+        handle.close()
+
+
 def test_an_unknown_voice_is_refused_with_those_there_are(host: Handle) -> None:
     with pytest.raises(UnknownVoice, match="Bob") as refused:
         speak(host, voice="Bob")

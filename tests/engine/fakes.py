@@ -11,6 +11,7 @@ import numpy as np
 
 from vox.backends.base import Chunk, Progress, Settings, Utterance
 from vox.errors import HostCrashed, HostTimeout, OutOfMemory
+from vox.hosts.base import no_progress
 
 RATE = 24_000
 CHUNK_S = 0.05
@@ -52,7 +53,7 @@ Step = float | Gate | Exception
 class FakeHost:
     """A `Host` whose model is a script."""
 
-    def __init__(self, hosts: FakeHosts, name: str, settings: Settings, progress: Progress) -> None:
+    def __init__(self, hosts: FakeHosts, name: str, settings: Settings) -> None:
         self.name = name
         self.settings = settings
         self.is_alive = True
@@ -62,11 +63,12 @@ class FakeHost:
         self.rss_mb: float | None = None
         self.vram_mb: float | None = None
         self.notes: list[str] = []
+        self.wishes: list[Utterance | None] = []
+        """Those that it was loaded with, one for each job."""
         self.jobs = 0
         self.cancels = 0
         self.last_used = time.monotonic()
         self._hosts = hosts
-        self._progress = progress
         self._is_cancelled = False
 
     @property
@@ -76,15 +78,20 @@ class FakeHost:
     def _is_stopped(self) -> bool:
         return self._is_cancelled or not self.is_alive
 
-    def load(self) -> None:
-        self._progress("loading the script", 0.5)
-        steps = self._hosts.loads.pop(0) if self._hosts.loads else []
+    def load(self, wish: Utterance | None = None, on_progress: Progress = no_progress) -> None:
+        self.wishes.append(wish)
+        todo = self._hosts.loads if self.load_s is None else self._hosts.further_loads
+        steps = todo.pop(0) if todo else []
+        if steps or self.load_s is None:
+            on_progress("loading the script", 0.5)
         for step in steps:
             if isinstance(step, Gate):
                 step.pass_through(lambda: not self.is_alive)
                 if not self.is_alive:
                     raise HostCrashed("the fake host was killed")
             elif isinstance(step, Exception):
+                if self.load_s is not None and isinstance(step, OutOfMemory):
+                    self.kill()
                 raise step
             elif isinstance(step, str):
                 self.notes.append(step)
@@ -151,15 +158,17 @@ class FakeHosts:
         self.asked: list[Utterance] = []
         self.loads: list[list[Step | str]] = []
         """What the next hosts do while they load, one list for each; a text is a note."""
+        self.further_loads: list[list[Step | str]] = []
+        """What loaded hosts do before their next jobs, one list for each job."""
         self.refusal: Exception | None = None
         """Why no host can be started."""
         self.changed = threading.Condition()
         self._scripts: dict[str, list[tuple[Step, ...]]] = {}
 
-    def __call__(self, name: str, settings: Settings, on_progress: Progress) -> FakeHost:
+    def __call__(self, name: str, settings: Settings) -> FakeHost:
         if self.refusal is not None:
             raise self.refusal
-        self.started.append(FakeHost(self, name, settings, on_progress))
+        self.started.append(FakeHost(self, name, settings))
         return self.started[-1]
 
     def script(self, text: str, *steps: Step) -> None:

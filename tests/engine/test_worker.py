@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -58,6 +59,40 @@ def test_loading_is_told_and_then_that_it_is_over(
     rig.until_ended(job)
     told = [event.data["loading"] for event in rig.events if "loading" in event.data]
     assert told == ["loading scripted", "loading the script", None]
+
+
+def test_a_host_is_told_before_each_job_what_the_job_needs(
+    rig: Rig, hosts: FakeHosts, engine: Engine
+) -> None:
+    for voice in ("one", "two"):
+        rig.until_ended(engine.submit(request(ONE, voice=voice, style="gladly")))
+    (host,) = hosts.started
+    assert host.wishes == [dataclasses.replace(asked, text="") for asked in hosts.asked]
+    assert [wish.voice for wish in host.wishes if wish] == ["one", "two"]
+
+
+def test_the_job_whose_weights_a_warm_host_lacks_is_told_of_their_loading(
+    rig: Rig, hosts: FakeHosts, engine: Engine
+) -> None:
+    first, second = engine.submit(request(ONE)), engine.submit(request(TWO))
+    for job in (first, second):
+        rig.until_ended(job)
+    hosts.further_loads.append(["it fell back"])
+    third = engine.submit(request(THREE))
+    assert rig.until_ended(third)["notes"] == ["it fell back"]
+    told = [e.job_id for e in rig.events if e.data.get("loading") == "loading the script"]
+    assert told == [first.id, third.id]
+
+
+def test_weights_that_a_warm_host_cannot_load_fail_that_job_alone(
+    rig: Rig, hosts: FakeHosts, engine: Engine
+) -> None:
+    rig.until_ended(engine.submit(request(ONE)))
+    hosts.further_loads.append([LoadFailed("the weights are damaged", "install them")])
+    failed = rig.until_ended(engine.submit(request(TWO)))
+    assert (failed["state"], failed["error"]) == ("failed", "the weights are damaged; install them")
+    assert rig.until_ended(engine.submit(request(THREE)))["state"] == "done"
+    assert (len(hosts.started), hosts.texts) == (1, [ONE, THREE])
 
 
 def test_what_a_load_gives_to_know_is_noted_with_its_first_job(
@@ -117,6 +152,30 @@ def test_a_cancelled_load_is_ended_when_another_voice_is_wanted(
         ("scripted", False), ("hibari", True),
     ]  # fmt: skip
     assert (stored(engine, job).state, hosts.texts) == ("cancelled", [TWO])
+
+
+def test_a_cancelled_load_of_further_weights_goes_on_unless_another_voice_is_wanted(
+    rig: Rig, hosts: FakeHosts, engine: Engine
+) -> None:
+    rig.until_ended(engine.submit(request(ONE)))
+    first, second = hosts.gate(), hosts.gate()
+    hosts.further_loads += [[first], [], [second]]
+    job = engine.submit(request(ONE))
+    first.wait_reached()
+    engine.cancel(job.id)
+    first.open()
+    rig.until_ended(engine.submit(request(TWO)))
+    assert [host.is_alive for host in hosts.started] == [True]
+    job = engine.submit(request(ONE))
+    second.wait_reached()
+    (other,) = engine.store.add([Job(id="", text=THREE, backend="hibari")])
+    engine.tasks.send([(other.id, 0)])
+    engine.cancel(job.id)
+    rig.until_ended(other)
+    assert [(host.name, host.is_alive) for host in hosts.started] == [
+        ("scripted", False), ("hibari", True),
+    ]  # fmt: skip
+    assert hosts.texts == [ONE, TWO, THREE]
 
 
 def test_cancelling_during_synthesis_stops_the_host_which_stays_warm(

@@ -12,7 +12,7 @@ import pytest
 from tests.engine.fakes import CRASH, FakeHosts
 from vox.backends.base import Settings, Utterance
 from vox.backends.registry import load_class
-from vox.errors import HostCrashed, HostTimeout, LoadFailed, SynthesisFailed
+from vox.errors import HostCrashed, HostTimeout, LoadFailed, OutOfMemory, SynthesisFailed
 from vox.hosts.base import Host
 from vox.hosts.handle import Limits
 from vox.hosts.inline import InlineHost
@@ -37,7 +37,7 @@ def host(request: pytest.FixtureRequest, settings: Settings) -> Host:
         hosts.script(LONG, 600.0)
         hosts.script(FAIL, SynthesisFailed("no"))
         hosts.script(DIE, 0.2, CRASH)
-        host = hosts("scripted", settings, lambda _text, _fraction: None)
+        host = hosts("scripted", settings)
     host.load()
     return host
 
@@ -52,7 +52,7 @@ def start_inline(
 
     def start(model: str | None = None, **limits: float) -> InlineHost:
         chosen = Settings(settings.voices_dir, settings.env_dir, model=model)
-        return InlineHost("scripted", adapter(chosen), Limits(**limits), lambda _text, _done: None)
+        return InlineHost("scripted", adapter(chosen), Limits(**limits))
 
     return start
 
@@ -70,6 +70,13 @@ def test_it_knows_what_it_is(host: Host, settings: Settings) -> None:
 
 def test_it_synthesizes_one_utterance_after_the_other(host: Host) -> None:
     assert [frames(host, SPEAK) for _ in range(3)] == [2400] * 3
+
+
+def test_a_loaded_host_takes_further_wishes(host: Host) -> None:
+    for wish in (Utterance("", voice="two"), None):
+        host.load(wish)
+        assert host.is_alive and host.idle_s < 60.0
+        assert frames(host, SPEAK) == 2400
 
 
 def test_closing_the_generator_stops_the_work(host: Host) -> None:
@@ -125,6 +132,21 @@ def test_how_it_computes_and_what_it_notes_are_told(
     assert [described[name] for name in ("device", "dtype", "engine")] == ["cpu", "none", "tones"]
     assert described["notes"] == ["it fell back"]
     assert (host.take_notes(), host.take_notes()) == (["it fell back"], [])
+
+
+def test_inline_what_a_wish_needs_besides_is_loaded_and_a_failure_leaves_the_rest(
+    start_inline: Callable[..., InlineHost],
+) -> None:
+    host, steps = start_inline(), list[str]()
+    host.load()
+    host.load(Utterance("", style="load-slow:0"), lambda text, _done: steps.append(text))
+    assert (steps, host.model) == (["loading load-slow:0"], "plain, load-slow:0")
+    with pytest.raises(LoadFailed):
+        host.load(Utterance("", style="load-fail"))
+    assert frames(host, SPEAK) == 2400
+    with pytest.raises(OutOfMemory):
+        host.load(Utterance("", style="load-oom"))
+    assert not host.is_alive
 
 
 def test_inline_a_host_that_hangs_is_given_up(start_inline: Callable[..., InlineHost]) -> None:

@@ -17,7 +17,7 @@ import pytest
 from vox.backends.base import Settings, Utterance
 from vox.bootstrap import bootstrap_args
 from vox.errors import HostCrashed, HostTimeout, LoadFailed, OutOfMemory, SynthesisFailed
-from vox.hosts.handle import Handle
+from vox.hosts.handle import Handle, Limits
 from vox.hosts.launch import HOST_MODULE
 
 from .conftest import SCRIPTED, StartHost
@@ -113,6 +113,87 @@ def test_a_model_that_does_not_load_in_time_is_ended(start: StartHost) -> None:
     with pytest.raises(HostTimeout, match=r"did not load within 0\.5 s"):
         host.load()
     assert not host.is_alive
+
+
+def needing(weights: str) -> Utterance:
+    """A request that needs these further weights of the scripted backend."""
+    return Utterance("", style=weights)
+
+
+def loads(scripted_dir: Path) -> list[str]:
+    return [line.split()[1] for line in (scripted_dir / "loads").read_text().splitlines()]
+
+
+def test_a_host_started_for_a_request_loads_what_that_needs_alone(
+    start: StartHost, scripted_dir: Path
+) -> None:
+    host = start()
+    host.load(needing("load-slow:0"))
+    assert (loads(scripted_dir), host.model) == (["load-slow:0"], "load-slow:0")
+
+
+def test_what_a_further_request_needs_is_loaded_once_with_progress(
+    start: StartHost, scripted_dir: Path
+) -> None:
+    host, steps = start(), list[str]()
+    host.load()
+    first_s = host.load_s or 0.0
+    for _ in range(3):
+        host.load(needing("load-slow:0"), lambda text, _fraction: steps.append(text))
+    assert loads(scripted_dir) == ["plain", "load-slow:0"]
+    assert steps == ["loading load-slow:0"]
+    assert (host.state, host.model) == ("idle", "plain, load-slow:0")
+    assert (host.load_s or 0.0) >= first_s
+    assert say(host, "[say 0.1s]") == 2_400
+
+
+def test_further_weights_may_take_as_long_as_the_first(start: StartHost) -> None:
+    host = start(first_chunk_s=0.1, stall_s=0.1)
+    host.load()
+    host.load(needing("load-slow:0.3"))
+    assert host.is_alive
+
+
+def test_further_weights_that_do_not_load_in_time_end_the_host(start: StartHost) -> None:
+    host = start()
+    host.load()
+    host.limits = Limits(load_s=0.3)
+    with pytest.raises(HostTimeout, match=r"did not load within 0\.3 s"):
+        host.load(needing("load-until:never"))
+    assert not host.is_alive
+
+
+def test_further_weights_that_fail_to_load_leave_the_host_warm(start: StartHost) -> None:
+    host = start()
+    host.load()
+    with pytest.raises(LoadFailed, match="does not load"):
+        host.load(needing("load-fail"))
+    assert (host.state, host.model) == ("idle", "plain")
+    assert say(host, "[say 0.1s]") == 2_400
+
+
+@pytest.mark.parametrize(
+    ("weights", "error"), [("load-oom", OutOfMemory), ("load-crash", HostCrashed)]
+)
+def test_further_weights_that_end_a_host_or_fill_the_memory_leave_it_dead(
+    start: StartHost, weights: str, error: type[Exception]
+) -> None:
+    host = start()
+    host.load()
+    with pytest.raises(error):
+        host.load(needing(weights))
+    assert not host.is_alive
+
+
+def test_notes_of_further_weights_are_told_once(start: StartHost) -> None:
+    host = start("load-note:first")
+    host.load()
+    assert host.take_notes() == ["first"]
+    for _ in range(2):
+        host.load(needing("load-note:second"))
+    assert host.take_notes() == ["second"]
+    host.load(needing("load-note:second"))
+    assert host.take_notes() == []
 
 
 def test_a_crash_is_told_with_the_last_line_that_the_host_printed(start: StartHost) -> None:

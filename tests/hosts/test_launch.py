@@ -41,7 +41,7 @@ def install(backends_dir: Path, name: str, accelerator: str) -> Settings:
 def notes_of(name: str, settings: Settings) -> list[str]:
     """What a host of the backend, which always runs on the CPU, gives its first caller to know."""
     backends_dir = os.path.dirname(settings.env_dir)
-    host = start_host(name, settings, backends_dir, Limits(), lambda _text, _fraction: None)
+    host = start_host(name, settings, backends_dir, Limits())
     try:
         host.load()
         told = host.take_notes()

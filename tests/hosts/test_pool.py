@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-from vox.backends.base import Settings
-from vox.errors import LoadFailed, OutOfMemory
+from vox.backends.base import Settings, Utterance
+from vox.errors import HostCrashed, LoadFailed, OutOfMemory
 from vox.hosts.handle import Handle
 from vox.hosts.memory import Needs
 from vox.hosts.pool import HEADROOM_MB, Pool, model_key
@@ -53,7 +54,7 @@ def installed() -> dict[str, int]:
 def pool(
     start: StartHost, machine: Machine, needs: Needs, installed: dict[str, int]
 ) -> Iterator[Pool]:
-    def launch(name: str, settings: Settings, on_progress: object) -> Handle:
+    def launch(name: str, settings: Settings) -> Handle:
         then = installed.get(name)
         return start(settings.model, name=name, is_current=lambda: installed.get(name) == then)
 
@@ -67,9 +68,9 @@ def pool(
 def use(pool: Pool, settings: Settings) -> Callable[..., Handle]:
     """Acquire and release a host, as a job does."""
 
-    def use(name: str, model: str | None = None) -> Handle:
+    def use(name: str, model: str | None = None, style: str | None = None) -> Handle:
         chosen = Settings(settings.voices_dir, settings.env_dir, model=model)
-        host = pool.acquire(name, chosen, NO_PROGRESS)
+        host = pool.acquire(name, chosen, NO_PROGRESS, Utterance("", style=style))
         pool.release(host)
         return host
 
@@ -174,6 +175,58 @@ def test_a_model_that_does_not_load_leaves_the_others_warm(pool: Pool, use: Use)
     with pytest.raises(LoadFailed):
         use("broken", model="load-fail")
     assert names(pool) == ["a"]
+
+
+def test_what_a_request_needs_besides_is_loaded_on_the_warm_host(
+    pool: Pool, use: Use, settings: Settings
+) -> None:
+    first, steps = use("a"), list[str]()
+
+    def on_progress(text: str, _fraction: float | None) -> None:
+        steps.append(text)
+
+    wish = Utterance("", style="load-slow:0")
+    assert pool.acquire("a", settings, on_progress, wish) is first
+    assert (steps, first.model) == (["loading load-slow:0"], "plain, load-slow:0")
+    pool.release(first)
+
+
+def test_a_request_whose_weights_do_not_load_leaves_the_host_warm(pool: Pool, use: Use) -> None:
+    first = use("a")
+    with pytest.raises(LoadFailed):
+        use("a", style="load-fail")
+    assert use("a") is first
+    assert pool.unload() == ["a"]
+
+
+def test_further_weights_that_do_not_fit_are_loaded_on_a_new_host_alone(
+    pool: Pool, use: Use, scripted_dir: Path
+) -> None:
+    for name in ("a", "other"):
+        use(name)
+    with pytest.raises(OutOfMemory):
+        use("a", style="load-oom")
+    assert names(pool) == []
+    loads = (scripted_dir / "loads").read_text().splitlines()
+    assert [line.split()[1] for line in loads] == ["plain", "plain", "load-oom", "load-oom"]
+
+
+def test_a_host_can_be_ended_while_it_loads_further_weights(
+    pool: Pool, use: Use, settings: Settings
+) -> None:
+    use("a")
+    ends: list[threading.Thread] = []
+
+    def end(_text: str, _fraction: float | None) -> None:
+        ends.append(threading.Thread(target=pool.abort))
+        ends[-1].start()
+
+    with pytest.raises(HostCrashed):
+        pool.acquire("a", settings, end, Utterance("", style="load-until:never"))
+    for thread in ends:
+        thread.join()
+    assert names(pool) == []
+    assert use("a").is_alive
 
 
 def test_what_a_model_needed_is_remembered_across_daemons(tmp_path: Path) -> None:

@@ -217,6 +217,11 @@ class Backend(abc.ABC):
     """An adapter. One instance serves one model, one synthesis at a time, in its host."""
 
     info: ClassVar[Info]
+    wish: Utterance | None = None
+    """What the host is started for: the first request, as an utterance without text, or None.
+
+    Set before `load`, which need not load what that request does not use.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -292,6 +297,16 @@ class Backend(abc.ABC):
 
         Raises LoadFailed, OutOfMemory, BackendNotInstalled.
         """
+
+    def load_more(self, wish: Utterance | None, progress: Progress) -> Loaded | None:
+        """Load what a further request needs and `load` did not load.
+
+        Called before each request but the first, so it must be quick when there is nothing to
+        do. `wish` is the request as an utterance without text, or None if somebody only wants the
+        model to be warm. Returns what is loaded from now on, None if that is as before. What it
+        raises is that of `load`; all but OutOfMemory leaves the host with what it had.
+        """
+        return None
 
     @abc.abstractmethod
     def synthesize(self, utterance: Utterance) -> Iterator[Chunk]:

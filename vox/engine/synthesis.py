@@ -137,7 +137,8 @@ class Synthesizer:
 
         progress(f"loading {job.backend}", None)
         try:
-            host = self._pool.acquire(backend, settings, progress)
+            wish = self._utterance(job, "")
+            host = self._pool.acquire(backend, settings, progress, wish)
         except HostCrashed:
             raise  # perhaps somebody killed it
         except HostError as exc:

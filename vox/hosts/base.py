@@ -12,11 +12,15 @@ from typing import Any, Protocol
 from ..backends.base import Chunk, Progress, Settings, Utterance
 
 
+def no_progress(_text: str, _fraction: float | None) -> None:
+    """The progress of loading, for nobody."""
+
+
 class Host(Protocol):
     """One backend and its model.
 
-    A host is loaded once and then synthesizes one utterance at a time. One thread at a time uses
-    it; `cancel`, `kill`, `answers`, `describe` and the properties may be used from any thread.
+    A host is loaded and then synthesizes one utterance at a time. One thread at a time uses it;
+    `cancel`, `kill`, `answers`, `describe` and the properties may be used from any thread.
     A host that is not alive never becomes alive again: a new one takes its place.
     """
 
@@ -42,7 +46,7 @@ class Host(Protocol):
 
     @property
     def load_s(self) -> float | None:
-        """Seconds that loading the model took; None before it is loaded."""
+        """Seconds that loading has taken so far; None before the model is loaded."""
 
     @property
     def rss_mb(self) -> float | None:
@@ -63,8 +67,13 @@ class Host(Protocol):
     def take_notes(self) -> list[str]:
         """What loading it gave the caller to know; empty from then on."""
 
-    def load(self) -> None:
-        """Load the model. Raises LoadFailed, OutOfMemory, HostCrashed or HostTimeout."""
+    def load(self, wish: Utterance | None = None, on_progress: Progress = no_progress) -> None:
+        """Load the model; on a loaded host whatever `wish` needs besides, which is mostly nothing.
+
+        `wish`: a request as an utterance without text; None: whatever is usual. Raises HostCrashed,
+        HostTimeout or OutOfMemory (the host is dead), LoadFailed or BackendNotInstalled (it is
+        dead unless it was loaded before).
+        """
 
     def synthesize(self, utterance: Utterance) -> Generator[Chunk, None, None]:
         """Yield the utterance's chunks as they are made.
@@ -95,7 +104,7 @@ class Host(Protocol):
 class HostFactory(Protocol):
     """Starts hosts. The pool gets all its hosts from one factory."""
 
-    def __call__(self, name: str, settings: Settings, on_progress: Progress) -> Host:
+    def __call__(self, name: str, settings: Settings) -> Host:
         """A new host for the backend, not loaded yet.
 
         Raises UnknownBackend, BackendNotInstalled and whatever `Backend.prepare` raises.

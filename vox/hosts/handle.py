@@ -25,6 +25,7 @@ from ..backends.base import Chunk, Progress, Settings, Utterance
 from ..bootstrap import environ_for
 from ..errors import HostCrashed, HostError, HostTimeout, OutOfMemory, VoxError, from_dict
 from . import memory, protocol
+from .base import no_progress
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,8 @@ class Limits:
     """How long a host may take before it counts as hung and is killed, in seconds."""
 
     load_s: float = 1800.0
-    """From the start to the loaded model: qwen-native on a CPU takes 11 minutes."""
+    """Until a model is loaded, or what a request needs besides: qwen-native on a CPU takes 11
+    minutes."""
     first_chunk_s: float = 300.0
     stall_s: float = 120.0
     """Between two chunks."""
@@ -56,7 +58,6 @@ class Handle:
         spec: str,
         settings: Settings,
         limits: Limits = Limits(),
-        on_progress: Progress = lambda _text, _fraction: None,
         is_current: Callable[[], bool] = lambda: True,
         gpu: str | None = None,
         oom_kills: Callable[[], int | None] = memory.oom_kills,
@@ -65,7 +66,6 @@ class Handle:
         self.name = name
         self.settings = settings
         self.limits = limits
-        self.on_progress = on_progress
         self.state: HandleState = "starting"
         self.device: str | None = None
         self.dtype: str | None = None
@@ -132,30 +132,51 @@ class Handle:
     def _cancel_s(self) -> float:
         return max(self.limits.cancel_s, min(self.load_s or 0.0, 60.0))
 
-    def load(self) -> None:
-        """Load the model. Raises LoadFailed, OutOfMemory, HostCrashed or HostTimeout."""
+    def load(self, wish: Utterance | None = None, on_progress: Progress = no_progress) -> None:
+        """Load the model, or what the wish needs besides (see `Host.load`)."""
         self.state = "loading"
-        self._command({"op": "load"})
+        self._command({"op": "load", "wish": asdict(wish) if wish else None})
+        usable = False
+        try:
+            self._note_loaded(self._ready(on_progress))
+            usable = True
+        except OutOfMemory:
+            # What the library holds afterwards cannot be relied on.
+            raise
+        except VoxError:
+            usable = self.load_s is not None
+            raise
+        finally:
+            self._settle(usable)
+
+    def _ready(self, on_progress: Progress) -> dict[str, Any]:
         deadline = time.monotonic() + self.limits.load_s
         while True:
             header = self._next(deadline, f"did not load within {self.limits.load_s:g} s").header
             if header["event"] == "progress":
-                self.on_progress(header["text"], header["fraction"])
+                on_progress(header["text"], header["fraction"])
             elif header["event"] == "ready":
-                self.device, self.dtype = header["device"], header["dtype"]
-                self.model = header["model"] or self.model
-                self.engine = header["engine"]
-                self.notes = [*header["notes"], *self._fallback()]
-                self._untold = [*self.notes]
-                self.load_s = header["load_s"]
-                self._note_memory(header)
-                self.state = "idle"
-                self.last_used = time.monotonic()
-                return
+                return header
             elif header["event"] == "error":
-                error = from_dict(header["error"])
-                self.kill()
-                raise error
+                raise from_dict(header["error"])
+
+    def _note_loaded(self, header: dict[str, Any]) -> None:
+        self.device, self.dtype = header["device"], header["dtype"]
+        self.model = header["model"] or self.model
+        self.engine = header["engine"]
+        notes = [*header["notes"], *self._fallback()]
+        self._untold += [note for note in notes if note not in self.notes]
+        self.notes = notes
+        self.load_s = header["load_s"]
+        self._note_memory(header)
+
+    def _settle(self, usable: bool) -> None:
+        """The work that was asked for is over: the host is idle if it is usable, else dead."""
+        self.last_used = time.monotonic()
+        if usable and self.is_alive:
+            self.state = "idle"
+        else:
+            self.kill()
 
     def _fallback(self) -> list[str]:
         if self._gpu is None or self.device != "cpu":
@@ -225,12 +246,8 @@ class Handle:
             raise
         finally:
             self._current_id = None
-            self.last_used = time.monotonic()
-            self.synthesis_s += self.last_used - began
-            if ended and self.is_alive:
-                self.state = "idle"
-            else:
-                self.kill()
+            self.synthesis_s += time.monotonic() - began
+            self._settle(usable=ended)
 
     def _chunks(self, request_id: int) -> Iterator[Chunk]:
         import numpy as np

@@ -16,9 +16,10 @@ import signal
 import sys
 import threading
 import time
+from dataclasses import asdict
 from typing import Any, BinaryIO
 
-from vox.backends.base import Backend, Clone, Settings, Utterance
+from vox.backends.base import Backend, Clone, Loaded, Settings, Utterance
 from vox.backends.registry import load_class
 from vox.errors import LoadFailed, SynthesisFailed, VoxError
 
@@ -37,6 +38,8 @@ class Server:
         self._write_lock = threading.Lock()
         self._todo: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._cancelled: set[int] = set()
+        self._loaded: Loaded | None = None
+        self._load_s = 0.0
 
     def serve(self) -> None:
         threading.Thread(target=self._read_commands, name="commands", daemon=True).start()
@@ -46,7 +49,9 @@ class Server:
                 self._backend.close()
                 return
             if command["op"] == "load":
-                if not self._load():
+                wish = command["wish"]
+                self._load(wish and _utterance(wish))
+                if self._loaded is None:
                     return
             elif command["op"] == "synthesize":
                 self._synthesize(command["id"], _utterance(command["utterance"]))
@@ -76,30 +81,31 @@ class Server:
     def _memory(self) -> dict[str, float | None]:
         return {"rss_mb": _rss_mb(), "vram_mb": self._backend.vram_mb()}
 
-    def _load(self) -> bool:
+    def _load(self, wish: Utterance | None) -> None:
+        """Load the model, or what the wish needs besides what is loaded."""
         began = time.monotonic()
         try:
-            loaded = self._backend.load(
-                lambda text, fraction: self._send(
-                    {"event": "progress", "text": text, "fraction": fraction}
-                )
-            )
+            if self._loaded is None:
+                self._backend.wish = wish
+                self._loaded = self._backend.load(self._progress)
+            else:
+                self._loaded = self._backend.load_more(wish, self._progress) or self._loaded
         except Exception as exc:
             self._send_error(None, exc, LoadFailed)
-            return False
+            return
+        self._load_s += time.monotonic() - began
         self._send(
             {
                 "event": "ready",
-                "device": loaded.device,
-                "dtype": loaded.dtype,
-                "model": loaded.model,
-                "engine": loaded.engine,
-                "notes": self._backend.notes_on(loaded),
-                "load_s": time.monotonic() - began,
+                **asdict(self._loaded),
+                "notes": self._backend.notes_on(self._loaded),
+                "load_s": self._load_s,
                 **self._memory(),
             }
         )
-        return True
+
+    def _progress(self, text: str, fraction: float | None) -> None:
+        self._send({"event": "progress", "text": text, "fraction": fraction})
 
     def _synthesize(self, request_id: int, utterance: Utterance) -> None:
         chunks = self._backend.synthesize(utterance)

@@ -14,8 +14,16 @@ import time
 from collections.abc import Generator
 from typing import Any
 
-from ..backends.base import Backend, Chunk, Progress, Settings, Utterance
-from ..errors import HostCrashed, HostTimeout, LoadFailed, SynthesisFailed, VoxError
+from ..backends.base import Backend, Chunk, Loaded, Progress, Settings, Utterance
+from ..errors import (
+    HostCrashed,
+    HostTimeout,
+    LoadFailed,
+    OutOfMemory,
+    SynthesisFailed,
+    VoxError,
+)
+from .base import no_progress
 from .handle import Limits
 
 End = VoxError | None
@@ -30,12 +38,10 @@ class InlineHost:
         name: str,
         backend: Backend,
         limits: Limits,
-        on_progress: Progress,
     ) -> None:
         self.name = name
         self.settings: Settings = backend.settings
         self.limits = limits
-        self.on_progress = on_progress
         self.is_alive = True
         self.is_current = True
         self.device: str | None = None
@@ -57,20 +63,31 @@ class InlineHost:
     def idle_s(self) -> float:
         return 0.0 if self._is_busy else time.monotonic() - self.last_used
 
-    def load(self) -> None:
+    def load(self, wish: Utterance | None = None, on_progress: Progress = no_progress) -> None:
         began = time.monotonic()
         try:
-            loaded = self._backend.load(self.on_progress)
+            if self.load_s is None:
+                self._backend.wish = wish
+                loaded: Loaded | None = self._backend.load(on_progress)
+            else:
+                loaded = self._backend.load_more(wish, on_progress)
         except Exception as exc:
-            self.kill()
-            raise _translated(self.name, exc, LoadFailed) from exc
+            error = _translated(self.name, exc, LoadFailed)
+            if self.load_s is None or isinstance(error, OutOfMemory):
+                self.kill()
+            raise error from exc
+        if loaded is not None:
+            self._note_loaded(loaded)
+        self.last_used = time.monotonic()
+        self.load_s = (self.load_s or 0.0) + self.last_used - began
+
+    def _note_loaded(self, loaded: Loaded) -> None:
         self.device, self.dtype = loaded.device, loaded.dtype
         self.model = loaded.model or self.model
         self.engine = loaded.engine
-        self.notes = self._backend.notes_on(loaded)
-        self._untold = [*self.notes]
-        self.load_s = time.monotonic() - began
-        self.last_used = time.monotonic()
+        notes = self._backend.notes_on(loaded)
+        self._untold += [note for note in notes if note not in self.notes]
+        self.notes = notes
 
     def take_notes(self) -> list[str]:
         untold, self._untold = self._untold, []

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 
 from ..backends import registry
-from ..backends.base import Progress, Settings, install_hint
+from ..backends.base import Settings, install_hint
 from ..bootstrap import bootstrap_args
 from ..config import Config
 from ..errors import BackendNotInstalled
@@ -25,8 +25,8 @@ HOST_MODULE = "vox.hosts.host"
 def subprocess_hosts(backends_dir: str, config: Callable[[], Config]) -> HostFactory:
     """A factory of hosts that run in subprocesses of this machine."""
 
-    def start(name: str, settings: Settings, on_progress: Progress) -> Handle:
-        return start_host(name, settings, backends_dir, _limits(config()), on_progress)
+    def start(name: str, settings: Settings) -> Handle:
+        return start_host(name, settings, backends_dir, _limits(config()))
 
     return start
 
@@ -37,12 +37,12 @@ def inline_hosts(backends_dir: str, config: Callable[[], Config]) -> HostFactory
     For a process that speaks one job and ends.
     """
 
-    def start(name: str, settings: Settings, on_progress: Progress) -> Host:
+    def start(name: str, settings: Settings) -> Host:
         adapter = registry.get(name)
         limits = _limits(config())
         if adapter.info.light and not adapter.info.package:
-            return InlineHost(name, adapter(settings), limits, on_progress)
-        return start_host(name, settings, backends_dir, limits, on_progress)
+            return InlineHost(name, adapter(settings), limits)
+        return start_host(name, settings, backends_dir, limits)
 
     return start
 
@@ -55,13 +55,7 @@ def _limits(config: Config) -> Limits:
     )
 
 
-def start_host(
-    name: str,
-    settings: Settings,
-    backends_dir: str,
-    limits: Limits,
-    on_progress: Progress,
-) -> Handle:
+def start_host(name: str, settings: Settings, backends_dir: str, limits: Limits) -> Handle:
     """Start a host for the backend. Raises as `HostFactory`."""
     spec = registry.import_string(name)
     adapter = registry.get(name)
@@ -73,7 +67,7 @@ def start_host(
     is_current = functools.partial(_is_made_at, made_at(name, backends_dir), name, backends_dir)
     gpu = gpu_of(name, settings)
     try:
-        return Handle(name, command, spec, settings, limits, on_progress, is_current, gpu)
+        return Handle(name, command, spec, settings, limits, is_current, gpu)
     except OSError as exc:
         raise BackendNotInstalled(
             f"{name} cannot be started: {os.path.basename(interpreter)}: {exc.strerror}",

@@ -6,12 +6,13 @@ synthesis runs at a time, so at most one host is busy.
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 from collections.abc import Collection
 from typing import Any, Protocol
 
-from ..backends.base import Progress, Settings
+from ..backends.base import Progress, Settings, Utterance
 from ..errors import OutOfMemory
 from . import memory
 from .base import Host, HostFactory
@@ -58,50 +59,67 @@ class Pool:
         self._busy: str | None = None
         self._lock = threading.RLock()
 
-    def acquire(self, name: str, settings: Settings, on_progress: Progress) -> Host:
-        """A loaded host for this model: the warm one if there is one. Release it afterwards.
+    def acquire(
+        self,
+        name: str,
+        settings: Settings,
+        on_progress: Progress,
+        wish: Utterance | None = None,
+    ) -> Host:
+        """A host of this model, the warm one if there is one, with all that the wish needs loaded.
 
-        If memory runs out while it loads, all others are unloaded and it is loaded once more.
-        Raises BackendNotInstalled, LoadFailed, HostCrashed, HostTimeout, OutOfMemory.
+        `wish`: the request as an utterance without text; None: only to have the model warm.
+        Release the host afterwards. If memory runs out while it loads, all others are unloaded
+        and it is loaded once more. Raises BackendNotInstalled, LoadFailed, HostCrashed,
+        HostTimeout, OutOfMemory.
         """
         key = model_key(name, settings)
         with self._lock:
             host = self._hosts.get(key)
-            if host is not None and _is_usable(host) and host.settings == settings:
-                self._busy = key
-                return host
-            if host is not None:
+            if host is not None and not (_is_usable(host) and host.settings == settings):
                 self._drop(key)
-            self._make_room(name, settings)
+                host = None
+            if host is None:
+                self._make_room(name, settings)
             self._busy = key
+        load = functools.partial(self._load, key, name, settings, on_progress, wish)
         try:
-            return self._load_with_room(key, name, settings, on_progress)
+            try:
+                return load(host)
+            except OutOfMemory:
+                # A warm host is gone with what it held besides. That may have been too much.
+                if not self.unload(everything=True) and host is None:
+                    raise
+            log.info("%s: out of memory, all other models unloaded: once more", key)
+            return load(None)
         except BaseException:
             self._busy = None
             raise
 
-    def _load_with_room(
-        self, key: str, name: str, settings: Settings, on_progress: Progress
+    def _load(
+        self,
+        key: str,
+        name: str,
+        settings: Settings,
+        on_progress: Progress,
+        wish: Utterance | None,
+        host: Host | None,
     ) -> Host:
+        """Load what the wish needs on the warm host, or on a new one."""
+        if host is None:
+            host = self._start_host(name, settings)
+            with self._lock:
+                self._hosts[key] = host
+        loaded_s = host.load_s
         try:
-            return self._load(key, name, settings, on_progress)
-        except OutOfMemory:
-            if not self.unload(everything=True):
-                raise
-            log.info("%s: out of memory, all other models unloaded: once more", key)
-            return self._load(key, name, settings, on_progress)
-
-    def _load(self, key: str, name: str, settings: Settings, on_progress: Progress) -> Host:
-        host = self._start_host(name, settings, on_progress)
-        with self._lock:
-            self._hosts[key] = host
-        try:
-            host.load()
+            host.load(wish, on_progress)
         except BaseException:
-            host.kill()
-            self._drop(key)
+            if loaded_s is None or not host.is_alive:
+                host.kill()
+                self._drop(key)
             raise
-        log.info("%s loaded in %.1f s on %s", key, host.load_s or 0.0, host.device)
+        if loaded_s is None:
+            log.info("%s loaded in %.1f s on %s", key, host.load_s or 0.0, host.device)
         return host
 
     def release(self, host: Host) -> None:

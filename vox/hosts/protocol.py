@@ -5,7 +5,7 @@ A frame is a 4-byte big-endian length, a JSON header of that length, and, if the
 nothing but the standard library.
 
 To the host                                   From the host
-    load                                          progress {text, fraction}
+    load {wish}                                   progress {text, fraction}
     synthesize {id, utterance}                    ready {device, dtype, model, engine, notes,
                                                         load_s, rss_mb, vram_mb}
     cancel {id}                                   chunk {id, sample_rate, pcm}

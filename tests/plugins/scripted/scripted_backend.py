@@ -15,6 +15,7 @@ each, unless something was said by `[say]`. Everything sounds at the pitch of th
 among the words ("job 7 of 9" at `pitch_hz(7)`), so that a recording tells who spoke when. Speed
 divides the duration. Loading obeys the name of the model: `load-slow:2`, `load-until:NAME`,
 `load-fail`, `load-crash`, `load-oom`, `load-note:WORDS`; each load adds a line to the file `loads`.
+A style that begins with `load-` stands for further weights, which load as a model of that name.
 """
 
 from __future__ import annotations
@@ -59,6 +60,12 @@ def tone(number: int, duration_s: float) -> np.ndarray[tuple[int], np.dtype[np.f
 
 def _file(name: str) -> str:
     return os.path.join(os.environ.get("SCRIPTED_DIR", "."), name)
+
+
+def _weights_of(wish: Utterance | None) -> str | None:
+    """The further weights that the wish needs."""
+    style = wish.style if wish else None
+    return style if style and style.startswith("load-") else None
 
 
 def _mark(name: str) -> bool:
@@ -106,11 +113,25 @@ class Scripted(Backend):
     def voices(cls, settings: Settings) -> list[Voice]:
         return list(_VOICES)
 
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._weights: list[str] = []
+
     def load(self, progress: Progress) -> Loaded:
-        with open(_file("loads"), "a", encoding="utf-8") as loads:
-            loads.write(f"{os.getpid()} {self.settings.model or 'plain'}\n")
         progress("loading the script", 0.5)
-        what, _, argument = (self.settings.model or "plain").partition(":")
+        return self._load(_weights_of(self.wish) or self.settings.model or "plain")
+
+    def load_more(self, wish: Utterance | None, progress: Progress) -> Loaded | None:
+        weights = _weights_of(wish)
+        if weights is None or weights in self._weights:
+            return None
+        progress(f"loading {weights}", 0.5)
+        return self._load(weights)
+
+    def _load(self, weights: str) -> Loaded:
+        with open(_file("loads"), "a", encoding="utf-8") as loads:
+            loads.write(f"{os.getpid()} {weights}\n")
+        what, _, argument = weights.partition(":")
         if what == "load-slow":
             time.sleep(float(argument))
         elif what == "load-until":
@@ -122,7 +143,8 @@ class Scripted(Backend):
         elif what == "load-crash":
             _crash()
         notes = (argument,) if what == "load-note" else ()
-        model = self.settings.model or "plain"
+        self._weights.append(weights)
+        model = ", ".join(self._weights)
         return Loaded(device="cpu", dtype="none", model=model, engine="tones", notes=notes)
 
     def synthesize(self, utterance: Utterance) -> Iterator[Chunk]:

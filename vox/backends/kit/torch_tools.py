@@ -16,6 +16,12 @@ from ...errors import LoadFailed, OutOfMemory, VoxError
 from ..base import Info
 
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+_OUT_OF_MEMORY = (
+    "out of memory",
+    "can't allocate memory",
+    "metal::malloc",
+    "Insufficient Memory",
+)
 
 
 def share_the_cpu() -> None:
@@ -84,16 +90,15 @@ def vram_mb(device: str) -> float | None:
 def translate_oom(exc: BaseException) -> VoxError | None:
     """OutOfMemory if `exc`, or what it was raised from, means that memory ran out; else None.
 
-    By name and message, not by class: torch's own error exists only where torch does, MPS and the
-    CPU allocator raise a plain RuntimeError, and libraries wrap all of them.
+    By name and message, not by class: torch's own error exists only where torch does, MPS, the CPU
+    allocator and MLX's Metal raise a plain RuntimeError, and libraries wrap all of them.
     """
     seen: BaseException | None = exc
     while seen is not None:
         names = {cls.__name__ for cls in type(seen).__mro__}
         text = str(seen)
         if names & {"OutOfMemoryError", "MemoryError"} or (
-            isinstance(seen, RuntimeError)
-            and ("out of memory" in text or "can't allocate memory" in text)
+            isinstance(seen, RuntimeError) and any(words in text for words in _OUT_OF_MEMORY)
         ):
             first_line = text.strip().splitlines()[0] if text.strip() else type(seen).__name__
             return OutOfMemory(f"the model does not fit into memory: {first_line}")

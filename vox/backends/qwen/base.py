@@ -1,8 +1,9 @@
 """Shared by both Qwen3-TTS adapters: which checkpoint speaks an utterance, and when it is loaded.
 
-An instance stands for one choice of `-m`. `load` loads that checkpoint. Another kind of the same
-size (Base for a clone, VoiceDesign for a style without a voice) is loaded beside it when an
-utterance first needs it; if memory does not hold both, it replaces the first.
+An instance stands for one choice of `-m`. `load` loads the checkpoint that speaks the first
+request: that one, or another kind of its size (Base for a clone, VoiceDesign for a style without a
+voice). What a later request needs is loaded beside it; if memory does not hold both, it replaces
+the first.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import os
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ...errors import BackendNotInstalled, OutOfMemory, SynthesisFailed, VoxError
+from ...errors import BackendNotInstalled, LoadFailed, OutOfMemory, SynthesisFailed, VoxError
 from ..base import Backend, Chunk, Loaded, Progress, Settings, Utterance, Voice
 from ..kit.huggingface import fetch_model
 from ..kit.manifest import Manifest
@@ -50,6 +51,8 @@ class QwenBase(Backend):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self._models: dict[Kind, Any] = {}
+        self._checkpoints: dict[Kind, Checkpoint] = {}
+        """What `_models` were loaded from."""
 
     @classmethod
     def voices(cls, settings: Settings) -> list[Voice]:
@@ -136,37 +139,63 @@ class QwenBase(Backend):
         """Free the memory of models that are no longer referenced."""
 
     @abc.abstractmethod
-    def _loaded(self, checkpoint: Checkpoint) -> Loaded: ...
+    def _loaded(self, model: str) -> Loaded:
+        """What a loaded host reports; `model`: what all its checkpoints are called."""
 
     def load(self, progress: Progress) -> Loaded:
-        checkpoint = chosen(self.settings, self.repo_pattern)
+        checkpoint = self._checkpoint_for(self.settings, self.wish)
         self._check(checkpoint, self.settings)
         # Nothing is fetched while speaking. Without this each load asks the hub for updates.
         os.environ["HF_HUB_OFFLINE"] = "1"
-        progress(f"loading {os.path.basename(checkpoint.name)}", None)
+        progress(_loading(checkpoint), None)
         self._prepare()
-        self._load_model(checkpoint)
-        return self._loaded(checkpoint)
+        return self._load_model(checkpoint)
 
-    def _load_model(self, checkpoint: Checkpoint) -> None:
+    def load_more(self, wish: Utterance | None, progress: Progress) -> Loaded | None:
+        checkpoint = self._checkpoint_for(self.settings, wish)
+        if checkpoint.kind in self._models:
+            return None
+        progress(_loading(checkpoint), None)
+        return self._load_model(checkpoint)
+
+    def _load_model(self, checkpoint: Checkpoint) -> Loaded:
         self._check(checkpoint, self.settings)
         Manifest(weights_dir(self.settings)).check_folder(checkpoint.folder)
         try:
-            model = self._open(checkpoint)
+            model = self._opened(checkpoint)
         except OutOfMemory:
             if not self._models:
                 raise
+            model = None
+        if model is None:  # and the exception, which holds what was loaded so far, is gone
             self._models.clear()
+            self._checkpoints.clear()
             gc.collect()
             self._forget_models()
-            model = self._open(checkpoint)
-        self._warm_up(model, checkpoint.kind)
+            model = self._opened(checkpoint)
         self._models[checkpoint.kind] = model
+        self._checkpoints[checkpoint.kind] = checkpoint
+        first, *further = self._checkpoints.values()
+        return self._loaded(", ".join((first.name, *map(_short_name, further))))
+
+    def _opened(self, checkpoint: Checkpoint) -> Any:
+        """The checkpoint's model, loaded and warmed up. Raises LoadFailed, OutOfMemory."""
+        try:
+            model = self._open(checkpoint)
+            self._warm_up(model, checkpoint.kind)
+        except VoxError:
+            raise
+        except Exception as exc:
+            failure = LoadFailed(f"{checkpoint.name} cannot be loaded: {first_line(exc)}")
+            raise translate_oom(exc) or failure from exc
+        return model
 
     @classmethod
-    def _checkpoint_for(cls, settings: Settings, utterance: Utterance) -> Checkpoint:
+    def _checkpoint_for(cls, settings: Settings, utterance: Utterance | None) -> Checkpoint:
         """The weights that speak the utterance: the chosen ones, or another kind of their size."""
         own = chosen(settings, cls.repo_pattern)
+        if utterance is None:
+            return own
         design = standard(settings, "VoiceDesign", own.size, cls.repo_pattern)
         kind = kind_for(utterance, own.kind, design.is_there)
         return own if kind == own.kind else standard(settings, kind, own.size, cls.repo_pattern)
@@ -175,7 +204,7 @@ class QwenBase(Backend):
         checkpoint = self._checkpoint_for(self.settings, utterance)
         kind, frames = checkpoint.kind, max_frames(utterance.text)
         try:
-            if kind not in self._models:
+            if kind not in self._models:  # nobody announced it (see `load_more`)
                 self._load_model(checkpoint)
             model = self._models[kind]
             with contextlib.closing(self._speak(model, kind, utterance, frames)) as audio:
@@ -186,6 +215,14 @@ class QwenBase(Backend):
         except Exception as exc:
             failure = SynthesisFailed(f"{self.info.name}: {type(exc).__name__}: {exc}")
             raise translate_oom(exc) or failure from exc
+
+
+def _loading(checkpoint: Checkpoint) -> str:
+    return f"loading {os.path.basename(checkpoint.name)}"
+
+
+def first_line(exc: BaseException) -> str:
+    return (str(exc).strip().splitlines() or [type(exc).__name__])[0]
 
 
 def _short_name(checkpoint: Checkpoint) -> str:

@@ -12,9 +12,8 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ...errors import LoadFailed, OutOfMemory, UnknownVoice
+from ...errors import LoadFailed, UnknownVoice
 from ..base import Accelerator, Info, Loaded, Utterance
-from ..kit.torch_tools import translate_oom
 from .base import WARM_UP_FRAMES, WARM_UP_TEXT, QwenBase
 from .family import (
     DEFAULT_STYLE,
@@ -88,12 +87,7 @@ class QwenMlx(QwenBase):
     def _open(self, checkpoint: Checkpoint) -> Any:
         from mlx_audio.tts.utils import load_model
 
-        try:
-            model = load_model(Path(checkpoint.folder))
-        except Exception as exc:
-            raise _memory_ran_out(exc) or LoadFailed(
-                f"{checkpoint.name} cannot be loaded: {exc}"
-            ) from exc
+        model = load_model(Path(checkpoint.folder))
         # The package only prints a warning when it could not load these.
         if getattr(model, "speech_tokenizer", None) is None or model.tokenizer is None:
             raise LoadFailed(f"{checkpoint.name} cannot be loaded: its tokenizers are damaged")
@@ -122,12 +116,9 @@ class QwenMlx(QwenBase):
         )
         made = 0
         with contextlib.closing(results):
-            try:
-                for result in results:
-                    made += result.token_count
-                    yield np.array(result.audio, dtype=np.float32)
-            except RuntimeError as exc:
-                raise _memory_ran_out(exc) or exc from exc
+            for result in results:
+                made += result.token_count
+                yield np.array(result.audio, dtype=np.float32)
         if made >= frames:
             log.warning("cut off after %d frames: no end in %r", frames, utterance.text[:60])
 
@@ -136,10 +127,10 @@ class QwenMlx(QwenBase):
 
         mx.clear_cache()
 
-    def _loaded(self, checkpoint: Checkpoint) -> Loaded:
-        model = self._models[checkpoint.kind]
-        dtype = str(model.talker.codec_head.weight.dtype).removeprefix("mlx.core.")
-        return Loaded(_device(), dtype, checkpoint.name)
+    def _loaded(self, model: str) -> Loaded:
+        first = next(iter(self._models.values()))
+        dtype = str(first.talker.codec_head.weight.dtype).removeprefix("mlx.core.")
+        return Loaded(_device(), dtype, model)
 
     def vram_mb(self) -> float | None:
         import mlx.core as mx
@@ -177,12 +168,3 @@ def _device() -> str:
     import mlx.core as mx
 
     return "mps" if mx.default_device() == mx.gpu else "cpu"
-
-
-def _memory_ran_out(exc: BaseException) -> OutOfMemory | None:
-    """Recognizes the errors of Metal beside those of torch and Python."""
-    text = str(exc)
-    if "metal::malloc" in text or "Insufficient Memory" in text:
-        return OutOfMemory(f"the model does not fit into memory: {text.splitlines()[0]}")
-    found = translate_oom(exc)
-    return found if isinstance(found, OutOfMemory) else None

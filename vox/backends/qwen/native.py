@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ...checks import Key, one_of
 from ...errors import LoadFailed, UnknownVoice
 from ..base import Accelerator, Clone, Info, Loaded, Settings, Utterance
-from ..kit.torch_tools import pick_device, translate_oom, vram_mb
-from .base import WARM_UP_FRAMES, WARM_UP_TEXT, QwenBase
+from ..kit.torch_tools import pick_device, vram_mb
+from .base import WARM_UP_FRAMES, WARM_UP_TEXT, QwenBase, first_line
 from .family import (
     DEFAULT_STYLE,
     FRAME_S,
@@ -112,16 +112,12 @@ class QwenNative(QwenBase):
         import torch
         from qwen_tts import Qwen3TTSModel
 
-        try:
-            model = Qwen3TTSModel.from_pretrained(
-                checkpoint.folder,
-                device_map=self._device,
-                dtype=getattr(torch, self._dtype),
-                attn_implementation=self._attention,
-            )
-        except Exception as exc:
-            failure = LoadFailed(f"{checkpoint.name} cannot be loaded: {_first_line(exc)}")
-            raise translate_oom(exc) or failure from exc
+        model = Qwen3TTSModel.from_pretrained(
+            checkpoint.folder,
+            device_map=self._device,
+            dtype=getattr(torch, self._dtype),
+            attn_implementation=self._attention,
+        )
         if model.model.tokenizer_type != "qwen3_tts_tokenizer_12hz":
             raise LoadFailed(f"{checkpoint.name} is not a 12 Hz model", "choose another with -m")
         return model
@@ -214,8 +210,8 @@ class QwenNative(QwenBase):
         elif self._device == "mps":
             torch.mps.empty_cache()
 
-    def _loaded(self, checkpoint: Checkpoint) -> Loaded:
-        return Loaded(self._device, self._dtype, checkpoint.name)
+    def _loaded(self, model: str) -> Loaded:
+        return Loaded(self._device, self._dtype, model)
 
     def vram_mb(self) -> float | None:
         return vram_mb(self._device) if self._models else None
@@ -250,13 +246,9 @@ def _make_prompt(model: Any, clone: Clone) -> Any:
         audio, rate = soundfile.read(clone.audio_path, dtype="float32", always_2d=True)
     except soundfile.SoundFileError as exc:
         raise UnknownVoice(
-            f"the recording of the clone {clone.name!r} is no audio file: {_first_line(exc)}",
+            f"the recording of the clone {clone.name!r} is no audio file: {first_line(exc)}",
             "see: vox clone list",
         ) from exc
     return model.create_voice_clone_prompt(
         (audio.mean(axis=1), rate), clone.transcript, x_vector_only_mode=not clone.transcript
     )
-
-
-def _first_line(exc: BaseException) -> str:
-    return (str(exc).strip().splitlines() or [type(exc).__name__])[0]
