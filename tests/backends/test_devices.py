@@ -38,8 +38,8 @@ def loaded(name: str, tmp_path: Path, device: str) -> Host:
     settings = Settings(str(tmp_path / "voices"), str(tmp_path / name), device=device)
     adapter = registry.get(name)
     if not adapter.info.package:
-        return InlineHost(name, adapter(settings), Limits(), lambda _text, _fraction: None)
-    return start_host(name, settings, str(tmp_path), Limits(), lambda _text, _fraction: None)
+        return InlineHost(name, adapter(settings), Limits())
+    return start_host(name, settings, str(tmp_path), Limits())
 
 
 @pytest.mark.parametrize("name", ["hibari", "say"])
