@@ -40,15 +40,17 @@ def heed_signals() -> None:
 def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A fresh VOX_HOME, short enough for sockets; of other VOX_ variables only VOX_TEST_* stay.
 
-    Nor does the size of the terminal count in which the tests were started.
+    Nor does the size of the terminal count in which the tests were started, nor what the user has
+    from Hugging Face.
     """
     for name in ("COLUMNS", "LINES"):
         monkeypatch.delenv(name, raising=False)
     for name in list(os.environ):
-        if name.startswith("VOX_") and not name.startswith("VOX_TEST_"):
+        if name.startswith(("VOX_", "HF_")) and not name.startswith("VOX_TEST_"):
             monkeypatch.delenv(name)
     path = tempfile.mkdtemp(prefix="vox-", dir="/tmp")
     monkeypatch.setenv("VOX_HOME", path)
+    monkeypatch.setenv("HF_HOME", os.path.join(path, "huggingface"))
     yield Path(path)
     shutil.rmtree(path, ignore_errors=True)
 

@@ -31,6 +31,10 @@ class HubServer(ThreadingHTTPServer):
         """Names of files that cannot be read."""
         self.cut: set[str] = set()
         """Names of files of which half is sent, once."""
+        self.token: str | None = None
+        """Whoever shows it may see and fetch what is `private` and fetch what is `gated`."""
+        self.private: set[str] = set()
+        self.gated: set[str] = set()
         self.listings = {repo: self._listing(files) for repo, files in models.items()}
 
     @staticmethod
@@ -55,18 +59,27 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.asked.append(self.path)
         listing = re.match(r"/api/models/([\w.-]+/[\w.-]+)(?:/revision/(\w+))?\?", self.path)
         file = re.match(r"/([\w.-]+/[\w.-]+)/resolve/\w{40}/(.+)", self.path)
-        if listing and listing[1] in self.server.models:
+        repo = (listing or file or {1: ""})[1]
+        is_known = self.headers.get("Authorization") == f"Bearer {self.server.token}"
+        if repo in self.server.gated and file and not is_known:
+            self._refuse(403, "GatedRepo")
+        elif repo in self.server.private and not is_known:
+            self._refuse(401, "RepoNotFound")
+        elif listing and repo in self.server.models:
             commit = listing[2] or self.server.commit
-            found = {"id": listing[1], "sha": commit, "siblings": self.server.listings[listing[1]]}
+            found = {"id": repo, "sha": commit, "siblings": self.server.listings[repo]}
             self._answer(json.dumps(found).encode())
-        elif file and file[2] in self.server.models.get(file[1], {}):
-            self._send(file[2], self.server.models[file[1]][file[2]])
+        elif file and file[2] in self.server.models.get(repo, {}):
+            self._send(file[2], self.server.models[repo][file[2]])
         else:
             # So that nobody can tell what is private from what there is not.
-            self.send_response(401)
-            self.send_header("X-Error-Code", "RepoNotFound")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            self._refuse(401, "RepoNotFound")
+
+    def _refuse(self, status: int, code: str) -> None:
+        self.send_response(status)
+        self.send_header("X-Error-Code", code)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def _send(self, name: str, data: bytes) -> None:
         if name in self.server.broken:

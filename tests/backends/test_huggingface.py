@@ -90,7 +90,7 @@ def test_a_damaged_file_is_not_taken(server: HubServer, tmp_path: Path) -> None:
 
 
 def test_a_model_that_there_is_not_is_named(server: HubServer, tmp_path: Path) -> None:
-    with pytest.raises(LoadFailed, match="no public model org/none"):
+    with pytest.raises(LoadFailed, match="no model org/none, or it is private"):
         fetch(tmp_path, repo="org/none")
 
 
@@ -166,6 +166,13 @@ def test_the_library_of_each_environment_fetches_a_model(
     with pytest.raises(LoadFailed, match="500"):
         run_fetch(interpreter, spec, settings, ignore)
     server.broken = set()
+    server.private, server.token = {"org/model"}, "hf_secret"
+    with pytest.raises(LoadFailed, match="or it is private"):
+        run_fetch(interpreter, spec, settings, ignore)
+    # As `hf auth login` leaves it.
+    home = Path(os.environ["HF_HOME"])
+    home.mkdir()
+    (home / "token").write_text("hf_secret\n")
     run_fetch(interpreter, spec, settings, ignore)
     folder = tmp_path / name / "weights" / "org--model"
     assert {path: (folder / path).read_bytes() for path in FILES} == FILES

@@ -133,12 +133,14 @@ def digest_of(lines: Sequence[str]) -> str:
 
 
 def size_mb(folder: str) -> float:
-    total = 0
+    """What it takes on the disk, in megabytes. A file with several links counts once."""
+    sizes = {}
     for parent, _, names in os.walk(folder):
         for name in names:
             with contextlib.suppress(OSError):
-                total += os.lstat(os.path.join(parent, name)).st_blocks * 512
-    return total / 1e6
+                info = os.lstat(os.path.join(parent, name))
+                sizes[info.st_dev, info.st_ino] = info.st_blocks * 512
+    return sum(sizes.values()) / 1e6
 
 
 def is_importable(adapter: type[Backend]) -> bool:

@@ -7,9 +7,11 @@ recorded in the same way. Files that are not on record are the user's own. Stand
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +19,7 @@ from ... import files
 from ...errors import LoadFailed
 from ..base import Progress
 from .download import download, sha256_of
+from .local_files import hub_cache, take
 
 NAME = "manifest.json"
 
@@ -32,6 +35,8 @@ class Artefact:
     """None: not known; that of the first download is recorded."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Sent to the URL's host only (a token)."""
+    copies: Sequence[str] = ()
+    """Files of this machine that may have the same contents; the first that has them is taken."""
 
 
 class Manifest:
@@ -60,12 +65,42 @@ class Manifest:
 
         `place`: where to put it until all files of a model are there; default: its final place.
         """
+        if not self.take(artefact, progress, place):
+            place = place or self.place(artefact.path)
+            expected = artefact.sha256 or self.sha256(artefact.path)
+            digest = download(artefact.url, place, progress, expected, artefact.headers)
+            self._add(artefact, place, digest)
+
+    def take(self, artefact: Artefact, progress: Progress, place: str | None = None) -> bool:
+        """As `fetch`, but without the network: False if the file is neither there nor a copy."""
         place = place or self.place(artefact.path)
-        if artefact.path in self._files and os.path.exists(place):
-            return
+        if os.path.exists(place):
+            return artefact.path in self._files
         expected = artefact.sha256 or self.sha256(artefact.path)
-        digest = download(artefact.url, place, progress, expected, artefact.headers)
-        self._add(artefact, place, digest)
+        for source in artefact.copies:
+            progress(f"taking {os.path.basename(artefact.path)} from {_origin(source)}", None)
+            digest = take(source, place, expected)
+            if digest is not None:
+                self._add(artefact, place, digest)
+                return True
+        return False
+
+    def places_of(self, sha256: str) -> list[str]:
+        """The files on record with this checksum: this backend's, then those of the others."""
+        return [
+            place
+            for manifest in (self, *self._others())
+            for path, entry in manifest._files.items()
+            if entry["sha256"] == sha256 and os.path.exists(place := manifest.place(path))
+        ]
+
+    def _others(self) -> Iterator[Manifest]:
+        backends_dir = os.path.dirname(os.path.dirname(os.path.abspath(self.folder)))
+        for path in sorted(
+            glob.glob(os.path.join(glob.escape(backends_dir), "*", "weights", NAME))
+        ):
+            with contextlib.suppress(LoadFailed):  # damaged: that backend's own trouble
+                yield Manifest(os.path.dirname(path))
 
     def adopt(self, artefact: Artefact) -> None:
         """Record a file that was not downloaded but made here. Raises as `fetch`."""
@@ -132,3 +167,10 @@ class Manifest:
     def _write(self) -> None:
         record = {"revisions": self._revisions, "files": self._files}
         files.write(self._path, json.dumps(record, indent=1, sort_keys=True))
+
+
+def _origin(path: str) -> str:
+    """The folder that the file is taken from, as it is shown."""
+    cache, home = hub_cache(), os.path.expanduser("~")
+    folder = cache if path.startswith(cache + os.sep) else os.path.dirname(path)
+    return "~" + folder.removeprefix(home) if folder.startswith(home + os.sep) else folder
