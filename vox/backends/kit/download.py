@@ -89,6 +89,7 @@ def _transfer(url: str, part: str, progress: Progress, headers: Mapping[str, str
     try:
         answer = urllib.request.urlopen(request, timeout=_TIMEOUT_S)
     except urllib.error.HTTPError as exc:
+        exc.close()  # it holds the connection
         if exc.code == 416:  # the part is the whole already
             return
         raise
