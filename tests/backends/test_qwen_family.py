@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -57,6 +58,58 @@ def test_a_name_that_means_no_model_is_refused_with_those_there_are(tmp_path: Pa
         chosen(wish, QwenNative.repo_pattern)
     assert "1.7B" in refused.value.hint
     assert "huge" in (QwenNative.missing(wish) or "")
+
+
+def make_folder(folder: Path) -> Path:
+    """What looks like a whole model."""
+    for part in (folder, folder / "speech_tokenizer"):
+        part.mkdir()
+        (part / "config.json").write_text("{}")
+        (part / "model.safetensors").write_bytes(b"weights")
+    return folder
+
+
+def test_a_folder_of_the_users_own_is_installed_without_a_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(make_folder(tmp_path / "mine"))
+    for model in (str(tmp_path / "mine"), "~/mine", "./../mine"):
+        wish = settings(tmp_path / "env", model)
+        assert (QwenNative.weights_mb(wish), QwenNative.missing(wish)) == (0, None)
+        QwenNative.fetch(wish, lambda _text, _fraction: None)
+    assert not (tmp_path / "env").exists()
+
+
+@pytest.mark.parametrize("lost", ["config.json", "speech_tokenizer/model.safetensors"])
+def test_a_folder_that_is_no_whole_model_is_refused_before_anything_is_installed(
+    tmp_path: Path, lost: str
+) -> None:
+    folder = make_folder(tmp_path / "mine")
+    (folder / lost).unlink()
+    wish = settings(tmp_path, str(folder))
+    with pytest.raises(BackendNotInstalled, match=f"no whole Qwen3-TTS model in {folder}") as none:
+        QwenNative.weights_mb(wish)
+    assert none.value.hint == f"it lacks {lost}"
+    assert lost in (QwenNative.missing(wish) or "")
+
+
+def test_how_much_is_fetched_goes_by_the_model_and_what_is_there(tmp_path: Path) -> None:
+    def needed(model: str | None, *further: str) -> int:
+        wish = settings(tmp_path, model)
+        return QwenNative.weights_mb(dataclasses.replace(wish, options={"voices": further}))
+
+    assert (needed(None), needed("1.7B"), needed("VoiceDesign")) == (2494, 4516, 4516)
+    # The codec is counted once, and so is what is named twice; a speaker is no model.
+    assert needed("0.6B", "0.6B-Base", "0.6B", "Ryan") == 2494 + 1829
+    assert needed("somebody/their-1.7B-base") > needed("somebody/theirs") > 2000
+    make_folder_of = tmp_path / "weights" / "Qwen--Qwen3-TTS-12Hz-0.6B-CustomVoice"
+    make_folder_of.parent.mkdir()
+    make_folder(make_folder_of)
+    assert needed(None) == 0
+    with pytest.raises(BackendNotInstalled, match="has no model 'huge'"):
+        needed("huge")
 
 
 def test_absent_weights_name_the_command_that_fetches_them(tmp_path: Path) -> None:

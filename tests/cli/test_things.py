@@ -154,6 +154,8 @@ def test_installing_what_is_there_ends_with_the_test_sentence(vox: Vox, sound: o
     assert installed.code == 0, installed
     assert "scripted is installed" in installed.out
     assert "scripted works: " in installed.out
+    vox.ok("backends", "install", "scripted", "-m", "another", "-v", "one")
+    assert vox.jobs()[-1]["model"] == "another"
 
 
 def test_clones_are_added_listed_and_removed(vox: Vox, tmp_path: Path) -> None:

@@ -263,7 +263,18 @@ class Backend(abc.ABC):
 
     @classmethod
     def disk_mb(cls, accelerator: Accelerator) -> int:
-        """The size of its environment and weights in megabytes, for such a device; 0: not known."""
+        """The size of its environment in megabytes, for such a device; 0: not known.
+
+        With the weights, unless `weights_mb` tells their size.
+        """
+        return 0
+
+    @classmethod
+    def weights_mb(cls, settings: Settings) -> int:
+        """How many megabytes of weights `fetch` would add, if `disk_mb` does not count them.
+
+        Raises BackendNotInstalled if there is no such model: before anything is installed for it.
+        """
         return 0
 
     @classmethod

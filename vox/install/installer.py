@@ -94,6 +94,7 @@ def _install_packages(
     adapter: type[Backend], settings: Settings, progress: Progress, accelerator: Accelerator
 ) -> None:
     env_dir, name = settings.env_dir, adapter.info.name
+    weights_mb = adapter.weights_mb(settings)  # first: it refuses a model that there is not
     lines = adapter.requirements(accelerator)
     marker = read_marker(env_dir)
     if not lines:
@@ -110,6 +111,7 @@ def _install_packages(
     usable = usable_lines(lines, progress)
     # Without the extra index pip takes the builds for CUDA, even for a CPU.
     needed_mb = adapter.disk_mb(accelerator if len(usable) == len(lines) else "cuda")
+    needed_mb += weights_mb
     progress(_announcement(name, accelerator, needed_mb, env_dir), None)
     _check_disk(name, needed_mb, env_dir)
     with contextlib.suppress(FileNotFoundError):
@@ -154,7 +156,8 @@ def _announcement(name: str, accelerator: Accelerator, needed_mb: int, env_dir: 
 
 def _check_disk(name: str, needed_mb: int, env_dir: str) -> None:
     # An interrupted installation has used some of it already.
-    if needed_mb and _free_mb(env_dir) + size_mb(env_dir) < needed_mb:
+    used_mb = size_mb(os.path.join(env_dir, "venv"))
+    if needed_mb and _free_mb(env_dir) + used_mb < needed_mb:
         need, free = _gigabytes(needed_mb), _gigabytes(_free_mb(env_dir))
         raise StorageError(
             f"{name} needs {need} and {env_dir} has {free} free",

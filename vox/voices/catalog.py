@@ -13,7 +13,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..backends import registry
-from ..backends.base import Accelerator, Clone, Info, Settings, Utterance, Voice, install_hint
+from ..backends.base import (
+    Accelerator,
+    Backend,
+    Clone,
+    Info,
+    Settings,
+    Utterance,
+    Voice,
+    install_hint,
+)
 from ..config import checked
 from ..errors import BackendNotInstalled, VoxError
 from ..install.accelerator import detect
@@ -180,7 +189,7 @@ class Catalog:
             settings = self.settings_for(name)
             status = status_of(name, settings)
             voices = list(adapter.voices(settings))
-            needed_mb = adapter.disk_mb(accelerator)
+            needed_mb = adapter.disk_mb(accelerator) + _weights_mb(adapter, settings)
         except VoxError as exc:
             return {"name": name, "ready": False, "error": exc.line}
         except Exception as exc:  # third-party code
@@ -250,6 +259,13 @@ class Catalog:
         """
         self.check_ready(name, model)
         return registry.get(name).accepts(self.settings_for(name, model), wish)
+
+
+def _weights_mb(adapter: type[Backend], settings: Settings) -> int:
+    try:
+        return adapter.weights_mb(settings)
+    except VoxError:  # what it lacks is in the table already
+        return 0
 
 
 def _abilities(info: Info) -> dict[str, Any]:

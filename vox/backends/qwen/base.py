@@ -23,6 +23,7 @@ from ..kit.manifest import Manifest
 from ..kit.torch_tools import translate_oom
 from ..kit.weights import weights_dir
 from .family import (
+    NEEDED,
     SAMPLE_RATE,
     SPEAKERS,
     Checkpoint,
@@ -38,6 +39,8 @@ from .pins import PINS
 if TYPE_CHECKING:
     from ..base import Samples
 
+# Of repositories that vox has no pin for, as the published models.
+_SMALL_MB, _LARGE_MB = 2500, 4540
 WARM_UP_TEXT = "Hello."
 WARM_UP_FRAMES = 4
 
@@ -84,10 +87,7 @@ class QwenBase(Backend):
     @classmethod
     def fetch(cls, settings: Settings, progress: Progress) -> None:
         """Fetch the chosen model, and those that `options["voices"]` names."""
-        further = [str(name) for name in settings.options.get("voices", ())]
-        speakers = {name.lower() for name in SPEAKERS}
-        models = [name for name in further if name.lower() not in speakers]
-        for model in (settings.model, *models):
+        for model in (settings.model, *_further(settings)):
             wanted = dataclasses.replace(settings, model=model)
             checkpoint = chosen(wanted, cls.repo_pattern)
             if checkpoint.repo is None:
@@ -96,7 +96,25 @@ class QwenBase(Backend):
                 manifest = Manifest(weights_dir(settings))
                 folder = os.path.basename(checkpoint.folder)
                 pin = PINS.get(checkpoint.repo)
-                fetch_model(checkpoint.repo, manifest, folder, progress, pin)
+                fetch_model(checkpoint.repo, manifest, folder, progress, pin, NEEDED)
+
+    @classmethod
+    def weights_mb(cls, settings: Settings) -> int:
+        manifest = Manifest(weights_dir(settings))
+        needed: dict[str, int] = {}
+        others = 0
+        for model in (settings.model, *_further(settings)):
+            wanted = dataclasses.replace(settings, model=model)
+            checkpoint = chosen(wanted, cls.repo_pattern)
+            if checkpoint.is_there:
+                continue
+            if checkpoint.repo is None:
+                cls._check(checkpoint, wanted)
+            elif checkpoint.repo in PINS:
+                needed.update(PINS[checkpoint.repo].missing_bytes(manifest))
+            else:
+                others += _LARGE_MB if "1.7B" in checkpoint.repo else _SMALL_MB
+        return round(sum(needed.values()) / 1e6) + others
 
     @classmethod
     def _check(cls, checkpoint: Checkpoint, settings: Settings) -> None:
@@ -104,8 +122,8 @@ class QwenBase(Backend):
             return
         if checkpoint.repo is None:
             raise BackendNotInstalled(
-                f"there is no Qwen3-TTS model in {checkpoint.folder}",
-                "it needs config.json and speech_tokenizer/config.json",
+                f"there is no whole Qwen3-TTS model in {checkpoint.folder}",
+                f"it lacks {', '.join(checkpoint.lacks)}",
             )
         usual = settings.model is None and checkpoint == chosen(settings, cls.repo_pattern)
         which = "" if usual else f" -m {_short_name(checkpoint)}"
@@ -223,6 +241,13 @@ def _loading(checkpoint: Checkpoint) -> str:
 
 def first_line(exc: BaseException) -> str:
     return (str(exc).strip().splitlines() or [type(exc).__name__])[0]
+
+
+def _further(settings: Settings) -> list[str]:
+    """The models among what `options["voices"]` names to be fetched too."""
+    named = [str(name) for name in settings.options.get("voices", ())]
+    speakers = {name.lower() for name in SPEAKERS}
+    return [name for name in named if name.lower() not in speakers]
 
 
 def _short_name(checkpoint: Checkpoint) -> str:

@@ -8,6 +8,7 @@ with a clone's voice, VoiceDesign with one that `--style` describes.
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import re
@@ -24,6 +25,8 @@ from ..kit.weights import weights_dir
 Kind = Literal["CustomVoice", "Base", "VoiceDesign"]
 
 SAMPLE_RATE = 24_000
+NEEDED = ("config.json", "speech_tokenizer/config.json")
+"""Files without which a folder is no model."""
 FRAME_S = 0.08
 """One frame of codes: 1,920 samples."""
 
@@ -101,9 +104,22 @@ class Checkpoint:
 
     @property
     def is_there(self) -> bool:
-        """What is downloaded has its name once it is whole (see `huggingface.fetch_model`)."""
-        needed = ("config.json", os.path.join("speech_tokenizer", "config.json"))
-        return all(os.path.isfile(os.path.join(self.folder, name)) for name in needed)
+        return not self.lacks
+
+    @property
+    def lacks(self) -> list[str]:
+        """What of its files is not there, by name.
+
+        What is downloaded has its folder's name once it is whole (see `huggingface.fetch_model`),
+        so only of a folder of the user's own all is looked for that a model cannot do without.
+        """
+        absent = [name for name in NEEDED if not os.path.isfile(os.path.join(self.folder, name))]
+        if self.repo is None:
+            for part in ("", "speech_tokenizer"):
+                weights = os.path.join(glob.escape(self.folder), part, "*.safetensors")
+                if not glob.glob(weights):
+                    absent.append(os.path.join(part, "model.safetensors"))
+        return absent
 
 
 def chosen(settings: Settings, repo_pattern: str) -> Checkpoint:

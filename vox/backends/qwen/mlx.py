@@ -64,8 +64,8 @@ class QwenMlx(QwenBase):
 
     @classmethod
     def disk_mb(cls, accelerator: Accelerator) -> int:
-        """The environment (measured on Linux) and the 0.6B model."""
-        return 520 + 2500
+        """Measured on Linux."""
+        return 520
 
     # -- in the host -------------------------------------------------------------------------
 

@@ -85,8 +85,8 @@ class QwenNative(QwenBase):
 
     @classmethod
     def disk_mb(cls, accelerator: Accelerator) -> int:
-        """The environment (measured for the CPU; CUDA's libraries add some 5 GB) and the 0.6B."""
-        return (7700 if accelerator == "cuda" else 1900) + 2500
+        """Measured for the CPU; CUDA's libraries add some 5 GB."""
+        return 7700 if accelerator == "cuda" else 1900
 
     @classmethod
     def after_install(cls, site_packages: str) -> None:
