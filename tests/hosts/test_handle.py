@@ -281,6 +281,15 @@ def test_a_host_ends_by_itself_when_its_daemon_is_killed(scripted_dir: Path) -> 
     assert not psutil.pid_exists(host_pid)
 
 
+def test_the_threads_of_a_host_sleep_while_they_wait_unless_the_user_says_otherwise(
+    start: StartHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    assert psutil.Process(start().pid).environ()["OMP_WAIT_POLICY"] == "PASSIVE"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    assert psutil.Process(start().pid).environ()["OMP_WAIT_POLICY"] == "ACTIVE"
+
+
 def test_idleness_is_counted_from_the_last_use(start: StartHost) -> None:
     host = start()
     host.load()

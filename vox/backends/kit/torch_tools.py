@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import os
 import re
 from collections.abc import Iterator
 
@@ -22,14 +21,6 @@ _OUT_OF_MEMORY = (
     "metal::malloc",
     "Insufficient Memory",
 )
-
-
-def share_the_cpu() -> None:
-    """Let torch's threads sleep while they wait for each other. Call it before importing torch.
-
-    By default they spin: on a machine with other work to do a step of 80 ms took 1,700 ms.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def pick_device(wish: str, info: Info) -> str:

@@ -142,7 +142,6 @@ class Voxtream(Backend):
             raise LoadFailed("a process can hold one voxtream model only")
         weights.check(self.settings)
         os.environ.update(weights.environment(self.settings))
-        torch_tools.share_the_cpu()
         if self.settings.device == "cpu":
             # The package uses CUDA wherever torch sees it.
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
