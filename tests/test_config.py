@@ -104,3 +104,12 @@ def test_a_backend_s_own_keys_are_known_where_they_are_told(path: Path) -> None:
         config.set_value(str(path), "backends.theirs.atention", "eager", own)
     assert caught.value.hint == "did you mean attention? see: vox config show"
     assert config.load(str(path), {}).backends == {"theirs": {"attention": "eager"}}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected_s"), [('"30m"', 1800), ('"1h30m"', 5400), ("45", 45), ('"0s"', 0)]
+)
+def test_the_idle_timeout_may_be_a_time_span(tmp_path: Path, given: str, expected_s: float) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(f"idle_timeout = {given}")
+    assert config.load(str(path), {}).idle_timeout_s == expected_s

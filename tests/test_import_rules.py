@@ -22,8 +22,8 @@ from vox.backends.registry import BUILT_IN
 ROOT = Path(__file__).parents[1]
 
 BASICS = (
-    "vox", "vox.addresses", "vox.bootstrap", "vox.checks", "vox.config", "vox.errors", "vox.files",
-    "vox.jobs", "vox.languages", "vox.paths", "vox.tokens",
+    "vox", "vox.addresses", "vox.bootstrap", "vox.checks", "vox.config", "vox.durations",
+    "vox.errors", "vox.files", "vox.jobs", "vox.languages", "vox.paths", "vox.tokens",
 )  # fmt: skip
 """What every room may import; among themselves they go down only, as all files do."""
 

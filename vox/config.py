@@ -6,6 +6,7 @@ merges all but the flags. `tomlkit`, which keeps comments, is imported only to w
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import tomllib
@@ -15,16 +16,19 @@ from typing import Any
 
 from . import files
 from .checks import Check, Key, boolean, integer, number, one_of, text, texts
+from .durations import seconds_or_span
 from .errors import BadConfig
 from .jobs import OPTIONS
 
 
 def _idle_timeout(value: Any) -> float:
-    found: float = number(-1)(value)
-    if -1 < found < 0:
-        raise ValueError(
-            "must be seconds, 0 (leave as soon as the queue is empty) or -1 (never leave)"
-        )
+    allowed = "seconds, a time span such as 30m, 0 (leave as soon as the queue is empty) or -1"
+    try:
+        found: float = number(-1)(value if isinstance(value, bool) else seconds_or_span(value))
+    except (TypeError, ValueError):
+        found = math.nan
+    if not (found == -1 or found >= 0):
+        raise ValueError(f"must be {allowed} (never leave)")
     return found
 
 
@@ -64,7 +68,9 @@ def _option(name: str) -> Check:
 KEYS: dict[str, Key] = {
     "daemon": Key(True, boolean, "keep models warm; false: leave as soon as the queue is empty"),
     "idle_timeout": Key(
-        300, _idle_timeout, "seconds until an idle daemon leaves; 0: at once, -1: never"
+        300,
+        _idle_timeout,
+        "time until an idle daemon leaves: seconds or 30m; 0: at once, -1: never",
     ),
     "backend": Key(None, text, "backend when -b is not given"),
     "voice": Key(None, text, "voice when -v is not given"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal, NamedTuple, NoReturn
+from typing import Any, Literal, NamedTuple
 
 from .errors import BadOption
 
@@ -74,6 +74,10 @@ class Option(NamedTuple):
     high: float = math.inf
     above: bool = False
     """Whether `low` itself is excluded."""
+    allowed: str = ""
+    """What a number may be, in words; "": what its limits say."""
+    is_span: bool = False
+    """Whether a number of seconds may also be a time span such as "30m"."""
     choices: tuple[str, ...] = ()
     max_length: int = 1_000
     """Most characters of a text."""
@@ -95,29 +99,39 @@ class Option(NamedTuple):
             return value
         if str(value).lower() not in self.choices:
             *others, last = self.choices
-            self._refuse(value, f"{', '.join(others)} or {last}")
+            raise self.refusal(value, f"{', '.join(others)} or {last}")
         return str(value).lower()
 
     def _number(self, value: Any) -> float:
         try:
-            number = math.nan if isinstance(value, bool) else float(value)
+            number = math.nan if isinstance(value, bool) else self._as_number(value)
         except (TypeError, ValueError):
             number = math.nan
         good = math.isfinite(number) and self.low <= number <= self.high
         if not good or (self.above and number == self.low):
-            self._refuse(value, self.range)
+            raise self.refusal(value)
         return number
+
+    def _as_number(self, value: Any) -> float:
+        if not (self.is_span and isinstance(value, str)):
+            return float(value)
+        from .durations import seconds_or_span
+
+        return seconds_or_span(value)
 
     @property
     def range(self) -> str:
         """The numbers that it may be, in words."""
+        if self.allowed:
+            return self.allowed
         if self.above:
             most = f", at most {self.high:.10g}" if math.isfinite(self.high) else ""
             return f"a number above {self.low:g}{most}"
         return f"a number from {self.low:g} to {self.high:.10g}"
 
-    def _refuse(self, value: Any, allowed: str) -> NoReturn:
-        raise BadOption(f"{self.key} {value!r} must be {allowed}", field=self.key)
+    def refusal(self, value: Any, allowed: str = "") -> BadOption:
+        """The error that says what the option must be."""
+        return BadOption(f"{self.key} {value!r} must be {allowed or self.range}", field=self.key)
 
 
 def option(text: str, **more: Any) -> Any:
@@ -180,6 +194,17 @@ class SpeechOptions:
         max_length=10_000,
     )
     gender: str | None = option("Choose a voice by gender.", choices=("female", "male"))
+    keep_alive: float | None = option(
+        "Then keep the model loaded so long: 30m, 0 or -1 (for ever).",
+        schema_help="How long the model stays loaded after it was last used: seconds or a time "
+        "span such as `30m`; 0: it is unloaded at once, below 0: never. It holds until another "
+        "request for the model says otherwise.",
+        metavar="TIME",
+        kind=float,
+        allowed="a time span such as 30m or 1h30m, seconds, 0 (unload it at once) or -1 (never)",
+        is_span=True,
+        for_adapter=False,
+    )
 
 
 @dataclass(slots=True, kw_only=True)

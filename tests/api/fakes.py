@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,6 +55,41 @@ class FakeModels:
         return self.answer
 
 
+class FakeWarming:
+    """Tells of its progress, and ends once a test lets it."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.may_end = threading.Event()
+        self.is_cancelled = threading.Event()
+        self._error = error
+
+    def run(self, on_progress: Callable[[str, float | None], None]) -> dict[str, Any]:
+        on_progress("loading scripted", 0.5)
+        assert self.may_end.wait(TIMEOUT_S)
+        if self._error is not None:
+            raise self._error
+        return {"backend": "scripted"}
+
+    def cancel(self) -> None:
+        self.is_cancelled.set()
+        self.may_end.set()
+
+
+class FakeWarmModels:
+    def __init__(self) -> None:
+        self.next = FakeWarming()
+        self.asked: list[Any] = []
+        self.unloaded: tuple[list[dict[str, Any]], list[str]] = ([], [])
+
+    def warming(self, *wanted: Any) -> FakeWarming:
+        self.asked.append(wanted)
+        return self.next
+
+    def unload(self, backend: str | None = None) -> tuple[list[dict[str, Any]], list[str]]:
+        self.asked.append(backend)
+        return self.unloaded
+
+
 class FakeEngine:
     """Takes jobs and lets them wait; a test moves them on in the table."""
 
@@ -64,6 +100,7 @@ class FakeEngine:
         self.catalog = Catalog(paths, config)
         self.player = FakePlayer()
         self.pool = FakeModels()
+        self.models = FakeWarmModels()
         self.is_started = True
         self.is_healthy = True
 
@@ -142,6 +179,9 @@ class FakeContext:
 
     async def wake(self) -> None:
         self.calls.append("wake")
+
+    def expect_model(self) -> None:
+        self.calls.append("expect model")
 
     def stop(self, now: bool = False) -> None:
         self.calls.append("stop now" if now else "stop")

@@ -111,17 +111,19 @@ def test_what_was_removed_or_installed_anew_is_not_used_any_more(
     pool.keep = ("a",)
     busy = pool.acquire("b", settings, NO_PROGRESS)
     installed.clear()
-    assert pool.unload(idle_for_s=3600) == ["a"]
+    assert pool.unload_due() == ["a"]
     assert busy.is_alive
     pool.release(busy)
-    assert pool.unload(idle_for_s=3600) == ["b"]
+    assert pool.unload_due() == ["b"]
 
 
 def test_idle_models_are_unloaded_and_their_memory_is_back(pool: Pool, use: Use) -> None:
     process = psutil.Process(use("a").pid)
-    assert pool.unload(idle_for_s=3600) == []
+    pool.keep_alive_s = 3600
+    assert pool.unload_due() == []
     assert process.is_running()
-    assert pool.unload() == ["a"]
+    pool.keep_alive_s = 0
+    assert pool.unload_due() == ["a"]
     assert not process.is_running()
     assert names(pool) == []
 
@@ -130,11 +132,11 @@ def test_a_busy_model_and_a_pinned_one_are_not_unloaded(
     pool: Pool, use: Use, settings: Settings
 ) -> None:
     use("pinned")
-    pool.keep = ("pinned",)
+    pool.keep, pool.keep_alive_s = ("pinned",), 0
     busy = pool.acquire("busy", settings, NO_PROGRESS)
-    assert pool.unload() == []
+    assert pool.unload_due() == []
     pool.release(busy)
-    assert pool.unload() == ["busy"]
+    assert pool.unload_due() == ["busy"]
 
 
 def test_room_is_made_by_unloading_the_least_recently_used(
@@ -196,7 +198,7 @@ def test_a_request_whose_weights_do_not_load_leaves_the_host_warm(pool: Pool, us
     with pytest.raises(LoadFailed):
         use("a", style="load-fail")
     assert use("a") is first
-    assert pool.unload() == ["a"]
+    assert [each["backend"] for each in pool.unload()] == ["a"]
 
 
 def test_further_weights_that_do_not_fit_are_loaded_on_a_new_host_alone(
@@ -236,3 +238,130 @@ def test_what_a_model_needed_is_remembered_across_daemons(tmp_path: Path) -> Non
     assert Needs(path).get("unknown") == (0.0, 0.0)
     Path(path).write_text("{broken")
     assert Needs(path).get("qwen/1.7B/auto") == (0.0, 0.0)
+
+
+def key_of(host: Handle) -> str:
+    return model_key(host.name, host.settings)
+
+
+def shown(pool: Pool, host: Handle) -> dict[str, object]:
+    (found,) = [each for each in pool.describe() if each["backend"] == host.name]
+    return found
+
+
+def test_a_host_stays_as_long_as_it_was_asked_to(pool: Pool, use: Use) -> None:
+    long, for_ever, not_at_all, usual = map(use, ("long", "for ever", "not at all", "usual"))
+    pool.stay(key_of(long), 3600)
+    pool.stay(key_of(for_ever), -1)
+    pool.stay(key_of(not_at_all), 0)
+    pool.stay(key_of(usual), None)
+    pool.keep_alive_s = 1800
+    assert pool.unload_due() == ["not at all"]
+    pool.keep_alive_s = 0
+    assert pool.unload_due() == ["usual"]
+    assert long.is_alive and for_ever.is_alive
+
+
+def test_what_was_asked_beats_what_the_settings_keep(pool: Pool, use: Use) -> None:
+    pool.keep, pool.keep_alive_s = ("a",), 0
+    host = use("a")
+    assert pool.unload_due() == []
+    pool.stay(key_of(host), 0)
+    assert pool.unload_due() == ["a"]
+
+
+def test_a_model_that_somebody_waits_for_stays_a_moment(pool: Pool, use: Use) -> None:
+    host = use("a")
+    pool.stay(key_of(host), 0)
+    assert pool.unload_due(lambda key: key == key_of(host)) == []
+    assert pool.unload_due(lambda key: key != key_of(host)) == ["a"]
+
+
+def test_how_long_a_host_stays_is_forgotten_once_it_is_unloaded(pool: Pool, use: Use) -> None:
+    pool.stay(key_of(use("a")), 0)
+    assert pool.unload_due() == ["a"]
+    use("a")
+    assert pool.unload_due() == []
+    pool.stay("a model that is not up", 0)
+    assert pool.kept_for_s == 0
+
+
+def test_a_crash_does_not_change_how_long_a_model_stays(pool: Pool, use: Use) -> None:
+    pool.keep_alive_s = 0
+    first = use("a")
+    pool.stay(key_of(first), -1)
+    first.kill()
+    assert pool.kept_for_s == 0
+    assert pool.unload_due() == ["a"]
+    use("a")
+    assert pool.unload_due() == []
+    assert pool.kept_for_s == float("inf")
+
+
+def test_for_how_long_hosts_have_to_stay(pool: Pool, use: Use) -> None:
+    pool.keep_alive_s = 300
+    use("usual")
+    assert pool.kept_for_s == 0
+    pool.stay(key_of(use("a")), 100)
+    pool.stay(key_of(use("b")), 50)
+    assert 50 < pool.kept_for_s <= 100
+    pool.stay(key_of(use("b")), 1e12)
+    assert pool.kept_for_s == float("inf")
+
+
+def test_who_looks_sees_until_when_each_host_stays(
+    pool: Pool, use: Use, settings: Settings
+) -> None:
+    pool.keep_alive_s = 60
+    usual, for_ever = use("usual"), use("for ever")
+    pool.stay(key_of(for_ever), -5)
+    assert shown(pool, usual)["keep_alive_s"] == 60
+    assert str(shown(pool, usual)["expires_at"]).endswith("Z")
+    assert (shown(pool, for_ever)["keep_alive_s"], shown(pool, for_ever)["expires_at"]) == (
+        -1,
+        None,
+    )
+    busy = pool.acquire("usual", usual.settings, NO_PROGRESS)
+    assert busy is usual
+    assert shown(pool, usual)["expires_at"] is None
+    pool.release(busy)
+
+
+def test_what_was_asked_to_stay_makes_room_last(
+    pool: Pool, use: Use, machine: Machine, needs: Needs, settings: Settings
+) -> None:
+    pool.stay(key_of(use("asked")), -1)
+    use("usual")
+    machine.free_mb, machine.per_host_mb = 2000 + HEADROOM_MB, 1000
+    needs.put(model_key("big", settings), ram_mb=1000, vram_mb=None)
+    use("big")
+    assert sorted(names(pool)) == ["asked", "big"]
+    needs.put(model_key("bigger", settings), ram_mb=2000, vram_mb=None)
+    use("bigger")
+    assert names(pool) == ["bigger"]
+
+
+def test_models_are_unloaded_by_name_and_the_busy_one_afterwards(
+    pool: Pool, use: Use, settings: Settings
+) -> None:
+    use("a"), use("a", "other"), use("b")
+    pool.keep = ("a",)
+    assert [each["model"] for each in pool.unload("a")] == ["plain", "other"]
+    assert names(pool) == ["b"]
+    busy = pool.acquire("a", settings, NO_PROGRESS)
+    assert pool.unload_busy_later("b") == []
+    assert pool.unload_busy_later() == ["a"]
+    assert [each["backend"] for each in pool.unload()] == ["b"]
+    assert busy.is_alive
+    pool.release(busy)
+    assert pool.unload_due() == ["a"]
+    assert pool.unload() == []
+
+
+def test_who_only_warms_a_model_speaks_no_job(pool: Pool, settings: Settings) -> None:
+    host = pool.acquire("a", settings, NO_PROGRESS)
+    pool.release(host, has_spoken=False)
+    assert pool.find(model_key("a", settings))["jobs"] == 0
+    host.kill()
+    with pytest.raises(HostCrashed):
+        pool.find(model_key("a", settings))

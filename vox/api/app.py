@@ -19,6 +19,7 @@ from . import (
     inbox,
     jobs,
     metrics,
+    models,
     openai,
     problems,
     queue,
@@ -29,7 +30,7 @@ from . import (
 from .context import Context
 from .schemas import answers
 
-FAMILIES = (jobs, events, queue, daemon, health, readiness, metrics, voices, inbox, openai)
+FAMILIES = (jobs, events, queue, daemon, models, health, readiness, metrics, voices, inbox, openai)
 QUIET_PATHS = ("/health", "/ready", "/metrics", "/ping")
 """Asking for these does not keep an idle daemon alive."""
 

@@ -61,6 +61,22 @@ class Models(Protocol):
         """Whether the host of a backend answers; None if there is none."""
 
 
+class Warming(Protocol):
+    """The loading of one model."""
+
+    def run(self, on_progress: Callable[[str, float | None], None]) -> dict[str, Any]: ...
+    def cancel(self) -> None: ...
+
+
+class WarmModels(Protocol):
+    """Loads and unloads models. See `engine.warming.Models` for what its methods do and raise."""
+
+    def warming(
+        self, backend: str, model: str | None, voice: str | None, keep_alive_s: float | None
+    ) -> Warming: ...
+    def unload(self, backend: str | None = ...) -> tuple[list[dict[str, Any]], list[str]]: ...
+
+
 class Engine(Protocol):
     """The queue at work. See `engine.Engine` for what its methods do and raise."""
 
@@ -72,6 +88,8 @@ class Engine(Protocol):
     def player(self) -> Player: ...
     @property
     def pool(self) -> Models: ...
+    @property
+    def models(self) -> WarmModels: ...
     @property
     def spools(self) -> SpoolDir: ...
     @property
@@ -134,6 +152,9 @@ class Context(Protocol):
 
     async def wake(self) -> None:
         """Check the queue now: another process has written to it."""
+
+    def expect_model(self) -> None:
+        """Do not leave before the model is loaded that is asked for now."""
 
     def stop(self, now: bool = False) -> None:
         """Leave, after the current job unless `now`."""

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import Annotated, Any, Literal, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    create_model,
+)
 
-from .. import jobs
+from .. import durations, jobs
 
 _JOB_ID = rf"^[{jobs.ID_ALPHABET}]{{{jobs.ID_LENGTH}}}$"
 _NO_NUL = r"^[^\x00]*$"
@@ -22,12 +30,32 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+_SPAN = rf"^(-?[0-9]{{1,9}}|{durations.PATTERN})$"
+_SPAN_LIMIT = 100
+
+
+def _span(option: jobs.Option) -> Any:
+    """Seconds or a time span, or null. Raises BadOption, which says what it may be."""
+
+    def check(value: Any) -> float | None:
+        if isinstance(value, str) and (len(value) > _SPAN_LIMIT or not re.fullmatch(_SPAN, value)):
+            raise option.refusal(value)
+        found: float | None = option.check(value)
+        return found
+
+    text = {"type": "string", "pattern": _SPAN, "maxLength": _SPAN_LIMIT}
+    shape = {"anyOf": [{"type": "number"}, text, {"type": "null"}]}
+    return Annotated[Any, BeforeValidator(check), WithJsonSchema(shape)]
+
+
 def _schema(name: str, option: jobs.Option) -> tuple[Any, Any]:
     """The type and the field of one option of a request."""
     kind: Any = _REQUEST_TYPES[name]
     bounds: dict[str, Any] = {"max_length": option.max_length, "pattern": _PATTERNS.get(name)}
     if option.choices:
         kind, bounds = Literal[option.choices] | None, {}
+    elif option.is_span:
+        kind, bounds = _span(option), {}
     elif option.kind is float:
         bounds = {"gt" if option.above else "ge": option.low, "le": option.high}
     about = option.help if option.schema_help is None else option.schema_help
@@ -74,6 +102,40 @@ class Speak(_SpeakOptions):  # type: ignore[misc]  # made of jobs.OPTIONS
             if values[name] == "":
                 values[name] = None
         return jobs.Request(**values)
+
+
+_Backend = Annotated[str, Field(min_length=1, max_length=NAME_LIMIT, pattern=_NO_NUL)]
+_warm_fields: Any = {
+    name: _schema(name, jobs.OPTIONS[name]) for name in ("model", "voice", "keep_alive")
+}
+_WarmOptions: Any = create_model(
+    "WarmOptions",
+    __base__=Body,
+    backend=(_Backend, Field(description="See `GET /backends`.")),
+    **_warm_fields,
+)
+
+
+class Warm(_WarmOptions):  # type: ignore[misc]  # made of jobs.OPTIONS
+    """The model to load. What is left out is as a request of the backend has it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"backend": "hibari"}, {"backend": "hibari", "keep_alive": "30m"}]
+        }
+    )
+
+    stream: bool = Field(
+        False,
+        description="Answer with server-sent events: `progress` while it loads, then `loaded` "
+        "with the model, or `error`.",
+    )
+
+
+class Unload(Body):
+    model_config = ConfigDict(json_schema_extra={"examples": [{}, {"backend": "hibari"}]})
+
+    backend: _Backend | None = Field(None, description="All backends if it is left out.")
 
 
 class Stop(Body):
@@ -123,6 +185,9 @@ class Speech(BaseModel):
     )
     lang: str | None = Field(
         None, max_length=jobs.OPTIONS["lang"].max_length, description="Beyond OpenAI's: BCP 47."
+    )
+    keep_alive: _span(jobs.OPTIONS["keep_alive"]) = Field(  # type: ignore[valid-type]  # is a call
+        None, description="Beyond OpenAI's: see `POST /speak`."
     )
 
 
@@ -187,8 +252,15 @@ class LoadedModel(BaseModel):
     notes: list[str] = Field(description="What its first caller was told, e.g. of a fallback.")
     state: str
     idle_s: float
+    keep_alive_s: float = Field(description="How long it stays when idle; -1: for ever.")
+    expires_at: str | None = Field(description="When it is unloaded; null: not while it is used.")
     memory_mb: float | None
     vram_mb: float | None
+
+
+class Unloaded(BaseModel):
+    unloaded: list[LoadedModel] = Field(description="As they were before.")
+    busy: list[str] = Field(description="Backends whose model is unloaded after its jobs.")
 
 
 class QueueCounts(BaseModel):

@@ -15,7 +15,7 @@ from ..files import make_dir
 from ..jobs import Request
 from ..paths import Paths, get_paths
 from .install_progress import InstallProgress
-from .options import json_option
+from .options import complete_backend, json_option
 from .output import complain, is_terminal, megabytes, say, say_json, table, tell
 from .speaking import CallOptions, open_jobs, spoken, what_became_of
 from .voices import open_catalog
@@ -35,12 +35,6 @@ HEADER = (
 )
 SPARE = (8, 3, 4, 6, 5, 2)
 """Columns that are left out on a narrow terminal, in this order."""
-
-
-def _complete_name(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    from ..backends import registry
-
-    return [name for name in registry.names() if name.startswith(incomplete)]
 
 
 @click.group(invoke_without_command=True)
@@ -114,7 +108,7 @@ def _state(each: dict[str, Any]) -> str:
 
 
 @backends.command(short_help="Install a backend and its weights, then test it.")
-@click.argument("name", shell_complete=_complete_name)
+@click.argument("name", shell_complete=complete_backend)
 @click.option(
     "-v",
     "--voice",
@@ -165,7 +159,7 @@ def install(name: str, voices: tuple[str, ...], models: tuple[str, ...], device:
 
 
 @backends.command()
-@click.argument("name", shell_complete=_complete_name)
+@click.argument("name", shell_complete=complete_backend)
 def test(name: str) -> int:
     """Speak a test sentence into a file, and print how long that took."""
     paths = get_paths()
@@ -189,7 +183,7 @@ def _test(paths: Paths, name: str, model: str | None = None) -> int:
 
 
 @backends.command()
-@click.argument("name", shell_complete=_complete_name)
+@click.argument("name", shell_complete=complete_backend)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 def remove(name: str, yes: bool) -> None:
     """Remove the environment and weights of backend NAME."""

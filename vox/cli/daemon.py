@@ -1,4 +1,4 @@
-"""`vox daemon`: start, stop, restart, status, logs and the token of its HTTP API."""
+"""`vox daemon`: start, stop, restart, status, warm, unload, logs and the token of its HTTP API."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import click
 from ..client import daemon as control
 from ..errors import DaemonUnavailable, StorageError
 from ..paths import Paths, get_paths
-from .options import Count, json_option
+from .options import Count, complete_backend, json_option, quiet_option, request_options
 from .output import duration, fields, is_terminal, megabytes, say, say_json, table, tell
 
 NOT_RUNNING = 3
+LEAST_WARM_S = 5.0
+"""Who has a model warmed that stays no longer than this is told so."""
 
 STATUS_KEYS = ("running", "pid", "version", "uptime_s", "idle_timeout_s", "queue", "loaded_models")
 
@@ -23,7 +25,7 @@ def daemon() -> None:
     """Start, stop and watch the daemon.
 
     It starts by itself when a job needs it, and leaves when idle (vox config set idle_timeout
-    SECONDS).
+    TIME), unless a call wants a model to stay loaded (--keep-alive).
     """
 
 
@@ -98,9 +100,11 @@ def _print_status(status: dict[str, Any]) -> None:
     if not models:
         return
     say()
-    header = ("backend", "model", "device", "state", "idle", "memory", "VRAM", "load", "jobs")
+    header = (
+        "backend", "model", "device", "state", "idle", "until", "memory", "VRAM", "load", "jobs",
+    )  # fmt: skip
     # Beside the names and values above, tab-separated lines alone would say nothing.
-    table(header, [_model(each) for each in models], spare=(7, 4, 6), is_named=True)
+    table(header, [_model(each) for each in models], spare=(8, 4, 7), is_named=True)
 
 
 def _models_line(status: dict[str, Any]) -> str:
@@ -116,18 +120,33 @@ _SHORT = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32"}
 
 
 def _model(each: dict[str, Any]) -> list[str]:
-    dtype = _SHORT.get(each["dtype"], each["dtype"])
     return [
         each["backend"],
         str(each["model"] or "-"),
-        " ".join(filter(None, (each["device"], dtype, each["engine"]))) or "-",
+        _device(each) or "-",
         each["state"],
         duration(each["idle_s"]),
+        _until(each),
         megabytes(each["memory_mb"]),
         megabytes(each["vram_mb"]),
         "-" if each["load_s"] is None else f"{each['load_s']:.1f} s",
         str(each["jobs"]),
     ]
+
+
+def _device(each: dict[str, Any]) -> str:
+    """Where and how the model computes, e.g. "cuda bf16 graphs"."""
+    dtype = _SHORT.get(each["dtype"], each["dtype"])
+    return " ".join(filter(None, (each["device"], dtype, each["engine"])))
+
+
+def _until(each: dict[str, Any]) -> str:
+    """How much longer the model stays loaded if nobody uses it."""
+    if each["keep_alive_s"] < 0:
+        return "for ever"
+    if each["expires_at"] is None:
+        return "in use"
+    return f"in {duration(max(0.0, each['keep_alive_s'] - each['idle_s']))}"
 
 
 def _idle_timeout(seconds: float) -> str:
@@ -151,6 +170,92 @@ def _inbox(status: dict[str, Any]) -> str:
 
 def _http(status: dict[str, Any]) -> str:
     return f"off: {status['error']}" if status["error"] else f"http://{status['address']}"
+
+
+@daemon.command()
+@click.argument("backend", shell_complete=complete_backend)
+@request_options("model", "voice", "keep_alive")
+@json_option
+@quiet_option
+def warm(
+    backend: str,
+    model: str | None,
+    voice: str | None,
+    keep_alive: float | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Load the model of BACKEND ahead of its use.
+
+    Starts the daemon if need be, and returns once the model is loaded. It takes its turn among
+    the jobs. Ctrl-C gives up. The model stays as long as the settings say (idle_timeout), or as
+    --keep-alive says; then the daemon stays as well.
+    """
+    from .speaking import CallOptions, Terminated, progress_display, signals
+    from .text_input import checked, model_name
+
+    given = {"model": model_name(model), "voice": voice, "keep_alive": keep_alive}
+    wanted = {name: checked(name, value) for name, value in given.items() if value is not None}
+    try:
+        with signals(), progress_display(CallOptions(quiet=quiet)) as on_event:
+            loaded = control.warm(get_paths(), {"backend": backend, **wanted}, on_event)
+    except Terminated as exc:
+        return exc.exit_code
+    if as_json:
+        say_json(loaded)
+        return 0
+    say(f"{loaded['backend']} is loaded: {_what_is_loaded(loaded)}")
+    if not quiet:
+        for note in loaded["notes"]:
+            tell(f"vox: {note}")
+        if 0 <= loaded["keep_alive_s"] < LEAST_WARM_S:
+            stays = f"it stays for {duration(loaded['keep_alive_s'])} only"
+            tell(f"vox: {stays}; for longer: --keep-alive 30m, or vox config set idle_timeout 300")
+    return 0
+
+
+def _what_is_loaded(model: dict[str, Any]) -> str:
+    parts = [str(model["model"] or ""), _device(model)]
+    if model["load_s"] is not None:
+        parts.append(f"loaded in {model['load_s']:.1f} s")
+    stays_s = model["keep_alive_s"]
+    parts.append("stays for ever" if stays_s < 0 else f"stays for {duration(stays_s)}")
+    return ", ".join(filter(None, parts))
+
+
+@daemon.command()
+@click.argument("backend", required=False, shell_complete=complete_backend)
+@json_option
+def unload(backend: str | None, as_json: bool) -> None:
+    """Unload the model of BACKEND, or all models.
+
+    Their memory is free then. A model that is in use is unloaded after its job.
+    """
+    if backend is not None:
+        from ..backends import registry
+
+        registry.import_string(backend)
+    answer = control.unload(get_paths(), backend)
+    if as_json:
+        say_json(answer or {"unloaded": [], "busy": []})
+    elif answer is None:
+        say("not running, so no model is loaded")
+    elif not answer["unloaded"] and not answer["busy"]:
+        say("no model is loaded" if backend is None else f"{backend} is not loaded")
+    else:
+        for model in answer["unloaded"]:
+            say(f"{model['backend']} unloaded{_given_back(model)}")
+        for name in answer["busy"]:
+            say(f"{name} is in use: it is unloaded after its job")
+
+
+def _given_back(model: dict[str, Any]) -> str:
+    sizes = [
+        f"{name} {megabytes(model[key])}"
+        for name, key in (("memory", "memory_mb"), ("VRAM", "vram_mb"))
+        if model[key]
+    ]
+    return f" ({', '.join(sizes)})" if sizes else ""
 
 
 def _brief(value: Any) -> str:

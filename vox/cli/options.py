@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -51,20 +51,24 @@ class Count(IntType):
 
 
 class Duration(FloatType):
-    """A time span such as 90s, 15m, 12h, 30d or 2w, as seconds."""
+    """A time span such as 90s, 15m or 1h30m, as seconds."""
 
     name = "duration"
-    _UNITS: ClassVar = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         if isinstance(value, float):
             return value
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhdw])", str(value).strip().lower())
-        if match is None:
-            self.fail(f"{value!r} is not a time span such as 90s, 15m, 12h, 30d or 2w", param, ctx)
-        return float(match[1]) * self._UNITS[match[2]]
+        from ..durations import seconds
+
+        try:
+            span_s = seconds(str(value))
+        except ValueError as exc:
+            self.fail(str(exc), param, ctx)
+        if span_s < 0:
+            self.fail(f"{value!r} is below 0", param, ctx)
+        return span_s
 
 
 SECONDS = OptionType(Option("", kind=float, low=0, above=True))
@@ -84,11 +88,15 @@ def quiet_option(command: F) -> F:
     return click.option("-q", "--quiet", is_flag=True, help=text)(command)
 
 
-def request_options(command: F) -> F:
-    """The options of a request, in the order of their definition (see `jobs.OPTIONS`)."""
-    for name, option in reversed(OPTIONS.items()):
-        command = _request_option(name, option)(command)
-    return command
+def request_options(*names: str) -> Callable[[F], F]:
+    """Options of a request (see `jobs.OPTIONS`), in this order."""
+
+    def decorate(command: F) -> F:
+        for name in reversed(names):
+            command = _request_option(name, OPTIONS[name])(command)
+        return command
+
+    return decorate
 
 
 def _request_option(name: str, option: Option) -> Callable[[F], F]:
@@ -98,17 +106,17 @@ def _request_option(name: str, option: Option) -> Callable[[F], F]:
     flags = [option.short] if option.short else []
     return click.option(
         *flags,
-        f"--{option.key}",
+        f"--{option.key.replace('_', '-')}",
         name,
         type=kind,
         metavar=None if option.choices else option.metavar,
         envvar=f"VOX_{option.key.upper()}" if option.envvar else None,
-        shell_complete=_complete_backend if name == "backend" else None,
+        shell_complete=complete_backend if name == "backend" else None,
         help=option.help,
     )
 
 
-def _complete_backend(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+def complete_backend(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     from ..backends import registry
 
     return [name for name in registry.names() if name.startswith(incomplete)]

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from ..errors import VoxError
+from ..jobs import OPTIONS
 from .commands import COMMANDS
 from .options import json_option, quiet_option, request_options, timeout_option
 
@@ -116,7 +117,7 @@ def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     metavar="FILE",
     help="Read the text from FILE (- is standard input).",
 )
-@request_options
+@request_options(*OPTIONS)
 @click.option("--async", "is_async", is_flag=True, help="Print the job's id and return at once.")
 @timeout_option
 @json_option

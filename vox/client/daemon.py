@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import DaemonUnavailable
 from ..files import is_locked
 from ..paths import Paths
-from .jobs import ANSWER_TIMEOUT_S, NoDaemon
+from .jobs import ANSWER_TIMEOUT_S, NoDaemon, OnEvent
 from .remote import Remote, read_pid_file
 from .spawn import spawn_daemon
 
@@ -21,6 +21,8 @@ PATIENCE_S = 2.0
 """How long `stop` waits before it says what it waits for."""
 ANSWER_S = 5.0
 """How long the daemon may take to answer before it counts as hung."""
+WARM_TRIES = 4
+"""How often a daemon is asked, and started again, for one model."""
 GRACE_S = 10.0
 """How long `--now` may take before the process is killed."""
 TERM_S = 2.0
@@ -47,6 +49,32 @@ def start(paths: Paths) -> list[str]:
     Returns notes for the user. Raises DaemonUnavailable, StorageError.
     """
     return spawn_daemon(paths, wait=True)
+
+
+def warm(paths: Paths, wanted: dict[str, Any], on_event: OnEvent) -> dict[str, Any]:
+    """Have a daemon, started if need be, load a model; see `Remote.warm`.
+
+    `on_event` is called with `starting` before a daemon is started. Raises DaemonUnavailable too.
+    """
+    for _ in range(WARM_TRIES):
+        try:
+            return Remote(paths).warm(wanted, on_event)
+        except NoDaemon:
+            on_event("starting", {})
+            spawn_daemon(paths, wait=True)
+    raise DaemonUnavailable(f"the daemon dies or leaves while it loads {wanted['backend']}")
+
+
+def unload(paths: Paths, backend: str | None) -> dict[str, Any] | None:
+    """Unload the models of a backend, None: all; None if no daemon is up.
+
+    Returns the answer of `POST /unload`. Raises UnknownBackend, DaemonUnavailable.
+    """
+    try:
+        answer: dict[str, Any] = Remote(paths).call("POST", "/unload", {"backend": backend})
+    except NoDaemon:
+        return None
+    return answer
 
 
 def stop(paths: Paths, now: bool, on_note: Callable[[str], None]) -> bool:

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from ..engine.submit import Submitter
     from .sound import SoundAhead
 
+NOTHING_STAYS = (
+    "--keep-alive has no effect: {0} speaks here without a daemon; to have it warm: "
+    "vox daemon warm {0}"
+)
+
 OnNote = Callable[[str], None]
 """Called with a note for the user."""
 
@@ -138,6 +143,8 @@ class Local:
             if note := note_of(store):
                 data["notes"].append(note)
             if is_followed and self.is_light(data):
+                if job.keep_alive and job.source != "replay":
+                    data["notes"].append(NOTHING_STAYS.format(job.backend))
                 if self._kept_store is not None:
                     self._kept_store.close()
                 self._kept_store = store

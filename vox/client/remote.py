@@ -56,6 +56,25 @@ class Remote:
             raise NoDaemon from error
         raise error
 
+    def warm(self, wanted: dict[str, Any], on_event: OnEvent = ignore) -> dict[str, Any]:
+        """Have a model loaded and wait for it; returns it as `/health` does.
+
+        `wanted`: the body of `POST /warm`. Raises NotAvailable, BadInput and HostError.
+        """
+        try:
+            with self._request("POST", "/warm", {**wanted, "stream": True}) as answer:
+                if answer.status >= 400:
+                    raise _error(answer.json())
+                for event in answer.events():
+                    if event.name == "loaded":
+                        return event.data
+                    if event.name == "error":
+                        raise from_dict(event.data)
+                    on_event(event.name, event.data)
+        except (http.Refused, http.Dropped, DaemonLeaving) as exc:
+            raise NoDaemon from exc
+        raise NoDaemon
+
     def _request(
         self,
         method: str,

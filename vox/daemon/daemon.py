@@ -38,6 +38,8 @@ from .tcp import Tcp, open_tcp
 log = logging.getLogger(__name__)
 
 IDLE_CHECK_S = 0.2
+EXPECT_S = 5.0
+"""How long a daemon that would leave waits for the loading of a model to begin."""
 SHUTDOWN_S = 3
 
 Reason = Literal["idle", "stop", "signal", "failed"]
@@ -71,6 +73,7 @@ class Daemon:
         self._started = time.monotonic()
         self._last_active = time.monotonic()
         self._idle_timeout_s = idle_timeout_s
+        self._waits_until = -math.inf
         self._listener = listener
         self._on_ready = on_ready
         self._leave = asyncio.Event()
@@ -130,6 +133,12 @@ class Daemon:
             self._was_called = True
         else:
             await asyncio.to_thread(self.engine.check_queue)
+
+    def expect_model(self) -> None:
+        """Somebody wants a model warm: wait for it, and then do not leave like a daemon that was
+        started for one job only."""
+        self._idle_timeout_s = None
+        self._waits_until = time.monotonic() + EXPECT_S
 
     def stop_when_drained(self) -> None:
         """Leave once the queue is empty."""
@@ -215,11 +224,19 @@ class Daemon:
             log.exception("the queue cannot be started")
             self.stop(now=True, reason="failed")
 
+    @property
+    def _is_kept(self) -> bool:
+        """Somebody wants a model to be loaded, and no newer vox wants this daemon to leave."""
+        if self._leaves_when_drained:
+            return False
+        is_expected = time.monotonic() < self._waits_until or self.engine.models.is_warming
+        return is_expected or self.engine.pool.kept_for_s > 0
+
     async def _watch_idleness(self) -> None:
         while True:
             await asyncio.sleep(IDLE_CHECK_S)
             timeout_s = self.idle_timeout_s
-            if timeout_s < 0 or self.idle_s < timeout_s:
+            if timeout_s < 0 or self.idle_s < timeout_s or self._is_kept:
                 continue
             try:
                 if self.engine.is_started and self.engine.is_idle and not self.inbox.is_busy:
@@ -236,6 +253,7 @@ class Daemon:
         """
         log.info("leaving (%s%s)", self._reason, ", now" if self._now else "")
         self.is_leaving = True
+        self.engine.models.is_closed = True
         if self._reason != "stop":
             self._close_sockets(server)
         else:

@@ -37,6 +37,7 @@ from .lookahead import LookAhead
 from .outcomes import OutcomeWriter
 from .submit import Submitter
 from .synthesis import Synthesizer
+from .warming import Models
 from .worker import Worker
 
 log = logging.getLogger(__name__)
@@ -109,6 +110,7 @@ class Engine:
         self.pool = Pool(
             hosts or subprocess_hosts(paths.backends_dir, config), Needs(paths.memory_path)
         )
+        self.models = Models(self.store, self.pool, self.catalog, config)
         self.outcomes = OutcomeWriter(self.store)
         self.worker = self._make_worker(serves_streams)
         self.tasks = make_tasks(self.store, self.worker.run)
@@ -124,9 +126,15 @@ class Engine:
         self._next_stranded = time.monotonic() + STRANDED_EVERY_S
 
     def _make_worker(self, serves_streams: bool) -> Worker:
-        lookahead = LookAhead(self.store, self.player, self.config, serves_streams)
+        lookahead = LookAhead(
+            self.store,
+            self.player,
+            self.config,
+            serves_streams,
+            is_awaited=lambda: self.pool.turns.is_awaited,
+        )
         synthesizer = Synthesizer(
-            self.store, self.pool, lookahead, self.catalog, self.config, self._clock
+            self.store, lookahead, self.catalog, self.config, self.models, self._clock
         )
         return Worker(
             self.store,
@@ -159,6 +167,7 @@ class Engine:
         self.player.on_change = self.tasks.wake
         if not self.player.is_alive():
             self.player.start()
+        self._set_up_pool()
         self.tasks.start(self.worker.may_take)
         self.outcomes.start()
         self._ticker.start()
@@ -180,6 +189,7 @@ class Engine:
     def close(self) -> None:
         """Stop now. Jobs that are not finished go back into the queue."""
         self._closing.set()
+        self.models.is_closed = True
         if self.is_started:
             self.worker.stop()
             self.tasks.stop(timeout_s=10.0)
@@ -223,9 +233,7 @@ class Engine:
                 self.player.cancel(job.id)
 
     def _tick(self) -> None:
-        config = self.config()
         self._drop_cancelled_elsewhere()
-        self.pool.keep = [self.catalog.host_of(name) for name in config["keep"]]
         for job in self.store.expire():
             self.worker.cancel(job.id)
             self.player.cancel(job.id)
@@ -233,10 +241,17 @@ class Engine:
             self._next_stranded = time.monotonic() + STRANDED_EVERY_S
             recovery.resend_stranded(self.store, self.tasks, self.outcomes.failed)
             self.spools.evict(keep=self.store.live_ids())
+        self._set_up_pool()
+        self.models.unload_due()
+
+    def _set_up_pool(self) -> None:
+        """Tell the pool how long models stay loaded that no request keeps loaded."""
+        config = self.config()
+        self.pool.keep = [self.catalog.host_of(name) for name in config["keep"]]
         idle_timeout_s = config.idle_timeout_s
-        at_least_s = TICK_S if self.is_idle else BUSY_UNLOAD_S
+        at_least_s = BUSY_UNLOAD_S if self.store.count_live() else TICK_S
         never = idle_timeout_s < 0
-        self.pool.unload(idle_for_s=math.inf if never else max(idle_timeout_s, at_least_s))
+        self.pool.keep_alive_s = math.inf if never else max(idle_timeout_s, at_least_s)
 
     # -- requests, from any thread -----------------------------------------------------------
 

@@ -26,12 +26,17 @@ class LookAhead:
         player: Player,
         config: Callable[[], Config],
         serves_streams: bool = True,
+        is_awaited: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`serves_streams`: False leaves jobs that are streamed into a response to the daemon."""
+        """`serves_streams`: False leaves jobs that are streamed into a response to the daemon.
+
+        `is_awaited`: whether somebody besides the jobs waits for the end of the current one.
+        """
         self._store = store
         self._player = player
         self._config = config
         self._serves_streams = serves_streams
+        self._is_awaited = is_awaited
 
     def may_take(self, job_ids: Sequence[str]) -> Sequence[str]:
         """Those of the jobs that may be prepared now. Asks the table at most once."""
@@ -62,7 +67,7 @@ class LookAhead:
         return ahead_s >= float(self._config()["lookahead_s"])
 
     def wait_for_room(self, job: Job, check_wanted: Callable[[], None]) -> None:
-        """Block while enough is prepared, unless a job waits that is prepared anyway.
+        """Block while enough is prepared, unless another waits for the end of this preparation.
 
         `check_wanted` is called at least once a second and ends the wait by raising.
         """
@@ -71,6 +76,6 @@ class LookAhead:
             self._player.wait_change(timeout_s=1.0)
 
     def _is_other_due(self, job: Job) -> bool:
-        return any(
+        return self._is_awaited() or any(
             other.sink != "play" or other.priority > job.priority for other in self._store.queued()
         )

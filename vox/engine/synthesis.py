@@ -19,12 +19,12 @@ from ..backends.base import Utterance
 from ..config import Config
 from ..errors import HostCrashed, HostError, LoadFailed, OutOfMemory, SynthesisFailed
 from ..hosts.base import Host
-from ..hosts.pool import Pool
 from ..jobs import ADAPTER_OPTIONS, Job
 from ..queue.store import Store
 from ..text.split import Piece, split
 from ..voices.catalog import Catalog
 from .lookahead import LookAhead
+from .warming import Models
 
 log = logging.getLogger(__name__)
 
@@ -50,19 +50,21 @@ class Synthesizer:
     def __init__(
         self,
         store: Store,
-        pool: Pool,
         lookahead: LookAhead,
         catalog: Catalog,
         config: Callable[[], Config],
+        models: Models,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
-        self._pool = pool
+        self._models = models
+        self._pool = models.pool
         self._lookahead = lookahead
         self._catalog = catalog
         self._config = config
         self._clock = clock
         self._host: Host | None = None
+        self._is_loading = False
         self._lock = threading.Lock()
 
     def cancel(self) -> bool:
@@ -76,6 +78,11 @@ class Synthesizer:
             return False
         host.cancel()
         return True
+
+    def abort_load(self) -> None:
+        """Kill the host that is being loaded for the job, if there is one."""
+        if self._is_loading:
+            self._pool.abort()
 
     def complete(self, job: Job, spool: Spool, check_wanted: CheckWanted) -> None:
         """Synthesize the utterances that the spool does not hold yet.
@@ -104,7 +111,7 @@ class Synthesizer:
                 if retry == RETRIES:
                     raise
                 if isinstance(exc, OutOfMemory):
-                    self._pool.unload(everything=True)
+                    self._pool.unload()
                 again = _utterances_in(spool) + 1
                 log.warning("job %s: %s: once more from utterance %d", job.id, exc.line, again)
         if not spool.frames:
@@ -113,11 +120,13 @@ class Synthesizer:
             )
         spool.finish()
         self._store.note(job.id, audio_s=_audio_s(spool))
+        if job.keep_alive == 0:
+            self._models.unload_due()  # before the job is done: its caller has the memory then
 
     def _synthesize(
         self, pieces: list[Piece], job: Job, spool: Spool, check_wanted: CheckWanted
     ) -> None:
-        with self._warm_host(job, check_wanted) as host:
+        with self._turn(job, check_wanted), self._warm_host(job, check_wanted) as host:
             for piece in pieces:
                 self._lookahead.wait_for_room(job, check_wanted)
                 check_wanted()
@@ -125,6 +134,13 @@ class Synthesizer:
                 self._synthesize_one(host, piece, job, spool, check_wanted, is_last)
                 if job.sink != "play":
                     self._store.note(job.id, heard=piece.index + 1)
+
+    @contextlib.contextmanager
+    def _turn(self, job: Job, check_wanted: CheckWanted) -> Iterator[None]:
+        if self._pool.turns.is_taken:
+            self._publish(job, {"loading": "waiting for another model", "fraction": None})
+        with self._pool.turns.take(check_wanted):
+            yield
 
     @contextlib.contextmanager
     def _warm_host(self, job: Job, check_wanted: CheckWanted) -> Iterator[Host]:
@@ -136,6 +152,7 @@ class Synthesizer:
             self._publish(job, {"loading": text, "fraction": fraction})
 
         progress(f"loading {job.backend}", None)
+        self._is_loading = True
         try:
             wish = self._utterance(job, "")
             host = self._pool.acquire(backend, settings, progress, wish)
@@ -143,6 +160,9 @@ class Synthesizer:
             raise  # perhaps somebody killed it
         except HostError as exc:
             raise NotLoaded(exc) from exc
+        finally:
+            self._is_loading = False
+        self._models.stay(job)
         with self._lock:
             self._host = host
         try:

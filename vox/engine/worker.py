@@ -78,7 +78,7 @@ class Worker:
         ):
             # The model is still loading. Go on: the user may correct the text and ask again. But
             # stop if a job waits that needs another model.
-            self._pool.abort()
+            self._synthesizer.abort_load()
 
     def stop(self) -> None:
         """Stop working for good. The caller puts the jobs of `begun_ids` back into the queue."""

@@ -1,26 +1,37 @@
 """The warm pool: which hosts are up, which to unload, and when.
 
-Knows models and memory. Does not know jobs, nor whether a host is a subprocess or far away. One
-synthesis runs at a time, so at most one host is busy.
+Knows models and memory. Does not know jobs, nor whether a host is a subprocess or far away. At
+most one host is busy: see `turns`.
 """
 
 from __future__ import annotations
 
 import functools
 import logging
+import math
 import threading
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
 from ..backends.base import Progress, Settings, Utterance
-from ..errors import OutOfMemory
+from ..errors import HostCrashed, OutOfMemory
+from ..jobs import iso
 from . import memory
 from .base import Host, HostFactory
+from .turns import Turns
 
 log = logging.getLogger(__name__)
 
 HEADROOM_MB = 500.0
 """Kept free beside a model's predicted need: its working memory grows in use."""
+
+
+WANTED_S = 60.0
+"""A model that somebody waits for stays at least so long, whatever was asked for it."""
+
+MOST_S = 1e9
+"""A host that is to stay longer than this, 31 years, stays for ever."""
 
 
 class FreeMemory(Protocol):
@@ -41,7 +52,8 @@ def model_key(name: str, settings: Settings) -> str:
 class Pool:
     """Warm hosts by backend, model and device.
 
-    One thread acquires and releases hosts. Every other method may be called from any thread.
+    Who acquires a host has the turn until it is released. Every other method may be called from
+    any thread at any time.
     """
 
     def __init__(
@@ -49,13 +61,21 @@ class Pool:
         start_host: HostFactory,
         needs: memory.Needs,
         free_memory: FreeMemory = measure_free,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        self.turns = Turns()
+        self.keep_alive_s = math.inf
+        """How long an idle host stays, in seconds, unless `stay` was told otherwise."""
         self.keep: Collection[str] = ()
-        """Backends whose hosts are unloaded only when memory runs out."""
+        """Backends whose hosts stay for ever unless `stay` was told otherwise, and are not unloaded
+        to make room for others."""
         self._start_host = start_host
         self._needs = needs
         self._free_memory = free_memory
+        self._clock = clock
         self._hosts: dict[str, Host] = {}
+        self._asked_s: dict[str, float] = {}
+        """What `stay` was told, by model. A host that crashes or makes room leaves it behind."""
         self._busy: str | None = None
         self._lock = threading.RLock()
 
@@ -88,7 +108,7 @@ class Pool:
                 return load(host)
             except OutOfMemory:
                 # A warm host is gone with what it held besides. That may have been too much.
-                if not self.unload(everything=True) and host is None:
+                if not self.unload() and host is None:
                     raise
             log.info("%s: out of memory, all other models unloaded: once more", key)
             return load(None)
@@ -122,13 +142,14 @@ class Pool:
             log.info("%s loaded in %.1f s on %s", key, host.load_s or 0.0, host.device)
         return host
 
-    def release(self, host: Host) -> None:
-        """A job's synthesis is over. The host stays warm if it is still alive."""
+    def release(self, host: Host, has_spoken: bool = True) -> None:
+        """The host is idle from now on. It stays warm if it is still alive."""
         with self._lock:
             self._busy = None
             for key, known in list(self._hosts.items()):
                 if known is host:
-                    host.end_job()
+                    if has_spoken:
+                        host.end_job()
                     self._needs.put(key, host.rss_mb, host.vram_mb)
                     if not host.is_alive:
                         self._drop(key)
@@ -155,32 +176,99 @@ class Pool:
             self._drop(key)
 
     def _idle_keys(self) -> list[str]:
-        """Keys of hosts that may be unloaded, least recently used first."""
+        """Keys of hosts that may be unloaded, least recently used first.
+
+        Those that somebody asked to stay come last.
+        """
         with self._lock:
             idle = [
-                (host.last_used, key)
+                (self._asked_s.get(key, 0.0) != 0.0, host.last_used, key)
                 for key, host in self._hosts.items()
                 if key != self._busy and host.name not in self.keep
             ]
-        return [key for _, key in sorted(idle)]
+        return [key for *_, key in sorted(idle)]
 
-    def unload(self, idle_for_s: float = 0.0, everything: bool = False) -> list[str]:
-        """Unload hosts that have been idle so long, unless their backend is in `keep`.
+    # -- how long hosts stay ------------------------------------------------------------------
 
-        Hosts whose backend was removed or installed anew are unloaded in any case; with
-        `everything` all are, except a busy one. Their memory is free when this returns. Returns
-        the names of their backends.
+    def stay(self, key: str, keep_alive_s: float | None) -> None:
+        """Keep the host of this model for so many seconds after each use, if it is up.
+
+        Below 0: for ever, until memory runs out; 0: unload it once it is idle; None: as before.
+        """
+        with self._lock:
+            if keep_alive_s is not None and key in self._hosts:
+                is_endless = keep_alive_s < 0 or keep_alive_s > MOST_S
+                self._asked_s[key] = math.inf if is_endless else keep_alive_s
+
+    @property
+    def kept_for_s(self) -> float:
+        """For how many seconds a host has to stay because of `stay`; inf: for ever."""
+        left_s = [
+            self._asked_s[key] - host.idle_s
+            for key, host in list(self._hosts.items())
+            if key in self._asked_s and host.is_alive
+        ]
+        return max(0.0, *left_s, 0.0)
+
+    def _stays_s(self, key: str, host: Host) -> float:
+        usual_s = math.inf if host.name in self.keep else self.keep_alive_s
+        return self._asked_s.get(key, usual_s)
+
+    def unload_due(self, is_wanted: Callable[[str], bool] = lambda _key: False) -> list[str]:
+        """Unload the hosts whose time is over, or whose backend was removed or installed anew.
+
+        `is_wanted`: whether somebody waits for a model, by its key; see WANTED_S. Memory is free
+        when this returns. Returns the names of their backends.
         """
         unloaded = []
         with self._lock:
             for key, host in list(self._hosts.items()):
                 if key == self._busy:
                     continue
-                due = host.idle_s >= idle_for_s and host.name not in self.keep
-                if everything or due or not _is_usable(host):
+                idle_s = host.idle_s
+                is_due = idle_s >= self._stays_s(key, host)
+                if is_due and key in self._asked_s and idle_s < WANTED_S and is_wanted(key):
+                    is_due = False
+                if is_due:
+                    self._asked_s.pop(key, None)
+                if is_due or not _is_usable(host):
                     self._drop(key)
                     unloaded.append(host.name)
         return unloaded
+
+    def unload(self, name: str | None = None) -> list[dict[str, Any]]:
+        """Unload the hosts of a backend, None: of all, but for a busy one.
+
+        Their memory is free when this returns. Returns what they were (see `describe`).
+        """
+        unloaded = []
+        with self._lock:
+            for key, host in list(self._hosts.items()):
+                if key != self._busy and name in (None, host.name):
+                    unloaded.append(self._describe(key, host))
+                    self._asked_s.pop(key, None)
+                    self._drop(key)
+        return unloaded
+
+    def unload_busy_later(self, name: str | None = None) -> list[str]:
+        """Unload the busy host once it is idle, if it is of that backend, None: of any.
+
+        Returns the names of the backends that this is true of.
+        """
+        with self._lock:
+            host = self._hosts.get(self._busy) if self._busy else None
+            if host is None or name not in (None, host.name):
+                return []
+            self.stay(self._busy or "", 0.0)
+            return [host.name]
+
+    def find(self, key: str) -> dict[str, Any]:
+        """The host of that model (see `describe`). Raises HostCrashed if it is gone."""
+        with self._lock:
+            host = self._hosts.get(key)
+            if host is None or not host.is_alive:
+                raise HostCrashed(f"the host of {key} is gone")
+            return self._describe(key, host)
 
     def _drop(self, key: str) -> None:
         with self._lock:
@@ -201,9 +289,19 @@ class Pool:
             host.kill()
 
     def describe(self) -> list[dict[str, Any]]:
-        """A dict for each host that is up (see `Host.describe`)."""
+        """A dict for each host that is up: see `Host.describe`, and how long it stays."""
         # Without the lock: /health must answer while a host is being killed or loaded.
-        return [host.describe() for host in list(self._hosts.values())]
+        return [self._describe(key, host) for key, host in list(self._hosts.items())]
+
+    def _describe(self, key: str, host: Host) -> dict[str, Any]:
+        stays_s = self._stays_s(key, host)
+        is_endless, is_used = math.isinf(stays_s), key == self._busy
+        left_s = 0.0 if is_endless or is_used else max(0.0, stays_s - host.idle_s)
+        return {
+            **host.describe(),
+            "keep_alive_s": -1 if is_endless else stays_s,
+            "expires_at": None if is_endless or is_used else iso(round(self._clock() + left_s)),
+        }
 
 
 def _is_usable(host: Host) -> bool:

@@ -315,6 +315,12 @@ class Store:
         """Ids of the queued jobs in queue order."""
         return [entry.id for entry in self.queued()]
 
+    def wanted_models(self) -> list[tuple[str, str | None]]:
+        """(backend, model) of the jobs that are still to be synthesized, each once."""
+        sql = f"select distinct backend, model from job where state in {_LIVE_SQL}"
+        rows = self._db.query(f"{sql} and state != 'speaking' and audio_s is null")
+        return [(row["backend"], row["model"]) for row in rows]
+
     def entries(self, job_ids: Sequence[str]) -> dict[str, QueueEntry]:
         """Those of the jobs that exist, by id, from one statement."""
         marks = ", ".join("?" * len(job_ids))
