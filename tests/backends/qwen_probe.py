@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from qwen_tts import Qwen3TTSModel
 
-from vox.backends.qwen.streaming import state_after, stream
+from vox.backends.qwen.decoder import BlockDecoder
+from vox.backends.qwen.streaming import ENGINES, Engine, Speaker
 
 FRAMES = 100
 """More than the 72 of the decoder's attention window."""
@@ -32,87 +33,116 @@ def generation(model: Any, frames: int, seed: int) -> Any:
     return generate
 
 
-def record_codes(model: Any) -> tuple[list[Any], Any]:
-    codes: list[Any] = []
-
-    def keep(_module: Any, _args: Any, output: Any) -> None:
-        if output.hidden_states[1] is not None:
-            codes.append(output.hidden_states[1])
-
-    return codes, model.model.talker.register_forward_hook(keep)
-
-
-def distance_from_whole(model: Any, longest_block: int) -> dict[str, Any]:
-    codes, hook = record_codes(model)
-    streamed = list(stream(model.model, generation(model, FRAMES, 1), longest_block=longest_block))
-    hook.remove()
+def whole(model: Any, codes: Any) -> Any:
+    """The package's own decoding of all frames at once."""
     with torch.no_grad():
         # Not the tokenizer's decode(): beyond 300 frames that is an approximation itself.
         decoder = model.model.speech_tokenizer.model.decoder
-        whole = decoder(torch.cat(codes).T.unsqueeze(0))[0, 0].numpy()
-    joined = np.concatenate(streamed)
+        return decoder(codes.T.unsqueeze(0))[0, 0].numpy()
+
+
+class Watched(Speaker):
+    """Keeps the codes that it decodes."""
+
+    def __init__(self, model: Any, engine: Engine, blocks: tuple[int, int] = (4, 16)) -> None:
+        super().__init__(model.model, engine, blocks)
+        self.seen: list[Any] = []
+
+    def _frames(self, generate: Any) -> Any:
+        for codes in super()._frames(generate):
+            self.seen.append(codes.clone())
+            yield codes
+
+
+def distance_from_whole(model: Any, engine: Engine, blocks: tuple[int, int]) -> dict[str, Any]:
+    speaker = Watched(model, engine, blocks)
+    streamed = list(speaker.stream(generation(model, FRAMES, 1)))
+    joined, right = np.concatenate(streamed), whole(model, torch.stack(speaker.seen))
     return {
-        "frames": len(codes),
+        "frames": len(speaker.seen),
         "samples": len(joined),
-        "level": float(whole.std()),
-        "error": float(np.abs(joined - whole).max()),
+        "level": float(right.std()),
+        "error": float(np.abs(joined - right).max()),
         "blocks": [len(block) // 1920 for block in streamed if len(block)],
     }
 
 
 def error_behind_a_recording(model: Any) -> float:
-    recording = torch.randint(0, 64, (30, 4))
-    codes, hook = record_codes(model)
-    after = state_after(model.model, recording)
+    recording = torch.randint(0, 64, (90, 4))
+    speaker = Watched(model, "loop")
+    after = speaker.state_after(recording)
     for _ in range(2):  # the state must serve more than once
-        codes.clear()
-        audio = np.concatenate(list(stream(model.model, generation(model, 20, 2), after=after)))
-    hook.remove()
-    with torch.no_grad():
-        decoder = model.model.speech_tokenizer.model.decoder
-        whole = decoder(torch.cat([recording, *codes]).T.unsqueeze(0))[0, 0].numpy()
-    return float(np.abs(audio - whole[30 * 1920 :]).max())
+        speaker.seen.clear()
+        audio = np.concatenate(list(speaker.stream(generation(model, 20, 2), after)))
+    right = whole(model, torch.cat([recording, torch.stack(speaker.seen)]))
+    return float(np.abs(audio - right[90 * 1920 :]).max())
 
 
-def frames_after_cancel(model: Any) -> dict[str, int]:
-    codes, hook = record_codes(model)
-    audio = stream(model.model, generation(model, FRAMES, 3))
+def bytes_of_state(model: Any, frames: int) -> dict[str, int]:
+    """What a state keeps alive, and what its numbers take."""
+    decoder = BlockDecoder(model.model.speech_tokenizer)
+    decoder.begin()
+    decoder.decode(torch.randint(0, 64, (frames, 4)))
+    state = decoder.state()
+    storages = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage() for tensor in state}
+    return {
+        "held": sum(storage.nbytes() for storage in storages.values()),
+        "needed": sum(tensor.numel() * tensor.element_size() for tensor in state),
+    }
+
+
+def frames_after_cancel(model: Any, engine: Engine) -> dict[str, int]:
+    calls = []
+    hook = model.model.talker.codec_head.register_forward_hook(lambda *_: calls.append(1))
+    audio = Speaker(model.model, engine, (4, 16)).stream(generation(model, FRAMES, 3))
     for _ in range(6):
         next(audio)
-    at_cancel = len(codes)
-    audio.close()  # type: ignore[attr-defined]
+    at_cancel = len(calls)
+    audio.close()
     hook.remove()
-    return {"at_cancel": at_cancel, "at_end": len(codes)}
+    return {"at_cancel": at_cancel, "at_end": len(calls)}
 
 
-def same_after_cancel(model: Any) -> bool:
+def same_after_cancel(model: Any, engine: Engine) -> bool:
+    speaker = Speaker(model.model, engine, (4, 16))
+
     def run() -> Any:
-        return np.concatenate(list(stream(model.model, generation(model, 12, 4))))
+        return np.concatenate(list(speaker.stream(generation(model, 12, 4))))
 
     before = run()
-    frames_after_cancel(model)
+    broken_off = speaker.stream(generation(model, FRAMES, 3))
+    for _ in range(6):
+        next(broken_off)
+    broken_off.close()
     return bool(np.array_equal(before, run()))
+
+
+def left_behind(model: Any) -> int:
+    """Hooks and methods that are still changed."""
+    tokenizer = model.model.speech_tokenizer
+    modules = [*model.model.talker.modules(), *tokenizer.model.decoder.modules()]
+    changed = sum("forward" in vars(module) or "generate" in vars(module) for module in modules)
+    hooks = sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in modules)
+    return hooks + changed + ("decode" in vars(tokenizer))
 
 
 def main() -> None:
     model = Qwen3TTSModel.from_pretrained(sys.argv[1], device_map="cpu", dtype=torch.float32)
+    engines = [engine for engine in ENGINES if engine != "graphs"]
     answer = {
-        "by_fours": distance_from_whole(model, 4),
-        "growing": distance_from_whole(model, 16),
+        "streamed": {
+            f"{engine} {first} to {longest}": distance_from_whole(model, engine, (first, longest))
+            for engine in engines
+            for first, longest in ((1, 8), (4, 4), (3, 12))
+        },
         "error_behind_a_recording": error_behind_a_recording(model),
-        "cancel": frames_after_cancel(model),
-        "same_after_cancel": same_after_cancel(model),
-        "hooks_left": sum(
-            len(module._forward_hooks) + len(module._forward_pre_hooks)
-            for module in (*model.model.talker.modules(), *decoder_modules(model))
-        ),
+        "bytes_of_state": bytes_of_state(model, 25),
+        "cancel": {engine: frames_after_cancel(model, engine) for engine in engines},
+        "same_after_cancel": {engine: same_after_cancel(model, engine) for engine in engines},
+        "left_behind": left_behind(model),
     }
     with open(sys.argv[2], "w", encoding="utf-8") as file:
         json.dump(answer, file)
-
-
-def decoder_modules(model: Any) -> Any:
-    return model.model.speech_tokenizer.model.decoder.modules()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -75,33 +76,53 @@ def speak(host: Handle, text: str = "Hi.", **how: Any) -> Any:
     return np.concatenate([samples for samples, _ in chunks])
 
 
-@pytest.mark.parametrize("blocks", ["by_fours", "growing"])
-def test_streamed_sound_is_that_of_the_whole(probe: dict[str, Any], blocks: str) -> None:
-    found = probe[blocks]
+ENGINES = ("loop", "hooks")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("blocks", ["1 to 8", "4 to 4", "3 to 12"])
+def test_streamed_sound_is_that_of_the_whole(
+    probe: dict[str, Any], engine: str, blocks: str
+) -> None:
+    found = probe["streamed"][f"{engine} {blocks}"]
     assert found["frames"] * FRAME == found["samples"]
     assert found["level"] > 0.01
     assert found["error"] < 1e-4
 
 
-def test_the_first_chunk_is_four_frames_and_later_ones_grow_to_a_bound(
-    probe: dict[str, Any],
+@pytest.mark.parametrize("engine", ENGINES)
+def test_blocks_grow_to_a_bound_and_the_last_is_what_remains(
+    probe: dict[str, Any], engine: str
 ) -> None:
-    assert set(probe["by_fours"]["blocks"][:-1]) == {4}
-    assert probe["growing"]["blocks"][:4] == [4, 8, 16, 16]
+    streamed = probe["streamed"]
+    assert streamed[f"{engine} 1 to 8"]["blocks"] == [1, 2, 4] + 11 * [8] + [5]
+    assert streamed[f"{engine} 4 to 4"]["blocks"] == 25 * [4]
 
 
 def test_sound_follows_on_a_recording_as_if_decoded_with_it(probe: dict[str, Any]) -> None:
     assert probe["error_behind_a_recording"] < 1e-4
 
 
-def test_a_cancel_takes_effect_within_a_frame(probe: dict[str, Any]) -> None:
-    cancel = probe["cancel"]
+def test_what_is_kept_of_a_recording_is_what_it_needs(probe: dict[str, Any]) -> None:
+    state = probe["bytes_of_state"]
+    assert state["held"] == state["needed"] < 100_000
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_cancel_takes_effect_within_a_frame(probe: dict[str, Any], engine: str) -> None:
+    cancel = probe["cancel"][engine]
     assert cancel["at_end"] - cancel["at_cancel"] <= 1
 
 
-def test_a_cancel_leaves_the_next_synthesis_as_it_would_have_been(probe: dict[str, Any]) -> None:
-    assert probe["same_after_cancel"]
-    assert probe["hooks_left"] == 0
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_cancel_leaves_the_next_synthesis_as_it_would_have_been(
+    probe: dict[str, Any], engine: str
+) -> None:
+    assert probe["same_after_cancel"][engine]
+
+
+def test_the_package_is_left_as_it_was(probe: dict[str, Any]) -> None:
+    assert probe["left_behind"] == 0
 
 
 def test_every_named_speaker_speaks(host: Handle) -> None:
@@ -194,6 +215,36 @@ def test_a_clone_without_a_usable_recording_is_refused(
         speak(host, clone=Clone("me", str(path)))
 
 
+def test_a_host_says_which_engine_it_uses(host: Handle, python: str, settings: Settings) -> None:
+    assert host.engine == "loop"
+    hooked = started(python, dataclasses.replace(settings, options={"engine": "hooks"}))
+    try:
+        hooked.load()
+        assert hooked.engine == "hooks"
+        assert len(speak(hooked)) > 0
+    finally:
+        hooked.close()
+
+
+def test_what_our_loop_cannot_do_is_left_to_the_package_and_the_caller_told(
+    python: str, settings: Settings, tmp_path: Path
+) -> None:
+    other = tmp_path / "windowed"
+    published = os.path.join(settings.env_dir, "weights", PUBLISHED["custom_voice"])
+    shutil.copytree(published, other)
+    config = json.loads((other / "config.json").read_text())
+    config["talker_config"] |= {"use_sliding_window": True, "sliding_window": 64}
+    (other / "config.json").write_text(json.dumps(config))
+    handle = started(python, dataclasses.replace(settings, model=str(other)))
+    try:
+        handle.load()
+        assert handle.engine == "hooks"
+        assert "loop failed" in handle.take_notes()[0]
+        assert len(speak(handle)) > 0
+    finally:
+        handle.close()
+
+
 def failed_load(python: str, settings: Settings) -> Callable[[], None]:
     return started(python, settings).load
 
@@ -215,6 +266,7 @@ def test_damaged_weights_and_impossible_settings_fail_in_one_line(
         dataclasses.replace(settings, model=str(damaged)),
         dataclasses.replace(settings, device="cuda:9"),
         dataclasses.replace(settings, options={"dtype": "int3"}),
+        dataclasses.replace(settings, options={"engine": "graphs"}),
     ):
         with pytest.raises(LoadFailed) as failed:
             failed_load(python, wish)()

@@ -143,7 +143,7 @@ class QwenBase(Backend):
         """The checkpoint's model, loaded. Raises LoadFailed, OutOfMemory."""
 
     @abc.abstractmethod
-    def _warm_up(self, model: Any, kind: Kind) -> None:
+    def _warm_up(self, model: Any, kind: Kind, progress: Progress) -> None:
         """Synthesize a little, so that the first utterance is as quick as the others."""
 
     @abc.abstractmethod
@@ -167,20 +167,20 @@ class QwenBase(Backend):
         os.environ["HF_HUB_OFFLINE"] = "1"
         progress(_loading(checkpoint), None)
         self._prepare()
-        return self._load_model(checkpoint)
+        return self._load_model(checkpoint, progress)
 
     def load_more(self, wish: Utterance | None, progress: Progress) -> Loaded | None:
         checkpoint = self._checkpoint_for(self.settings, wish)
         if checkpoint.kind in self._models:
             return None
         progress(_loading(checkpoint), None)
-        return self._load_model(checkpoint)
+        return self._load_model(checkpoint, progress)
 
-    def _load_model(self, checkpoint: Checkpoint) -> Loaded:
+    def _load_model(self, checkpoint: Checkpoint, progress: Progress) -> Loaded:
         self._check(checkpoint, self.settings)
         Manifest(weights_dir(self.settings)).check_folder(checkpoint.folder)
         try:
-            model = self._opened(checkpoint)
+            model = self._opened(checkpoint, progress)
         except OutOfMemory:
             if not self._models:
                 raise
@@ -190,17 +190,17 @@ class QwenBase(Backend):
             self._checkpoints.clear()
             gc.collect()
             self._forget_models()
-            model = self._opened(checkpoint)
+            model = self._opened(checkpoint, progress)
         self._models[checkpoint.kind] = model
         self._checkpoints[checkpoint.kind] = checkpoint
         first, *further = self._checkpoints.values()
         return self._loaded(", ".join((first.name, *map(_short_name, further))))
 
-    def _opened(self, checkpoint: Checkpoint) -> Any:
+    def _opened(self, checkpoint: Checkpoint, progress: Progress) -> Any:
         """The checkpoint's model, loaded and warmed up. Raises LoadFailed, OutOfMemory."""
         try:
             model = self._open(checkpoint)
-            self._warm_up(model, checkpoint.kind)
+            self._warm_up(model, checkpoint.kind, progress)
         except VoxError:
             raise
         except Exception as exc:
@@ -223,7 +223,7 @@ class QwenBase(Backend):
         kind, frames = checkpoint.kind, max_frames(utterance.text)
         try:
             if kind not in self._models:  # nobody announced it (see `load_more`)
-                self._load_model(checkpoint)
+                self._load_model(checkpoint, lambda _text, _fraction: None)
             model = self._models[kind]
             with contextlib.closing(self._speak(model, kind, utterance, frames)) as audio:
                 for samples in audio:

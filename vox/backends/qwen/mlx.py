@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...errors import LoadFailed, UnknownVoice
-from ..base import Accelerator, Info, Loaded, Utterance
+from ..base import Accelerator, Info, Loaded, Progress, Utterance
 from .base import WARM_UP_FRAMES, WARM_UP_TEXT, QwenBase
 from .family import (
     DEFAULT_STYLE,
@@ -93,7 +93,7 @@ class QwenMlx(QwenBase):
             raise LoadFailed(f"{checkpoint.name} cannot be loaded: its tokenizers are damaged")
         return model
 
-    def _warm_up(self, model: Any, kind: Kind) -> None:
+    def _warm_up(self, model: Any, kind: Kind, progress: Progress) -> None:
         # Base has no voice of its own to warm up with.
         if kind != "Base":
             utterance = Utterance(WARM_UP_TEXT, lang="en")

@@ -13,13 +13,15 @@ import importlib.util
 import logging
 import os
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...checks import Key, one_of
 from ...errors import LoadFailed, UnknownVoice
-from ..base import Accelerator, Clone, Info, Loaded, Settings, Utterance
-from ..kit.torch_tools import pick_device, vram_mb
+from ..base import Accelerator, Clone, Info, Loaded, Progress, Settings, Utterance
+from ..kit.torch_tools import pick_device, translate_oom, vram_mb
 from .base import WARM_UP_FRAMES, WARM_UP_TEXT, QwenBase, first_line
+from .decoder import DecoderState
 from .family import (
     DEFAULT_STYLE,
     FRAME_S,
@@ -31,7 +33,7 @@ from .family import (
     language_name,
     speaker_for,
 )
-from .streaming import FIRST_BLOCK, DecoderState, state_after, stream
+from .streaming import ENGINES, Engine, Speaker
 
 if TYPE_CHECKING:
     from ..base import Samples
@@ -42,6 +44,16 @@ _ATTENTIONS = ("sdpa", "eager", "flash_attention_2")
 _CLONES_KEPT = 16
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Opened:
+    """A loaded checkpoint."""
+
+    package: Any
+    """The package's `Qwen3TTSModel`."""
+    speaker: Speaker | None = None
+    """From its warm-up on."""
 
 
 class QwenNative(QwenBase):
@@ -66,6 +78,7 @@ class QwenNative(QwenBase):
             "attention": Key(
                 None, one_of(*_ATTENTIONS), f"{', '.join(_ATTENTIONS)} (default: as the device)"
             ),
+            "engine": Key(None, one_of(*ENGINES), f"{', '.join(ENGINES)} (default: as the device)"),
         },
     )
     repo_pattern = "Qwen/Qwen3-TTS-12Hz-{size}-{kind}"
@@ -75,6 +88,8 @@ class QwenNative(QwenBase):
         self._device = "cpu"
         self._dtype = "float32"
         self._attention = "sdpa"
+        self._engine: Engine = "hooks"
+        self._notes: tuple[str, ...] = ()
         self._prompts: dict[tuple[str, int, str | None], tuple[Any, DecoderState | None]] = {}
 
     @classmethod
@@ -107,6 +122,7 @@ class QwenNative(QwenBase):
                 f"run: vox backends install {self.info.name}",
             ) from exc
         self._dtype, self._attention = _precision(self._device, self.settings.options)
+        self._engine = _engine(self._device, self.settings.options)
 
     def _open(self, checkpoint: Checkpoint) -> Any:
         import torch
@@ -120,9 +136,30 @@ class QwenNative(QwenBase):
         )
         if model.model.tokenizer_type != "qwen3_tts_tokenizer_12hz":
             raise LoadFailed(f"{checkpoint.name} is not a 12 Hz model", "choose another with -m")
-        return model
+        return _Opened(model)
 
-    def _warm_up(self, model: Any, kind: Kind) -> None:
+    def _warm_up(self, model: _Opened, kind: Kind, progress: Progress) -> None:
+        """Also captures CUDA graphs. What our loop cannot do is left to the package's."""
+        generate = self._a_little(model.package, kind)
+        while True:
+            engine = self._engine
+            if engine == "graphs":
+                progress("capturing CUDA graphs", None)
+            try:
+                model.speaker = Speaker(model.package.model, engine, _blocks(engine, self._device))
+                for _ in model.speaker.stream(generate):
+                    pass
+            except Exception as exc:
+                if engine == "hooks" or translate_oom(exc):
+                    raise
+                log.warning("engine %s failed", engine, exc_info=True)
+                model.speaker = None
+                note = f"{self.info.name} runs slower: {engine} failed ({first_line(exc)})"
+                self._engine, self._notes = "hooks", (note,)
+            else:
+                return
+
+    def _a_little(self, model: Any, kind: Kind) -> Callable[[], object]:
         generate: Callable[..., object]
         if kind == "Base":
             # Base has no voice but a recording's. At 24 kHz, as vox keeps clones: another lets
@@ -136,31 +173,28 @@ class QwenNative(QwenBase):
             )
         else:
             generate = self._generate(model, kind, Utterance(WARM_UP_TEXT, lang="en"))
-        for _ in stream(model.model, functools.partial(generate, max_new_tokens=WARM_UP_FRAMES)):
-            pass
+        return functools.partial(generate, max_new_tokens=WARM_UP_FRAMES)
 
     def _speak(
-        self, model: Any, kind: Kind, utterance: Utterance, frames: int
+        self, model: _Opened, kind: Kind, utterance: Utterance, frames: int
     ) -> Generator[Samples, None, None]:
-        after = None
+        package, speaker, after = model.package, model.speaker, None
+        assert speaker is not None
         generate: Callable[..., object]
         if utterance.clone:
-            prompt, after = self._prompt(model, utterance.clone)
+            prompt, after = self._prompt(package, speaker, utterance.clone)
             generate = functools.partial(
-                model.generate_voice_clone,
+                package.generate_voice_clone,
                 utterance.text,
                 language_name(utterance.lang),
                 voice_clone_prompt=prompt,
             )
         else:
-            generate = self._generate(model, kind, utterance)
+            generate = self._generate(package, kind, utterance)
         # The last sampled token makes no frame.
         run = functools.partial(generate, max_new_tokens=frames + 1)
-        # A CPU decodes so slowly that a longer block would hold up a cancel.
-        longest = FIRST_BLOCK if self._device == "cpu" else 4 * FIRST_BLOCK
         made = 0
-        audio = stream(model.model, run, after=after, longest_block=longest)
-        with contextlib.closing(audio):
+        with contextlib.closing(speaker.stream(run, after)) as audio:
             for samples in audio:
                 made += len(samples)
                 yield samples
@@ -183,14 +217,16 @@ class QwenNative(QwenBase):
             instruct=utterance.style,
         )
 
-    def _prompt(self, model: Any, clone: Clone) -> tuple[Any, DecoderState | None]:
+    def _prompt(
+        self, model: Any, speaker: Speaker, clone: Clone
+    ) -> tuple[Any, DecoderState | None]:
         """What the model computes from a clone's recording, once for each."""
         try:
             key = (clone.audio_path, os.stat(clone.audio_path).st_mtime_ns, clone.transcript)
             if key not in self._prompts:
                 prompt = _make_prompt(model, clone)
                 codes = prompt[0].ref_code
-                after = None if codes is None else state_after(model.model, codes)
+                after = None if codes is None else speaker.state_after(codes)
                 while len(self._prompts) >= _CLONES_KEPT:
                     self._prompts.pop(next(iter(self._prompts)))
                 self._prompts[key] = prompt, after
@@ -211,7 +247,7 @@ class QwenNative(QwenBase):
             torch.mps.empty_cache()
 
     def _loaded(self, model: str) -> Loaded:
-        return Loaded(self._device, self._dtype, model)
+        return Loaded(self._device, self._dtype, model, engine=self._engine, notes=self._notes)
 
     def vram_mb(self) -> float | None:
         return vram_mb(self._device) if self._models else None
@@ -236,6 +272,26 @@ def _precision(device: str, options: Any) -> tuple[str, str]:
     has_flash = dtype == "bfloat16" and importlib.util.find_spec("flash_attn") is not None
     usual = "flash_attention_2" if has_flash and device.startswith("cuda") else "sdpa"
     return dtype, str(options.get("attention", usual))
+
+
+def _engine(device: str, options: Any) -> Engine:
+    """The engine for a device, if the options name none. Raises LoadFailed."""
+    usual = "graphs" if device.startswith("cuda") else "loop" if device == "cpu" else "hooks"
+    engine: Engine = options.get("engine", usual)
+    if engine == "graphs" and not device.startswith("cuda"):
+        raise LoadFailed(
+            f"the engine 'graphs' needs CUDA, and the device is {device}",
+            "choose engine = loop or hooks",
+        )
+    return engine
+
+
+def _blocks(engine: Engine, device: str) -> tuple[int, int]:
+    """Frames of the first block and of the longest."""
+    if engine == "graphs":
+        return 1, 8
+    # A CPU decodes so slowly that a longer block would hold up a cancel.
+    return (4, 4) if device == "cpu" else (4, 8)
 
 
 def _make_prompt(model: Any, clone: Clone) -> Any:

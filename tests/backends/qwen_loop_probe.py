@@ -1,0 +1,236 @@
+"""Compares our loop's codes with those of the package's own loop; runs in its environment.
+
+    PYTHONPATH=<checkout> INTERPRETER qwen_loop_probe.py FOLDER ANSWER_PATH [--only KIND FRAMES]
+
+FOLDER holds checkpoints called custom_voice, base and voice_design. With `--only` it is one
+checkpoint of that kind, of any size, and one utterance is compared: the check for full-size
+weights, by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from qwen_tts import Qwen3TTSModel
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from vox.backends.qwen.decoder import BlockDecoder
+from vox.backends.qwen.loop import SHORTEST, USUAL, FrameLoop
+from vox.backends.qwen.prompt import read_prompt
+
+TEXT = "Some words to be said, and a few more of them than there are frames to say them in."
+GREEDY = {"do_sample": False, "subtalker_dosample": False}
+Generate = Callable[[], object]
+
+WAITING = ("_local_scalar_dense", "nonzero", "lift_fresh", "unique", "is_nonzero", "equal")
+"""Operations that wait for a value, or bring one from the host."""
+
+
+class _Decoding(Exception):
+    pass
+
+
+def package_codes(model: Any, generate: Generate, recording: int = 0) -> Any:
+    """The codes that the package would decode, behind those of a recording."""
+    found: list[Any] = []
+
+    def take(given: list[dict[str, Any]]) -> None:
+        found.append(given[0]["audio_codes"][recording:])
+        raise _Decoding
+
+    model.model.speech_tokenizer.decode = take
+    try:
+        torch.manual_seed(7)
+        generate()
+    except _Decoding:
+        return found[0]
+    finally:
+        del model.model.speech_tokenizer.decode
+    raise AssertionError
+
+
+def our_codes(model: Any, generate: Generate, loop: FrameLoop | None = None) -> Any:
+    prompt = read_prompt(model.model, generate)
+    loop = loop or FrameLoop(model.model, prompt.sampling)
+    torch.manual_seed(7)
+    return torch.stack([codes.clone() for codes in loop.frames(prompt)])
+
+
+def compared(model: Any, generate: Generate, recording: int = 0) -> dict[str, Any]:
+    theirs, ours = package_codes(model, generate, recording), our_codes(model, generate)
+    return {"frames": len(ours), "equal": torch.equal(theirs, ours)}
+
+
+def opened(folder: Path) -> Any:
+    return Qwen3TTSModel.from_pretrained(folder, device_map="cpu", dtype=torch.float32)
+
+
+def custom_voice(model: Any, frames: int = 12, **how: Any) -> Generate:
+    given = {"text": TEXT, "speaker": "ryan", "language": "English", **GREEDY, **how}
+    return functools.partial(model.generate_custom_voice, max_new_tokens=frames + 1, **given)
+
+
+def custom_voice_cases(model: Any) -> Iterator[tuple[str, Generate]]:
+    sampled = {"do_sample": True, "subtalker_dosample": True}
+    yield "a speaker and a language", custom_voice(model)
+    yield "no language", custom_voice(model, language=None)
+    yield "a speaker of a dialect", custom_voice(model, speaker="dylan", language="Chinese")
+    yield "a style", custom_voice(model, instruct="An old giant.")
+    yield "text by and by", custom_voice(model, non_streaming_mode=False)
+    yield "text by and by, and its end", custom_voice(model, text="Hi.", non_streaming_mode=False)
+    yield "past the first length of memory", custom_voice(model, SHORTEST)
+    yield "sampled, with the same seed", custom_voice(model, 40, **sampled)
+    yield (
+        "sampled by other rules",
+        custom_voice(
+            model,
+            **sampled,
+            top_p=0.7,
+            top_k=0,
+            temperature=1.3,
+            repetition_penalty=1.5,
+            subtalker_top_k=5,
+            subtalker_top_p=0.9,
+            subtalker_temperature=1.0,
+        ),
+    )
+
+
+def base_cases(model: Any) -> Iterator[tuple[str, Generate, int]]:
+    noise = np.random.default_rng(0).normal(0, 0.1, 48_000).astype(np.float32)
+    for transcript in (None, "what is said in it", "much is said in it " * 20):
+        prompt = model.create_voice_clone_prompt(
+            (noise, 24_000), transcript, x_vector_only_mode=transcript is None
+        )
+        codes = prompt[0].ref_code
+        recording = 0 if codes is None else len(codes)
+        for at_once in (False, True):
+            name = f"transcript of {len(transcript or '')}, text at once: {at_once}"
+            generate = functools.partial(
+                model.generate_voice_clone,
+                TEXT,
+                "German",
+                voice_clone_prompt=prompt,
+                non_streaming_mode=at_once,
+                max_new_tokens=13,
+                **GREEDY,
+            )
+            yield name, generate, recording
+
+
+def ends(model: Any) -> dict[str, Any]:
+    """Utterances that come to an end: its score is made to beat that of a code they contain."""
+    weights = model.model.talker.codec_head.weight
+    end = model.model.config.talker_config.codec_eos_token_id
+    generate, found = custom_voice(model, 40), {}
+    firsts = package_codes(model, generate)[:, 0].tolist()
+    late = max(firsts, key=firsts.index)
+    with torch.no_grad():
+        for name, code in (("at once", firsts[0]), ("late", late)):
+            weights[end] = 1.0001 * weights[code]
+            found[name] = compared(model, generate)
+        weights[end] = 0
+    return found
+
+
+def again(model: Any) -> dict[str, Any]:
+    """One loop after a longer utterance, a broken-off one and one that needs more memory."""
+    generate = custom_voice(model)
+    loop = FrameLoop(model.model, read_prompt(model.model, generate).sampling)
+    first, found = our_codes(model, generate, loop), {}
+    for name, frames, until in (("longer", 40, 40), ("cancelled", 40, 5), ("huge", USUAL, 5)):
+        spoken = loop.frames(read_prompt(model.model, custom_voice(model, frames, speaker="eric")))
+        for _ in range(until):
+            next(spoken)
+        spoken.close()
+        found[f"after a {name} one"] = torch.equal(first, our_codes(model, generate, loop))
+    return found
+
+
+class _Recorder(TorchDispatchMode):
+    """Writes down each operation with the shapes that it computes on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations: list[tuple[str, list[tuple[int, ...]]]] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        tensors = [leaf for leaf in tree_leaves((args, result)) if isinstance(leaf, torch.Tensor)]
+        self.operations.append((str(func), [tuple(tensor.shape) for tensor in tensors]))
+        return result
+
+
+def steps(model: Any) -> dict[str, Any]:
+    """Whether the steps can be captured: the same operations every time, and none that waits."""
+    sampled = custom_voice(model, 8, do_sample=True, subtalker_dosample=True)
+    prompt = read_prompt(model.model, sampled)
+    loop = FrameLoop(model.model, prompt.sampling)
+    decoder = BlockDecoder(model.model.speech_tokenizer)
+    codes = torch.randint(0, 64, (2, 4))
+    computed = {
+        "codes": loop._predict,
+        "next code": loop._talk[SHORTEST],
+        "block": lambda: decoder._compute(codes),
+    }
+    seen: dict[str, list[Any]] = {name: [] for name in computed}
+    for _frame in zip(range(3), loop.frames(prompt), strict=False):
+        for name, compute in computed.items():
+            # What a step makes without naming its device is made on another one, and so refused.
+            with torch.inference_mode(), torch.device("meta"), _Recorder() as recorder:
+                compute()
+            seen[name].append(recorder.operations)
+    return {
+        name: {
+            "operations": len(first),
+            "same": all(operations == first for operations in (first, *others)),
+            "waiting": sorted({op for op, _ in first if any(part in op for part in WAITING)}),
+        }
+        for name, (first, *others) in seen.items()
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("answer", type=Path)
+    parser.add_argument("--only", type=int, metavar="FRAMES")
+    options = parser.parse_args()
+    if options.only:
+        model = opened(options.folder)
+        answer: dict[str, Any] = compared(model, custom_voice(model, options.only))
+    else:
+        speaking = opened(options.folder / "custom_voice")
+        designing = opened(options.folder / "voice_design")
+        cloning = opened(options.folder / "base")
+        design = functools.partial(
+            designing.generate_voice_design,
+            TEXT,
+            "An old giant.",
+            language="German",
+            max_new_tokens=13,
+            **GREEDY,
+        )
+        answer = {
+            "codes": {
+                **{name: compared(speaking, case) for name, case in custom_voice_cases(speaking)},
+                "a described voice": compared(designing, design),
+                **{name: compared(cloning, *case) for name, *case in base_cases(cloning)},
+            },
+            "ends": ends(speaking),
+            "again": again(speaking),
+            "steps": steps(speaking),
+        }
+    options.answer.write_text(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main()
