@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 from pathlib import Path
@@ -25,8 +26,12 @@ def loads(vox: Vox) -> list[str]:
     return [line.split()[1] for line in lines]
 
 
+NUMBERS = itertools.count()
+
+
 def spoken(vox: Vox, *args: str) -> None:
-    vox.ok("-b", "scripted", "-o", str(vox.home / "x.wav"), *args, "1")
+    """Speak a text that was not spoken before."""
+    vox.ok("-b", "scripted", "-o", str(vox.home / "x.wav"), *args, str(next(NUMBERS)))
 
 
 def until_left(vox: Vox) -> None:
@@ -103,6 +108,19 @@ def test_ctrl_c_ends_the_loading(vox: Vox) -> None:
     assert call.wait(20) == 130
     wait_until(lambda: not process.is_running())
     spoken(vox)
+
+
+def test_a_daemon_that_is_stopped_meanwhile_is_not_started_again(vox: Vox) -> None:
+    vox.ok("daemon", "start")
+    call = vox.popen("daemon", "warm", "scripted", "-m", "load-until:never")
+    wait_until(lambda: bool(models(vox)))
+    vox.ok("daemon", "stop")
+    _, said = call.communicate(timeout=20)
+    assert (call.returncode, said) == (
+        3,
+        "vox: the daemon was stopped while it loaded scripted; again: vox daemon warm scripted\n",
+    )
+    assert not vox.client.is_up()
 
 
 def test_what_cannot_be_warmed_says_why(vox: Vox) -> None:

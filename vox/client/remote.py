@@ -69,7 +69,7 @@ class Remote:
                     if event.name == "loaded":
                         return event.data
                     if event.name == "error":
-                        raise from_dict(event.data)
+                        raise _not_loaded(event.data, wanted["backend"])
                     on_event(event.name, event.data)
         except (http.Refused, http.Dropped, DaemonLeaving) as exc:
             raise NoDaemon from exc
@@ -251,6 +251,15 @@ def _stopped(job_id: str) -> VoxError:
     return DaemonUnavailable(
         f"the daemon was stopped; job {job_id} stays in the queue",
         f"it is spoken once one runs again: vox wait {job_id}",
+    )
+
+
+def _not_loaded(data: dict[str, Any], backend: str) -> VoxError:
+    error = from_dict(data)
+    if not isinstance(error, DaemonLeaving):
+        return error
+    return DaemonUnavailable(
+        f"the daemon was stopped while it loaded {backend}", f"again: vox daemon warm {backend}"
     )
 
 

@@ -240,6 +240,7 @@ class Daemon:
                 continue
             try:
                 if self.engine.is_started and self.engine.is_idle and not self.inbox.is_busy:
+                    self.is_leaving = True  # at once: nobody's model is loaded any more
                     self._leave.set()
                     return
             except StorageError as exc:
