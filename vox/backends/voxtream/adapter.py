@@ -1,23 +1,21 @@
 """voxtream: VoXtream2, zero-shot English speech that streams (PyPI `voxtream` on torch).
 
 Its sound comes in frames of 80 ms while it is made. The voice is that of a prompt: a clone's
-recording, or one that `prepare` has hibari speak once. Speed 1.0 is 4 syllables per second,
-upstream's own default, and other speeds multiply it within the 2 to 6 that upstream configures.
+recording, or one that `prepare` has hibari speak once. At speed 1.0 the model speaks at the pace
+that it chooses, as upstream does by default. Other speeds multiply 4 syllables per second, within
+the 2 to 6 that upstream configures.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib
+import dataclasses
 import itertools
 import os
 import re
 import shutil
-import subprocess
 import sys
-import tempfile
-import warnings
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -35,7 +33,7 @@ from ..base import (
     install_hint,
 )
 from ..kit import torch_tools
-from . import prompt, weights
+from . import engine, package, prompt, weights
 from .configs import GENERATOR, SPEAKING_RATE
 
 if TYPE_CHECKING:
@@ -50,9 +48,8 @@ _CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 _MAX_FRAMES = (
     GENERATOR["max_audio_length_ms"] // GENERATOR["mimi_frame_ms"] - GENERATOR["audio_delay_frames"]
 )
-# Enough for every CUDA graph to be captured: the step after the prompt and the one after that.
+# Enough for all to be compiled, captured and replayed: the step after the prompt, then each one.
 _WARM_UP_FRAMES = 4
-_PROMPTS_KEPT = 8
 
 # What the package's normalizer reads out. Anything else in front becomes punctuation, and with
 # punctuation in front its phonemizer loses all the text.
@@ -80,6 +77,7 @@ class Voxtream(Backend):
             "six==1.17.0",  # it imports six without declaring it
         ),
         license="MIT; weights in part of CC BY-NC 4.0 data",
+        options={engine.OPTION: engine.KEY},
     )
 
     _one_is_loaded: ClassVar[bool] = False
@@ -107,10 +105,8 @@ class Voxtream(Backend):
     def missing(cls, settings: Settings) -> str | None:
         if shutil.which("espeak-ng") is None and shutil.which("espeak") is None:
             install = "brew install" if sys.platform == "darwin" else "sudo apt install"
-            return f"the program espeak-ng (run: {install} espeak-ng)"
-        if weights.absent(settings):
-            return f"its weights ({install_hint('voxtream')})"
-        return None
+            return f"the program espeak-ng is not found; run: {install} espeak-ng"
+        return weights.missing(settings)
 
     @classmethod
     def requirements(cls, accelerator: Accelerator) -> tuple[str, ...]:
@@ -130,36 +126,53 @@ class Voxtream(Backend):
 
     @classmethod
     def fetch(cls, settings: Settings, progress: Progress) -> None:
-        weights.fetch(settings, progress)
+        """Fetch the chosen model, and those that `options["voices"]` names."""
+        further = [str(name) for name in settings.options.get("voices", ()) if name != _VOICE]
+        for model in (settings.model, *further):
+            weights.fetch(dataclasses.replace(settings, model=model), progress)
 
     def load(self, progress: Progress) -> Loaded:
         model = weights.model_of(self.settings)
         missing = self.missing(self.settings)
         if missing:
-            raise BackendNotInstalled(f"voxtream cannot speak yet, it lacks {missing}")
+            raise BackendNotInstalled(f"voxtream cannot speak yet: {missing}")
         if Voxtream._one_is_loaded:
             # The package's transformers are module-level objects that a generator takes over.
             raise LoadFailed("a process can hold one voxtream model only")
         weights.check(self.settings)
         os.environ.update(weights.environment(self.settings))
+        os.environ.update(engine.environment(self.settings))
         if self.settings.device == "cpu":
             # The package uses CUDA wherever torch sees it.
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
         with _load_errors():
-            progress("loading voxtream: its packages", 0.0)
-            self._device = _device(self.settings.device)
-            generator_class, config_class = _import_package()
-            progress("loading voxtream: the model", 0.5)
-            Voxtream._one_is_loaded = True
-            config = config_class(**{**GENERATOR, "model_repo": model})
-            self._generator = generator_class(config, SPEAKING_RATE)
-            progress("loading voxtream: warming up", 0.9)
-            frames = self._frames(Utterance("The model is warm now."))
-            with contextlib.closing(frames):
-                for _frame in itertools.islice(frames, _WARM_UP_FRAMES):
-                    pass
-        dtype = "bfloat16" if self._device.startswith("cuda") else "float32"
-        return Loaded(device=self._device, dtype=dtype, model=model)
+            return self._load(model, progress)
+
+    def _load(self, model: str, progress: Progress) -> Loaded:
+        progress("loading voxtream: its packages", 0.0)
+        self._device = _device(self.settings.device)
+        generator_class, config_class = package.load(self.settings)
+        progress("loading voxtream: the model", 0.5)
+        Voxtream._one_is_loaded = True
+        config = config_class(**{**GENERATOR, "model_repo": model})
+        compiled, note = engine.choose(self.settings.options, self._device)
+        self._generator = generator_class(config, SPEAKING_RATE, compile=compiled)
+        step = "compiling, minutes the first time" if compiled else "warming up"
+        progress(f"loading voxtream: {step}", 0.9)
+        name, failure = engine.warm_up(self._generator, self._device, compiled, self._speak_a_bit)
+        return Loaded(
+            device=self._device,
+            dtype="float32" if self._device == "cpu" else "bfloat16",
+            model=model,
+            engine=name,
+            notes=tuple(each for each in (note, failure) if each),
+        )
+
+    def _speak_a_bit(self) -> None:
+        frames = self._frames(Utterance("The model is warm now."))
+        with contextlib.closing(frames):
+            for _frame in itertools.islice(frames, _WARM_UP_FRAMES):
+                pass
 
     def synthesize(self, utterance: Utterance) -> Iterator[Chunk]:
         if self._generator is None:
@@ -198,11 +211,10 @@ class Voxtream(Backend):
             return
         clone = utterance.clone
         path = Path(clone.audio_path if clone else prompt.default_path(self.settings))
-        rate = min(max(_RATES), max(min(_RATES), SYLLABLES_PER_S * utterance.speed))
         stream = self._generator.generate_stream(
             prompt_audio_path=path,
             text=utterance.text[audible.start() :],
-            speaking_rate=itertools.repeat(rate),
+            speaking_rate=_speaking_rate(utterance.speed),
         )
         with contextlib.closing(stream):
             for samples, _seconds in stream:
@@ -210,6 +222,16 @@ class Voxtream(Backend):
 
     def vram_mb(self) -> float | None:
         return torch_tools.vram_mb(self._device) if self._generator is not None else None
+
+
+def _speaking_rate(speed: float) -> Iterator[float] | None:
+    """What the package takes: syllables per second for each frame, or None for no control.
+
+    Without control the guidance is `cfg_gamma` of GENERATOR, with it that of SPEAKING_RATE.
+    """
+    if speed == 1.0:
+        return None
+    return itertools.repeat(min(max(_RATES), max(min(_RATES), SYLLABLES_PER_S * speed)))
 
 
 def _device(wish: str) -> str:
@@ -236,65 +258,3 @@ def _load_errors() -> Iterator[None]:
         raise torch_tools.translate_oom(exc) or LoadFailed(
             f"voxtream could not be loaded: {type(exc).__name__}: {exc}"
         ) from exc
-
-
-def _import_package() -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Import the package, faster and safer; returns its generator and config classes."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        # The package builds its three transformers when it is imported, 780 M numbers, and then
-        # loads all of them from the file (it checks that): this saves 10 s and 3 GB of memory.
-        with torch_tools.no_initial_values():
-            importlib.import_module("voxtream.utils.model")
-        package: Any = importlib.import_module("voxtream.generator")
-        config: Any = importlib.import_module("voxtream.config")
-    phonemizer: Any = importlib.import_module("voxtream.utils.text.phonemizer")
-    phonemizer._espeak_exe = _run_espeak
-    package.prepare_prompt = _Prompts(package.prepare_prompt)
-    return package.SpeechGenerator, config.SpeechGeneratorConfig
-
-
-def _run_espeak(program: str, args: list[str], sync: bool = False) -> list[bytes]:
-    """The lines that espeak-ng prints, as the package's own function gives them.
-
-    But the text, always the last argument, is never taken for an option, and espeak-ng cannot
-    read the host's commands from standard input.
-    """
-    *options, last = args
-    if last not in ("--voices", "--version"):
-        options.append("--")
-    done = subprocess.run(
-        [program, "-q", "-b", "1", *options, last],
-        check=False,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    return done.stdout.splitlines(keepends=True)
-
-
-class _Prompts:
-    """Caches what the package computes from a prompt; it would do so for every utterance."""
-
-    def __init__(self, prepare: Callable[..., Any]) -> None:
-        self._prepare = prepare
-        self._kept: dict[tuple[str, int, int], Any] = {}
-
-    def __call__(self, prompt_audio_path: Path, **options: Any) -> Any:
-        try:
-            stat = prompt_audio_path.stat()
-        except OSError as exc:
-            raise UnknownVoice(
-                f"the recording {prompt_audio_path.name} cannot be read: {exc.strerror}",
-                "see: vox clone list",
-            ) from exc
-        key = (str(prompt_audio_path), stat.st_mtime_ns, stat.st_size)
-        kept = self._kept.pop(key, None)
-        if kept is None:
-            with tempfile.TemporaryDirectory() as folder:
-                path = prompt.cut(prompt_audio_path, folder)
-                kept = self._prepare(prompt_audio_path=path, **options)
-        self._kept[key] = kept
-        while len(self._kept) > _PROMPTS_KEPT:
-            del self._kept[next(iter(self._kept))]
-        return kept

@@ -1,8 +1,9 @@
 """Where voxtream's weights lie, whether they are there, and how they are fetched.
 
 All under `weights/` of the backend's folder, laid out as Hugging Face's cache, torch.hub and nltk
-expect it, so that the package finds them offline. The speaker encoder's code comes file by file
-from a pinned commit, so that torch.hub downloads nothing itself.
+expect it, so that the package finds them offline; but a model may lie in a folder of the user's
+own. The speaker encoder's code comes file by file from a pinned commit, so that torch.hub downloads
+nothing itself.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Mapping, Sequence
 
 from ... import files
 from ...errors import LoadFailed
-from ..base import Progress, Settings
+from ..base import Progress, Settings, install_hint
 from ..kit.huggingface import Pin, fetch_files
 from ..kit.manifest import Artefact, Manifest
 from ..kit.weights import weights_dir
@@ -43,14 +44,28 @@ _HF_CACHE, _TORCH_HUB = "hf/hub", "torch/hub"
 
 
 def model_of(settings: Settings) -> str:
-    """The Hugging Face repository of the model. Raises LoadFailed for what is none."""
-    model = settings.model or DEFAULT_MODEL
-    if not _REPOSITORY.fullmatch(model):
+    """The model's folder or Hugging Face repository. Raises LoadFailed for what is neither."""
+    model = folder_of(settings) or settings.model or DEFAULT_MODEL
+    if not (os.path.isabs(model) or _REPOSITORY.fullmatch(model)):
         raise LoadFailed(
             f"voxtream has no model called {model!r}",
-            f"give a Hugging Face repository like {DEFAULT_MODEL}",
+            f"give a folder, or a Hugging Face repository like {DEFAULT_MODEL}",
         )
     return model
+
+
+def folder_of(settings: Settings) -> str | None:
+    """The user's own folder with the model's files; None: the model is one of a repository."""
+    model = settings.model or ""
+    folder = os.path.abspath(os.path.expanduser(model))
+    if model.startswith(("/", "~", ".")) or (os.sep in model and os.path.isdir(folder)):
+        return folder
+    return None
+
+
+def file_of(settings: Settings, repo: str, name: str) -> str:
+    """Where a file of the model's folder, or of a repository that was fetched, lies."""
+    return os.path.join(repo if os.path.isabs(repo) else _snapshot(settings, repo), name)
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -82,6 +97,19 @@ def speaker_encoder() -> tuple[Artefact, ...]:
             SPEAKER_ENCODER_SHA256,
         ),
     )
+
+
+def missing(settings: Settings) -> str | None:
+    """What is not there of the weights, and what to do; None if all of them are."""
+    folder = folder_of(settings)
+    names = [name for name in MODEL_FILES if folder and not os.path.isfile(f"{folder}/{name}")]
+    if names:
+        return f"there is no {' and no '.join(names)} in {folder}"
+    if not absent(settings):
+        return None
+    if settings.model and not folder:
+        return f"{settings.model} is not fetched; {install_hint('voxtream')} -m {settings.model}"
+    return f"its weights are not fetched; {install_hint('voxtream')}"
 
 
 def absent(settings: Settings, encoder: Sequence[Artefact] | None = None) -> bool:
@@ -141,7 +169,8 @@ def write_nltk_archives(settings: Settings) -> None:
 
 
 def _needed(settings: Settings) -> dict[str, tuple[str, ...]]:
-    return {model_of(settings): MODEL_FILES, GENERATOR["mimi_repo"]: (GENERATOR["mimi_name"],)}
+    of_model = {} if folder_of(settings) else {model_of(settings): MODEL_FILES}
+    return {**of_model, GENERATOR["mimi_repo"]: (GENERATOR["mimi_name"],)}
 
 
 def _folder_name(repo: str) -> str:
@@ -152,11 +181,16 @@ def repository_dir(settings: Settings, repo: str) -> str:
     return os.path.join(environment(settings)["HF_HUB_CACHE"], _folder_name(repo))
 
 
+def _snapshot(settings: Settings, repo: str) -> str:
+    """The folder with the files of the commit that was fetched. Raises FileNotFoundError."""
+    folder = repository_dir(settings, repo)
+    with open(os.path.join(folder, "refs", "main"), encoding="utf-8") as file:
+        return os.path.join(folder, "snapshots", file.read().strip())
+
+
 def _is_partial(settings: Settings, repo: str, names: tuple[str, ...]) -> bool:
     try:
-        with open(os.path.join(repository_dir(settings, repo), "refs", "main")) as file:
-            revision = file.read().strip()
+        folder = _snapshot(settings, repo)
     except FileNotFoundError:
         return True
-    snapshot = os.path.join(repository_dir(settings, repo), "snapshots", revision)
-    return not all(os.path.exists(os.path.join(snapshot, name)) for name in names)
+    return not all(os.path.exists(os.path.join(folder, name)) for name in names)
