@@ -30,7 +30,7 @@ from vox.backends.voxtream.configs import GENERATOR
 from vox.backends.voxtream.package import run_espeak
 from vox.backends.voxtream.pins import PINS, SPEAKER_ENCODER_COMMIT
 from vox.bootstrap import bootstrap_args
-from vox.errors import LoadFailed, SynthesisFailed, UnknownVoice
+from vox.errors import BackendNotInstalled, LoadFailed, SynthesisFailed, UnknownVoice
 from vox.hosts.handle import Handle
 from vox.hosts.launch import HOST_MODULE
 
@@ -105,7 +105,10 @@ def test_a_folder_s_model_needs_its_three_files_and_nothing_of_the_hub_s(tmp_pat
     for name in weights.MODEL_FILES[:2]:
         (folder / name).write_text("{}")
     assert weights.missing(settings) == f"there is no model.safetensors in {folder}"
+    with pytest.raises(BackendNotInstalled, match=r"no model\.safetensors in"):
+        Voxtream.weights_mb(settings)  # before anything is installed
     (folder / "model.safetensors").write_bytes(b"")
+    assert Voxtream.weights_mb(settings) == 0
     assert weights.file_of(settings, str(folder), "config.json") == f"{folder}/config.json"
     # What is not the model's own is still to be fetched.
     assert "vox backends install voxtream" in (weights.missing(settings) or "")

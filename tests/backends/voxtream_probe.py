@@ -26,6 +26,7 @@ def note_connection(event: str, args: tuple[Any, ...]) -> None:
 sys.addaudithook(note_connection)
 # CUDA graphs call what they would capture: there is no CUDA here.
 os.environ["NO_CUDA_GRAPH"] = "1"
+os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # as in a host
 
 import numpy as np  # noqa: E402 - behind the hook
 import torch  # noqa: E402

@@ -121,15 +121,22 @@ class Voxtream(Backend):
         return 3500 if accelerator == "cpu" or sys.platform == "darwin" else 9700
 
     @classmethod
+    def weights_mb(cls, settings: Settings) -> int:
+        for each in _models(settings):
+            lacks = weights.lacking(each)
+            if lacks:
+                raise BackendNotInstalled(f"voxtream cannot speak with this model: {lacks}")
+        return 0  # `disk_mb` counts them
+
+    @classmethod
     def prepare(cls, settings: Settings) -> None:
         prompt.make_default(settings)
 
     @classmethod
     def fetch(cls, settings: Settings, progress: Progress) -> None:
         """Fetch the chosen model, and those that `options["voices"]` names."""
-        further = [str(name) for name in settings.options.get("voices", ()) if name != _VOICE]
-        for model in (settings.model, *further):
-            weights.fetch(dataclasses.replace(settings, model=model), progress)
+        for each in _models(settings):
+            weights.fetch(each, progress)
 
     def load(self, progress: Progress) -> Loaded:
         model = weights.model_of(self.settings)
@@ -222,6 +229,12 @@ class Voxtream(Backend):
 
     def vram_mb(self) -> float | None:
         return torch_tools.vram_mb(self._device) if self._generator is not None else None
+
+
+def _models(settings: Settings) -> list[Settings]:
+    """The settings with the chosen model, and with those that are to be fetched too."""
+    further = [str(name) for name in settings.options.get("voices", ()) if name != _VOICE]
+    return [dataclasses.replace(settings, model=model) for model in (settings.model, *further)]
 
 
 def _speaking_rate(speed: float) -> Iterator[float] | None:

@@ -99,15 +99,19 @@ def speaker_encoder() -> tuple[Artefact, ...]:
     )
 
 
-def missing(settings: Settings) -> str | None:
-    """What is not there of the weights, and what to do; None if all of them are."""
+def lacking(settings: Settings) -> str | None:
+    """What the user's own folder lacks of a model; None: nothing, or the model is in no folder."""
     folder = folder_of(settings)
     names = [name for name in MODEL_FILES if folder and not os.path.isfile(f"{folder}/{name}")]
-    if names:
-        return f"there is no {' and no '.join(names)} in {folder}"
-    if not absent(settings):
-        return None
-    if settings.model and not folder:
+    return f"there is no {' and no '.join(names)} in {folder}" if names else None
+
+
+def missing(settings: Settings) -> str | None:
+    """What is not there of the weights, and what to do; None if all of them are."""
+    lacks = lacking(settings)
+    if lacks or not absent(settings):
+        return lacks
+    if settings.model and not folder_of(settings):
         return f"{settings.model} is not fetched; {install_hint('voxtream')} -m {settings.model}"
     return f"its weights are not fetched; {install_hint('voxtream')}"
 
