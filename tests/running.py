@@ -8,18 +8,38 @@ import os
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
+import venv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vox.backends.kit.venv import site_packages_in
 from vox.client.jobs import NoDaemon
 from vox.client.remote import Remote
+from vox.install.status import MARKER
 from vox.paths import get_paths
 
 CHECKOUT = Path(__file__).parent.parent
 SCRIPTED_PLUGIN = Path(__file__).parent / "plugins" / "scripted"
 TIMEOUT_S = 120.0
+
+
+def install_environment(env_dir: Path, plugin: Path, **marker: str) -> None:
+    """Make what an installation leaves: an environment with that plugin, and its record."""
+    venv.create(env_dir / "venv", symlinks=True)
+    site_packages = site_packages_in(str(env_dir / "venv"))
+    assert site_packages is not None
+    folders = [str(plugin), sysconfig.get_path("purelib")]
+    Path(site_packages, "tests.pth").write_text("\n".join(folders))
+    record = {
+        "requirements": "of the tests",
+        "executable": os.path.basename(os.path.realpath(sys.executable)),
+        "installed_at": "2026-01-01T00:00:00Z",
+        **marker,
+    }
+    (env_dir / MARKER).write_text(json.dumps(record))
 
 
 @dataclass(frozen=True)

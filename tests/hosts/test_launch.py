@@ -2,40 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
-import sys
-import sysconfig
-import venv
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from tests.running import install_environment
 from vox.backends.base import Settings
-from vox.backends.kit.venv import site_packages_in
 from vox.hosts.handle import Limits
 from vox.hosts.launch import start_host
-from vox.install.status import MARKER
 
 PLUGIN_DIR = Path(__file__).parent.parent / "plugins" / "toy"
 
 
 def install(backends_dir: Path, name: str, accelerator: str) -> Settings:
-    """As an installation leaves it, with the plugin and the packages of the tests."""
-    env_dir = backends_dir / name
-    venv.create(env_dir / "venv", symlinks=True)
-    site_packages = site_packages_in(str(env_dir / "venv"))
-    assert site_packages is not None
-    folders = [str(PLUGIN_DIR), sysconfig.get_path("purelib")]
-    Path(site_packages, "tests.pth").write_text("\n".join(folders))
-    marker = {
-        "requirements": "toys",
-        "accelerator": accelerator,
-        "executable": os.path.basename(os.path.realpath(sys.executable)),
-        "installed_at": "2026-01-01T00:00:00Z",
-    }
-    (env_dir / MARKER).write_text(json.dumps(marker))
-    return Settings(voices_dir=str(backends_dir / "voices"), env_dir=str(env_dir))
+    install_environment(backends_dir / name, PLUGIN_DIR, accelerator=accelerator)
+    return Settings(str(backends_dir / "voices"), str(backends_dir / name))
 
 
 def notes_of(name: str, settings: Settings) -> list[str]:

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from typing import Any
 
 import click
 
 from ..client import daemon as control
 from ..errors import BackendNotInstalled
-from ..files import make_dir
-from ..jobs import Request
 from ..paths import Paths, get_paths
+from . import backend_test
 from .install_progress import InstallProgress
 from .options import complete_backend, json_option
-from .output import complain, is_terminal, megabytes, say, say_json, table, tell
-from .speaking import CallOptions, open_jobs, spoken, what_became_of
+from .output import is_terminal, megabytes, say, say_json, table, tell
+from .text_input import model_name
 from .voices import open_catalog
-
-TEST_TEXT = "This is a test. If you can hear it, everything works."
 
 HEADER = (
     "backend",
@@ -136,7 +132,6 @@ def install(name: str, voices: tuple[str, ...], models: tuple[str, ...], device:
     An interrupted installation goes on where it stopped.
     """
     from ..install import installer
-    from .text_input import model_name
 
     paths = get_paths()
     catalog = open_catalog(paths)
@@ -149,7 +144,7 @@ def install(name: str, voices: tuple[str, ...], models: tuple[str, ...], device:
     # A piper voice, for example, is a model to its makers, but not for `-m` of a request.
     model = settings.model if named and catalog.info(name).models else None
     try:
-        return _test(paths, name, model)
+        return backend_test.run(paths, name, model, is_strict=False)
     except BackendNotInstalled as exc:  # for example of a model that speaks with clones alone
         tell(f"vox: no test sentence was spoken: {exc.line}")
         return 0
@@ -160,26 +155,24 @@ def install(name: str, voices: tuple[str, ...], models: tuple[str, ...], device:
 
 @backends.command()
 @click.argument("name", shell_complete=complete_backend)
-def test(name: str) -> int:
-    """Speak a test sentence into a file, and print how long that took."""
+@click.option("-m", "--model", metavar="MODEL", help="Test this model instead of the usual one.")
+@click.option(
+    "--report", "is_report", is_flag=True, help="Print all that a report of a fault needs."
+)
+@json_option
+def test(name: str, model: str | None, is_report: bool, as_json: bool) -> int:
+    """Speak a test sentence into a file, and print how long that took.
+
+    It fails if the model runs on the CPU, although there was a GPU for it when it was installed.
+    With --report, or --json, it speaks twice and prints versions, devices, times and memory: a text
+    to be pasted into an issue, without names, texts and folders of yours.
+    """
     paths = get_paths()
-    open_catalog(paths).check_ready(name)
-    return _test(paths, name)
-
-
-def _test(paths: Paths, name: str, model: str | None = None) -> int:
-    folder = make_dir(paths.cache_dir)
-    with tempfile.TemporaryDirectory(prefix="test-", dir=folder) as temporary:
-        output = os.path.join(temporary, f"{name}.wav")
-        request = Request(text=TEST_TEXT, backend=name, model=model, output=output)
-        job = spoken(open_jobs(), request, CallOptions())
-        if job["exit_code"]:
-            complain(f"the test of {name} failed: {what_became_of(job)}")
-            return int(job["exit_code"])
-        kilobytes = os.path.getsize(output) / 1000
-    speech = f"{job['audio_s']:.1f} s of speech, {kilobytes:.0f} kB"
-    say(f"{name} works: {speech}, after {job['wait_s'] or 0.0:.1f} s")
-    return 0
+    named = model_name(model)
+    if is_report or as_json:
+        return backend_test.report(paths, name, named, as_json)
+    open_catalog(paths).check_ready(name, named)
+    return backend_test.run(paths, name, named)
 
 
 @backends.command()

@@ -11,7 +11,7 @@ from ..client import daemon as control
 from ..errors import DaemonUnavailable, StorageError
 from ..paths import Paths, get_paths
 from .options import Count, complete_backend, json_option, quiet_option, request_options
-from .output import duration, fields, is_terminal, megabytes, say, say_json, table, tell
+from .output import duration, engine_of, fields, is_terminal, megabytes, say, say_json, table, tell
 
 NOT_RUNNING = 3
 LEAST_WARM_S = 5.0
@@ -116,14 +116,11 @@ def _models_line(status: dict[str, Any]) -> str:
     return ", ".join(parts)
 
 
-_SHORT = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32"}
-
-
 def _model(each: dict[str, Any]) -> list[str]:
     return [
         each["backend"],
         str(each["model"] or "-"),
-        _device(each) or "-",
+        engine_of(each) or "-",
         each["state"],
         duration(each["idle_s"]),
         _until(each),
@@ -132,12 +129,6 @@ def _model(each: dict[str, Any]) -> list[str]:
         "-" if each["load_s"] is None else f"{each['load_s']:.1f} s",
         str(each["jobs"]),
     ]
-
-
-def _device(each: dict[str, Any]) -> str:
-    """Where and how the model computes, e.g. "cuda bf16 graphs"."""
-    dtype = _SHORT.get(each["dtype"], each["dtype"])
-    return " ".join(filter(None, (each["device"], dtype, each["engine"])))
 
 
 def _until(each: dict[str, Any]) -> str:
@@ -215,7 +206,7 @@ def warm(
 
 
 def _what_is_loaded(model: dict[str, Any]) -> str:
-    parts = [str(model["model"] or ""), _device(model)]
+    parts = [str(model["model"] or ""), engine_of(model)]
     if model["load_s"] is not None:
         parts.append(f"loaded in {model['load_s']:.1f} s")
     stays_s = model["keep_alive_s"]

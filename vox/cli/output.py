@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ..errors import StorageError
@@ -232,3 +232,12 @@ def megabytes(value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value / 1000:.1f} GB" if value >= 1000 else f"{value:.0f} MB"
+
+
+_SHORT = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32"}
+
+
+def engine_of(model: Mapping[str, Any]) -> str:
+    """How a loaded model of `/health` computes: "cuda bf16 graphs"; "" if it is not known."""
+    dtype = _SHORT.get(model["dtype"], model["dtype"])
+    return " ".join(filter(None, (model["device"], dtype, model["engine"])))

@@ -79,6 +79,8 @@ class Handle:
         self.audio_s = 0.0
         """Seconds of audio made so far, in `synthesis_s` seconds of work."""
         self.synthesis_s = 0.0
+        self.first_chunk_s: float | None = None
+        """Seconds from the latest request to its first sound."""
         self.last_used = time.monotonic()
         self._next_id = 0
         self._is_current = is_current
@@ -253,6 +255,7 @@ class Handle:
         import numpy as np
 
         limit_s, what = self.limits.first_chunk_s, "gave no sound"
+        began, is_first = time.monotonic(), True
         while True:
             frame = self._next(time.monotonic() + limit_s, f"{what} for {limit_s:g} s")
             header = frame.header
@@ -260,6 +263,8 @@ class Handle:
                 continue
             if header["event"] == "chunk":
                 limit_s, what = self.limits.stall_s, "stalled"
+                if is_first:
+                    is_first, self.first_chunk_s = False, time.monotonic() - began
                 samples = np.frombuffer(frame.pcm, "<f4").astype(np.float32, copy=False)
                 self.audio_s += len(samples) / header["sample_rate"]
                 yield Chunk(samples, header["sample_rate"])
@@ -376,6 +381,7 @@ class Handle:
             "jobs": self.jobs,
             "audio_s": round(self.audio_s, 3),
             "synthesis_s": round(self.synthesis_s, 3),
+            "first_chunk_s": None if self.first_chunk_s is None else round(self.first_chunk_s, 3),
             "memory_mb": self.rss_mb,
             "vram_mb": self.vram_mb,
         }
