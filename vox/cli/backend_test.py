@@ -52,10 +52,11 @@ def run(paths: Paths, name: str, model: str | None, *, is_strict: bool = True) -
         return found.exit_code
     length_s, wait_s = found.job["audio_s"], found.job["wait_s"] or 0.0
     speech = f"{length_s:.1f} s of speech, {found.kilobytes:.0f} kB, after {wait_s:.1f} s"
-    if found.model and found.model["jobs"] == 1:
-        speech += f" ({found.model['load_s']:.1f} s to load the model)"
-    where = f" on {engine_of(found.model)}" if found.model else ""
-    say(f"{name} works{where}: {speech}")
+    if found.model:
+        speech += f" on {engine_of(found.model)}"
+        if found.model["jobs"] == 1:
+            speech += f", {found.model['load_s']:.1f} s of them to load the model"
+    say(f"{name} works: {speech}")
     return 0
 
 
@@ -69,14 +70,17 @@ def report(paths: Paths, name: str, model: str | None, as_json: bool) -> int:
         open_catalog(paths).check_ready(name, model)
         control.start(paths)
         control.unload(paths, open_catalog(paths).host_of(name))
-        first = _speak(paths, name, model)
-        made.add_first(first)
-        if not first.job["exit_code"]:
-            made.add_second(first, _speak(paths, name, model))
-        exit_code = first.exit_code
+        found = _speak(paths, name, model)
+        made.add_first(found.model)
+        if not found.job["exit_code"]:
+            before, found = found.model, _speak(paths, name, model)
+            made.add_second(before, found.model)
+        made.add_trouble(found.trouble)
+        exit_code = found.exit_code
     except VoxError as exc:
         made.add_trouble(exc.line)
         exit_code = exc.exit_code
+    made.make_anonymous()
     say_json(made.facts) if as_json else say(made.text())
     return exit_code
 

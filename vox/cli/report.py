@@ -13,19 +13,18 @@ import platform
 import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import __version__
 from ..backends import registry
 from ..backends.base import Backend, Settings
-from ..backends.kit.venv import site_packages_in
-from ..install.status import interpreter_for, read_marker
+from ..install.status import interpreter_for, packages_dir, read_marker
 from ..paths import Paths
 from .output import engine_of, megabytes
 from .voices import open_catalog
 
-if TYPE_CHECKING:
-    from .backend_test import Spoken
+Loaded = dict[str, Any]
+"""A host, as `/health` has it."""
 
 _TOKEN = re.compile(r"\bhf_[A-Za-z0-9]{6,}")
 _REQUIREMENT = re.compile(r"[A-Za-z0-9][\w.-]*")
@@ -50,44 +49,43 @@ class Report:
             **_environment(registry.get(name), settings, paths.backends_dir),
             "model": settings.model,
         }
-        self._paths = paths
 
-    def add_first(self, first: Spoken) -> None:
-        """The call that loaded the model, unless it was warm already."""
-        if first.model is not None:
-            self.facts.update(
-                model=first.model["model"],
-                runs_on=engine_of(first.model),
-                device=first.model["device"],
-                dtype=first.model["dtype"],
-                engine=first.model["engine"],
-                load_s=first.model["load_s"],
-                notes=first.model["notes"],
-            )
-            if first.model["jobs"] == 1:
-                self.facts["cold_first_sound_s"] = _sum(
-                    first.model["load_s"], first.model["first_chunk_s"]
-                )
-            self._add_memory(first.model)
-        self.add_trouble(first.trouble)
+    def add_first(self, model: Loaded | None) -> None:
+        """The model after the call that loaded it."""
+        if model is None:
+            return
+        self.facts.update(
+            model=model["model"],
+            runs_on=engine_of(model),
+            device=model["device"],
+            dtype=model["dtype"],
+            engine=model["engine"],
+            load_s=model["load_s"],
+            notes=model["notes"],
+        )
+        if model["jobs"] == 1:
+            self.facts["cold_first_sound_s"] = _sum(model["load_s"], model["first_chunk_s"])
+        self._add_memory(model)
 
-    def add_second(self, first: Spoken, second: Spoken) -> None:
-        """The call that found the model warm."""
-        if first.model and second.model and first.model["pid"] == second.model["pid"]:
-            audio_s = second.model["audio_s"] - first.model["audio_s"]
-            work_s = second.model["synthesis_s"] - first.model["synthesis_s"]
-            self.facts["warm_first_sound_s"] = second.model["first_chunk_s"]
+    def add_second(self, before: Loaded | None, after: Loaded | None) -> None:
+        """The model before and after the call that found it warm."""
+        if before and after and before["pid"] == after["pid"]:
+            audio_s = after["audio_s"] - before["audio_s"]
+            work_s = after["synthesis_s"] - before["synthesis_s"]
+            self.facts["warm_first_sound_s"] = after["first_chunk_s"]
             self.facts["times_real_time"] = round(audio_s / work_s, 2) if work_s else None
-            self._add_memory(second.model)
-        self.add_trouble(second.trouble)
+            self._add_memory(after)
 
-    def _add_memory(self, model: dict[str, Any]) -> None:
+    def _add_memory(self, model: Loaded) -> None:
         self.facts.update(memory_mb=model["memory_mb"], vram_mb=model["vram_mb"])
 
     def add_trouble(self, line: str) -> None:
         if line:
             self.facts["error"] = line
-        self.facts = {name: _anonymous(value, self._paths) for name, value in self.facts.items()}
+
+    def make_anonymous(self) -> None:
+        """Take out what is private. To be called last."""
+        self.facts = {name: _anonymous(value) for name, value in self.facts.items()}
 
     def text(self) -> str:
         """For people: a line for each fact that is known."""
@@ -151,7 +149,7 @@ def _environment(adapter: type[Backend], settings: Settings, backends_dir: str) 
     """Of what the backend's environment consists, and for which GPU it was made."""
     marker = read_marker(settings.env_dir) or {}
     interpreter = interpreter_for(adapter.info.name, backends_dir)
-    site_packages = site_packages_in(os.path.join(settings.env_dir, "venv"))
+    site_packages = packages_dir(settings.env_dir)
     at_install = _joined(
         marker.get("gpu"),
         f"driver {marker['driver']}" if marker.get("driver") else None,
@@ -222,10 +220,10 @@ def _torch_cuda(folders: list[str]) -> str | None:
     return None
 
 
-def _anonymous(value: Any, paths: Paths) -> Any:
+def _anonymous(value: Any) -> Any:
     """The value without the folders of the user's, the user's name and tokens."""
     if isinstance(value, list):
-        return [_anonymous(each, paths) for each in value]
+        return [_anonymous(each) for each in value]
     if not isinstance(value, str):
         return value
     value = _TOKEN.sub("hf_...", value)

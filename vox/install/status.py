@@ -16,7 +16,7 @@ from typing import Any
 
 from ..backends import registry
 from ..backends.base import Accelerator, Backend, Settings
-from ..backends.kit.venv import python_in
+from ..backends.kit.venv import python_in, site_packages_in
 
 MARKER = "installed.json"
 """Written last by an installation: an environment without it does not count."""
@@ -130,6 +130,11 @@ def read_marker(env_dir: str) -> dict[str, Any] | None:
 
 def digest_of(lines: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def packages_dir(env_dir: str) -> str | None:
+    """The folder of the packages of the backend's own environment; None if it has none."""
+    return site_packages_in(os.path.join(env_dir, "venv"))
 
 
 def size_mb(folder: str) -> float:
