@@ -32,6 +32,7 @@ _TALKER = {
     "head_dim": 128,
     "text_hidden_size": 2048,
     "text_vocab_size": 151_936,
+    "position_id_per_seconds": 13,
     "rope_theta": 1_000_000,
     "rope_scaling": {"rope_type": "default", "mrope_section": [24, 20, 20], "interleaved": True},
 }
@@ -47,6 +48,8 @@ _PREDICTOR = {
 _CODEC_ENCODER = {"num_quantizers": 32, "upsample_groups": 512, "use_causal_conv": True}
 _CODEC_DECODER = {
     "codebook_dim": 512,
+    "vector_quantization_hidden_dimension": 512,
+    "num_semantic_quantizers": 1,
     "latent_dim": 1024,
     "hidden_size": 512,
     "intermediate_size": 1024,
