@@ -1,0 +1,73 @@
+"""The benchmarks that others repeat: they run, and they measure what they say."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.heavy import Case, drop_page_cache, parse_case, spoken, table
+from vox.backends.base import Settings
+
+CHECKOUT = Path(__file__).parent.parent
+
+
+def test_listener_misses_what_arrives_later_than_it_is_due() -> None:
+    # Heard from 1.0 s on: due at 1.5 (late by 0.5), then at 2.5 (in time) and 3.0 (late by 1.0).
+    one = spoken([(1.0, 0.5), (2.0, 0.5), (2.1, 0.5), (4.0, 0.5)], 4.1)
+    assert one.missing_s == pytest.approx(1.5)
+    assert (one.first_s, one.audio_s, one.after_first_s) == (1.0, 2.0, 3.0)
+    assert one.frames_after_first == pytest.approx(1.5 / 0.08)
+
+
+def test_audio_that_is_always_in_time_misses_nothing() -> None:
+    assert spoken([(0.2, 0.5), (0.3, 0.5), (0.4, 0.5)], 0.5).missing_s == 0
+
+
+def test_case_is_settings_of_the_backend() -> None:
+    case = parse_case("dtype=bfloat16,threads=2", Settings("voices", "env", "model"))
+    assert case.settings == Settings(
+        "voices", "env", "model", options={"dtype": "bfloat16", "threads": 2}
+    )
+    assert case.name == "dtype=bfloat16,threads=2"
+
+
+def test_forgetting_cached_files_leaves_them_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "weights").write_bytes(b"x" * 100_000)
+    drop_page_cache([str(tmp_path), str(tmp_path / "none")])
+    assert (tmp_path / "weights").read_bytes() == b"x" * 100_000
+
+
+def test_table_has_a_row_for_each_case() -> None:
+    rows = []
+    for name in ("a", "b"):
+        case = Case(name, Settings("", ""), cancel_s=[0.01])
+        case.spoken.append(spoken([(0.1, 0.5), (0.2, 0.5)], 0.25))
+        rows.append(case)
+    assert [line.split("|")[1].strip() for line in table(rows).splitlines()[2:]] == ["a", "b"]
+    assert "| 4.00 " in table(rows)
+
+
+def test_a_backend_is_measured_at_its_host(tmp_path: Path) -> None:
+    answer = tmp_path / "answer.json"
+    ask = [
+        *(sys.executable, "-m", "bench.heavy", "hibari", "--python", sys.executable),
+        *("--rounds", "1", "--utterances", "2", "--json", str(answer)),
+    ]
+    done = subprocess.run(ask, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (case,) = json.loads(answer.read_text(encoding="utf-8"))
+    assert case["computes"].startswith("cpu") and case["utterances"] == 2
+    assert case["spoken"][0]["audio_s"] > 1 and case["warm_s"] > 0
+    assert "as vox chooses" in done.stdout and "in turn: 1;" in done.stdout
+
+
+def test_what_is_not_installed_is_one_line() -> None:
+    ask = [sys.executable, "-m", "bench.heavy", "hibari", "--python", "/nowhere/python"]
+    done = subprocess.run(ask, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("bench.heavy: ")
+    assert "Traceback" not in done.stderr
