@@ -70,6 +70,34 @@ def probe(
     return found
 
 
+@pytest.fixture(scope="module")
+def opened(
+    python: str, settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    answer = tmp_path_factory.mktemp("opened") / "answer.json"
+    checkpoint = os.path.join(settings.env_dir, "weights", PUBLISHED["base"])
+    run(python, "qwen_opening_probe.py", checkpoint, str(answer))
+    found: dict[str, Any] = json.loads(answer.read_text())
+    return found
+
+
+def test_text_is_split_into_tokens_as_the_models_were_trained(opened: dict[str, Any]) -> None:
+    tokens = opened["tokens"]
+    assert tokens["ours"] == tokens["qwen2"]
+    # Else nothing is tested: the package takes the local folder's tokenizer for a Mistral's.
+    assert tokens["package"][0] != tokens["qwen2"][0]
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_the_codec_computes_in_float32_beside_a_talker_of_half_precision(
+    opened: dict[str, Any], dtype: str
+) -> None:
+    found = opened[dtype]
+    assert (found["talker"], found["codec"]) == (f"torch.{dtype}", ["torch.float32"])
+    assert found["error"] < 1e-4
+    assert found["same_codes_of_a_recording"] == 1.0
+
+
 def speak(host: Handle, text: str = "Hi.", **how: Any) -> Any:
     chunks = list(host.synthesize(Utterance(text, **how)))
     assert {rate for _, rate in chunks} == {24_000}
@@ -262,6 +290,7 @@ def test_damaged_weights_and_impossible_settings_fail_in_one_line(
     (damaged / "speech_tokenizer").mkdir(parents=True)
     for folder in (damaged, damaged / "speech_tokenizer"):
         (folder / "config.json").write_text("{}")
+        (folder / "model.safetensors").write_bytes(b"damaged")
     for wish in (
         dataclasses.replace(settings, model=str(damaged)),
         dataclasses.replace(settings, device="cuda:9"),

@@ -33,6 +33,7 @@ from .family import (
     language_name,
     speaker_for,
 )
+from .opening import open_model
 from .streaming import ENGINES, Engine, Speaker
 
 if TYPE_CHECKING:
@@ -125,15 +126,7 @@ class QwenNative(QwenBase):
         self._engine = _engine(self._device, self.settings.options)
 
     def _open(self, checkpoint: Checkpoint) -> Any:
-        import torch
-        from qwen_tts import Qwen3TTSModel
-
-        model = Qwen3TTSModel.from_pretrained(
-            checkpoint.folder,
-            device_map=self._device,
-            dtype=getattr(torch, self._dtype),
-            attn_implementation=self._attention,
-        )
+        model = open_model(checkpoint.folder, self._device, self._dtype, self._attention)
         if model.model.tokenizer_type != "qwen3_tts_tokenizer_12hz":
             raise LoadFailed(f"{checkpoint.name} is not a 12 Hz model", "choose another with -m")
         return _Opened(model)

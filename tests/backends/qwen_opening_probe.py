@@ -1,0 +1,107 @@
+"""Measures how `qwen.opening` opens checkpoints; runs in the environment of qwen-native.
+
+    PYTHONPATH=<checkout> INTERPRETER qwen_opening_probe.py CHECKPOINT ANSWER_PATH
+
+The answer: into which tokens text is split, and what the codec of a talker in half precision does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from qwen_tts import Qwen3TTSTokenizer
+from qwen_tts.core.models import Qwen3TTSProcessor
+from transformers import Qwen2TokenizerFast
+from transformers.models.qwen2.tokenization_qwen2 import bytes_to_unicode
+
+from vox.backends.qwen.opening import open_model, text_processor
+from vox.backends.qwen.streaming import stream
+
+WORDS = ("iPhone", "McDonald", "GitHub's", "eBay/PayPal", "don't STOP2024")
+FILLED_TO = 100_500
+"""Entries of the vocabulary: transformers suspects those of more than 100,000."""
+
+
+def tokenizer_files(folder: Path) -> tuple[str, str]:
+    """A vocabulary that holds each of the words whole, and the merges that lead there."""
+    vocab = {char: index for index, char in enumerate(bytes_to_unicode().values())}
+    merges = []
+    for word in WORDS:
+        for end in range(1, len(word)):
+            if " " not in word[: end + 1] and word[: end + 1] not in vocab:
+                merges.append(f"{word[:end]} {word[end]}\n")
+                vocab[word[: end + 1]] = len(vocab)
+    for number in range(len(vocab), FILLED_TO):
+        vocab[f"<filler {number}>"] = number
+    vocab_path, merges_path = folder / "vocab.json", folder / "merges.txt"
+    vocab_path.write_text(json.dumps(vocab, ensure_ascii=False), encoding="utf-8")
+    merges_path.write_text("#version: 0.2\n" + "".join(merges), encoding="utf-8")
+    return str(vocab_path), str(merges_path)
+
+
+def tokens_of_words() -> dict[str, list[list[int]]]:
+    with tempfile.TemporaryDirectory() as folder:
+        tokenizer = Qwen2TokenizerFast(*tokenizer_files(Path(folder)))
+        Qwen3TTSProcessor(tokenizer=tokenizer).save_pretrained(folder)
+        config = {"model_type": "qwen3_tts", "transformers_version": "4.57.3"}
+        Path(folder, "config.json").write_text(json.dumps(config))
+        package = Qwen3TTSProcessor.from_pretrained(folder, fix_mistral_regex=True)
+        ours = text_processor(folder)
+    return {
+        "qwen2": [tokenizer(word)["input_ids"] for word in WORDS],
+        "ours": [ours(text=word)["input_ids"][0] for word in WORDS],
+        "package": [package(text=word)["input_ids"][0] for word in WORDS],
+    }
+
+
+def codec_beside(checkpoint: str, dtype: str) -> dict[str, Any]:
+    model = open_model(checkpoint, "cpu", dtype, "sdpa")
+    codec = model.model.speech_tokenizer.model
+    codes: list[Any] = []
+
+    def keep(_module: Any, _args: Any, output: Any) -> None:
+        if output.hidden_states[1] is not None:
+            codes.append(output.hidden_states[1])
+
+    hook = model.model.talker.register_forward_hook(keep)
+    noise = np.random.default_rng(0).normal(0, 0.1, 24_000).astype(np.float32)
+    prompt = model.create_voice_clone_prompt((noise, 24_000), "some words")
+
+    def generate() -> object:
+        torch.manual_seed(0)
+        return model.generate_voice_clone("Hi.", voice_clone_prompt=prompt, max_new_tokens=21)
+
+    streamed = np.concatenate(list(stream(model.model, generate)))
+    hook.remove()
+    exact = Qwen3TTSTokenizer.from_pretrained(os.path.join(checkpoint, "speech_tokenizer"))
+    with torch.no_grad():
+        whole = exact.model.decoder(torch.cat(codes).T.unsqueeze(0))[0, 0].numpy()
+    same = exact.encode([noise], sr=24_000).audio_codes[0] == prompt[0].ref_code
+    return {
+        "talker": str(model.model.talker.dtype),
+        "codec": sorted({str(tensor.dtype) for tensor in codec.parameters()}),
+        "error": float(np.abs(streamed - whole).max()),
+        "same_codes_of_a_recording": float(same.float().mean()),
+    }
+
+
+def main() -> None:
+    checkpoint, answer_path = sys.argv[1:]
+    answer = {
+        "tokens": tokens_of_words(),
+        "bfloat16": codec_beside(checkpoint, "bfloat16"),
+        "float16": codec_beside(checkpoint, "float16"),
+    }
+    with open(answer_path, "w", encoding="utf-8") as file:
+        json.dump(answer, file)
+
+
+if __name__ == "__main__":
+    main()
