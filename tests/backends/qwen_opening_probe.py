@@ -21,8 +21,9 @@ from qwen_tts.core.models import Qwen3TTSProcessor
 from transformers import Qwen2TokenizerFast
 from transformers.models.qwen2.tokenization_qwen2 import bytes_to_unicode
 
+from tests.backends.qwen_probe import Watched
 from vox.backends.qwen.opening import open_model, text_processor
-from vox.backends.qwen.streaming import stream
+from vox.backends.qwen.streaming import Engine
 
 WORDS = ("iPhone", "McDonald", "GitHub's", "eBay/PayPal", "don't STOP2024")
 FILLED_TO = 100_500
@@ -61,16 +62,9 @@ def tokens_of_words() -> dict[str, list[list[int]]]:
     }
 
 
-def codec_beside(checkpoint: str, dtype: str) -> dict[str, Any]:
+def codec_beside(checkpoint: str, dtype: str, engine: Engine) -> dict[str, Any]:
     model = open_model(checkpoint, "cpu", dtype, "sdpa")
     codec = model.model.speech_tokenizer.model
-    codes: list[Any] = []
-
-    def keep(_module: Any, _args: Any, output: Any) -> None:
-        if output.hidden_states[1] is not None:
-            codes.append(output.hidden_states[1])
-
-    hook = model.model.talker.register_forward_hook(keep)
     noise = np.random.default_rng(0).normal(0, 0.1, 24_000).astype(np.float32)
     prompt = model.create_voice_clone_prompt((noise, 24_000), "some words")
 
@@ -78,11 +72,12 @@ def codec_beside(checkpoint: str, dtype: str) -> dict[str, Any]:
         torch.manual_seed(0)
         return model.generate_voice_clone("Hi.", voice_clone_prompt=prompt, max_new_tokens=21)
 
-    streamed = np.concatenate(list(stream(model.model, generate)))
-    hook.remove()
+    speaker = Watched(model, engine)
+    streamed = np.concatenate(list(speaker.stream(generate)))
     exact = Qwen3TTSTokenizer.from_pretrained(os.path.join(checkpoint, "speech_tokenizer"))
     with torch.no_grad():
-        whole = exact.model.decoder(torch.cat(codes).T.unsqueeze(0))[0, 0].numpy()
+        codes = torch.stack(speaker.seen)
+        whole = exact.model.decoder(codes.T.unsqueeze(0))[0, 0].numpy()
     same = exact.encode([noise], sr=24_000).audio_codes[0] == prompt[0].ref_code
     return {
         "talker": str(model.model.talker.dtype),
@@ -96,8 +91,8 @@ def main() -> None:
     checkpoint, answer_path = sys.argv[1:]
     answer = {
         "tokens": tokens_of_words(),
-        "bfloat16": codec_beside(checkpoint, "bfloat16"),
-        "float16": codec_beside(checkpoint, "float16"),
+        "bfloat16": codec_beside(checkpoint, "bfloat16", "loop"),
+        "float16": codec_beside(checkpoint, "float16", "hooks"),
     }
     with open(answer_path, "w", encoding="utf-8") as file:
         json.dump(answer, file)
