@@ -2,7 +2,8 @@
 
     PYTHONPATH=<checkout> INTERPRETER qwen_opening_probe.py CHECKPOINT ANSWER_PATH
 
-The answer: into which tokens text is split, and what the codec of a talker in half precision does.
+CHECKPOINT is of the kind Base, in an installation's folder. The answer: into which tokens text is
+split, what the codec of a talker in half precision does, and what is kept of a clone's recording.
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 import torch
 from qwen_tts import Qwen3TTSTokenizer
 from qwen_tts.core.models import Qwen3TTSProcessor
 from transformers import Qwen2TokenizerFast
 from transformers.models.qwen2.tokenization_qwen2 import bytes_to_unicode
 
-from tests.backends.qwen_probe import Watched
+from tests.backends.qwen_probe import Watched, whole
+from vox.backends.base import Clone, Settings, Utterance
+from vox.backends.qwen.native import QwenNative
 from vox.backends.qwen.opening import open_model, text_processor
 from vox.backends.qwen.streaming import Engine
 
@@ -67,24 +71,49 @@ def codec_beside(checkpoint: str, dtype: str, engine: Engine) -> dict[str, Any]:
     codec = model.model.speech_tokenizer.model
     noise = np.random.default_rng(0).normal(0, 0.1, 24_000).astype(np.float32)
     prompt = model.create_voice_clone_prompt((noise, 24_000), "some words")
-
-    def generate() -> object:
-        torch.manual_seed(0)
-        return model.generate_voice_clone("Hi.", voice_clone_prompt=prompt, max_new_tokens=21)
-
     speaker = Watched(model, engine)
-    streamed = np.concatenate(list(speaker.stream(generate)))
+    streamed = np.concatenate(list(speaker.stream(generation_of_clone(model, prompt))))
     exact = Qwen3TTSTokenizer.from_pretrained(os.path.join(checkpoint, "speech_tokenizer"))
-    with torch.no_grad():
-        codes = torch.stack(speaker.seen)
-        whole = exact.model.decoder(codes.T.unsqueeze(0))[0, 0].numpy()
+    model.model.speech_tokenizer = exact
+    right = whole(model, torch.stack(speaker.seen))
     same = exact.encode([noise], sr=24_000).audio_codes[0] == prompt[0].ref_code
     return {
         "talker": str(model.model.talker.dtype),
         "codec": sorted({str(tensor.dtype) for tensor in codec.parameters()}),
-        "error": float(np.abs(streamed - whole).max()),
+        "error": float(np.abs(streamed - right).max()),
         "same_codes_of_a_recording": float(same.float().mean()),
     }
+
+
+def recording_of_two_seconds(env_dir: str) -> dict[str, Any]:
+    """What the adapter keeps of a clone, and whether its sound follows on all of that."""
+    backend = QwenNative(Settings("", env_dir, device="cpu"))
+    backend.wish = Utterance("", clone=Clone("me", "/me.wav"))
+    backend.load(lambda _text, _fraction: None)
+    model = backend._models["Base"].package
+    speaker = Watched(model, "loop")
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "me.wav")
+        soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 48_000), 24_000)
+        prompt, after = backend._prompt(model, speaker, Clone("me", path, "some words"))
+        alone, none = backend._prompt(model, speaker, Clone("me", path))
+    spoken = list(speaker.stream(generation_of_clone(model, prompt), after))
+    recorded = prompt[0].ref_code
+    right = whole(model, torch.cat([recorded, torch.stack(speaker.seen)]))
+    sound = np.concatenate(spoken)
+    return {
+        "seconds": len(recorded) * 0.08,
+        "error": float(np.abs(sound - right[len(recorded) * 1920 :]).max()),
+        "by_its_voice_alone": alone[0].ref_code is None and none is None,
+    }
+
+
+def generation_of_clone(model: Any, prompt: Any) -> Any:
+    def generate() -> object:
+        torch.manual_seed(0)
+        return model.generate_voice_clone("Hi.", voice_clone_prompt=prompt, max_new_tokens=21)
+
+    return generate
 
 
 def main() -> None:
@@ -93,6 +122,7 @@ def main() -> None:
         "tokens": tokens_of_words(),
         "bfloat16": codec_beside(checkpoint, "bfloat16", "loop"),
         "float16": codec_beside(checkpoint, "float16", "hooks"),
+        "recording": recording_of_two_seconds(str(Path(checkpoint).parent.parent)),
     }
     with open(answer_path, "w", encoding="utf-8") as file:
         json.dump(answer, file)

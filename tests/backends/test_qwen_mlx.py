@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import wave
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests.backends.conftest import Environment
+from tests.backends.worlds import run
 from vox.backends.base import Clone, Settings, Utterance
 from vox.backends.qwen.mlx import QwenMlx
 from vox.bootstrap import bootstrap_args
@@ -36,6 +38,16 @@ def host(environment: Environment) -> Iterator[Handle]:
     handle.load()
     yield handle
     handle.close()
+
+
+def write_noise(path: Path) -> None:
+    """A recording of one second."""
+    noise = np.random.default_rng(0).normal(0, 3000, 24_000).astype("<i2")
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(24_000)
+        file.writeframes(noise.tobytes())
 
 
 def first_sound(host: Handle, **how: Any) -> Any:
@@ -66,13 +78,20 @@ def test_a_clone_speaks_through_base_weights(
     host: Handle, tmp_path: Path, transcript: str | None
 ) -> None:
     path = tmp_path / "recording.wav"
-    noise = np.random.default_rng(0).normal(0, 3000, 24_000).astype("<i2")
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(24_000)
-        file.writeframes(noise.tobytes())
+    write_noise(path)
     assert len(first_sound(host, clone=Clone("me", str(path), transcript))) > 0
+
+
+def test_a_recording_with_a_transcript_ends_with_a_pause(
+    environment: Environment, tmp_path: Path
+) -> None:
+    python, _ = environment("qwen-mlx")
+    recording, answer = tmp_path / "recording.wav", tmp_path / "answer.json"
+    write_noise(recording)
+    run(python, "qwen_mlx_probe.py", str(recording), str(answer))
+    found = json.loads(answer.read_text())
+    assert found["with"] == {"shape": [36_000], "end": 0.0, "text": "what is said in it"}
+    assert found["without"]["shape"] == [24_000] and found["without"]["end"] > 0.0
 
 
 def test_a_style_without_a_voice_designs_one(host: Handle) -> None:

@@ -98,6 +98,15 @@ def test_the_codec_computes_in_float32_beside_a_talker_of_half_precision(
     assert found["same_codes_of_a_recording"] == 1.0
 
 
+def test_a_recording_with_a_transcript_ends_with_a_pause_that_the_sound_follows_on(
+    opened: dict[str, Any],
+) -> None:
+    found = opened["recording"]
+    assert 2.5 <= found["seconds"] < 2.66  # of two seconds, in whole frames of 80 ms
+    assert found["error"] < 1e-4
+    assert found["by_its_voice_alone"]
+
+
 def speak(host: Handle, text: str = "Hi.", **how: Any) -> Any:
     chunks = list(host.synthesize(Utterance(text, **how)))
     assert {rate for _, rate in chunks} == {24_000}

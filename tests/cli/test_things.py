@@ -158,6 +158,21 @@ def test_installing_what_is_there_ends_with_the_test_sentence(vox: Vox, sound: o
     assert vox.jobs()[-1]["model"] == "another"
 
 
+def test_the_text_of_a_clone_must_fit_its_recording(vox: Vox, tmp_path: Path) -> None:
+    wave = 0.3 * np.sin(2 * np.pi * 220 * np.arange(2 * 16_000) / 16_000)
+    soundfile.write(tmp_path / "me.wav", wave, 16_000)
+    file = str(tmp_path / "me.wav")
+    refused = vox("clone", "add", "me", file, "--text", "word " * 200)
+    assert refused.code == 2
+    assert "too long for 2.0 s of speech; give --text the words" in refused.err
+    assert vox.ok("clone", "list") == ""
+    noted = vox("clone", "add", "me", file, "--text", "Hello.")
+    assert noted.code == 0
+    assert "vox: the text is short for 2.0 s of speech" in noted.err
+    refused = vox("clone", "record", "you", "--seconds", "2", "--text", "word " * 200)
+    assert refused.code == 2 and "recording" not in refused.err.partition(";")[0]
+
+
 def test_clones_are_added_listed_and_removed(vox: Vox, tmp_path: Path) -> None:
     wave = 0.3 * np.sin(2 * np.pi * 220 * np.arange(2 * 16_000) / 16_000)
     soundfile.write(tmp_path / "me.wav", wave, 16_000)

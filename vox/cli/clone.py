@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,10 @@ from ..paths import get_paths
 from .options import OptionType, json_option
 from .output import is_terminal, say, say_json, table, tell
 from .voices import open_catalog
+
+if TYPE_CHECKING:
+    from ..backends.base import Clone
+    from ..voices.clones import Clones
 
 TEXT_HELP = "The words of the recording. Some backends clone better with them."
 
@@ -31,8 +36,8 @@ def clone() -> None:
 @click.option("-l", "--lang", metavar="LANG", help="The language of the recording.")
 def add(name: str, file: str, text: str | None, lang: str | None) -> None:
     """Make the clone NAME from a sound FILE of 1 to 30 s (5 to 15 are best)."""
-    made = open_catalog(get_paths()).clones.add(name, file, text, lang)
-    say(f"{made.name} made; try: vox -v {made.name} TEXT")
+    kept = open_catalog(get_paths()).clones
+    _tell_of(kept.add(name, file, text, lang), kept)
 
 
 @clone.command()
@@ -48,13 +53,20 @@ def add(name: str, file: str, text: str | None, lang: str | None) -> None:
 @click.option("-l", "--lang", metavar="LANG", help="The language that you speak.")
 def record(name: str, seconds: float, text: str | None, lang: str | None) -> None:
     """Make the clone NAME from the microphone."""
-    from ..voices import clones
+    from ..voices import clones, transcripts
 
     kept = open_catalog(get_paths()).clones
     kept.check_name(name)
+    if text:
+        transcripts.check_longest(text, seconds)
     tell(f"recording {seconds:g} s, speak now{': ' + text if text else ''} ...")
     samples, sample_rate = clones.record(seconds)
-    made = kept.add_samples(name, samples, sample_rate, text, lang)
+    _tell_of(kept.add_samples(name, samples, sample_rate, text, lang), kept)
+
+
+def _tell_of(made: Clone, kept: Clones) -> None:
+    if note := kept.doubt(made):
+        tell(f"vox: {note}")
     say(f"{made.name} made; try: vox -v {made.name} TEXT")
 
 

@@ -20,6 +20,7 @@ from ..backends.base import Clone
 from ..errors import BadInput, BadOption, NoAudioOutput, UnknownVoice
 from ..files import cannot_write, make_dir
 from ..languages import normalize
+from . import transcripts
 
 if TYPE_CHECKING:
     from ..backends.base import Samples
@@ -121,8 +122,11 @@ class Clones:
         import soundfile
         import tomlkit
 
+        transcript = _line(transcript)
+        if transcript:
+            transcripts.check(transcript, len(samples) / SAMPLE_RATE)
         now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
-        facts = {"name": name, "transcript": _line(transcript), "lang": lang, "created": now}
+        facts = {"name": name, "transcript": transcript, "lang": lang, "created": now}
         make_dir(self.voices_dir)
         folder = os.path.join(self.voices_dir, name)
         half_made = tempfile.mkdtemp(prefix=".", dir=self.voices_dir)
@@ -137,6 +141,14 @@ class Clones:
         finally:
             shutil.rmtree(half_made, ignore_errors=True)
         return self.get(name)
+
+    def doubt(self, clone: Clone) -> str | None:
+        """A note if the transcript is hardly what is said in the recording."""
+        import soundfile
+
+        if clone.transcript is None:
+            return None
+        return transcripts.doubt(clone.transcript, soundfile.info(clone.audio_path).duration)
 
     def remove(self, name: str) -> None:
         """Raises UnknownVoice, StorageError."""

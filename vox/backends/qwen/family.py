@@ -30,6 +30,10 @@ NEEDED = ("config.json", "speech_tokenizer/config.json")
 FRAME_S = 0.08
 """One frame of codes: 1,920 samples."""
 
+REFERENCE_PAUSE_S = 0.5
+"""Silence behind a clone's recording with a transcript. The model goes on where that ends; if it
+ends with a word, the model may say the last words again."""
+
 DEFAULT_SIZE = "0.6B"
 MODELS = ("0.6B", "1.7B", "VoiceDesign", "0.6B-Base", "1.7B-Base")
 DEFAULT_STYLE = "A clear, natural voice at a calm pace."

@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...errors import LoadFailed, UnknownVoice
-from ..base import Accelerator, Info, Loaded, Progress, Utterance
+from ..base import Accelerator, Clone, Info, Loaded, Progress, Utterance
 from .base import WARM_UP_FRAMES, WARM_UP_TEXT, QwenBase
 from .family import (
     DEFAULT_STYLE,
     FRAME_S,
     LANGUAGES,
     MODELS,
+    REFERENCE_PAUSE_S,
+    SAMPLE_RATE,
     Checkpoint,
     Kind,
     language_name,
@@ -143,25 +145,31 @@ class QwenMlx(QwenBase):
 def _voice_arguments(model: Any, kind: Kind, utterance: Utterance) -> dict[str, Any]:
     """The arguments that choose the voice and the style."""
     if utterance.clone:
-        clone = utterance.clone
-        _check_recording(clone.name, clone.audio_path)
         # The package keeps the codes of recordings it knows.
-        return {"ref_audio": clone.audio_path, "ref_text": clone.transcript or None}
+        transcript = utterance.clone.transcript or None
+        return {"ref_audio": _recording(utterance.clone), "ref_text": transcript}
     if kind == "VoiceDesign":
         return {"instruct": utterance.style or DEFAULT_STYLE}
     speakers = [name.lower() for name in model.supported_speakers]
     return {"voice": speaker_for(utterance, speakers), "instruct": utterance.style}
 
 
-def _check_recording(name: str, path: str) -> None:
+def _recording(clone: Clone) -> Any:
+    """A clone's samples, an array of MLX at 24 kHz; with a transcript they end with a pause."""
+    import mlx.core as mx
+    from mlx_audio.utils import load_audio
+
     try:
-        with open(path, "rb"):
+        with open(clone.audio_path, "rb"):
             pass
     except OSError as exc:
         raise UnknownVoice(
-            f"the recording of the clone {name!r} cannot be read: {exc.strerror}",
+            f"the recording of the clone {clone.name!r} cannot be read: {exc.strerror}",
             "see: vox clone list",
         ) from exc
+    samples = load_audio(clone.audio_path, sample_rate=SAMPLE_RATE)
+    pause = round(REFERENCE_PAUSE_S * SAMPLE_RATE) if clone.transcript else 0
+    return mx.pad(samples, (0, pause))
 
 
 def _device() -> str:

@@ -27,6 +27,7 @@ from .family import (
     FRAME_S,
     LANGUAGES,
     MODELS,
+    REFERENCE_PAUSE_S,
     SAMPLE_RATE,
     Checkpoint,
     Kind,
@@ -288,6 +289,7 @@ def _blocks(engine: Engine, device: str) -> tuple[int, int]:
 
 
 def _make_prompt(model: Any, clone: Clone) -> Any:
+    import numpy as np
     import soundfile
 
     try:
@@ -298,6 +300,9 @@ def _make_prompt(model: Any, clone: Clone) -> Any:
             f"the recording of the clone {clone.name!r} is no audio file: {first_line(exc)}",
             "see: vox clone list",
         ) from exc
+    samples = audio.mean(axis=1)
+    if clone.transcript:
+        samples = np.pad(samples, (0, round(REFERENCE_PAUSE_S * rate)))
     return model.create_voice_clone_prompt(
-        (audio.mean(axis=1), rate), clone.transcript, x_vector_only_mode=not clone.transcript
+        (samples, rate), clone.transcript, x_vector_only_mode=not clone.transcript
     )
