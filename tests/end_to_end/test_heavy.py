@@ -127,6 +127,21 @@ class TestEach:
         assert warm_s < cold_s / 2
         assert warm_s < warm["load_s"]
 
+    def test_a_warmed_model_speaks_at_once_and_gives_its_memory_back_when_told_to(
+        self, vox: Instance, subject: str
+    ) -> None:
+        vox.ok("daemon", "stop", "--now")
+        vox.ok("daemon", "warm", subject, "--keep-alive", "1h", timeout_s=NOT_READY_S)
+        warmed, warm_mb = vox.host(subject), vox.memory_mb()
+        assert (warmed["jobs"], warmed["keep_alive_s"]) == (0, 3600)
+        vox.write(subject, "Good morning.")
+        spoken = vox.host(subject)
+        assert (spoken["pid"], spoken["jobs"]) == (warmed["pid"], 1)
+        assert spoken["load_s"] == pytest.approx(warmed["load_s"], abs=0.1)
+        assert vox.ok("daemon", "unload", subject).startswith(f"{warmed['backend']} unloaded")
+        assert gone(warmed["pid"])
+        assert warm_mb - vox.memory_mb() > 0.9 * warmed["memory_mb"]
+
     def test_it_is_heard_long_before_it_is_made(
         self, vox: Instance, subject: str, recorder: Recorder
     ) -> None:
@@ -278,11 +293,14 @@ def test_a_clone_is_spoken_by_an_installed_backend_that_can(
     reference = tmp_path / "me.wav"
     crowd.ok("-b", "hibari", "-o", str(reference), words)
     crowd.ok("clone", "add", "me", str(reference), "--text", words)
+    crowd.ok("daemon", "warm", "qwen", "-v", "me", timeout_s=NOT_READY_S)
+    loaded_s = crowd.host("qwen")["load_s"]
     for options in ([], ["-b", "voxtream"]):
         crowd.ok(*options, "-v", "me", "-o", str(tmp_path / "x.wav"), "Hi.", timeout_s=NOT_READY_S)
         job = crowd.jobs()[-1]
         assert (job["state"], job["voice"]) == ("done", "me")
         assert job["backend"] == (options[1] if options else "qwen")
+    assert crowd.host("qwen")["load_s"] == pytest.approx(loaded_s, abs=0.1)
     # It speaks from this recording and nothing else: without it there is no voice.
     (kept,) = json.loads(crowd.ok("clone", "list", "--json"))
     Path(kept["audio_path"]).write_bytes(b"no sound")

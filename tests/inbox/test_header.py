@@ -16,7 +16,7 @@ def test_a_header_gives_fields_of_the_request_and_leaves_the_text_below() -> Non
     text = (
         "---\nvoice: heart\nLang: en-GB\nspeed: 1.5\nvolume: 0.5\nbackend: hibari\nmodel: big\n"
         "style: 'calm: slow'\ngender: Female\npriority: HIGH\noutput: x.wav\nexpires: 30\n"
-        "replace: door\n\n# a remark\n---\nHello.\n"
+        "keep_alive: 1h30m\nreplace: door\n\n# a remark\n---\nHello.\n"
     )
     fields, body = parse(text)
     assert body == "Hello.\n"
@@ -33,6 +33,7 @@ def test_a_header_gives_fields_of_the_request_and_leaves_the_text_below() -> Non
         "output": "x.wav",
         "expires_s": 30.0,
         "replace": "door",
+        "keep_alive": 5400.0,
     }
 
 
