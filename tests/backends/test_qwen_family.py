@@ -92,6 +92,8 @@ def test_a_folder_that_is_no_whole_model_is_refused_before_anything_is_installed
     with pytest.raises(BackendNotInstalled, match=f"no whole Qwen3-TTS model in {folder}") as none:
         QwenNative.weights_mb(wish)
     assert none.value.hint == f"it lacks {lost}"
+    away = settings(tmp_path, str(tmp_path / "away"))
+    assert QwenNative.missing(away) == f"there is no folder {tmp_path / 'away'}"
     assert lost in (QwenNative.missing(wish) or "")
 
 

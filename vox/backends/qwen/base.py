@@ -121,6 +121,8 @@ class QwenBase(Backend):
         if checkpoint.is_there:
             return
         if checkpoint.repo is None:
+            if not os.path.isdir(checkpoint.folder):
+                raise BackendNotInstalled(f"there is no folder {checkpoint.folder}")
             raise BackendNotInstalled(
                 f"there is no whole Qwen3-TTS model in {checkpoint.folder}",
                 f"it lacks {', '.join(checkpoint.lacks)}",
