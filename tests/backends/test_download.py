@@ -20,15 +20,26 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
 class Shop(http.server.BaseHTTPRequestHandler):
-    """Serves one file, with ranges; `/cut` breaks off in the middle at the first request."""
+    """Serves one file, with ranges; `/cut` breaks off in the middle at the first request.
+
+    `/moved` is at another host, as the hub's files are.
+    """
 
     def __init__(self, asked: list[str], *args: object) -> None:
         self.asked = asked
         super().__init__(*args)  # type: ignore[arg-type]
 
     def do_GET(self) -> None:
+        if "Authorization" in self.headers:
+            self.asked.append(f"with the token: {self.path}")
         if self.path == "/gone":
             self.send_error(404)
+            return
+        if self.path == "/moved":
+            self.send_response(302)
+            self.send_header("Location", f"http://localhost:{self.server.server_port}/whole")  # type: ignore[attr-defined]
+            self.send_header("Content-Length", "0")
+            self.end_headers()
             return
         asked_range = self.headers.get("Range", "")
         first = int(asked_range.removeprefix("bytes=").rstrip("-") or 0)
@@ -75,6 +86,13 @@ def test_a_file_is_fetched_once(shop: str, asked: list[str], tmp_path: Path) -> 
     assert asked == [""]
     assert seen[0][0].startswith("downloading model.bin: ")
     assert seen[0][0].endswith("of 1 MB")
+
+
+def test_a_token_goes_to_no_other_host(shop: str, asked: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "model.bin"
+    download(f"{shop}/moved", str(path), ignore, SHA256, {"Authorization": "Bearer hf_secret"})
+    assert asked == ["with the token: /moved", ""]
+    assert path.read_bytes() == CONTENT
 
 
 def test_a_download_that_was_cut_off_goes_on(shop: str, asked: list[str], tmp_path: Path) -> None:
