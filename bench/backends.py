@@ -48,7 +48,7 @@ def hosts_of(vox: Instance, backend: str) -> list[dict[str, Any]]:
 def measure(vox: Instance, backend: str, model: str | None, calls: int) -> Result:
     """Raises RuntimeError with the reason if the backend cannot speak here."""
     output_path = os.path.join(vox.home, f"{backend}.wav")
-    speak = ["-b", backend, *(["-m", model] if model else []), "-o", output_path, TEXT]
+    speak = ["-b", backend, *(["-m", model] if model else []), "--fresh", "-o", output_path, TEXT]
     vox.stop()
     # Light backends start no daemon of themselves: that is the first call, this is for the others.
     cold_s = vox.seconds(speak)

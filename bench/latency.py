@@ -106,12 +106,21 @@ def cases(vox: Instance, spd: SpeechDispatcher) -> Iterator[Case]:
         say = ["spd-say", "-w", TEXT]
         yield Case("`spd-say -w`, its daemon to be started", say, spd.environ, before=spd.stop)
         yield Case("`spd-say -w`, warm", say, spd.environ)
-    speak = [*vox.command, TEXT]
+    speak = [*vox.command, "--fresh", TEXT]
+    again = [*vox.command, TEXT]
+
+    def stop_after_saying_it() -> None:
+        vox.checked("-o", os.path.join(vox.home, "said.wav"), TEXT)
+        vox.stop()
+
     if shutil.which("espeak-ng"):
-        light = [*vox.command, "-b", "say", TEXT]
+        light = [*vox.command, "-b", "say", "--fresh", TEXT]
         yield Case("`vox -b say`, no daemon", light, vox.environ, before=vox.stop)
+    before = stop_after_saying_it
+    yield Case("`vox`, cold, said before (daemon to be started)", again, vox.environ, before=before)
     yield Case("`vox`, cold (daemon and model to be loaded)", speak, vox.environ, before=vox.stop)
     yield Case("`vox`, warm", speak, vox.environ)
+    yield Case("`vox`, warm, said before", again, vox.environ)
     later = [*vox.command, "--async", TEXT]
     yield Case("`vox --async`, warm, to its exit", later, vox.environ, heard=False)
 

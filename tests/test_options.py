@@ -37,6 +37,14 @@ def test_choices_are_taken_in_any_case_and_none_stays_none() -> None:
         OPTIONS["priority"].check("urgent")
 
 
+def test_a_flag_is_true_or_false_and_false_if_it_is_not_given() -> None:
+    fresh = OPTIONS["fresh"]
+    assert [fresh.check(value) for value in (True, "true", "Yes", "1")] == [True] * 4
+    assert [fresh.check(value) for value in (None, False, "false", "off")] == [False] * 4
+    with pytest.raises(BadOption, match="fresh 'perhaps' must be true or false"):
+        fresh.check("perhaps")
+
+
 def test_a_text_that_is_too_long_is_refused() -> None:
     with pytest.raises(BadOption, match="has 4 characters; 3 are the limit"):
         Option("A short one.", key="short", max_length=3).check("long")
@@ -106,6 +114,12 @@ def test_one_entry_makes_an_option_everywhere(vox: Vox, tmp_path: Path) -> None:
     note = inbox / "failed" / "bad.txt.error.txt"
     wait_until(note.exists)
     assert "emotion 'angry' must be happy or sad" in note.read_text()
+    # A flag, everywhere too.
+    assert job["fresh"] is False
+    assert spoken("--fresh", "1")["fresh"] is True
+    assert vox.client.call("POST", "/speak", {**body, "fresh": True})["fresh"] is True
+    with pytest.raises(BadOption, match="fresh: "):
+        vox.client.call("POST", "/speak", {**body, "fresh": 1})
     # The adapter.
     spoken("--emotion", "happy", "[options]")
     assert "emotion=happy" in (vox.home / "noted").read_text()

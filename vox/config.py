@@ -84,6 +84,7 @@ KEYS: dict[str, Key] = {
     "max_text": Key(1_000_000, integer(1), "longest text, characters"),
     "max_queue": Key(10_000, integer(1), "most jobs that may wait"),
     "spool_limit_mb": Key(1000, number(1), "disk for the audio of past jobs, megabytes"),
+    "cache_mb": Key(500, number(0), "disk for utterances to say again, megabytes; 0: off"),
     "load_timeout_s": Key(1800, number(1), "longest time a model may take to load"),
     "first_chunk_timeout_s": Key(300, number(0.1), "longest time to an utterance's first sound"),
     "stall_timeout_s": Key(120, number(0.1), "longest time between two chunks of sound"),
@@ -111,6 +112,7 @@ BACKEND_KEYS: dict[str, Key] = {
     "model": Key(None, text, "model when -m is not given"),
     "voice": Key(None, text, "voice of this backend when -v is not given"),
     "voices": Key((), texts, "further voices that an installation fetches"),
+    "cache": Key(True, boolean, "keep its utterances, to say them again without a model"),
 }
 """Keys of every table `[backends.NAME]`; further ones are the backend's own: see `base.Info`."""
 

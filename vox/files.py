@@ -104,6 +104,28 @@ def write(path: str, data: str | bytes, *, mode: int = 0o666) -> None:
         raise cannot_write(path, exc) from exc
 
 
+def stamp(*paths: str) -> str:
+    """Sizes and times of change of files, and of the files in folders: it differs once they do.
+
+    Left out are hidden files, what Python caches, and what does not exist.
+    """
+    return "\n".join(line for path in paths for line in _stamps(path, os.path.basename(path)))
+
+
+def _stamps(path: str, name: str) -> Iterator[str]:
+    try:
+        info = os.stat(path)
+        if not stat.S_ISDIR(info.st_mode):
+            yield f"{name} {info.st_size} {info.st_mtime_ns}"
+            return
+        inside = sorted(os.listdir(path))
+    except OSError:
+        return
+    for entry in inside:
+        if not entry.startswith((".", "__pycache__")):
+            yield from _stamps(os.path.join(path, entry), f"{name}/{entry}")
+
+
 def lock(path: str, blocking: bool = True) -> int | None:
     """Lock a file, which is made if need be, against other processes; None if one has the lock.
 

@@ -68,8 +68,8 @@ class Option(NamedTuple):
     """Its name in JSON, in the inbox's header and as a flag; "": the field's."""
     envvar: bool = False
     """Whether the variable VOX_KEY sets it too, for one call."""
-    kind: type[str] | type[float] = str
-    """Text or a number; there are no other kinds."""
+    kind: type[str] | type[float] | type[bool] = str
+    """Text, a number or a flag; there are no other kinds."""
     low: float = -math.inf
     high: float = math.inf
     above: bool = False
@@ -85,7 +85,12 @@ class Option(NamedTuple):
     """Whether the adapter gets it with each utterance."""
 
     def check(self, value: Any) -> Any:
-        """The value as the job keeps it; None stays None. Raises BadOption."""
+        """The value as the job keeps it. Raises BadOption.
+
+        None stays None, but a flag that is not given is False.
+        """
+        if self.kind is bool:
+            return self._flag(value)
         if value is None:
             return None
         if self.kind is float:
@@ -101,6 +106,16 @@ class Option(NamedTuple):
             *others, last = self.choices
             raise self.refusal(value, f"{', '.join(others)} or {last}")
         return str(value).lower()
+
+    def _flag(self, value: Any) -> bool:
+        if value is None or isinstance(value, bool):
+            return bool(value)
+        from .checks import boolean  # for the inbox, which has texts
+
+        try:
+            return boolean(value)
+        except ValueError:
+            raise self.refusal(value, "true or false") from None
 
     def _number(self, value: Any) -> float:
         try:
@@ -194,6 +209,12 @@ class SpeechOptions:
         max_length=10_000,
     )
     gender: str | None = option("Choose a voice by gender.", choices=("female", "male"))
+    fresh: bool | None = option(
+        "Synthesize it anew, although it was said before.",
+        schema_help="Synthesize it anew instead of playing what the utterance cache has.",
+        kind=bool,
+        for_adapter=False,
+    )
     keep_alive: float | None = option(
         "Then keep the model loaded so long: 30m, 0 or -1 (for ever).",
         schema_help="How long the model stays loaded after it was last used: seconds or a time "
@@ -272,6 +293,7 @@ class Job(SpeechOptions):
     backend: str
     speed: float = 1.0
     volume: float = 1.0
+    fresh: bool = False
     seq: int = 0
     """Rises with every job: the order of arrival."""
     state: State = "queued"

@@ -59,6 +59,10 @@ class Paths:
         return os.path.join(self.cache_dir, "spool")
 
     @property
+    def utterances_dir(self) -> str:
+        return os.path.join(self.cache_dir, "utterances")
+
+    @property
     def memory_path(self) -> str:
         """How much memory each model took when it was last loaded (see `hosts.pool`)."""
         return os.path.join(self.cache_dir, "memory.json")

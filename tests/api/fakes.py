@@ -16,6 +16,7 @@ from vox.api.app import make_app
 from vox.api.context import Context
 from vox.api.event_streams import Broadcaster
 from vox.audio.spool import SpoolDir
+from vox.audio.utterances import UtteranceCache
 from vox.config import Config, load
 from vox.errors import NoAudioOutput
 from vox.jobs import Job, Request
@@ -97,6 +98,7 @@ class FakeEngine:
         self.bus = Bus("epoch")
         self.store = Store(paths.db_path, self.bus)
         self.spools = SpoolDir(paths.spool_dir, 1_000_000)
+        self.utterances = UtteranceCache(paths.utterances_dir, lambda: 1_000_000)
         self.catalog = Catalog(paths, config)
         self.player = FakePlayer()
         self.pool = FakeModels()

@@ -19,7 +19,7 @@ from tests.sound import (
     segments_of_sound,
     word_overlap,
 )
-from vox.audio.pcm import Samples
+from vox.audio.pcm import Samples, silence
 from vox.audio.player import Playback, Player
 from vox.audio.shaping import Shaper
 from vox.audio.spool import Spool, SpoolDir
@@ -350,7 +350,8 @@ def test_a_real_voice_is_understood(
         spool.begin_utterance(piece.index, piece.start, piece.end)
         for samples in model.stream(piece.text):
             spool.append(shaper.feed(samples, model.sample_rate), model.sample_rate)
-        spool.append(shaper.finish(last=piece.end == len(text)), model.sample_rate)
+        spool.append(shaper.finish(), model.sample_rate)
+        spool.append(silence(0.25, model.sample_rate), model.sample_rate)
         spool.end_utterance()
     spool.finish()
     listener.wait("finished", "a")

@@ -22,12 +22,10 @@ def utterance(lead_s: float, sound_s: float, trail_s: float, level: float = 0.3)
     return np.concatenate([silence(lead_s, RATE), tone(sound_s, level), silence(trail_s, RATE)])
 
 
-def shape(
-    samples: Samples, chunk: int = 1_920, last: bool = True, pause_s: float = 0.25
-) -> Samples:
-    shaper = Shaper(pause_s)
+def shape(samples: Samples, chunk: int = 1_920) -> Samples:
+    shaper = Shaper()
     parts = [shaper.feed(samples[at : at + chunk], RATE) for at in range(0, len(samples), chunk)]
-    return np.concatenate([*parts, shaper.finish(last)])
+    return np.concatenate([*parts, shaper.finish()])
 
 
 def sound_span(samples: Samples) -> tuple[int, int]:
@@ -42,13 +40,6 @@ def test_silence_at_both_ends_is_trimmed(chunk: int) -> None:
     assert 0.010 * RATE < first < 0.020 * RATE
     assert 0.005 * RATE < len(shaped) - last < 0.035 * RATE
     assert last - first == pytest.approx(RATE, abs=0.01 * RATE)
-
-
-def test_the_pause_follows_every_utterance_but_the_last() -> None:
-    whole = utterance(0.3, 0.5, 0.4)
-    between, last = shape(whole, last=False, pause_s=0.4), shape(whole, last=True)
-    assert len(between) - len(last) == round(0.4 * RATE)
-    assert not np.any(between[len(last) :])
 
 
 def test_the_first_sound_is_passed_on_at_once() -> None:
@@ -70,8 +61,8 @@ def test_a_quiet_voice_is_not_cut(level: float) -> None:
 
 
 def test_an_utterance_of_silence_gives_nothing() -> None:
-    assert len(shape(silence(2.0, RATE), last=False)) == 0
-    assert len(Shaper().finish(last=False)) == 0
+    assert len(shape(silence(2.0, RATE))) == 0
+    assert len(Shaper().finish()) == 0
 
 
 def test_sound_up_to_the_edges_is_faded_there() -> None:
@@ -80,8 +71,8 @@ def test_sound_up_to_the_edges_is_faded_there() -> None:
     assert abs(float(shaped[-1])) < 0.01
 
 
-@given(st.lists(st.integers(50, 5_000), min_size=1, max_size=20), st.booleans())
-def test_the_chunks_make_no_difference_to_what_is_heard(sizes: list[int], last: bool) -> None:
+@given(st.lists(st.integers(50, 5_000), min_size=1, max_size=20))
+def test_the_chunks_make_no_difference_to_what_is_heard(sizes: list[int]) -> None:
     whole = utterance(0.1, 0.2, 0.2)
     shaper = Shaper()
     parts, at = [], 0
@@ -89,8 +80,8 @@ def test_the_chunks_make_no_difference_to_what_is_heard(sizes: list[int], last: 
         for size in sizes:
             parts.append(shaper.feed(whole[at : at + size], RATE))
             at += size
-    streamed = np.concatenate([*parts, shaper.finish(last)])
-    at_once = shape(whole, 10**6, last)
+    streamed = np.concatenate([*parts, shaper.finish()])
+    at_once = shape(whole, 10**6)
     assert len(streamed) == pytest.approx(len(at_once), abs=0.02 * RATE)
     span, expected = sound_span(streamed), sound_span(at_once)
     assert span[1] - span[0] == pytest.approx(expected[1] - expected[0], abs=0.005 * RATE)

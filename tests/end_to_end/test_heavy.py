@@ -45,6 +45,8 @@ class Instance(Vox):
         super().__init__(Path(tempfile.mkdtemp(prefix="vox-", dir="/tmp")))
         self.environ["VOX_HOME"] = str(self.home)
         self.environ["OMP_NUM_THREADS"] = "1"
+        # These tests are about hosts, and say the same to them again and again.
+        self.environ["VOX_CACHE_MB"] = "0"
         plugins = str(CHECKOUT / "tests" / "plugins" / "qwen_mlx")
         self.environ["PYTHONPATH"] += os.pathsep + plugins
         for name in names:

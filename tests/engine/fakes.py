@@ -65,6 +65,7 @@ class FakeHost:
         self.notes: list[str] = []
         self.wishes: list[Utterance | None] = []
         """Those that it was loaded with, one for each job."""
+        self.cut_off = False
         self.jobs = 0
         self.cancels = 0
         self.last_used = time.monotonic()

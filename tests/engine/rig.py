@@ -24,6 +24,8 @@ class Rig:
     def __init__(self) -> None:
         self.paths = get_paths()
         self.settings: dict[str, Any] = {name: key.default for name, key in KEYS.items()}
+        self.backends: dict[str, dict[str, Any]] = {}
+        """Their tables in config.toml."""
         self.hosts = FakeHosts()
         self.bus = Bus()
         self.events: list[Event] = []
@@ -37,7 +39,7 @@ class Rig:
             self._changed.notify_all()
 
     def config(self) -> Config:
-        return Config(self.settings)
+        return Config(self.settings, self.backends)
 
     def make_engine(self, **options: Any) -> Engine:
         """An engine that is closed at the end; `start` it yourself."""

@@ -160,13 +160,13 @@ def test_a_cancelled_load_of_further_weights_goes_on_unless_another_voice_is_wan
     rig.until_ended(engine.submit(request(ONE)))
     first, second = hosts.gate(), hosts.gate()
     hosts.further_loads += [[first], [], [second]]
-    job = engine.submit(request(ONE))
+    job = engine.submit(request(TWO))
     first.wait_reached()
     engine.cancel(job.id)
     first.open()
     rig.until_ended(engine.submit(request(TWO)))
     assert [host.is_alive for host in hosts.started] == [True]
-    job = engine.submit(request(ONE))
+    job = engine.submit(request(THREE))
     second.wait_reached()
     (other,) = engine.store.add([Job(id="", text=THREE, backend="hibari")])
     engine.tasks.send([(other.id, 0)])
@@ -488,6 +488,7 @@ def test_a_replay_is_synthesized_anew_when_its_audio_is_gone(
     old = engine.submit(request(ONE))
     rig.until_ended(old)
     engine.spools.remove(old.id)
+    engine.utterances.clear()
     assert rig.until_ended(engine.replay(old.id))["state"] == "done"
     assert hosts.texts == [ONE, ONE]
 

@@ -149,6 +149,19 @@ def test_inline_what_a_wish_needs_besides_is_loaded_and_a_failure_leaves_the_res
     assert not host.is_alive
 
 
+@pytest.mark.parametrize("kind", ["start", "start_inline"])
+def test_an_utterance_that_was_cut_off_at_a_limit_is_told_and_the_next_is_whole(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    host: Host = request.getfixturevalue(kind)()
+    host.load()
+    told = []
+    for text in (SPEAK, "[cut-off] " + SPEAK, SPEAK):
+        frames(host, text)
+        told.append(host.cut_off)
+    assert told == [False, True, False]
+
+
 def test_inline_a_host_that_hangs_is_given_up(start_inline: Callable[..., InlineHost]) -> None:
     host = start_inline(first_chunk_s=0.2, cancel_s=0.1)
     host.load()

@@ -15,8 +15,8 @@ def test_a_text_without_header_is_left_alone() -> None:
 def test_a_header_gives_fields_of_the_request_and_leaves_the_text_below() -> None:
     text = (
         "---\nvoice: heart\nLang: en-GB\nspeed: 1.5\nvolume: 0.5\nbackend: hibari\nmodel: big\n"
-        "style: 'calm: slow'\ngender: Female\npriority: HIGH\noutput: x.wav\nexpires: 30\n"
-        "keep_alive: 1h30m\nreplace: door\n\n# a remark\n---\nHello.\n"
+        "style: 'calm: slow'\ngender: Female\nfresh: yes\npriority: HIGH\noutput: x.wav\n"
+        "expires: 30\nkeep_alive: 1h30m\nreplace: door\n\n# a remark\n---\nHello.\n"
     )
     fields, body = parse(text)
     assert body == "Hello.\n"
@@ -29,6 +29,7 @@ def test_a_header_gives_fields_of_the_request_and_leaves_the_text_below() -> Non
         "model": "big",
         "style": "calm: slow",
         "gender": "female",
+        "fresh": True,
         "priority": "high",
         "output": "x.wav",
         "expires_s": 30.0,

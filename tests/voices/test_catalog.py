@@ -55,9 +55,53 @@ def test_settings_come_from_the_backend_s_table(catalog: Catalog, config: Settab
     assert (settings.device, settings.model) == ("cuda:1", "small")
     assert settings.options["mood"] == "calm"
     before = catalog.host_settings("toy")
-    config.backends["toy"]["voice"] = "zamenhof"
+    assert catalog.is_cached("toy")
+    config.backends["toy"] |= {"voice": "zamenhof", "cache": False}
+    assert not catalog.is_cached("toy")
     assert catalog.host_settings("toy") == before
     assert catalog.settings_for("toy", model="large").model == "large"
+
+
+def test_a_revision_is_another_once_what_is_heard_may_be(
+    catalog: Catalog, toy: None, tmp_path: Path
+) -> None:
+    seen = [catalog.revision("toy", catalog.host_settings("toy"))]
+
+    def differs(model: str | None = None) -> bool:
+        now = catalog.revision("toy", catalog.host_settings("toy", model))
+        is_new = now not in seen
+        seen.append(now)
+        return is_new
+
+    assert seen[0] and not differs()
+    folder = Path(catalog.settings_for("toy").env_dir)
+    (folder / "venv").mkdir()
+    (folder / "venv" / "pyvenv.cfg").write_text("home = /")
+    (folder / "weights" / "__pycache__").mkdir()
+    (folder / "weights" / "__pycache__" / "hub.pyc").write_text("compiled")
+    (folder / "weights" / ".lock").write_text("held")
+    assert not differs()
+    (folder / "installed.json").write_text("{}")
+    assert differs()
+    (folder / "weights" / "toy.bin").write_text("others")
+    assert differs()
+    (folder / "weights" / "voices").mkdir()
+    (folder / "weights" / "voices" / "one.bin").write_text("another")
+    assert differs()
+    (tmp_path / "site" / "toytts" / "__init__.py").write_text("__version__ = '2'")
+    assert differs()
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "model.bin").write_text("mine")
+    assert differs(str(own)) and not differs(str(own))
+    (own / "model.bin").write_text("mine, trained longer")
+    assert differs(str(own))
+
+
+def test_an_adapter_that_cannot_tell_its_revision_has_none(catalog: Catalog) -> None:
+    settings = catalog.host_settings("hibari")
+    assert catalog.revision("hibari", settings)
+    assert catalog.revision("toy-broken", settings) is None
 
 
 def test_a_backend_s_own_setting_is_checked(catalog: Catalog, config: Settable) -> None:

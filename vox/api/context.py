@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from ..audio.spool import SpoolDir
+from ..audio.utterances import UtteranceCache
 from ..config import Config
 from ..jobs import Job, Request, State
 from ..paths import Paths
@@ -92,6 +93,8 @@ class Engine(Protocol):
     def models(self) -> WarmModels: ...
     @property
     def spools(self) -> SpoolDir: ...
+    @property
+    def utterances(self) -> UtteranceCache: ...
     @property
     def catalog(self) -> Catalog: ...
     @property

@@ -132,9 +132,11 @@ class _Lookups:
     def _of_process(self) -> Iterator[Metric]:
         uptime_s = self._context.uptime_s
         spooled = self._context.engine.spools.usage_bytes()
+        cached = self._context.engine.utterances.usage_bytes()
         yield InfoMetricFamily("vox_build", "Which vox this is.", value={"version": __version__})
         yield GaugeMetricFamily("vox_uptime_seconds", "Since it started.", value=uptime_s)
         yield GaugeMetricFamily("vox_spool_bytes", "Audio kept for replay.", value=spooled)
+        yield GaugeMetricFamily("vox_cache_bytes", "The utterance cache.", value=cached)
 
 
 def _between_s(start: str, end: str) -> float:

@@ -58,6 +58,8 @@ def _schema(name: str, option: jobs.Option) -> tuple[Any, Any]:
         kind, bounds = _span(option), {}
     elif option.kind is float:
         bounds = {"gt" if option.above else "ge": option.low, "le": option.high}
+    elif option.kind is bool:
+        bounds = {}
     about = option.help if option.schema_help is None else option.schema_help
     return kind, Field(None, description=about, **bounds)
 

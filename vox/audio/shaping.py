@@ -1,4 +1,4 @@
-"""The shape of an utterance: silence trimmed at both ends, no clicks, a pause after it.
+"""The shape of an utterance: silence trimmed at both ends, no clicks.
 
 Works on chunks as they are made: sound is passed on at once, quiet audio is held back until it is
 known whether sound follows. Voices differ: hibari begins with 304 ms of silence and ends with 451,
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .pcm import EMPTY, Samples, faded_in, faded_out, frames_in, mono, silence
+from .pcm import EMPTY, Samples, faded_in, faded_out, frames_in, mono
 
 _LOUD = 0.002
 """Above this it is sound. hibari's silence stays below 0.0004; its faintest onset exceeds this."""
@@ -26,9 +26,7 @@ _FADE_OUT_S = 0.006
 class Shaper:
     """Shapes one utterance: `feed` its chunks, all at one sample rate, then `finish`."""
 
-    def __init__(self, pause_s: float = 0.25) -> None:
-        """`pause_s`: the pause between this utterance and the next."""
-        self._pause_s = pause_s
+    def __init__(self) -> None:
         self._sample_rate = 0
         self._held: list[Samples] = []
         self._peak = 0.0
@@ -60,11 +58,8 @@ class Shaper:
         self._held = [sound[end:]]
         return self._pass(sound[start:end])
 
-    def finish(self, last: bool) -> Samples:
-        """The rest of the utterance and, unless it is the text's last, the pause after it.
-
-        An utterance without any sound gives nothing at all.
-        """
+    def finish(self) -> Samples:
+        """The rest of the utterance. One without any sound gives nothing at all."""
         rest = np.concatenate(self._held) if self._held else EMPTY
         self._held = []
         if not self._passed and self._peak <= _FAINT:
@@ -75,9 +70,7 @@ class Shaper:
         if not self._passed:
             start = max(0, int(loud[0]) - self._frames(_PRE_ROLL_S))
         end = (int(loud[-1]) + 1 if len(loud) else 0) + self._frames(_TAIL_S)
-        sound = self._pass(faded_out(rest[start:end], self._frames(_FADE_OUT_S)))
-        pause = EMPTY if last else silence(self._pause_s, self._sample_rate)
-        return np.concatenate([sound, pause])
+        return self._pass(faded_out(rest[start:end], self._frames(_FADE_OUT_S)))
 
     def _frames(self, seconds: float) -> int:
         return frames_in(seconds, self._sample_rate)

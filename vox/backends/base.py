@@ -10,12 +10,16 @@ vox's basics (`vox.errors`, `vox.checks`, `vox.languages`, `vox.files`).
 from __future__ import annotations
 
 import abc
+import contextlib
 import importlib.util
+import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import KW_ONLY, InitVar, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from ..checks import Key
+from ..files import stamp
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +33,10 @@ Accelerator = Literal["cpu", "cuda", "mps"]
 Progress = Callable[[str, float | None], None]
 """Called with the current step ("downloading model.onnx: 12 of 88 MB, 20 s to go") and the fraction
 done, 0 to 1, or None if it is not known."""
+
+
+_NOT_HEARD = ("venv", "tmp", "install.lock")
+"""What of a backend's folder does not change its sound."""
 
 
 def install_hint(name: str, voice: str = "") -> str:
@@ -222,6 +230,8 @@ class Backend(abc.ABC):
 
     Set before `load`, which need not load what that request does not use.
     """
+    cut_off = False
+    """`synthesize` sets it if the audio ended at a limit of its own: then it is not cached."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -246,6 +256,25 @@ class Backend(abc.ABC):
         command to run, if the request needs further weights.
         """
         return []
+
+    @classmethod
+    def revision(cls, settings: Settings) -> str:
+        """A text that differs once the same request would sound different, with other weights say.
+
+        It is part of each utterance's key in the utterance cache, and asked for each job, so it
+        must be quick. This one goes by the files' sizes and times of change: those of the adapter,
+        of its package, of `settings.model` if that is a path, and of all in the backend's folder
+        but the environment, whose installation leaves its mark beside it.
+        """
+        modules = (sys.modules[each.__module__] for each in cls.__mro__)
+        paths = {str(getattr(module, "__file__", "")) for module in modules}
+        spec = importlib.util.find_spec(cls.info.package) if cls.info.package else None
+        paths.add(str(spec.origin) if spec else "")
+        paths.add(os.path.expanduser(settings.model or ""))
+        with contextlib.suppress(FileNotFoundError):
+            own = (name for name in os.listdir(settings.env_dir) if name not in _NOT_HEARD)
+            paths |= {os.path.join(settings.env_dir, name) for name in own}
+        return stamp(*sorted(paths))
 
     @classmethod
     def importable(cls) -> bool:

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, ClassVar
 
 from ..errors import LoadFailed, SynthesisFailed, UnknownVoice
+from ..files import stamp
 from ..languages import closeness, normalize, primary
 from .base import Backend, Chunk, Gender, Info, Loaded, Progress, Settings, Utterance, Voice
 
@@ -73,6 +74,10 @@ class Say(Backend):
         if sys.platform == "darwin":
             return "the program say is not found; run: brew install espeak-ng"
         return "the program espeak-ng is not found; run: sudo apt-get install espeak-ng"
+
+    @classmethod
+    def revision(cls, settings: Settings) -> str:
+        return super().revision(settings) + stamp(_program() or "")
 
     def load(self, progress: Progress) -> Loaded:
         program = _program()

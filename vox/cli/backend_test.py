@@ -90,7 +90,7 @@ def _speak(paths: Paths, name: str, model: str | None, is_strict: bool = True) -
     folder = make_dir(paths.cache_dir)
     with tempfile.TemporaryDirectory(prefix="test-", dir=folder) as temporary:
         output = os.path.join(temporary, f"{name}.wav")
-        request = Request(text=TEXT, backend=name, model=model, output=output)
+        request = Request(text=TEXT, backend=name, model=model, output=output, fresh=True)
         job = spoken(open_jobs(), request, CallOptions())
         found = Spoken(job, 0.0, _host_of(paths, name))
         if job["exit_code"]:

@@ -106,7 +106,7 @@ def show(job_id: str, as_json: bool) -> None:
 
 
 def _is_shown(value: Any) -> bool:
-    return value is not None and value != []
+    return value is not None and value is not False and value != []
 
 
 def _value(name: str, value: Any) -> str:
@@ -115,6 +115,8 @@ def _value(name: str, value: Any) -> str:
         return at.strftime("%Y-%m-%d %H:%M:%S")
     if isinstance(value, list):
         return "; ".join(map(str, value))
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -100,6 +100,8 @@ def request_options(*names: str) -> Callable[[F], F]:
 
 
 def _request_option(name: str, option: Option) -> Callable[[F], F]:
+    if option.kind is bool:
+        return click.option(f"--{option.key}", name, is_flag=True, default=None, help=option.help)
     kind: Any = OptionType(option)
     if option.choices:
         kind = click.Choice(option.choices, case_sensitive=False)

@@ -207,7 +207,9 @@ class Local:
 
     def clear(self, older_than_s: float | None = None) -> int:
         from ..audio.spool import SpoolDir
+        from ..audio.utterances import UtteranceCache
 
+        UtteranceCache(self.paths.utterances_dir, lambda: 0).clear(older_than_s)
         with self._store() as store:
             gone = store.clear(older_than_s)
         spools = SpoolDir(self.paths.spool_dir, limit_bytes=0)

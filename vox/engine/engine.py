@@ -19,6 +19,7 @@ from ..audio import files
 from ..audio.device import device_of
 from ..audio.player import Player
 from ..audio.spool import SpoolDir
+from ..audio.utterances import UtteranceCache
 from ..config import Config
 from ..errors import JobNotLive, NoAudioKept, VoxError
 from ..files import locked, make_dir
@@ -105,6 +106,9 @@ class Engine:
         self.bus = self.store.bus or Bus()
         self.catalog = Catalog(paths, config)
         self.spools = SpoolDir(paths.spool_dir, int(settings["spool_limit_mb"] * 1_000_000))
+        self.utterances = UtteranceCache(
+            paths.utterances_dir, lambda: int(config()["cache_mb"] * 1_000_000)
+        )
         self.player = player or Player(device=device_of(settings["audio_device"]))
         self.player.listener = self
         self.pool = Pool(
@@ -134,7 +138,13 @@ class Engine:
             is_awaited=lambda: self.pool.turns.is_awaited,
         )
         synthesizer = Synthesizer(
-            self.store, lookahead, self.catalog, self.config, self.models, self._clock
+            self.store,
+            lookahead,
+            self.catalog,
+            self.utterances,
+            self.config,
+            self.models,
+            self._clock,
         )
         return Worker(
             self.store,
@@ -316,8 +326,10 @@ class Engine:
     def clear(self, older_than_s: float | None = None) -> list[str]:
         """Forget jobs that ended longer ago than so many seconds, and their audio.
 
-        None: all ended jobs. Returns their ids.
+        None: all ended jobs. The utterance cache forgets what was not said since then. Returns
+        the jobs' ids.
         """
+        self.utterances.clear(older_than_s)
         gone = self.store.clear(older_than_s)
         for job_id in gone:
             self.spools.remove(job_id)

@@ -1,6 +1,7 @@
 """Synthesizes one job into its spool: splits the text, gets a warm host, retries after a failure.
 
-Knows hosts, texts and spools. What happens to the audio and to the job afterwards is the worker's
+An utterance that the cache has is taken from there. A job of only such needs no host. Knows hosts,
+texts, spools and the cache. What happens to the audio and to the job afterwards is the worker's
 business.
 """
 
@@ -10,11 +11,14 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
+from ..audio.pcm import Samples, silence
 from ..audio.shaping import Shaper
 from ..audio.spool import Spool
+from ..audio.utterances import UtteranceCache
 from ..backends.base import Utterance
 from ..config import Config
 from ..errors import HostCrashed, HostError, LoadFailed, OutOfMemory, SynthesisFailed
@@ -23,6 +27,7 @@ from ..jobs import ADAPTER_OPTIONS, Job
 from ..queue.store import Store
 from ..text.split import Piece, split
 from ..voices.catalog import Catalog
+from .cache_keys import CacheKeys
 from .lookahead import LookAhead
 from .warming import Models
 
@@ -34,6 +39,8 @@ not load is not tried again: that may have taken minutes and would fail in the s
 
 CheckWanted = Callable[[], None]
 """Raises if the work for a job is to stop."""
+Heard = tuple[Samples, int]
+"""A block of an utterance's audio and its sample rate in Hz."""
 
 
 class NotLoaded(Exception):
@@ -44,6 +51,19 @@ class NotLoaded(Exception):
         self.error = error
 
 
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A job that is synthesized."""
+
+    job: Job
+    spool: Spool
+    check_wanted: CheckWanted
+    said: Utterance
+    """How it is said: an utterance without its text."""
+    keys: CacheKeys | None
+    """None: its utterances are not cached."""
+
+
 class Synthesizer:
     """Synthesizes one job at a time; `cancel` may come from any thread."""
 
@@ -52,6 +72,7 @@ class Synthesizer:
         store: Store,
         lookahead: LookAhead,
         catalog: Catalog,
+        cache: UtteranceCache,
         config: Callable[[], Config],
         models: Models,
         clock: Callable[[], float] = time.time,
@@ -61,6 +82,7 @@ class Synthesizer:
         self._pool = models.pool
         self._lookahead = lookahead
         self._catalog = catalog
+        self._cache = cache
         self._config = config
         self._clock = clock
         self._host: Host | None = None
@@ -99,7 +121,7 @@ class Synthesizer:
         for retry in range(RETRIES + 1):
             first = _utterances_in(spool)
             try:
-                self._synthesize(pieces[first:], job, spool, check_wanted)
+                self._synthesize(pieces[first:], self._work(job, spool, check_wanted))
                 break
             except NotLoaded as exc:
                 raise exc.error from exc
@@ -123,28 +145,58 @@ class Synthesizer:
         if job.keep_alive == 0:
             self._models.unload_due()  # before the job is done: its caller has the memory then
 
-    def _synthesize(
-        self, pieces: list[Piece], job: Job, spool: Spool, check_wanted: CheckWanted
-    ) -> None:
-        with self._turn(job, check_wanted), self._warm_host(job, check_wanted) as host:
+    def _work(self, job: Job, spool: Spool, check_wanted: CheckWanted) -> _Work:
+        clone = self._catalog.clone(job.voice) if job.voice else None
+        said = Utterance.saying("", clone, {name: getattr(job, name) for name in ADAPTER_OPTIONS})
+        return _Work(job, spool, check_wanted, said, self._cache_keys(job, said))
+
+    def _cache_keys(self, job: Job, said: Utterance) -> CacheKeys | None:
+        if not (self._config()["cache_mb"] and self._catalog.is_cached(job.backend)):
+            return None
+        backend = self._catalog.host_of(job.backend)
+        settings = self._catalog.host_settings(job.backend, job.model)
+        revision = self._catalog.revision(job.backend, settings)
+        try:
+            return None if revision is None else CacheKeys(backend, settings, revision, said)
+        except OSError:  # the clone's recording: the adapter says what is wrong with it
+            return None
+
+    def _synthesize(self, pieces: list[Piece], work: _Work) -> None:
+        job = work.job
+        with contextlib.ExitStack() as held:
+            host: Host | None = None
             for piece in pieces:
-                self._lookahead.wait_for_room(job, check_wanted)
-                check_wanted()
+                self._lookahead.wait_for_room(job, work.check_wanted)
+                work.check_wanted()
                 is_last = piece is pieces[-1]
-                self._synthesize_one(host, piece, job, spool, check_wanted, is_last)
+                key = work.keys.of(piece.text) if work.keys else None
+                kept = self._cache.get(key) if key and not job.fresh else None
+                if kept is not None:
+                    self._say((chunk for chunk in (kept,)), piece, work, is_last)
+                else:
+                    if host is None:
+                        held.enter_context(self._turn(work))
+                        host = held.enter_context(self._warm_host(work))
+                    chunks = _shaped(host, replace(work.said, text=piece.text))
+                    parts, sample_rate = self._say(chunks, piece, work, is_last)
+                    if key and any(map(len, parts)) and not host.cut_off:
+                        self._cache.put(key, parts, sample_rate)
                 if job.sink != "play":
                     self._store.note(job.id, heard=piece.index + 1)
+            if host is None:
+                self._models.stay(job)  # it may be warm all the same
 
     @contextlib.contextmanager
-    def _turn(self, job: Job, check_wanted: CheckWanted) -> Iterator[None]:
+    def _turn(self, work: _Work) -> Iterator[None]:
         if self._pool.turns.is_taken:
-            self._publish(job, {"loading": "waiting for another model", "fraction": None})
-        with self._pool.turns.take(check_wanted):
+            self._publish(work.job, {"loading": "waiting for another model", "fraction": None})
+        with self._pool.turns.take(work.check_wanted):
             yield
 
     @contextlib.contextmanager
-    def _warm_host(self, job: Job, check_wanted: CheckWanted) -> Iterator[Host]:
+    def _warm_host(self, work: _Work) -> Iterator[Host]:
         """A host with the job's model. Raises NotLoaded, HostCrashed, BackendNotInstalled."""
+        job = work.job
         backend = self._catalog.host_of(job.backend)
         settings = self._catalog.host_settings(job.backend, job.model)
 
@@ -154,8 +206,7 @@ class Synthesizer:
         progress(f"loading {job.backend}", None)
         self._is_loading = True
         try:
-            wish = self._utterance(job, "")
-            host = self._pool.acquire(backend, settings, progress, wish)
+            host = self._pool.acquire(backend, settings, progress, work.said)
         except HostCrashed:
             raise  # perhaps somebody killed it
         except HostError as exc:
@@ -166,7 +217,7 @@ class Synthesizer:
         with self._lock:
             self._host = host
         try:
-            check_wanted()
+            work.check_wanted()
             self._publish(job, {"loading": None})
             self._tell(job, host.take_notes())
             yield host
@@ -184,33 +235,36 @@ class Synthesizer:
         if self._store.bus is not None:
             self._store.bus.publish("progress", job.id, {"id": job.id, **progress})
 
-    def _synthesize_one(
-        self,
-        host: Host,
-        piece: Piece,
-        job: Job,
-        spool: Spool,
-        check_wanted: CheckWanted,
-        is_last: bool,
-    ) -> None:
-        shaper = Shaper(pause_s=self._config()["pause_s"])
-        spool.begin_utterance(piece.index, piece.start, piece.end)
+    def _say(
+        self, chunks: Generator[Heard, None, None], piece: Piece, work: _Work, is_last: bool
+    ) -> tuple[list[Samples], int]:
+        """Write the utterance into the spool as it comes. Returns its chunks and sample rate."""
+        job, spool = work.job, work.spool
+        parts: list[Samples] = []
         sample_rate = 0
-        with contextlib.closing(host.synthesize(self._utterance(job, piece.text))) as chunks:
+        spool.begin_utterance(piece.index, piece.start, piece.end)
+        with contextlib.closing(chunks):
             for samples, sample_rate in chunks:
-                check_wanted()
-                spool.append(shaper.feed(samples, sample_rate), sample_rate)
+                work.check_wanted()
+                spool.append(samples, sample_rate)
+                parts.append(samples)
                 if job.sink == "stream" and spool.frames:
                     job.first_audio_at = job.first_audio_at or self._clock()
-        check_wanted()
-        if sample_rate:
-            spool.append(shaper.finish(is_last), sample_rate)
+        work.check_wanted()
+        if any(map(len, parts)) and not is_last:
+            spool.append(silence(self._config()["pause_s"], sample_rate), sample_rate)
         spool.end_utterance()
+        return parts, sample_rate
 
-    def _utterance(self, job: Job, text: str) -> Utterance:
-        clone = self._catalog.clone(job.voice) if job.voice else None
-        given = {name: getattr(job, name) for name in ADAPTER_OPTIONS}
-        return Utterance.saying(text, clone, given)
+
+def _shaped(host: Host, utterance: Utterance) -> Generator[Heard, None, None]:
+    """The host's chunks without the silence around the utterance."""
+    shaper, sample_rate = Shaper(), 0
+    with contextlib.closing(host.synthesize(utterance)) as chunks:
+        for samples, sample_rate in chunks:
+            yield shaper.feed(samples, sample_rate), sample_rate
+    if sample_rate:
+        yield shaper.finish(), sample_rate
 
 
 def _utterances_in(spool: Spool) -> int:

@@ -64,6 +64,10 @@ class Host(Protocol):
     def idle_s(self) -> float:
         """Seconds since it was last used; 0 while it loads or synthesizes."""
 
+    @property
+    def cut_off(self) -> bool:
+        """The last utterance ended at a limit of the backend's: see `Backend.cut_off`."""
+
     def take_notes(self) -> list[str]:
         """What loading it gave the caller to know; empty from then on."""
 

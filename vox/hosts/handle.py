@@ -75,6 +75,7 @@ class Handle:
         self.load_s: float | None = None
         self.rss_mb: float | None = None
         self.vram_mb: float | None = None
+        self.cut_off = False
         self.jobs = 0
         self.audio_s = 0.0
         """Seconds of audio made so far, in `synthesis_s` seconds of work."""
@@ -269,6 +270,7 @@ class Handle:
                 self.audio_s += len(samples) / header["sample_rate"]
                 yield Chunk(samples, header["sample_rate"])
             elif header["event"] == "end":
+                self.cut_off = header["cut_off"]
                 self._note_memory(header)
                 return
             elif header["event"] == "error":

@@ -108,6 +108,7 @@ class Server:
         self._send({"event": "progress", "text": text, "fraction": fraction})
 
     def _synthesize(self, request_id: int, utterance: Utterance) -> None:
+        self._backend.cut_off = False
         chunks = self._backend.synthesize(utterance)
         try:
             for samples, sample_rate in chunks:
@@ -126,7 +127,15 @@ class Server:
                 close()
         cancelled = request_id in self._cancelled
         self._cancelled.discard(request_id)
-        self._send({"event": "end", "id": request_id, "cancelled": cancelled, **self._memory()})
+        self._send(
+            {
+                "event": "end",
+                "id": request_id,
+                "cancelled": cancelled,
+                "cut_off": self._backend.cut_off,
+                **self._memory(),
+            }
+        )
 
     def _send_error(self, request_id: int | None, exc: Exception, kind: type[VoxError]) -> None:
         if not isinstance(exc, VoxError):

@@ -60,6 +60,10 @@ class InlineHost:
         self._is_cancelled = threading.Event()
 
     @property
+    def cut_off(self) -> bool:
+        return self._backend.cut_off
+
+    @property
     def idle_s(self) -> float:
         return 0.0 if self._is_busy else time.monotonic() - self.last_used
 
@@ -132,6 +136,7 @@ class InlineHost:
         # Ctrl-C in a terminal reaches the whole process group. A program that the backend starts
         # inherits this and goes on: the command line decides what becomes of the job.
         signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGHUP))
+        self._backend.cut_off = False
         chunks = self._backend.synthesize(utterance)
         end: End = None
         try:

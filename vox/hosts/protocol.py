@@ -9,7 +9,7 @@ To the host                                   From the host
     synthesize {id, utterance}                    ready {device, dtype, model, engine, notes,
                                                         load_s, rss_mb, vram_mb}
     cancel {id}                                   chunk {id, sample_rate, pcm}
-    stats                                         end {id, cancelled, rss_mb, vram_mb}
+    stats                                         end {id, cancelled, cut_off, rss_mb, vram_mb}
     exit                                          error {id, error}      (id null: loading failed)
                                                   stats {rss_mb, vram_mb}
 """

@@ -50,6 +50,8 @@ MIGRATIONS: tuple[str, ...] = (
     "create table cleared (id text primary key, state text not null, error text) without rowid;",
 )
 
+_SQL_TYPES: dict[type, str] = {str: "text", float: "real", bool: "integer"}
+
 
 def migrate(conn: sqlite3.Connection) -> None:
     """Bring the database to the newest version; safe with several processes at once.
@@ -68,8 +70,7 @@ def migrate(conn: sqlite3.Connection) -> None:
                     conn.execute(statement)
             conn.execute(f"pragma user_version = {number}")
         for name in _missing_columns(conn):
-            kind = "real" if OPTIONS[name].kind is float else "text"
-            conn.execute(f"alter table job add column {name} {kind}")
+            conn.execute(f"alter table job add column {name} {_SQL_TYPES[OPTIONS[name].kind]}")
         conn.execute("commit")
     finally:
         # On a full disk SQLite rolls back by itself.

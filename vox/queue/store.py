@@ -34,6 +34,7 @@ from .events import Bus
 
 _COLUMNS = tuple(f.name for f in fields(Job))
 _NUMBERS = tuple(name for name in SPEECH_OPTIONS if OPTIONS[name].kind is float)
+_FLAGS = tuple(name for name in SPEECH_OPTIONS if OPTIONS[name].kind is bool)
 _LIVE_SQL = "('queued', 'preparing', 'speaking')"
 _QUEUED_SQL = f"state in {_LIVE_SQL} and state = 'queued'"
 """With both conditions SQLite uses the index of live jobs and does not read the whole history."""
@@ -389,4 +390,6 @@ def _job(row: sqlite3.Row) -> Job:
     # `returning` gives a whole number as an integer, whatever the column is.
     for name in _NUMBERS:
         values[name] = None if values[name] is None else float(values[name])
+    for name in _FLAGS:
+        values[name] = bool(values[name])
     return Job(**values)

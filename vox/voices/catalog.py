@@ -146,12 +146,26 @@ class Catalog:
     def host_settings(self, name: str, model: str | None = None) -> Settings:
         """The settings that its host is started with.
 
-        They lack the default voice: each utterance names its voice, and another default must not
-        reload the model.
+        They lack the default voice, which each utterance names, and whether these are cached: a
+        change of either must not reload the model.
         """
         settings = self.settings_for(name, model)
-        options = {key: value for key, value in settings.options.items() if key != "voice"}
+        options = {
+            key: value for key, value in settings.options.items() if key not in ("voice", "cache")
+        }
         return replace(settings, options=options)
+
+    def is_cached(self, name: str) -> bool:
+        """Whether the utterance cache keeps what the backend says. Raises UnknownBackend."""
+        return bool(self.settings_for(name).options.get("cache", True))
+
+    def revision(self, name: str, settings: Settings) -> str | None:
+        """See `Backend.revision`; `settings` are the host's. None if the adapter cannot tell."""
+        try:
+            return registry.get(self.host_of(name)).revision(settings)
+        except Exception as exc:  # third-party code
+            log.info("the revision of %s is not known: %s", name, exc)
+            return None
 
     def clone(self, name: str) -> Clone | None:
         """The clone of that name, None if there is none."""

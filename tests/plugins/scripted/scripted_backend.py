@@ -9,6 +9,7 @@ Put this folder on PYTHONPATH. An utterance is a little script, run from left to
     [fail once]     ... at the first attempt only    [oom] [oom once]     raise OutOfMemory
     [note WORD]     add a line to the file `noted`  [options]       note the further options
     [noise]         print on standard output         [silent]        no sound for the words
+    [cut-off]       say that the audio was cut off at a limit
 
 Files are in the folder `$SCRIPTED_DIR`. Words outside brackets are spoken after all that, 60 ms
 each, unless something was said by `[say]`. Everything sounds at the pitch of the first number
@@ -163,6 +164,8 @@ class Scripted(Backend):
                 slow_s = float(argument.removesuffix("s"))
             elif name == "silent":
                 has_said = True
+            elif name == "cut-off":
+                self.cut_off = True
             elif name == "options":
                 _do("note", " ".join(f"{key}={value}" for key, value in utterance.options.items()))
             else:

@@ -122,6 +122,7 @@ class QwenMlx(QwenBase):
                 made += result.token_count
                 yield np.array(result.audio, dtype=np.float32)
         if made >= frames:
+            self.cut_off = True
             log.warning("cut off after %d frames: no end in %r", frames, utterance.text[:60])
 
     def _forget_models(self) -> None:

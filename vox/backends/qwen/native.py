@@ -193,6 +193,7 @@ class QwenNative(QwenBase):
                 made += len(samples)
                 yield samples
         if made >= round(frames * FRAME_S * SAMPLE_RATE):
+            self.cut_off = True
             log.warning("cut off after %d frames: no end in %r", frames, utterance.text[:60])
 
     def _generate(self, model: Any, kind: Kind, utterance: Utterance) -> Callable[..., object]:
