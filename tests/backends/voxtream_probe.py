@@ -8,9 +8,11 @@ adapter's speech is that of the package's own call, and what comes of a model th
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -32,10 +34,11 @@ import numpy as np  # noqa: E402 - behind the hook
 import torch  # noqa: E402
 
 from vox.backends.base import Settings, Utterance  # noqa: E402
-from vox.backends.voxtream import engine, prompt  # noqa: E402
+from vox.backends.voxtream import engine, phonemes, prompt  # noqa: E402
 from vox.backends.voxtream.adapter import Voxtream  # noqa: E402
 
 TEXT = "Hello there."
+PUNCTUATED = ("Before four: the north, (or so) he said!", "“Really?” - “No…”", "Yes")
 
 
 def spoken(adapter: Voxtream, speed: float = 1.0) -> Any:
@@ -49,6 +52,15 @@ def by_the_package(adapter: Voxtream, **how: Any) -> Any:
     path = Path(prompt.default_path(adapter.settings))
     stream = adapter._generator.generate_stream(prompt_audio_path=path, text=TEXT, **how)
     return np.clip(np.concatenate([samples for samples, _ in stream]), -1, 1)
+
+
+def both_phonemizers(text: str) -> list[str] | None:
+    """What the library and what the package's own way, the program, make of a text."""
+    from voxtream.utils.text.phonemizer import ESpeak
+
+    if not (importlib.util.find_spec(phonemes.PACKAGE) and shutil.which("espeak-ng")):
+        return None
+    return [phonemizer().phonemize(text) for phonemizer in (phonemes.Phonemizer, ESpeak)]
 
 
 def refuse(_graph: Any, _inputs: Any) -> Any:
@@ -90,6 +102,7 @@ def main() -> None:
             free, by_the_package(adapter, speaking_rate=itertools.repeat(4.0))
         ),
         "failed_compilation": after_a_failed_compilation(adapter),
+        "phonemes": [both_phonemizers(text) for text in PUNCTUATED],
         "connections": CONNECTIONS,
     }
     Path(answer_path).write_text(json.dumps(answer))

@@ -33,7 +33,8 @@ from ..base import (
     install_hint,
 )
 from ..kit import torch_tools
-from . import engine, package, prompt, weights
+from ..kit.weights import package_dir
+from . import engine, package, phonemes, prompt, weights
 from .configs import GENERATOR, SPEAKING_RATE
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class Voxtream(Backend):
             "torch==2.8.0",
             "torchaudio==2.8.0",
             "moshi==0.2.13",
+            "espeakng-loader==0.2.4",
             "six==1.17.0",  # it imports six without declaring it
         ),
         license="MIT; weights in part of CC BY-NC 4.0 data",
@@ -103,9 +105,8 @@ class Voxtream(Backend):
 
     @classmethod
     def missing(cls, settings: Settings) -> str | None:
-        if shutil.which("espeak-ng") is None and shutil.which("espeak") is None:
-            install = "brew install" if sys.platform == "darwin" else "sudo apt install"
-            return f"the program espeak-ng is not found; run: {install} espeak-ng"
+        if package_dir(settings, phonemes.PACKAGE) is None and shutil.which("espeak-ng") is None:
+            return f"its environment has no espeak-ng; {install_hint('voxtream')}"
         return weights.missing(settings)
 
     @classmethod

@@ -1,12 +1,14 @@
 """The package voxtream, imported faster, and with our own in place of some of its functions.
 
-It then finds its files without asking Hugging Face's cache, computes a prompt once, and never takes
-text for an option of espeak-ng.
+It then finds its files without asking Hugging Face's cache, computes a prompt once, and needs no
+program espeak-ng. An environment that was made without the library still uses that program, which
+then never takes text for an option.
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import subprocess
 import tempfile
 import warnings
@@ -17,7 +19,7 @@ from typing import Any
 from ...errors import UnknownVoice
 from ..base import Settings
 from ..kit import torch_tools
-from . import prompt, weights
+from . import phonemes, prompt, weights
 
 _PROMPTS_KEPT = 8
 
@@ -32,6 +34,8 @@ def load(settings: Settings) -> tuple[Callable[..., Any], Callable[..., Any]]:
             importlib.import_module("voxtream.utils.model")
         generator: Any = importlib.import_module("voxtream.generator")
         config: Any = importlib.import_module("voxtream.config")
+    if importlib.util.find_spec(phonemes.PACKAGE):
+        generator.ESpeak = phonemes.Phonemizer
     phonemizer: Any = importlib.import_module("voxtream.utils.text.phonemizer")
     phonemizer._espeak_exe = run_espeak
     setup: Any = importlib.import_module("voxtream.utils.generator.setup")
