@@ -146,13 +146,18 @@ class Manifest:
         Unless `thorough`, a file with the recorded size and time of change is not read: reading
         takes about a second for each gigabyte. Files that are not on record, or gone, are skipped.
         """
+        digests: dict[tuple[int, int], str] = {}  # what several models share is read once
         for path in paths:
             entry, place = self._files.get(path), self.place(path)
             if entry is None or not os.path.exists(place):
                 continue
             info = os.stat(place)
             unchanged = (info.st_size, info.st_mtime_ns) == (entry["size"], entry["mtime_ns"])
-            if (not unchanged or thorough) and sha256_of(place) != entry["sha256"]:
+            if unchanged and not thorough:
+                continue
+            inode = (info.st_dev, info.st_ino)
+            digests[inode] = digests.get(inode) or sha256_of(place)
+            if digests[inode] != entry["sha256"]:
                 raise LoadFailed(
                     f"{place} is not what was fetched from {entry['source']}: its checksum differs",
                     "delete it, then install the backend again",
