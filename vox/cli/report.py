@@ -195,14 +195,20 @@ def _version_of(interpreter: str) -> str | None:
 
 
 def _versions(adapter: type[Backend], folders: list[str]) -> dict[str, str]:
-    """The versions of the packages that the adapter pins and of some others, if installed."""
+    """The versions of the packages that the adapter pins and of some others, if installed.
+
+    Of an adapter that pins none, that of the package that does its work.
+    """
     pinned = [_REQUIREMENT.match(line) for line in adapter.info.requirements]
     names = [found[0] for found in pinned if found]
-    wanted = dict.fromkeys([*names, adapter.info.package.replace("_", "-"), *_TELLING])
+    imported = f"{adapter.info.package}/__init__.py"
     found: dict[str, str] = {}
     for distribution in importlib.metadata.distributions(path=folders):
         found.setdefault(_normal(distribution.name), distribution.version)
-    return {name: found[_normal(name)] for name in wanted if name and _normal(name) in found}
+        if not names and imported in map(str, distribution.files or ()):
+            names = [distribution.name]
+    wanted = dict.fromkeys([*names, *_TELLING])
+    return {name: found[_normal(name)] for name in wanted if _normal(name) in found}
 
 
 def _normal(name: str) -> str:
