@@ -65,7 +65,7 @@ class Option(NamedTuple):
     """Its short flag, e.g. "-v"; the long one is its key."""
     metavar: str = "TEXT"
     key: str = ""
-    """Its name in JSON, in the inbox's header and as a flag; "": the field's."""
+    """Its name in JSON, in the inbox's header and, with - for _, as a flag; "": the field's."""
     envvar: bool = False
     """Whether the variable VOX_KEY sets it too, for one call."""
     kind: type[str] | type[float] | type[bool] = str

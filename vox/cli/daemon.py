@@ -199,7 +199,7 @@ def warm(
     if not quiet:
         for note in loaded["notes"]:
             tell(f"vox: {note}")
-        if 0 <= loaded["keep_alive_s"] < LEAST_WARM_S:
+        if keep_alive is None and 0 <= loaded["keep_alive_s"] < LEAST_WARM_S:
             stays = f"it stays for {duration(loaded['keep_alive_s'])} only"
             tell(f"vox: {stays}; for longer: --keep-alive 30m, or vox config set idle_timeout 300")
     return 0
