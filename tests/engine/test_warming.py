@@ -250,6 +250,20 @@ def test_models_are_unloaded_and_a_busy_one_after_its_job(
         engine.models.unload("nobody")
 
 
+def test_a_model_that_is_to_go_while_it_is_loaded_goes_whatever_its_job_said(
+    rig: Rig, hosts: FakeHosts, engine: Engine
+) -> None:
+    gate = hosts.gate()
+    hosts.loads.append([gate])
+    job = engine.submit(request(keep_alive=-1))
+    gate.wait_reached()
+    assert engine.models.unload() == ([], ["scripted"])
+    gate.open()
+    rig.until_ended(job)
+    engine.models.unload_due()
+    assert alive(hosts) == []
+
+
 # -- keep_alive of jobs --------------------------------------------------------------------------
 
 
@@ -277,6 +291,17 @@ def test_a_model_stays_as_long_as_its_last_job_said(
         assert [each["keep_alive_s"] for each in engine.pool.describe()] == [stays_s]
     rig.until_ended(engine.submit(request(keep_alive=0)))
     assert (engine.pool.kept_for_s, alive(hosts)) == (0, [])
+
+
+def test_a_job_that_needs_no_model_says_how_long_it_stays_all_the_same(
+    rig: Rig, hosts: FakeHosts, engine: Engine
+) -> None:
+    rig.until_ended(engine.submit(request(ONE)))
+    rig.until_ended(engine.submit(request(ONE, keep_alive=-1)))
+    assert hosts.texts == [ONE]
+    assert [each["keep_alive_s"] for each in engine.pool.describe()] == [-1]
+    rig.until_ended(engine.submit(request(ONE, keep_alive=0)))
+    assert alive(hosts) == []
 
 
 def test_a_model_that_a_queued_job_needs_is_not_unloaded_in_between(

@@ -201,7 +201,7 @@ def warm(
             tell(f"vox: {note}")
         if keep_alive is None and 0 <= loaded["keep_alive_s"] < LEAST_WARM_S:
             stays = f"it stays for {duration(loaded['keep_alive_s'])} only"
-            tell(f"vox: {stays}; for longer: --keep-alive 30m, or vox config set idle_timeout 300")
+            tell(f"vox: {stays}; for longer: --keep-alive 30m")
     return 0
 
 

@@ -206,14 +206,13 @@ class Synthesizer:
         progress(f"loading {job.backend}", None)
         self._is_loading = True
         try:
-            host = self._pool.acquire(backend, settings, progress, work.said)
+            host = self._pool.acquire(backend, settings, progress, work.said, job.keep_alive)
         except HostCrashed:
             raise  # perhaps somebody killed it
         except HostError as exc:
             raise NotLoaded(exc) from exc
         finally:
             self._is_loading = False
-        self._models.stay(job)
         with self._lock:
             self._host = host
         try:

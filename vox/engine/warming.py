@@ -144,8 +144,9 @@ class Warming:
             with pool.turns.take(self._check_wanted):
                 on_progress(f"loading {self._name}", None)
                 with self._loading():
-                    host = pool.acquire(self._name, self._settings, on_progress, self._wish)
-                pool.stay(self._key, self._keep_alive_s)
+                    host = pool.acquire(
+                        self._name, self._settings, on_progress, self._wish, self._keep_alive_s
+                    )
                 pool.release(host, has_spoken=False)
                 self._check_wanted()
                 return pool.find(self._key)

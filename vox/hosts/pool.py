@@ -85,13 +85,14 @@ class Pool:
         settings: Settings,
         on_progress: Progress,
         wish: Utterance | None = None,
+        keep_alive_s: float | None = None,
     ) -> Host:
         """A host of this model, the warm one if there is one, with all that the wish needs loaded.
 
         `wish`: the request as an utterance without text; None: only to have the model warm.
-        Release the host afterwards. If memory runs out while it loads, all others are unloaded
-        and it is loaded once more. Raises BackendNotInstalled, LoadFailed, HostCrashed,
-        HostTimeout, OutOfMemory.
+        `keep_alive_s`: see `stay`. Release the host afterwards. If memory runs out while it loads,
+        all others are unloaded and it is loaded once more. Raises BackendNotInstalled, LoadFailed,
+        HostCrashed, HostTimeout, OutOfMemory.
         """
         key = model_key(name, settings)
         with self._lock:
@@ -102,6 +103,7 @@ class Pool:
             if host is None:
                 self._make_room(name, settings)
             self._busy = key
+            self.stay(key, keep_alive_s)
         load = functools.partial(self._load, key, name, settings, on_progress, wish)
         try:
             try:
@@ -113,7 +115,10 @@ class Pool:
             log.info("%s: out of memory, all other models unloaded: once more", key)
             return load(None)
         except BaseException:
-            self._busy = None
+            with self._lock:
+                self._busy = None
+                if key not in self._hosts:
+                    self._asked_s.pop(key, None)
             raise
 
     def _load(
@@ -196,7 +201,7 @@ class Pool:
         Below 0: for ever, until memory runs out; 0: unload it once it is idle; None: as before.
         """
         with self._lock:
-            if keep_alive_s is not None and key in self._hosts:
+            if keep_alive_s is not None and (key in self._hosts or key == self._busy):
                 is_endless = keep_alive_s < 0 or keep_alive_s > MOST_S
                 self._asked_s[key] = math.inf if is_endless else keep_alive_s
 
