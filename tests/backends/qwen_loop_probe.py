@@ -20,9 +20,10 @@ import numpy as np
 import torch
 from qwen_tts import Qwen3TTSModel
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map
 
-from vox.backends.qwen.decoder import BlockDecoder
+from vox.backends.qwen.decoder import BLOCKS, BlockDecoder, _Block
+from vox.backends.qwen.graphs import Step
 from vox.backends.qwen.loop import SHORTEST, USUAL, FrameLoop
 from vox.backends.qwen.prompt import read_prompt
 
@@ -155,46 +156,63 @@ def again(model: Any) -> dict[str, Any]:
     return found
 
 
-class _Recorder(TorchDispatchMode):
-    """Writes down each operation with the shapes that it computes on."""
+class _Tape(TorchDispatchMode):
+    """What a captured graph is: a step's operations, on the tensors that it used when recorded."""
 
-    def __init__(self) -> None:
+    def __init__(self, step: Step) -> None:
         super().__init__()
-        self.operations: list[tuple[str, list[tuple[int, ...]]]] = []
+        self._recorded: list[tuple[Any, Any, Any, Any]] = []
+        # What a step makes without naming its device is made on another one, and so refused.
+        with torch.inference_mode(), torch.device("meta"), self:
+            step()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        tensors = [leaf for leaf in tree_leaves((args, result)) if isinstance(leaf, torch.Tensor)]
-        self.operations.append((str(func), [tuple(tensor.shape) for tensor in tensors]))
+        self._recorded.append((func, args, kwargs or {}, result))
         return result
 
+    @property
+    def waiting(self) -> list[str]:
+        names = {str(func) for func, *_ in self._recorded}
+        return sorted(name for name in names if any(part in name for part in WAITING))
 
-def steps(model: Any) -> dict[str, Any]:
-    """Whether the steps can be captured: the same operations every time, and none that waits."""
-    sampled = custom_voice(model, 8, do_sample=True, subtalker_dosample=True)
-    prompt = read_prompt(model.model, sampled)
-    loop = FrameLoop(model.model, prompt.sampling)
+    def replay(self) -> None:
+        made: dict[int, Any] = {}
+
+        def now(leaf: Any) -> Any:
+            return made.get(id(leaf), leaf) if isinstance(leaf, torch.Tensor) else leaf
+
+        with torch.inference_mode():
+            for func, args, kwargs, before in self._recorded:
+                result = func(*tree_map(now, args), **tree_map(now, kwargs))
+                for old, new in zip(tree_leaves(before), tree_leaves(result), strict=True):
+                    if isinstance(old, torch.Tensor):
+                        made[id(old)] = new
+
+
+def replayed(model: Any) -> dict[str, Any]:
+    """All steps recorded once and replayed for every frame, as CUDA would."""
+    generate = custom_voice(model, SHORTEST, do_sample=True, subtalker_dosample=True)
+    loop = FrameLoop(model.model, read_prompt(model.model, generate).sampling)
     decoder = BlockDecoder(model.model.speech_tokenizer)
-    codes = torch.randint(0, 64, (2, 4))
-    computed = {
+    decoder._steps = {frames: _Block(decoder, frames) for frames in BLOCKS}
+    steps = {
         "codes": loop._predict,
-        "next code": loop._talk[SHORTEST],
-        "block": lambda: decoder._compute(codes),
+        **{f"next code of {length}": step for length, step in loop._talk.items()},
+        **{f"block of {frames}": block.step for frames, block in decoder._steps.items()},
     }
-    seen: dict[str, list[Any]] = {name: [] for name in computed}
-    for _frame in zip(range(3), loop.frames(prompt), strict=False):
-        for name, compute in computed.items():
-            # What a step makes without naming its device is made on another one, and so refused.
-            with torch.inference_mode(), torch.device("meta"), _Recorder() as recorder:
-                compute()
-            seen[name].append(recorder.operations)
+    for step in steps.values():
+        step._graph = _Tape(step)
+    codes = our_codes(model, generate, loop)
+    decoder.begin()
+    audio = np.concatenate([decoder.decode(part) for part in codes.tensor_split((1, 3, 7, 18))])
+    with torch.no_grad():
+        whole = model.model.speech_tokenizer.model.decoder(codes.T[None])[0, 0].numpy()
     return {
-        name: {
-            "operations": len(first),
-            "same": all(operations == first for operations in (first, *others)),
-            "waiting": sorted({op for op, _ in first if any(part in op for part in WAITING)}),
-        }
-        for name, (first, *others) in seen.items()
+        "equal": torch.equal(package_codes(model, generate), codes),
+        "error": float(np.abs(audio - whole).max()),
+        "level": float(whole.std()),
+        "waiting": {name: step._graph.waiting for name, step in steps.items()},
     }
 
 
@@ -227,7 +245,7 @@ def main() -> None:
             },
             "ends": ends(speaking),
             "again": again(speaking),
-            "steps": steps(speaking),
+            "replayed": replayed(speaking),
         }
     options.answer.write_text(json.dumps(answer))
 

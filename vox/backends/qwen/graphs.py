@@ -35,18 +35,19 @@ class Step:
         import torch
 
         with torch.cuda.device(device), torch.inference_mode():
-            aside = torch.cuda.Stream()
-            aside.wait_stream(torch.cuda.current_stream())
+            current, aside = torch.cuda.current_stream(), torch.cuda.Stream()
+            aside.wait_stream(current)
             with torch.cuda.stream(aside):
                 # What libraries allocate and choose at their first call stays out of the graph.
                 for _ in range(2):
                     self._compute()
-            torch.cuda.current_stream().wait_stream(aside)
+            current.wait_stream(aside)
             graph = torch.cuda.CUDAGraph()
             try:
                 with torch.cuda.graph(graph, pool=pool):
                     self._compute()
             except Exception:
+                torch.cuda.set_stream(current)  # which a failed capture does not do
                 _renew_generator()
                 raise
         self._graph = graph
