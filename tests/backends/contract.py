@@ -64,7 +64,8 @@ def check_sound(chunks: list[Any]) -> int:
 
 @check
 def loading_says_on_what_it_runs(subject: Subject) -> None:
-    assert re.fullmatch(r"cpu|mps|cuda(:\d+)?", subject.loaded.device), subject.loaded.device
+    device = subject.loaded.device
+    assert re.fullmatch(r"cpu|mps|cuda(:\d+)?", device) and subject.backend.info.can_use(device)
     for text, done in subject.progress:
         assert isinstance(text, str) and (done is None or 0.0 <= done <= 1.0), (text, done)
 

@@ -2,7 +2,8 @@
 
 `make_default` runs in vox's own environment: it starts a process (`main`) in which hibari speaks
 the default prompt, once. `cut` runs in voxtream's environment: it shortens a clone's recording to
-what the model takes.
+what the model takes. No silence goes behind a recording: the model does not see its words, and it
+was trained with prompts that end anywhere, in mid-word too (the package's `dataset.py`).
 """
 
 from __future__ import annotations
