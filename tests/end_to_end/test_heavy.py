@@ -342,6 +342,31 @@ def test_a_kept_model_stays_when_the_others_go(crowd: Instance) -> None:
     until(lambda: gone(kept))
 
 
+# -- the utterance cache ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def caching(worlds: Worlds) -> Iterator[Instance]:
+    instance = Instance(worlds, "qwen-native", "kokoro")
+    instance.environ["VOX_CACHE_MB"] = "100"
+    yield instance
+    instance.remove()
+
+
+def test_what_was_said_is_said_again_without_a_host_unless_it_was_cut_off(
+    caching: Instance,
+) -> None:
+    kept, noted = Path(caching.paths.utterances_dir), Path(caching.paths.memory_path)
+    caching.write("kokoro")
+    noted.unlink()  # where a host that is released leaves what it needed
+    caching.write("kokoro")
+    assert len(list(kept.iterdir())) == 1 and not noted.exists()
+    # Random weights find no end.
+    caching.write("qwen-native")
+    assert "cut off after" in caching.log()
+    assert len(list(kept.iterdir())) == 1
+
+
 # -- installing ------------------------------------------------------------------------------------
 
 
