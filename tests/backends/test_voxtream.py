@@ -32,7 +32,7 @@ from vox.backends.voxtream.package import run_espeak
 from vox.backends.voxtream.phonemes import Espeak
 from vox.backends.voxtream.pins import PINS, SPEAKER_ENCODER_COMMIT
 from vox.bootstrap import bootstrap_args
-from vox.errors import BackendNotInstalled, LoadFailed, SynthesisFailed, UnknownVoice
+from vox.errors import BackendNotInstalled, LoadFailed, SynthesisFailed, UnknownModel, UnknownVoice
 from vox.hosts.handle import Handle
 from vox.hosts.launch import HOST_MODULE
 
@@ -98,7 +98,7 @@ def test_no_program_is_needed_where_the_environment_has_the_library(
 
 
 def test_a_model_that_is_neither_a_repository_nor_a_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(LoadFailed, match="no model called"):
+    with pytest.raises(UnknownModel, match="no model called"):
         weights.model_of(settings_in(tmp_path, model="2.1"))
 
 

@@ -15,7 +15,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 
 from ... import files
-from ...errors import LoadFailed
+from ...errors import UnknownModel
 from ..base import Progress, Settings, install_hint
 from ..kit.huggingface import Pin, fetch_files
 from ..kit.manifest import Artefact, Manifest
@@ -44,10 +44,10 @@ _HF_CACHE, _TORCH_HUB = "hf/hub", "torch/hub"
 
 
 def model_of(settings: Settings) -> str:
-    """The model's folder or Hugging Face repository. Raises LoadFailed for what is neither."""
+    """The model's folder or Hugging Face repository. Raises UnknownModel for what is neither."""
     model = folder_of(settings) or settings.model or DEFAULT_MODEL
     if not (os.path.isabs(model) or _REPOSITORY.fullmatch(model)):
-        raise LoadFailed(
+        raise UnknownModel(
             f"voxtream has no model called {model!r}",
             f"give a folder, or a Hugging Face repository like {DEFAULT_MODEL}",
         )
