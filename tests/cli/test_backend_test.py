@@ -44,6 +44,13 @@ def test_a_report_tells_the_load_from_the_speech(vox: Vox) -> None:
     assert re.fullmatch(r"\d\.\d\d s with the load, \d\.\d\d s warm", lines["first sound"])
 
 
+def test_a_report_is_whole_where_nothing_stays_loaded(vox: Vox) -> None:
+    vox.ok("config", "set", "daemon", "false")
+    done = vox("backends", "test", "scripted", "--json")
+    assert (done.code, set(done.json())) == (0, FACTS | MEASURED)
+    assert " on cpu none tones" in vox.ok("backends", "test", "scripted")
+
+
 def test_a_report_of_what_does_not_work_says_what_is_known_and_why(vox: Vox) -> None:
     failed = vox("backends", "test", "scripted", "-m", "load-fail", "--report")
     assert failed.code != 0

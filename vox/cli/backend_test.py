@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..client import daemon as control
+from ..config import load
 from ..errors import VoxError
 from ..files import make_dir
 from ..install.status import gpu_of, read_marker
@@ -21,6 +22,8 @@ from .output import complain, engine_of, say, say_json
 from .speaking import CallOptions, open_jobs, spoken, what_became_of
 from .voices import open_catalog
 
+LOOK_S = 20.0
+"""In which a model that has spoken is looked at, and spoken with once more."""
 TEXT = "This is a test. If you can hear it, everything works."
 
 
@@ -90,7 +93,14 @@ def _speak(paths: Paths, name: str, model: str | None, is_strict: bool = True) -
     folder = make_dir(paths.cache_dir)
     with tempfile.TemporaryDirectory(prefix="test-", dir=folder) as temporary:
         output = os.path.join(temporary, f"{name}.wav")
-        request = Request(text=TEXT, backend=name, model=model, output=output, fresh=True)
+        request = Request(
+            text=TEXT,
+            backend=name,
+            model=model,
+            output=output,
+            fresh=True,
+            keep_alive=_keep_alive_s(paths, name),
+        )
         job = spoken(open_jobs(), request, CallOptions())
         found = Spoken(job, 0.0, _host_of(paths, name))
         if job["exit_code"]:
@@ -99,6 +109,13 @@ def _speak(paths: Paths, name: str, model: str | None, is_strict: bool = True) -
             found.kilobytes = os.path.getsize(output) / 1000
             found.trouble = _wrong_device(paths, name, found.model, is_strict)
     return found
+
+
+def _keep_alive_s(paths: Paths, name: str) -> float | None:
+    """Where nothing stays loaded by itself, the model stays until it has been looked at."""
+    if open_catalog(paths).info(name).light:
+        return None
+    return LOOK_S if 0 <= load(paths.config_path).idle_timeout_s < LOOK_S else None
 
 
 def _host_of(paths: Paths, name: str) -> dict[str, Any] | None:

@@ -74,9 +74,14 @@ class Manifest:
     def take(self, artefact: Artefact, progress: Progress, place: str | None = None) -> bool:
         """As `fetch`, but without the network: False if the file is neither there nor a copy."""
         place = place or self.place(artefact.path)
-        if os.path.exists(place):
-            return artefact.path in self._files
         expected = artefact.sha256 or self.sha256(artefact.path)
+        if os.path.exists(place):
+            if artefact.path in self._files:
+                return True
+            if expected is None or sha256_of(place) != expected:
+                return False
+            self._add(artefact, place, expected)  # an interruption left it without a record
+            return True
         for source in artefact.copies:
             progress(f"taking {os.path.basename(artefact.path)} from {_origin(source)}", None)
             digest = take(source, place, expected)
