@@ -6,6 +6,7 @@ daemon's answers; `report` knows the machine.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any
 
 from ..client import daemon as control
 from ..config import load
-from ..errors import VoxError
+from ..errors import DaemonUnavailable, VoxError
 from ..files import make_dir
 from ..install.status import gpu_of, read_marker
 from ..jobs import Request
@@ -71,8 +72,7 @@ def report(paths: Paths, name: str, model: str | None, as_json: bool) -> int:
     exit_code = 0
     try:
         open_catalog(paths).check_ready(name, model)
-        control.start(paths)
-        control.unload(paths, open_catalog(paths).host_of(name))
+        _make_cold(paths, name)
         found = _speak(paths, name, model)
         made.add_first(found.model)
         if not found.job["exit_code"]:
@@ -86,6 +86,15 @@ def report(paths: Paths, name: str, model: str | None, as_json: bool) -> int:
     made.make_anonymous()
     say_json(made.facts) if as_json else say(made.text())
     return exit_code
+
+
+def _make_cold(paths: Paths, name: str) -> None:
+    """Have the backend's model unloaded, and a daemon up if the test would go without one."""
+    catalog = open_catalog(paths)
+    with contextlib.suppress(DaemonUnavailable):  # it is leaving, and the model with it
+        control.unload(paths, catalog.host_of(name))
+    if catalog.info(name).light:
+        control.start(paths)
 
 
 def _speak(paths: Paths, name: str, model: str | None, is_strict: bool = True) -> Spoken:
