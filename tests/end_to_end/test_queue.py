@@ -178,11 +178,14 @@ def test_a_timeout_leaves_the_job_going(vox: Vox, sound: object) -> None:
 def test_priority_goes_before_arrival_even_past_what_is_prepared(
     vox: Vox, recorder: Recorder
 ) -> None:
-    ids = [vox.ok(*SCRIPTED, "--async", "1 [say 2s]")]
-    vox.until(ids[0], "speaking")
-    ids.append(vox.ok(*SCRIPTED, "--async", "--priority", "low", "2 [say 0.2s]"))
-    ids.append(vox.ok(*SCRIPTED, "--async", "3 [say 0.2s]"))
-    ids.append(vox.ok(*SCRIPTED, "--async", "--priority", "high", "4 [say 0.2s]"))
+    first = vox.ok(*SCRIPTED, "--async", "1 [say 60s]")
+    vox.until(first, "speaking")
+    ids = [
+        vox.ok(*SCRIPTED, "--async", "--priority", "low", "2 [say 0.2s]"),
+        vox.ok(*SCRIPTED, "--async", "3 [say 0.2s]"),
+        vox.ok(*SCRIPTED, "--async", "--priority", "high", "4 [say 0.2s]"),
+    ]
+    vox.ok("skip")
     vox.ok("wait", *ids)
     assert tones(recorder) == [1, 4, 3, 2]
 
@@ -196,11 +199,11 @@ def test_replace_takes_the_place_of_what_has_the_same_key(vox: Vox, recorder: Re
 
 
 def test_what_waits_too_long_expires(vox: Vox, recorder: Recorder) -> None:
-    first = vox.ok(*SCRIPTED, "--async", "1 [say 2.5s]")
+    first = vox.ok(*SCRIPTED, "--async", "1 [say 60s]")
     vox.until(first, "speaking")
     result = vox(*SCRIPTED, "--expires", "0.5", "2 [say 0.3s]")
     assert result.code == 6
-    vox.ok("wait", first)
+    vox.ok("cancel", first)
     assert tones(recorder) == [1]
 
 
