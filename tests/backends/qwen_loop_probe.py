@@ -1,15 +1,18 @@
 """Compares our loop's codes with those of the package's own loop; runs in its environment.
 
-    PYTHONPATH=<checkout> INTERPRETER qwen_loop_probe.py FOLDER ANSWER_PATH [--only KIND FRAMES]
+    PYTHONPATH=<checkout> INTERPRETER qwen_loop_probe.py FOLDER ANSWER_PATH
+        [--only FRAMES [--device cuda]]
 
 FOLDER holds checkpoints called custom_voice, base and voice_design. With `--only` it is one
-checkpoint of that kind, of any size, and one utterance is compared: the check for full-size
-weights, by hand.
+CustomVoice checkpoint of any size, and one utterance is compared: the check for full-size weights
+(`bench.checkpoints`) and, with captured graphs, on CUDA, by hand.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import dataclasses
 import functools
 import json
 from collections.abc import Callable, Iterator
@@ -60,7 +63,8 @@ def package_codes(model: Any, generate: Generate, recording: int = 0) -> Any:
 
 def our_codes(model: Any, generate: Generate, loop: FrameLoop | None = None) -> Any:
     prompt = read_prompt(model.model, generate)
-    loop = loop or FrameLoop(model.model, prompt.sampling)
+    on = str(model.model.device)
+    loop = loop or FrameLoop(model.model, prompt.sampling, on if on.startswith("cuda") else None)
     torch.manual_seed(7)
     return torch.stack([codes.clone() for codes in loop.frames(prompt)])
 
@@ -70,8 +74,8 @@ def compared(model: Any, generate: Generate, recording: int = 0) -> dict[str, An
     return {"frames": len(ours), "equal": torch.equal(theirs, ours)}
 
 
-def opened(folder: Path) -> Any:
-    return Qwen3TTSModel.from_pretrained(folder, device_map="cpu", dtype=torch.float32)
+def opened(folder: Path, device: str = "cpu") -> Any:
+    return Qwen3TTSModel.from_pretrained(folder, device_map=device, dtype=torch.float32)
 
 
 def custom_voice(model: Any, frames: int = 12, **how: Any) -> Generate:
@@ -147,6 +151,14 @@ def again(model: Any) -> dict[str, Any]:
     generate = custom_voice(model)
     loop = FrameLoop(model.model, read_prompt(model.model, generate).sampling)
     first, found = our_codes(model, generate, loop), {}
+    for _ in range(2):  # what no memory is there for fails each time, and no other
+        with contextlib.suppress(RuntimeError):
+            next(
+                loop.frames(
+                    dataclasses.replace(read_prompt(model.model, generate), most_frames=10**13)
+                )
+            )
+        found["after one that failed"] = torch.equal(first, our_codes(model, generate, loop))
     for name, frames, until in (("longer", 40, 40), ("cancelled", 40, 5), ("huge", USUAL, 5)):
         spoken = loop.frames(read_prompt(model.model, custom_voice(model, frames, speaker="eric")))
         for _ in range(until):
@@ -221,9 +233,10 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("answer", type=Path)
     parser.add_argument("--only", type=int, metavar="FRAMES")
+    parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     if options.only:
-        model = opened(options.folder)
+        model = opened(options.folder, options.device)
         answer: dict[str, Any] = compared(model, custom_voice(model, options.only))
     else:
         speaking = opened(options.folder / "custom_voice")

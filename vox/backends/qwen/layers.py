@@ -42,7 +42,6 @@ class Layers:
         ]
         weight = model.norm.weight
         self.dtype, self.device = weight.dtype, weight.device
-        self.capacity = 0
         self.memory: list[tuple[Any, Any]] = []
         """Each layer's keys and values, (1, heads, capacity, head size)."""
         self._cos: Any = None
@@ -54,7 +53,6 @@ class Layers:
 
         shape = (1, self._key_heads, capacity, self._head_size)
         like = {"dtype": self.dtype, "device": self.device}
-        self.capacity = capacity
         self.memory = []
         self.memory = [
             (torch.zeros(shape, **like), torch.zeros(shape, **like)) for _ in self._layers

@@ -45,6 +45,8 @@ class FrameLoop:
         self._choose_first = _chooser(sampling.first)
         self._choose_other = _chooser(sampling.others)
         self._talk: dict[int, Step] = {}
+        """By how many positions they look at."""
+        self._capacity = 0
         with torch.inference_mode():
             self._allocate(talker.config.hidden_size, talker.config.vocab_size)
             self._predict = self._step(self._compute_codes)
@@ -88,10 +90,10 @@ class FrameLoop:
         """Have memory, and steps, for so many positions. What is in the memory is lost."""
         import torch
 
-        if positions <= self._layers.capacity:
+        if positions <= self._capacity:
             return
+        capacity, self._capacity = _enough(positions), 0  # until all of it is there
         self._talk.clear()
-        capacity = _enough(positions)
         self._layers.reserve(capacity)
         self._all_places = torch.arange(capacity, device=self._layers.device)
         length = SHORTEST
@@ -99,6 +101,7 @@ class FrameLoop:
             self._position.zero_()
             self._talk[length] = self._step(functools.partial(self._compute_next, length))
             length *= 2
+        self._capacity = capacity
 
     # -- the steps ---------------------------------------------------------------------------
 
