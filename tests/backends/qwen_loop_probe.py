@@ -27,6 +27,8 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from vox.backends.qwen.decoder import BLOCKS, BlockDecoder, _Block
 from vox.backends.qwen.graphs import Step
+from vox.backends.qwen.int8 import shrink
+from vox.backends.qwen.layers import Layers
 from vox.backends.qwen.loop import SHORTEST, USUAL, FrameLoop
 from vox.backends.qwen.prompt import read_prompt
 
@@ -228,6 +230,38 @@ def replayed(model: Any) -> dict[str, Any]:
     }
 
 
+def distance(found: Any, expected: Any) -> float:
+    return float((found.float() - expected.float()).norm() / expected.float().norm())
+
+
+def eight_bits(folder: Path) -> dict[str, Any]:
+    """Weights of eight bits: in the package's layers, in ours, and how much memory they take."""
+    exact = opened(folder).model.talker
+    model = Qwen3TTSModel.from_pretrained(folder, device_map="cpu", dtype=torch.bfloat16)
+    talker = model.model.talker
+    before = sum(tensor.nbytes for tensor in talker.model.layers.parameters())
+    for layers in (talker.model.layers, talker.code_predictor.model.layers):
+        shrink(layers)
+    after = sum(tensor.nbytes for tensor in talker.model.layers.parameters())
+    inputs = torch.randn(1, 1, talker.config.hidden_size)
+    with torch.inference_mode():
+        expected = exact.model(inputs_embeds=inputs).last_hidden_state[0]
+        theirs = talker.model(inputs_embeds=inputs.bfloat16()).last_hidden_state[0]
+        ours = Layers(talker.model)
+        ours.reserve(SHORTEST)
+        found = ours(inputs[0].bfloat16(), torch.zeros(1, dtype=torch.int64), 1, None)
+        again = talker.model(inputs_embeds=inputs.bfloat16()).last_hidden_state[0]
+    joined = sum(tensor.nbytes for tensor in talker.model.layers.parameters())
+    return {
+        "shrunk to": after / before,
+        "error": distance(theirs, expected),
+        "error of our layers": distance(found, expected),
+        "same after joining": torch.equal(theirs, again),
+        "joined to": joined / before,
+        "frames": len(our_codes(model, custom_voice(model))),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
@@ -259,6 +293,7 @@ def main() -> None:
             "ends": ends(speaking),
             "again": again(speaking),
             "replayed": replayed(speaking),
+            "eight bits": eight_bits(options.folder / "custom_voice"),
         }
     options.answer.write_text(json.dumps(answer))
 

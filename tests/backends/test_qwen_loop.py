@@ -57,3 +57,13 @@ def test_a_step_waits_for_no_value(probe: dict[str, Any]) -> None:
     waiting = probe["replayed"]["waiting"]
     assert len(waiting) == 8
     assert [name for name, operations in waiting.items() if operations] == []
+
+
+def test_weights_of_eight_bits_compute_nearly_the_same_in_half_of_the_memory(
+    probe: dict[str, Any],
+) -> None:
+    found = probe["eight bits"]
+    assert found["error"] < 0.03 and found["error of our layers"] < 0.03
+    assert found["same after joining"]
+    assert found["shrunk to"] < 0.55 and found["joined to"] == found["shrunk to"]
+    assert found["frames"] == 12

@@ -53,7 +53,7 @@ def test_a_setting_of_a_backend_s_own_is_set_and_shown_as_any_other(vox: Vox) ->
     ]
     assert (told["value"], "float16" in told["help"]) == ("bfloat16", True)
     refused = vox("config", "set", "backends.qwen-native.dtype", "int3")
-    assert (refused.code, "must be float32, bfloat16 or float16" in refused.err) == (2, True)
+    assert (refused.code, "must be float32, bfloat16, float16 or int8" in refused.err) == (2, True)
     mistyped = vox("config", "set", "backends.qwen-native.dtyp", "float32")
     assert (mistyped.code, "did you mean dtype?" in mistyped.err) == (2, True)
 

@@ -7,16 +7,20 @@ qwen-tts 0.1.1 (pinned); runs in the host alone.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from . import int8
 
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
     module: Any
-    qkv: Any
-    """Weights and bias of the joined projections to queries, keys and values."""
-    gate_up: Any
+    qkv: Callable[[Any], Any]
+    """The joined projections to queries, keys and values."""
+    gate_up: Callable[[Any], Any]
 
 
 class Layers:
@@ -89,7 +93,7 @@ class Layers:
         cos, sin = self._cos.index_select(0, positions), self._sin.index_select(0, positions)
         for layer, (keys, values) in zip(self._layers, self.memory, strict=True):
             module, attention = layer.module, layer.module.self_attn
-            mixed = functional.linear(_normed(hidden, module.input_layernorm), *layer.qkv)
+            mixed = layer.qkv(_normed(hidden, module.input_layernorm))
             mixed = mixed.view(count, heads + 2 * key_heads, size)
             turned = torch.cat(
                 (
@@ -114,7 +118,7 @@ class Layers:
             seen = seen.view(key_heads, group, count, size).permute(2, 0, 1, 3)
             hidden = hidden + attention.o_proj(seen.reshape(count, heads * size))
             normed = _normed(hidden, module.post_attention_layernorm)
-            gate, up = functional.linear(normed, *layer.gate_up).chunk(2, dim=-1)
+            gate, up = layer.gate_up(normed).chunk(2, dim=-1)
             hidden = hidden + module.mlp.down_proj(module.mlp.act_fn(gate) * up)
         return _normed(hidden, self._model.norm)
 
@@ -125,9 +129,10 @@ def _normed(hidden: Any, norm: Any) -> Any:
     return functional.rms_norm(hidden, (hidden.shape[-1],), norm.weight, eps=norm.variance_epsilon)
 
 
-def _joined(*linears: Any) -> tuple[Any, Any]:
-    """One weight and bias in place of several; theirs become views of it, so it costs no memory."""
+def _joined(*linears: Any) -> Callable[[Any], Any]:
+    """One linear module in place of several; their weights become views of its."""
     import torch
+    from torch.nn import functional
 
     with torch.inference_mode(False), torch.no_grad():
         weight = torch.cat([linear.weight for linear in linears])
@@ -135,4 +140,7 @@ def _joined(*linears: Any) -> tuple[Any, Any]:
         for linear, part in zip(linears, weight.split(sizes), strict=True):
             linear.weight.data = part
         biases = [linear.bias for linear in linears]
-        return weight, None if biases[0] is None else torch.cat(biases)
+        bias = None if biases[0] is None else torch.cat(biases)
+        if weight.dtype == torch.int8:
+            return int8.product(weight, torch.cat([linear.scale for linear in linears]), bias)
+        return functools.partial(functional.linear, weight=weight, bias=bias)

@@ -34,6 +34,7 @@ from .family import (
     language_name,
     speaker_for,
 )
+from .int8 import shrink
 from .opening import open_model
 from .streaming import ENGINES, Engine, Speaker
 
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from ..base import Samples
 
 _CPU_INDEX = "--extra-index-url https://download.pytorch.org/whl/cpu"
-_DTYPES = ("float32", "bfloat16", "float16")
+_DTYPES = ("float32", "bfloat16", "float16", "int8")
 _ATTENTIONS = ("sdpa", "eager", "flash_attention_2")
 _CLONES_KEPT = 16
 
@@ -127,9 +128,14 @@ class QwenNative(QwenBase):
         self._engine = _engine(self._device, self.settings.options)
 
     def _open(self, checkpoint: Checkpoint) -> Any:
-        model = open_model(checkpoint.folder, self._device, self._dtype, self._attention)
+        computed = "bfloat16" if self._dtype == "int8" else self._dtype
+        model = open_model(checkpoint.folder, self._device, computed, self._attention)
         if model.model.tokenizer_type != "qwen3_tts_tokenizer_12hz":
             raise LoadFailed(f"{checkpoint.name} is not a 12 Hz model", "choose another with -m")
+        if self._dtype == "int8":
+            talker = model.model.talker
+            for layers in (talker.model.layers, talker.code_predictor.model.layers):
+                shrink(layers)
         return _Opened(model)
 
     def _warm_up(self, model: _Opened, kind: Kind, progress: Progress) -> None:
@@ -250,23 +256,32 @@ class QwenNative(QwenBase):
 
 def _precision(device: str, options: Any) -> tuple[str, str]:
     """dtype and attention for a device; the options override them. Raises LoadFailed."""
-    if device.startswith("cuda"):
-        import torch
-
-        with torch.cuda.device(device):
-            # GPUs before Ampere only emulate it, slowly, and half precision overflows in sampling.
-            has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
-        dtype = "bfloat16" if has_bf16 else "float32"
-    else:
-        # On MPS half precision overflows in sampling; CPUs compute it slower than float32.
-        dtype = "float32"
-    dtype = str(options.get("dtype", dtype))
+    dtype = str(options.get("dtype") or _usual_dtype(device))
     if dtype not in _DTYPES:
         raise LoadFailed(f"unknown dtype {dtype!r}", f"there are: {', '.join(_DTYPES)}")
+    if dtype == "int8" and device != "cpu":
+        raise LoadFailed(
+            f"dtype int8 is for the CPU, and the device is {device}", "choose another dtype"
+        )
     # It computes in half precision alone, on GPUs of the same age.
     has_flash = dtype == "bfloat16" and importlib.util.find_spec("flash_attn") is not None
     usual = "flash_attention_2" if has_flash and device.startswith("cuda") else "sdpa"
     return dtype, str(options.get("attention", usual))
+
+
+def _usual_dtype(device: str) -> str:
+    import torch
+
+    if device.startswith("cuda"):
+        with torch.cuda.device(device):
+            # GPUs before Ampere only emulate it, slowly, and half precision overflows in sampling.
+            has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+    elif device == "cpu":
+        able = torch.cpu.get_capabilities()
+        has_bf16 = bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+    else:
+        has_bf16 = False  # on MPS half precision overflows in sampling
+    return "bfloat16" if has_bf16 else "float32"
 
 
 def _engine(device: str, options: Any) -> Engine:
