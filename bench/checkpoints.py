@@ -1,13 +1,14 @@
 """Makes full-size checkpoints with random weights: they show speed and memory, not sound.
 
     PYTHON -m bench.checkpoints qwen FOLDER [--size 0.6B] [--kind CustomVoice] [--dtype bfloat16]
+    PYTHON -m bench.checkpoints voxtream FOLDER
 
-PYTHON is that of the backend's own environment (backends/qwen-native/venv/bin/python in the
-folder that `vox paths` calls data), started in a clone of vox. FOLDER becomes what `-m FOLDER`
-takes: 2.5 GB for the 0.6B with its speech tokenizer. Layers, vocabulary and files are those of
-the published models; the weights are random, and the text's vocabulary is made up. Such a model
-hardly ever comes to an end by itself, so an utterance takes the most frames that its length
-allows.
+PYTHON is that of the backend's own environment (`backends/qwen-native/venv/bin/python` in vox's
+data folder, which `vox doctor` names), started in a clone of vox. FOLDER becomes what
+`-m FOLDER` takes: 2.5 GB for the 0.6B with its speech tokenizer. For voxtream it becomes the
+backend's own folder, 2.1 GB. Layers, vocabulary and files are those of the published models; the
+weights are random, and the text's vocabulary is made up. Such a model hardly ever comes to an
+end by itself, so an utterance takes the most frames that its length allows.
 """
 
 from __future__ import annotations
@@ -90,14 +91,24 @@ def make_qwen(folder: Path, size: str, kind: str, dtype: str) -> None:
     make_model(KINDS[kind], folder, qwen_shape(size), getattr(torch, dtype))
 
 
+def make_voxtream(folder: Path) -> None:
+    """Write `weights/` of a backend's folder, as `vox backends install voxtream` fills it."""
+    from tests.backends.tiny_voxtream import FULL_SIZE, fill
+
+    fill(str(folder), FULL_SIZE)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.checkpoints", description=__doc__)
-    parser.add_argument("family", choices=("qwen",))
+    parser.add_argument("family", choices=("qwen", "voxtream"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--size", choices=QWEN_SIZES, default="0.6B")
     parser.add_argument("--kind", choices=KINDS, default="CustomVoice")
     parser.add_argument("--dtype", choices=("bfloat16", "float32"), default="bfloat16")
     options = parser.parse_args()
+    if options.family == "voxtream":
+        make_voxtream(options.folder)
+        return
     make_qwen(options.folder, options.size, options.kind, options.dtype)
 
 

@@ -47,6 +47,15 @@ MODEL = {
     "phone_window_size": 625,
 }
 
+FULL_SIZE = {
+    **MODEL,
+    "phone_former": "phone_former",
+    "temp_former": "temp_former",
+    "dep_former": "dep_former_csm",
+    "embedding_dim": 1024,
+}
+"""The published model's. The speaker encoder stays a stand-in."""
+
 # Of espeak's phones for en-us; whatever is not here becomes "unk".
 PHONES = (
     "a aɪ aɪə aʊ b d dʒ eɪ f h i iː iə j k l m n oʊ oː oːɹ p s t tʃ uː v w z æ ð ŋ ɐ ɑː ɑːɹ ɔ ɔː "
@@ -174,14 +183,14 @@ def _write_repository(settings: Settings, repo: str, files: dict[str, bytes]) ->
         write(os.path.join(folder, "snapshots", revision, name), data)
 
 
-def _language_model() -> bytes:
+def _language_model(config: dict[str, Any]) -> bytes:
     from safetensors.torch import save
     from torch import nn, no_grad
 
     with no_initial_values():  # for the full-size ones that the package builds beside ours
         from voxtream.model import Model, ModelConfig
 
-    model = Model(ModelConfig(**MODEL))
+    model = Model(ModelConfig(**config))
     with no_grad():
         for name, parameter in model.named_parameters():
             if parameter.dim() == 1:  # norms stay at one
@@ -220,8 +229,9 @@ def _mimi() -> bytes:
     return bytes(save({k: v.contiguous() for k, v in mimi.state_dict().items()}))
 
 
-def main() -> None:
-    settings = Settings(voices_dir="", env_dir=sys.argv[1])
+def fill(backend_dir: str, config: dict[str, Any]) -> None:
+    """Fill `backend_dir/weights` with a language model of these sizes and what belongs to it."""
+    settings = Settings(voices_dir="", env_dir=backend_dir)
     variables = weights.environment(settings)
     os.environ.update(variables)
     weights.write_nltk_archives(settings)
@@ -231,7 +241,7 @@ def main() -> None:
     phones = {phone: index for index, phone in enumerate(PHONES)}
     phones.update(GENERATOR["punct_map"], sil=120, unk=122, bos=123, eos=124)
     names = ("model_config_name", "phoneme_dict_name", "model_name")
-    contents = (json.dumps(MODEL).encode(), json.dumps(phones).encode(), _language_model())
+    contents = (json.dumps(config).encode(), json.dumps(phones).encode(), _language_model(config))
     _write_repository(
         settings,
         GENERATOR["model_repo"],
@@ -244,4 +254,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    fill(sys.argv[1], MODEL)
