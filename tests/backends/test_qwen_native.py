@@ -292,6 +292,18 @@ def test_absent_weights_name_the_command_that_fetches_them(python: str, settings
     assert "vox backends install qwen-native -m 1.7B-CustomVoice" in refused.value.hint
 
 
+@pytest.mark.parametrize("engine", ["loop", "hooks"])
+def test_weights_of_eight_bits_speak(python: str, settings: Settings, engine: str) -> None:
+    options = {"dtype": "int8", "engine": engine}
+    handle = started(python, dataclasses.replace(settings, options=options))
+    handle.load()
+    try:
+        assert (handle.device, handle.dtype, handle.engine) == ("cpu", "int8", engine)
+        assert len(speak(handle)) > FRAME
+    finally:
+        handle.close()
+
+
 def test_damaged_weights_and_impossible_settings_fail_in_one_line(
     python: str, settings: Settings, tmp_path: Path
 ) -> None:
