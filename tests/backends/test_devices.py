@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.backends.conftest import Environment
 from vox.backends import registry
 from vox.backends.base import Settings
 from vox.backends.kit.torch_tools import check_cuda
@@ -14,7 +15,8 @@ from vox.hosts.base import Host
 from vox.hosts.handle import Limits
 from vox.hosts.inline import InlineHost
 from vox.hosts.launch import start_host
-from vox.install.accelerator import target_of
+from vox.install.accelerator import choose, find_gpu
+from vox.install.fetch import run_check
 
 HIBARI, NATIVE = registry.get("hibari").info, registry.get("qwen-native").info
 NOTE = "hibari runs on cpu only; device = cuda:0 has no effect"
@@ -58,11 +60,11 @@ def test_the_first_job_on_a_host_is_told_of_a_device_without_effect(
 
 
 def test_a_backend_is_installed_for_what_it_can_use() -> None:
-    assert target_of(HIBARI, "cuda", None) == "cpu"
-    assert target_of(NATIVE, "cuda:1", None) == "cuda"
-    assert target_of(NATIVE, "cuda:1", "cpu") == "cpu"
+    assert choose(HIBARI, "cuda").accelerator == "cpu"
+    assert choose(NATIVE, "cuda:1").accelerator in ("cuda", "cuda12")
+    assert choose(NATIVE, "cuda:1", "cpu").accelerator == "cpu"
     with pytest.raises(BadOption, match="hibari runs on cpu only, not on cuda") as refused:
-        target_of(HIBARI, "auto", "cuda")
+        choose(HIBARI, "auto", "cuda")
     assert "vox backends install hibari" in refused.value.hint
 
 
@@ -86,3 +88,13 @@ def test_a_gpu_that_cannot_be_had_is_refused_with_the_way_out(
 def test_a_gpu_that_is_there_is_not_refused() -> None:
     check_cuda("cuda", "toy", True, 1)
     check_cuda("cuda:1", "toy", True, 2)
+
+
+@pytest.mark.heavy
+@pytest.mark.skipif(find_gpu() is not None, reason="this machine has a GPU")
+@pytest.mark.parametrize("name", ["qwen-native", "voxtream"])
+def test_torch_says_why_it_cannot_use_a_gpu(environment: Environment, name: str) -> None:
+    python = environment(name)[0]
+    run_check(python, registry.import_string(name), "cpu")
+    with pytest.raises(LoadFailed, match=r"^torch [\d.+a-z]+ (cannot use the GPU: |is a build w)"):
+        run_check(python, registry.import_string(name), "cuda")

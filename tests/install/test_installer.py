@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import functools
+import hashlib
 import http.server
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -25,8 +27,8 @@ from vox.backends.qwen.mlx import QwenMlx
 from vox.backends.qwen.native import QwenNative
 from vox.backends.voxtream.adapter import Voxtream
 from vox.errors import BackendNotInstalled, LoadFailed, StorageError, UnknownBackend
-from vox.install.accelerator import detect
 from vox.install.installer import install, remove
+from vox.install.locks import this_platform
 from vox.install.status import MARKER, interpreter_for, status_of
 
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
@@ -35,12 +37,12 @@ NOWHERE = "http://127.0.0.1:9/simple"
 Lines = list[str]
 
 
-def make_wheel(folder: Path, code: str = "import sys\nWHO = sys.prefix\n") -> Path:
+def make_wheel(folder: Path, code: str = "import sys\nWHO = sys.prefix\n", wants: str = "") -> Path:
     info = "toytts-1.0.dist-info"
     files = {
         "toytts/__init__.py": code,
         "toy_backend.py": (PLUGIN / "toy_backend.py").read_text(),
-        f"{info}/METADATA": "Metadata-Version: 2.1\nName: toytts\nVersion: 1.0\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: toytts\nVersion: 1.0\n{wants}",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     files[f"{info}/RECORD"] = "".join(f"{name},,\n" for name in [*files, f"{info}/RECORD"])
@@ -318,22 +320,57 @@ def test_an_unknown_backend_is_said_to_be(tmp_path: Path) -> None:
         interpreter_for("nope", str(tmp_path))
 
 
-@pytest.mark.parametrize(
-    ("device", "accelerator"),
-    [("cpu", "cpu"), ("cuda:1", "cuda"), ("cuda", "cuda"), ("mps", "mps")],
-)
-def test_a_configured_device_decides_the_build(device: str, accelerator: str) -> None:
-    assert detect(device) == accelerator
+@pytest.fixture
+def lock(index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A lock for the toy, whose wheel also wants a package that does not exist."""
+    wheel = make_wheel(index, wants="Requires-Dist: no-such-demo\n")
+    sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    own = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    path = tmp_path / "toy.txt"
+    path.write_text(
+        f"# serves: {this_platform()} {own}\ntoytts==1.0 \\\n    --hash=sha256:{sha256}\n"
+    )
+    monkeypatch.setenv("TOY_LOCK", str(path))
+    return path
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="NVIDIA GPUs are looked for on Linux")
-def test_a_gpu_is_found_by_the_driver_s_program(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_lock_is_installed_to_the_letter(lock: Path, settings: Settings) -> None:
+    right = lock.read_text()
+    lock.write_text(re.sub("sha256:.*", "sha256:" + "0" * 64, right))
+    with pytest.raises(BackendNotInstalled, match=r"(?i)hash"):
+        run_install(settings)
+    lock.write_text(right)
+    run_install(settings)
+    assert status_of("toy", settings).is_ready
+    lock.write_text(right + "# another one\n")
+    assert status_of("toy", settings).outdated
+    run_install(settings)
+    assert not status_of("toy", settings).outdated
+
+
+def test_packages_that_do_not_exist_here_are_refused_before_anything_is_made(
+    lock: Path, settings: Settings
 ) -> None:
-    program = tmp_path / "nvidia-smi"
-    program.write_text("#!/bin/sh\necho 'GPU 0: Toy (UUID: GPU-1)'\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    assert detect() == "cuda"
-    program.write_text("#!/bin/sh\necho 'No devices were found'\nexit 6\n")
-    assert detect() == "cpu"
+    lock.write_text("# serves: amiga-68k 3.11\n# serves: linux-vax 3.11\n")
+    with pytest.raises(BackendNotInstalled, match="are for amiga-68k or linux-vax, and this"):
+        run_install(settings)
+    lock.write_text(f"# serves: {this_platform()} 3.4 3.5\n")
+    with pytest.raises(BackendNotInstalled, match=r"toy needs Python 3\.4 or 3\.5") as caught:
+        run_install(settings)
+    assert "install Python 3.5 or uv" in caught.value.hint
+    assert not Path(settings.env_dir, "venv").exists()
+
+
+def test_an_environment_that_cannot_use_its_device_does_not_count(
+    index: Path, settings: Settings
+) -> None:
+    with pytest.raises(BackendNotInstalled, match=r"not installed for cuda: .* no GPU") as caught:
+        run_install(settings, accelerator="cuda")
+    assert caught.value.hint == "buy one; or run: vox backends install toy --device cpu"
+    assert status_of("toy", settings).broken
+    # A torch without CUDA would pass for one with it, and the other way round.
+    lines = run_install(settings, accelerator="cpu")
+    assert "making the environment" in lines
+    found = status_of("toy", settings)
+    assert found.is_ready and found.accelerator == "cpu"
+    assert json.loads(marker(settings).read_text())["gpu"] is None

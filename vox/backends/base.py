@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     Samples = npt.NDArray[np.float32]
 
 Gender = Literal["female", "male"]
-Accelerator = Literal["cpu", "cuda", "mps"]
-"""The device that an environment is built for."""
+Accelerator = Literal["cpu", "cuda", "cuda12", "mps"]
+"""The device that an environment is built for. `cuda12`: a GPU whose driver or whose age allows no
+more than CUDA 12; only adapters that name it in `Info.cuda_builds` are asked for it."""
 Progress = Callable[[str, float | None], None]
 """Called with the current step ("downloading model.onnx: 12 of 88 MB, 20 s to go") and the fraction
 done, 0 to 1, or None if it is not known."""
@@ -76,6 +77,17 @@ class Clone:
     lang: str | None = None
 
 
+class CudaBuild(NamedTuple):
+    """A build of an adapter's packages for NVIDIA GPUs, and what it needs."""
+
+    accelerator: Accelerator
+    """What `requirements` is asked with: cuda or cuda12."""
+    driver_cuda: tuple[int, int]
+    """The lowest CUDA version that the driver must know."""
+    capability: tuple[int, int]
+    """The lowest compute capability of a GPU that it has kernels for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Info:
     """What a backend is and can do. Constant, and known without importing its package."""
@@ -110,6 +122,8 @@ class Info:
     """Names for `-m`, the default first; it may accept paths and repository ids too."""
     requirements: tuple[str, ...] = ()
     """Pinned pip requirements of its environment; empty: nothing to install."""
+    cuda_builds: tuple[CudaBuild, ...] = ()
+    """Its builds for NVIDIA GPUs, the best first; empty: it does not care which GPU there is."""
     license: str = ""
     asked_by_default: Literal["never", "first", "last"] = "never"
     """Whether it may speak a request, in its languages, that names neither backend nor voice.
@@ -291,6 +305,19 @@ class Backend(abc.ABC):
         return cls.info.requirements
 
     @classmethod
+    def lock(cls, accelerator: Accelerator) -> str:
+        """The path of the lock for its `requirements`: in `locks/` beside the adapter's module.
+
+        A lock (see `contrib/lock`) names all packages with their versions and checksums. An
+        adapter need not have one; pip then chooses what `requirements` does not pin.
+        """
+        name = cls.info.shares_environment_of or cls.info.name
+        if cls.requirements(accelerator) != cls.info.requirements:
+            name = f"{name}-{accelerator}"
+        module = sys.modules[cls.__module__].__file__ or os.devnull
+        return os.path.join(os.path.dirname(module), "locks", f"{name}.txt")
+
+    @classmethod
     def disk_mb(cls, accelerator: Accelerator) -> int:
         """The size of its environment in megabytes, for such a device; 0: not known.
 
@@ -319,6 +346,10 @@ class Backend(abc.ABC):
         """
 
     # -- in the backend's own environment, at install time -----------------------------------
+
+    @classmethod
+    def check_environment(cls, accelerator: Accelerator) -> None:
+        """Raise LoadFailed unless its packages can use such a device of this machine."""
 
     @classmethod
     def fetch(cls, settings: Settings, progress: Progress) -> None:

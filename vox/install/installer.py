@@ -12,21 +12,23 @@ import datetime
 import importlib.util
 import json
 import os
-import platform
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from .. import __version__, files
 from ..backends import registry
 from ..backends.base import Accelerator, Backend, Progress, Settings, install_hint
 from ..backends.kit.venv import python_in, site_packages_in
-from ..errors import BackendNotInstalled, StorageError
+from ..errors import BackendNotInstalled, LoadFailed, StorageError
 from ..files import cannot_write, locked, make_dir
-from .accelerator import target_of
-from .fetch import run_fetch
+from .accelerator import Choice, choose
+from .fetch import run_check, run_fetch
+from .locks import Lock, read_lock
 from .pip import Pip, usable_lines
+from .pythons import venv_command
 from .status import (
     MARKER,
     EnvStatus,
@@ -39,6 +41,8 @@ from .status import (
 )
 
 _LOCK = "install.lock"
+_MADE_FOR = "made-for"
+"""Names the device that the environment is for, from before it is filled."""
 
 
 def install(
@@ -57,13 +61,13 @@ def install(
     StorageError, LoadFailed, BadOption (an `accelerator` that the backend cannot use).
     """
     adapter = registry.get(name)
-    target = target_of(adapter.info, settings.device, accelerator)
+    choice = choose(adapter.info, settings.device, accelerator)
     if voices:
         configured = settings.options.get("voices", ())
         options = {**settings.options, "voices": [*configured, *voices]}
         settings = replace(settings, options=options)
     with _locked(name, settings.env_dir):
-        _install_packages(adapter, settings, progress, target)
+        _install_packages(adapter, settings, progress, choice)
         interpreter = interpreter_for(name, os.path.dirname(settings.env_dir))
         if interpreter is None:
             raise BackendNotInstalled(f"{name} was not installed", install_hint(name))
@@ -91,45 +95,82 @@ def remove(name: str, backends_dir: str) -> bool:
 
 
 def _install_packages(
-    adapter: type[Backend], settings: Settings, progress: Progress, accelerator: Accelerator
+    adapter: type[Backend], settings: Settings, progress: Progress, choice: Choice
 ) -> None:
     env_dir, name = settings.env_dir, adapter.info.name
     weights_mb = adapter.weights_mb(settings)  # first: it refuses a model that there is not
-    lines = adapter.requirements(accelerator)
     marker = read_marker(env_dir)
-    if not lines:
+    if not adapter.requirements("cpu"):
         return
     if marker is None and is_importable(adapter):
         site_packages = _folder_with(adapter.info.package)
         if site_packages is not None:
             adapter.after_install(site_packages)
         return
-    if marker is not None and marker["requirements"] == digest_of(lines):
+    accelerator = choice.accelerator
+    if choice.note:
+        progress(choice.note, None)
+    if marker is not None and marker["requirements"] == digest_of(adapter, accelerator):
         progress(f"the packages of {name} are installed", None)
         return
     began = time.monotonic()
+    lock = read_lock(adapter.lock(accelerator))
+    command = venv_command(name, lock, os.path.join(env_dir, "venv"))
+    lines = adapter.requirements(accelerator)
     usable = usable_lines(lines, progress)
     # Without the extra index pip takes the builds for CUDA, even for a CPU.
-    needed_mb = adapter.disk_mb(accelerator if len(usable) == len(lines) else "cuda")
-    needed_mb += weights_mb
+    needed_mb = _needed_mb(
+        adapter, accelerator if len(usable) == len(lines) else "cuda", weights_mb
+    )
     progress(_announcement(name, accelerator, needed_mb, env_dir), None)
     _check_disk(name, needed_mb, env_dir)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(os.path.join(env_dir, MARKER))
-    _fill(adapter, env_dir, usable, progress)
-    _write_marker(env_dir, lines, accelerator, time.monotonic() - began)
+    _remove_another_build(env_dir, accelerator, marker)
+    _fill(adapter, env_dir, command, usable, lock, progress)
+    _check_device(adapter, env_dir, accelerator, progress)
+    _write_marker(adapter, env_dir, choice, time.monotonic() - began)
 
 
-def _fill(adapter: type[Backend], env_dir: str, lines: Sequence[str], progress: Progress) -> None:
-    """Make the environment and install these lines of a requirements file in it."""
+def _needed_mb(adapter: type[Backend], accelerator: Accelerator, weights_mb: int) -> int:
+    """The disk space that the installation takes at its peak: downloads go before weights come."""
+    lock = read_lock(adapter.lock(accelerator))
+    downloads_mb = lock.download_mb() if lock else 0
+    return adapter.disk_mb(accelerator) + max(weights_mb, downloads_mb)
+
+
+def _remove_another_build(
+    env_dir: str, accelerator: Accelerator, marker: Mapping[str, Any] | None
+) -> None:
+    """Remove an environment for another device: its torch would pass for the one that is wanted."""
+    note = os.path.join(env_dir, _MADE_FOR)
+    made_for = marker["accelerator"] if marker else accelerator
+    with contextlib.suppress(OSError), open(note, encoding="ascii") as file:
+        made_for = file.read()
+    if made_for != accelerator:
+        shutil.rmtree(os.path.join(env_dir, "venv"), ignore_errors=True)
+    files.write(note, accelerator)
+
+
+def _fill(
+    adapter: type[Backend],
+    env_dir: str,
+    venv_command: list[str],
+    lines: Sequence[str],
+    lock: Lock | None,
+    progress: Progress,
+) -> None:
+    """Make the environment and install its packages."""
     name = adapter.info.name
-    venv_dir, temp_dir = os.path.join(env_dir, "venv"), os.path.join(env_dir, "tmp")
+    venv_dir, temp_dir, cache_dir = (
+        os.path.join(env_dir, folder) for folder in ("venv", "tmp", "downloads")
+    )
     make_dir(temp_dir)
-    pip = Pip(name, venv_dir, temp_dir, progress)
+    pip = Pip(name, venv_dir, temp_dir, cache_dir, progress)
     try:
-        pip.make_venv()
+        pip.make_venv(venv_command)
         pip.probe(next(line for line in lines if not line.startswith("-")))
-        pip.install(lines)
+        pip.install(lines, lock)
     finally:
         shutil.rmtree(temp_dir, ignore_errors=True)
     site_packages = site_packages_in(venv_dir)
@@ -139,6 +180,26 @@ def _fill(adapter: type[Backend], env_dir: str, lines: Sequence[str], progress: 
         )
     adapter.after_install(site_packages)
     pip.check_import(adapter.info.package)
+    shutil.rmtree(cache_dir, ignore_errors=True)
+
+
+def _check_device(
+    adapter: type[Backend], env_dir: str, accelerator: Accelerator, progress: Progress
+) -> None:
+    """Raise BackendNotInstalled if the packages cannot use the device that they are for."""
+    if accelerator == "cpu":
+        return
+    name = adapter.info.name
+    progress(f"checking that its packages can use {accelerator}", None)
+    python = python_in(os.path.join(env_dir, "venv"))
+    try:
+        run_check(python, f"{adapter.__module__}:{adapter.__qualname__}", accelerator)
+    except LoadFailed as exc:
+        remedy = f"{exc.hint}; or " if exc.hint else ""
+        raise BackendNotInstalled(
+            f"{name} was not installed for {accelerator}: {exc.message}",
+            f"{remedy}{install_hint(name)} --device cpu",
+        ) from exc
 
 
 def _folder_with(package: str) -> str | None:
@@ -173,17 +234,18 @@ def _gigabytes(megabytes: float) -> str:
     return f"{megabytes / 1000:.1f} GB"
 
 
-def _write_marker(
-    env_dir: str, lines: Sequence[str], accelerator: Accelerator, took_s: float
-) -> None:
-    python = python_in(os.path.join(env_dir, "venv"))
+def _write_marker(adapter: type[Backend], env_dir: str, choice: Choice, took_s: float) -> None:
+    python = os.path.realpath(python_in(os.path.join(env_dir, "venv")))
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    gpu = choice.gpu
     marker = {
-        "requirements": digest_of(lines),
-        "lines": list(lines),
-        "accelerator": accelerator,
-        "python": platform.python_version(),
-        "executable": os.path.basename(os.path.realpath(python)),
+        "requirements": digest_of(adapter, choice.accelerator),
+        "lines": list(adapter.requirements(choice.accelerator)),
+        "accelerator": choice.accelerator,
+        "gpu": gpu.name if gpu else None,
+        "driver": gpu.driver if gpu else None,
+        "cuda": ".".join(map(str, gpu.cuda)) if gpu else None,
+        "executable": os.path.basename(python),
         "vox": __version__,
         "installed_at": now.replace("+00:00", "Z"),
         "took_s": round(took_s, 1),

@@ -22,6 +22,7 @@ from ..backends.kit.venv import python_in, site_packages_in
 from ..bootstrap import environ_for
 from ..errors import BackendNotInstalled, StorageError
 from .fetch import stopped_at_exit
+from .locks import Lock, project_of
 
 # pip reports bytes to programs from this version on (`--progress-bar raw`).
 _PIP_NEEDED = (24, 1)
@@ -36,20 +37,27 @@ _OFFLINE = re.compile(
 
 
 class Pip:
-    """The pip of one environment, on behalf of one backend."""
+    """The pip of one environment, on behalf of one backend.
 
-    def __init__(self, name: str, venv_dir: str, temp_dir: str, progress: Progress) -> None:
+    `temp_dir` is for what it unpacks. `cache_dir` keeps downloads until they are installed, so that
+    an interrupted installation does not fetch them again; a cache that the user named wins over it.
+    """
+
+    def __init__(
+        self, name: str, venv_dir: str, temp_dir: str, cache_dir: str, progress: Progress
+    ) -> None:
         self.name = name
         self.venv_dir = venv_dir
         self.temp_dir = temp_dir
+        self.cache_dir = cache_dir
         self.progress = progress
 
-    def make_venv(self) -> None:
+    def make_venv(self, command: list[str]) -> None:
         """Make the environment unless a working one is there. Raises BackendNotInstalled."""
         if self._works():
             return
         self.progress("making the environment", None)
-        status, lines = self._run([sys.executable, "-m", "venv", "--clear", self.venv_dir])
+        status, lines = self._run(command)
         if status == 0:
             return
         self._raise_if_full(lines)
@@ -60,7 +68,7 @@ class Pip:
                 f"run: sudo apt-get install {package} && vox backends install {self.name}",
             )
         raise BackendNotInstalled(
-            f"{self.name} cannot be installed: python -m venv: {_last(lines)}",
+            f"{self.name} cannot be installed: no environment was made: {_last(lines)}",
             install_hint(self.name),
         )
 
@@ -76,7 +84,7 @@ class Pip:
 
         Without a network pip retries for minutes; this fails within seconds.
         """
-        project = re.split(r"[\s\[<>=!~;@]", requirement, maxsplit=1)[0]
+        project = project_of(requirement)
         # Without -vv pip hides connection errors behind "no matching distribution".
         quick = ["-vv", "--retries", "0", "--timeout", str(_PROBE_TIMEOUT_S)]
         status, lines = self._pip([*quick, "index", "versions", project])
@@ -101,21 +109,31 @@ class Pip:
                 return _without_password(lines[-1].strip())
         return "https://pypi.org/simple"
 
-    def install(self, lines: Sequence[str]) -> None:
-        """Install the lines of a requirements file; what an earlier run installed is kept.
+    def install(self, lines: Sequence[str], lock: Lock | None) -> None:
+        """Install what the lock names, then what it leaves of the lines of a requirements file.
 
-        Raises BackendNotInstalled, StorageError.
+        What an earlier run installed is kept. Raises BackendNotInstalled, StorageError.
         """
         if self._version() < _PIP_NEEDED:
             self.progress("updating pip", None)
             self._pip(["install", "--quiet", "--upgrade", "pip"])
-        path = os.path.join(self.venv_dir, "requirements.txt")
-        with open(path, "w", encoding="utf-8") as file:
-            file.write("\n".join(lines) + "\n")
         self._remove_half_unpacked()
+        if lock is not None:
+            # All checksums are there, so pip checks them; the packages' own wishes do not count.
+            self._install_file(lock.path, "--no-deps")
+            lines = lock.left_to_pip(lines)
+        if lines:
+            path = os.path.join(self.venv_dir, "requirements.txt")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write("\n".join(lines) + "\n")
+            self._install_file(path)
+
+    def _install_file(self, path: str, *options: str) -> None:
         self.progress("resolving packages", None)
         bar = "raw" if self._version() >= _PIP_NEEDED else "off"
-        self._checked(["install", "--progress-bar", bar, "--retries", "3", "-r", path])
+        self._checked(
+            ["install", "--progress-bar", bar, "--retries", "3", *options, "--requirement", path]
+        )
 
     def check_import(self, package: str) -> None:
         """Raise BackendNotInstalled if the package cannot be imported."""
@@ -171,6 +189,7 @@ class Pip:
             environ.pop(unwanted, None)
         # Large wheels are unpacked on the disk that was checked for space; /tmp may be small.
         environ["TMPDIR"] = self.temp_dir
+        environ.setdefault("PIP_CACHE_DIR", self.cache_dir)
         process = subprocess.Popen(
             command,
             env=environ,

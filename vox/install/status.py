@@ -10,13 +10,13 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..backends import registry
 from ..backends.base import Accelerator, Backend, Settings
 from ..backends.kit.venv import python_in, site_packages_in
+from .locks import read_lock
 
 MARKER = "installed.json"
 """Written last by an installation: an environment without it does not count."""
@@ -110,7 +110,7 @@ def status_of(name: str, settings: Settings) -> EnvStatus:
         found,
         own=True,
         accelerator=accelerator,
-        outdated=marker["requirements"] != digest_of(adapter.requirements(accelerator)),
+        outdated=marker["requirements"] != digest_of(adapter, accelerator),
         installed_at=marker["installed_at"],
     )
 
@@ -128,8 +128,11 @@ def read_marker(env_dir: str) -> dict[str, Any] | None:
         return None
 
 
-def digest_of(lines: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+def digest_of(adapter: type[Backend], accelerator: Accelerator) -> str:
+    """Of everything that says which packages its environment is to have."""
+    lock = read_lock(adapter.lock(accelerator))
+    wanted = [*adapter.requirements(accelerator), lock.text if lock else ""]
+    return hashlib.sha256("\n".join(wanted).encode()).hexdigest()
 
 
 def packages_dir(env_dir: str) -> str | None:

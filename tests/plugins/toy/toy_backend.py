@@ -56,6 +56,17 @@ class Toy(Backend):
             file.write("yes")
 
     @classmethod
+    def lock(cls, accelerator: Accelerator) -> str:
+        return os.environ.get("TOY_LOCK", os.devnull + "/none")
+
+    @classmethod
+    def check_environment(cls, accelerator: Accelerator) -> None:
+        import toytts
+
+        if accelerator == "cuda":
+            raise LoadFailed(f"{toytts.WHO} has no GPU for toys", "buy one")
+
+    @classmethod
     def missing(cls, settings: Settings) -> str | None:
         path = os.path.join(settings.env_dir, "weights", WEIGHTS)
         return None if os.path.exists(path) else "its weights are not fetched"

@@ -9,10 +9,12 @@ from __future__ import annotations
 import contextlib
 import importlib
 import re
+import sys
+import warnings
 from collections.abc import Iterator
 
 from ...errors import LoadFailed, OutOfMemory, VoxError
-from ..base import Info
+from ..base import Accelerator, Info
 
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 _OUT_OF_MEMORY = (
@@ -21,6 +23,41 @@ _OUT_OF_MEMORY = (
     "metal::malloc",
     "Insufficient Memory",
 )
+
+
+def cpu_index(accelerator: Accelerator) -> tuple[str, ...]:
+    """The line of a requirements file that offers torch for the CPU alone, where it is wanted.
+
+    PyPI's torch for Linux carries gigabytes of CUDA. A local version (2.13.0+cpu) wins over it.
+    """
+    wanted = accelerator == "cpu" and sys.platform == "linux"
+    return ("--extra-index-url https://download.pytorch.org/whl/cpu",) if wanted else ()
+
+
+def run_a_kernel(accelerator: Accelerator) -> None:
+    """Run a kernel on the GPU, if the environment is for one. Raises LoadFailed."""
+    if not accelerator.startswith("cuda"):
+        return
+    import torch
+
+    build = f"torch {torch.__version__}"
+    if torch.version.cuda is None:
+        raise LoadFailed(
+            f"{build} is a build without CUDA", "look where pip takes torch from: pip config list"
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.cuda.init()  # unlike `is_available` it says what is wrong
+            square = torch.ones(64, 64, device="cuda")
+            total = float((square @ square).sum())
+    except Exception as exc:
+        why = next(iter(str(exc).splitlines()), type(exc).__name__)
+        raise LoadFailed(
+            f"{build} cannot use the GPU: {why}", "update NVIDIA's driver (see: nvidia-smi)"
+        ) from exc
+    if total != 64**3:
+        raise LoadFailed(f"{build} computes wrongly on the GPU: {total:g} instead of {64**3}")
 
 
 def pick_device(wish: str, info: Info) -> str:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...checks import Key, one_of
 from ...errors import LoadFailed, UnknownVoice
-from ..base import Accelerator, Clone, Info, Loaded, Progress, Settings, Utterance
-from ..kit.torch_tools import pick_device, translate_oom, vram_mb
+from ..base import Accelerator, Clone, CudaBuild, Info, Loaded, Progress, Settings, Utterance
+from ..kit.torch_tools import cpu_index, pick_device, run_a_kernel, translate_oom, vram_mb
 from .base import WARM_UP_FRAMES, WARM_UP_TEXT, QwenBase, first_line
 from .decoder import DecoderState
 from .family import (
@@ -41,7 +41,8 @@ from .streaming import ENGINES, Engine, Speaker
 if TYPE_CHECKING:
     from ..base import Samples
 
-_CPU_INDEX = "--extra-index-url https://download.pytorch.org/whl/cpu"
+# The last torch whose wheels on PyPI are built with CUDA 12.
+_CUDA_12 = ("torch==2.10.0", "torchaudio==2.10.0", "qwen-tts==0.1.1")
 _DTYPES = ("float32", "bfloat16", "float16", "int8")
 _ATTENTIONS = ("sdpa", "eager", "flash_attention_2")
 _CLONES_KEPT = 16
@@ -75,6 +76,8 @@ class QwenNative(QwenBase):
         # torchaudio's own libraries want an older torch, but nothing here needs them: see
         # `after_install`.
         requirements=("torch==2.13.0", "torchaudio==2.11.0", "qwen-tts==0.1.1"),
+        # torch 2.13 is built with CUDA 13.0, 2.10 with 12.8: the matrix in PyTorch's RELEASE.md.
+        cuda_builds=(CudaBuild("cuda", (13, 0), (7, 5)), CudaBuild("cuda12", (12, 0), (7, 0))),
         license="Apache-2.0",
         options={
             "dtype": Key(None, one_of(*_DTYPES), f"{', '.join(_DTYPES)} (default: as the device)"),
@@ -97,14 +100,14 @@ class QwenNative(QwenBase):
 
     @classmethod
     def requirements(cls, accelerator: Accelerator) -> tuple[str, ...]:
-        """PyPI's torch for Linux is the CUDA build; a local version (2.13.0+cpu) wins over it."""
-        lines = cls.info.requirements
-        return (_CPU_INDEX, *lines) if accelerator == "cpu" else lines
+        if accelerator == "cuda12":
+            return _CUDA_12
+        return (*cpu_index(accelerator), *cls.info.requirements)
 
     @classmethod
     def disk_mb(cls, accelerator: Accelerator) -> int:
-        """Measured for the CPU; CUDA's libraries add some 5 GB."""
-        return 7700 if accelerator == "cuda" else 1900
+        """As measured: CUDA's libraries come along, those of CUDA 12 are larger."""
+        return {"cuda": 5800, "cuda12": 7700}.get(accelerator, 1700)
 
     @classmethod
     def after_install(cls, site_packages: str) -> None:
@@ -112,6 +115,10 @@ class QwenNative(QwenBase):
         # them torchaudio falls back to Python, by design; the 12 Hz models use none of it.
         for library in glob.glob(os.path.join(glob.escape(site_packages), "torchaudio/lib/*.so")):
             os.unlink(library)
+
+    @classmethod
+    def check_environment(cls, accelerator: Accelerator) -> None:
+        run_a_kernel(accelerator)
 
     # -- in the host -------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ from ..base import (
     Accelerator,
     Backend,
     Chunk,
+    CudaBuild,
     Info,
     Loaded,
     Progress,
@@ -44,7 +45,6 @@ SAMPLE_RATE: int = GENERATOR["mimi_sr"]
 SYLLABLES_PER_S = 4.0
 _RATES = tuple(float(rate) for rate in SPEAKING_RATE)
 _VOICE = "default"
-_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 # One frame less for the delay between the first code book and the others.
 _MAX_FRAMES = (
     GENERATOR["max_audio_length_ms"] // GENERATOR["mimi_frame_ms"] - GENERATOR["audio_delay_frames"]
@@ -78,6 +78,8 @@ class Voxtream(Backend):
             "espeakng-loader==0.2.4",
             "six==1.17.0",  # it imports six without declaring it
         ),
+        # torch 2.8 on PyPI is built with CUDA 12.8: the matrix in PyTorch's RELEASE.md.
+        cuda_builds=(CudaBuild("cuda", (12, 0), (7, 0)),),
         license="MIT; weights in part of CC BY-NC 4.0 data",
         options={engine.OPTION: engine.KEY},
     )
@@ -111,15 +113,12 @@ class Voxtream(Backend):
 
     @classmethod
     def requirements(cls, accelerator: Accelerator) -> tuple[str, ...]:
-        if accelerator == "cpu" and sys.platform == "linux":
-            # PyPI's torch for Linux carries 5 GB of CUDA.
-            return (f"--extra-index-url {_CPU_INDEX}", *cls.info.requirements)
-        return cls.info.requirements
+        return (*torch_tools.cpu_index(accelerator), *cls.info.requirements)
 
     @classmethod
     def disk_mb(cls, accelerator: Accelerator) -> int:
-        # The environment as measured, and 1.5 GB of weights.
-        return 3500 if accelerator == "cpu" or sys.platform == "darwin" else 9700
+        """As measured; PyPI's torch for Linux carries CUDA's libraries."""
+        return 2000 if accelerator == "cpu" or sys.platform == "darwin" else 8400
 
     @classmethod
     def weights_mb(cls, settings: Settings) -> int:
@@ -138,6 +137,10 @@ class Voxtream(Backend):
         """Fetch the chosen model, and those that `options["voices"]` names."""
         for each in _models(settings):
             weights.fetch(each, progress)
+
+    @classmethod
+    def check_environment(cls, accelerator: Accelerator) -> None:
+        torch_tools.run_a_kernel(accelerator)
 
     def load(self, progress: Progress) -> Loaded:
         model = weights.model_of(self.settings)
