@@ -361,6 +361,7 @@ def test_packages_that_do_not_exist_here_are_refused_before_anything_is_made(
     assert not Path(settings.env_dir, "venv").exists()
 
 
+@pytest.mark.slow
 def test_an_environment_that_cannot_use_its_device_does_not_count(
     index: Path, settings: Settings
 ) -> None:
