@@ -18,6 +18,7 @@ from typing import Any
 from .. import __version__
 from ..backends import registry
 from ..backends.base import Backend, Settings
+from ..install.accelerator import find_gpu, unusable_gpu
 from ..install.status import interpreter_for, packages_dir, read_marker
 from ..paths import Paths
 from .output import engine_of, megabytes
@@ -168,15 +169,17 @@ def _environment(adapter: type[Backend], settings: Settings, backends_dir: str) 
 
 
 def _gpu() -> str | None:
-    """Name, driver and memory of the NVIDIA GPUs, now."""
-    query = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
-    try:
-        done = subprocess.run(
-            query, capture_output=True, text=True, timeout=_PROBE_TIMEOUT_S, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return "; ".join(line.strip() for line in done.stdout.splitlines()) or None
+    """The NVIDIA GPU of the machine, now, and what its driver knows."""
+    gpu = find_gpu()
+    if gpu is None:
+        return unusable_gpu() or None
+    capability = ".".join(map(str, gpu.capability or ()))
+    return _joined(
+        gpu.name,
+        f"driver {gpu.driver}" if gpu.driver else None,
+        f"CUDA {'.'.join(map(str, gpu.cuda))}",
+        f"compute capability {capability}" if capability else None,
+    )
 
 
 def _version_of(interpreter: str) -> str | None:
