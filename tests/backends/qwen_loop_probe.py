@@ -25,6 +25,7 @@ from qwen_tts import Qwen3TTSModel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
+from tests.backends.tiny_qwen import make_model, tiny
 from vox.backends.qwen.decoder import BLOCKS, BlockDecoder, _Block
 from vox.backends.qwen.graphs import Step
 from vox.backends.qwen.int8 import shrink
@@ -146,6 +147,15 @@ def ends(model: Any) -> dict[str, Any]:
             found[name] = compared(model, generate)
         weights[end] = 0
     return found
+
+
+def with_smaller_predictor(folder: Path) -> dict[str, Any]:
+    """As in the 1.7B, whose code predictor is as wide as the 0.6B's."""
+    predictor = {**tiny().predictor, "hidden_size": 32, "intermediate_size": 96}
+    torch.manual_seed(0)
+    make_model("custom_voice", folder, dataclasses.replace(tiny(), predictor=predictor))
+    model = opened(folder)
+    return compared(model, custom_voice(model))
 
 
 def again(model: Any) -> dict[str, Any]:
@@ -288,6 +298,7 @@ def main() -> None:
             "codes": {
                 **{name: compared(speaking, case) for name, case in custom_voice_cases(speaking)},
                 "a described voice": compared(designing, design),
+                "a smaller predictor": with_smaller_predictor(options.folder / "smaller"),
                 **{name: compared(cloning, *case) for name, *case in base_cases(cloning)},
             },
             "ends": ends(speaking),

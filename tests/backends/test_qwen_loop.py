@@ -29,7 +29,7 @@ def probe(environment: Environment, tmp_path_factory: pytest.TempPathFactory) ->
 
 def test_its_codes_are_those_of_the_package(probe: dict[str, Any]) -> None:
     codes = probe["codes"]
-    assert len(codes) == 16
+    assert len(codes) == 17
     assert [name for name, found in codes.items() if not found["equal"]] == []
     assert min(found["frames"] for found in codes.values()) == 12
 
