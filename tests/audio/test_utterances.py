@@ -15,6 +15,7 @@ import pytest
 
 from vox.audio.pcm import Samples
 from vox.audio.utterances import UtteranceCache
+from vox.errors import StorageError
 
 RATE = 24_000
 BYTES = 20_020
@@ -113,6 +114,8 @@ def test_no_room_at_all_turns_it_off_and_empties_it(cache: UtteranceCache) -> No
     keep(cache, "a")
     off = UtteranceCache(cache.path, lambda: 0)
     assert off.get("a") is None
+    off.evict()
+    assert names(cache) == set()
     off.put("b", [wave()], RATE)
     assert names(cache) == set()
 
@@ -161,6 +164,15 @@ def test_a_folder_that_cannot_be_made_costs_nothing_but_one_line_in_the_log(
         cache.put("a", [wave()], RATE)
         assert cache.get("a") is None
     assert len(caplog.records) == 1
+
+
+def test_what_lies_in_place_of_the_folder_is_no_unknown_error(tmp_path: Path) -> None:
+    (tmp_path / "utterances").touch()
+    cache = UtteranceCache(str(tmp_path / "utterances"), lambda: 10 * BYTES)
+    cache.evict()
+    assert cache.usage_bytes() == 0
+    with pytest.raises(StorageError, match="utterances: Not a directory"):
+        cache.clear()
 
 
 READER = """\

@@ -111,23 +111,40 @@ class UtteranceCache:
             _remove(file.path)
             self._size -= file.size
 
+    def evict(self) -> None:
+        """Remove what is too much: the limit may be lower than it was. Raises nothing."""
+        with self._lock:
+            try:
+                self._make_room(self._limit_bytes())
+            except OSError as exc:
+                self._warn(exc)
+
     def clear(self, unused_for_s: float | None = None) -> None:
         """Remove what was not used for so many seconds; None: everything. Raises StorageError."""
         before = None if unused_for_s is None else self._clock() - unused_for_s
         with self._lock:
-            for file in self._files():
-                if before is None or file.used_at < before:
-                    try:
-                        _remove(file.path)
-                    except OSError as exc:
-                        raise cannot_write(file.path, exc) from exc
+            path = self.path
+            try:
+                for file in self._files():
+                    if before is None or file.used_at < before:
+                        path = file.path
+                        _remove(path)
+            except OSError as exc:
+                raise cannot_write(path, exc) from exc
             self._size = None
 
     def usage_bytes(self) -> int:
-        return sum(file.size for file in self._files())
+        """What the folder holds; 0 if it cannot be read."""
+        try:
+            return sum(file.size for file in self._files())
+        except OSError:
+            return 0
 
     def _files(self) -> list[_File]:
-        """All files in the folder, also what a process that was killed left half written."""
+        """All files in the folder, also what a process that was killed left half written.
+
+        Raises OSError if there is a folder that cannot be read.
+        """
         found = []
         try:
             with os.scandir(self.path) as entries:

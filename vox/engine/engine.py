@@ -251,6 +251,7 @@ class Engine:
             self._next_stranded = time.monotonic() + STRANDED_EVERY_S
             recovery.resend_stranded(self.store, self.tasks, self.outcomes.failed)
             self.spools.evict(keep=self.store.live_ids())
+            self.utterances.evict()
         self._set_up_pool()
         self.models.unload_due()
 
