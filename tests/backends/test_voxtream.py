@@ -102,6 +102,17 @@ def test_a_model_that_is_neither_a_repository_nor_a_folder_is_refused(tmp_path: 
         weights.model_of(settings_in(tmp_path, model="2.1"))
 
 
+def test_where_torch_keeps_what_it_compiles_is_the_users_choice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
+    settings = settings_in(tmp_path)
+    ours = f"{settings.env_dir}/compiled"
+    assert engine.environment(settings)["TORCHINDUCTOR_CACHE_DIR"] == ours
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "/elsewhere")
+    assert engine.environment(settings)["TORCHINDUCTOR_CACHE_DIR"] == "/elsewhere"
+
+
 def test_a_folder_s_model_needs_its_three_files_and_nothing_of_the_hub_s(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     folder.mkdir()

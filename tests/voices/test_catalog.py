@@ -77,6 +77,8 @@ def test_a_revision_is_another_once_what_is_heard_may_be(
     folder = Path(catalog.settings_for("toy").env_dir)
     (folder / "venv").mkdir()
     (folder / "venv" / "pyvenv.cfg").write_text("home = /")
+    (folder / "compiled").mkdir()
+    (folder / "compiled" / "kernel.so").write_text("made at the first load")
     (folder / "weights" / "__pycache__").mkdir()
     (folder / "weights" / "__pycache__" / "hub.pyc").write_text("compiled")
     (folder / "weights" / ".lock").write_text("held")

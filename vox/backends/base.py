@@ -36,7 +36,9 @@ Progress = Callable[[str, float | None], None]
 done, 0 to 1, or None if it is not known."""
 
 
-_NOT_HEARD = ("venv", "tmp", "install.lock")
+COMPILED_DIR = "compiled"
+"""The folder, in a backend's own, for what its packages compile at load and keep."""
+_NOT_HEARD = ("venv", "tmp", "install.lock", COMPILED_DIR)
 """What of a backend's folder does not change its sound."""
 
 
@@ -278,7 +280,7 @@ class Backend(abc.ABC):
         It is part of each utterance's key in the utterance cache, and asked for each job, so it
         must be quick. This one goes by the files' sizes and times of change: those of the adapter,
         of its package, of `settings.model` if that is a path, and of all in the backend's folder
-        but the environment, whose installation leaves its mark beside it.
+        but the environment, whose installation leaves its mark beside it, and what is compiled.
         """
         modules = (sys.modules[each.__module__] for each in cls.__mro__)
         paths = {str(getattr(module, "__file__", "")) for module in modules}

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...checks import Key, one_of
-from ..base import Settings
+from ..base import COMPILED_DIR, Settings
 
 OPTION = "compile"
 KEY = Key(
@@ -31,12 +31,16 @@ log = logging.getLogger(__name__)
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """Variables to set before torch and the package are imported."""
+    """Variables to set before torch and the package are imported.
+
+    Where torch keeps what it compiles may be set by the user.
+    """
+    kept = os.path.join(settings.env_dir, COMPILED_DIR)
     return {
         # The codec would compile one small function at every load, and again for a prompt of
         # another length. That takes seconds, and fails where there is no C compiler.
         "NO_TORCH_COMPILE": "1",
-        "TORCHINDUCTOR_CACHE_DIR": os.path.join(settings.env_dir, "compiled"),
+        "TORCHINDUCTOR_CACHE_DIR": os.environ.get("TORCHINDUCTOR_CACHE_DIR", kept),
     }
 
 
