@@ -72,12 +72,18 @@ def test_it_goes_through_the_queue_and_history_and_plays_nothing(
     client: openai.OpenAI, daemon: RunningDaemon, recorder: Recorder
 ) -> None:
     answer = client.audio.speech.create(
-        model="tts-1", voice="nova", input="Job 11 [say 0.3s]", instructions="calmly", speed=2.0
+        model="tts-1",
+        voice="nova",
+        input="Job 11 [say 0.3s]",
+        instructions="calmly",
+        speed=2.0,
+        extra_body={"fresh": True, "keep_alive": "1h"},
     )
     assert len(answer.content)
     job = daemon.job(answer.response.headers["x-job-id"])
     assert job["state"] == "done"
     assert (job["source"], job["style"], job["speed"]) == ("openai", "calmly", 2.0)
+    assert (job["fresh"], job["keep_alive"]) == (True, 3600)
     recording = recorder.stop()
     assert read_tones(recording.samples, recording.sample_rate) == []
 

@@ -38,6 +38,10 @@ def test_a_header_gives_fields_of_the_request_and_leaves_the_text_below() -> Non
     }
 
 
+def test_a_key_may_be_spelled_as_its_flag() -> None:
+    assert parse("---\nkeep-alive: 30m\n---\nHello.") == ({"keep_alive": 1800.0}, "Hello.")
+
+
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
 def test_any_newlines_and_a_byte_order_mark_are_fine(newline: str) -> None:
     text = "\ufeff" + newline.join(["---", "voice: heart", "---", "Hello."])

@@ -126,6 +126,7 @@ def to_request(body: Speech, config: Config, backends: Collection[str]) -> Reque
         speed=body.speed,
         style=body.instructions or None,
         lang=body.lang,
+        fresh=body.fresh,
         keep_alive=body.keep_alive,
         sink="stream",
         source="openai",

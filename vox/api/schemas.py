@@ -188,6 +188,7 @@ class Speech(BaseModel):
     lang: str | None = Field(
         None, max_length=jobs.OPTIONS["lang"].max_length, description="Beyond OpenAI's: BCP 47."
     )
+    fresh: bool | None = Field(None, strict=True, description="Beyond OpenAI's: see `POST /speak`.")
     keep_alive: _span(jobs.OPTIONS["keep_alive"]) = Field(  # type: ignore[valid-type]  # is a call
         None, description="Beyond OpenAI's: see `POST /speak`."
     )

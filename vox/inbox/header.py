@@ -42,7 +42,8 @@ def parse(text: str) -> tuple[dict[str, Any], str]:
 
 def _field(line: str, number: int) -> tuple[str, Any]:
     key, colon, value = line.partition(":")
-    key, value = key.strip().lower(), value.strip()
+    # A flag's own spelling, keep-alive, is understood as well.
+    key, value = key.strip().lower().replace("-", "_"), value.strip()
     if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
         value = value[1:-1]
     if not colon or key not in KEYS:
