@@ -198,7 +198,7 @@ def test_a_request_whose_weights_do_not_load_leaves_the_host_warm(pool: Pool, us
     with pytest.raises(LoadFailed):
         use("a", style="load-fail")
     assert use("a") is first
-    assert [each["backend"] for each in pool.unload()] == ["a"]
+    assert [each["backend"] for each in pool.unload()[0]] == ["a"]
 
 
 def test_further_weights_that_do_not_fit_are_loaded_on_a_new_host_alone(
@@ -346,16 +346,46 @@ def test_models_are_unloaded_by_name_and_the_busy_one_afterwards(
 ) -> None:
     use("a"), use("a", "other"), use("b")
     pool.keep = ("a",)
-    assert [each["model"] for each in pool.unload("a")] == ["plain", "other"]
+    unloaded, busy_names = pool.unload("a")
+    assert ([each["model"] for each in unloaded], busy_names) == (["plain", "other"], [])
     assert names(pool) == ["b"]
     busy = pool.acquire("a", settings, NO_PROGRESS)
-    assert pool.unload_busy_later("b") == []
-    assert pool.unload_busy_later() == ["a"]
-    assert [each["backend"] for each in pool.unload()] == ["b"]
+    assert pool.unload("somebody") == ([], [])
+    unloaded, busy_names = pool.unload()
+    assert ([each["backend"] for each in unloaded], busy_names) == (["b"], ["a"])
     assert busy.is_alive
     pool.release(busy)
     assert pool.unload_due() == ["a"]
-    assert pool.unload() == []
+    assert pool.unload() == ([], [])
+
+
+def test_unloading_forgets_also_how_long_a_model_that_made_room_was_to_stay(
+    pool: Pool, use: Use, machine: Machine, needs: Needs, settings: Settings
+) -> None:
+    pool.keep_alive_s = 0
+    pool.stay(key_of(use("a")), -1)
+    assert pool.unload_idle()  # memory ran out
+    use("a")
+    assert pool.kept_for_s == float("inf")
+    assert pool.unload_idle()
+    assert pool.unload("a") == ([], [])
+    use("a")
+    assert pool.kept_for_s == 0
+
+
+def test_a_model_can_be_told_to_go_while_its_host_starts(
+    start: StartHost, needs: Needs, settings: Settings
+) -> None:
+    said = []
+
+    def launch(name: str, chosen: Settings) -> Handle:
+        said.append(pool.unload(name))
+        return start(chosen.model, name=name)
+
+    pool = Pool(launch, needs)
+    pool.release(pool.acquire("a", settings, NO_PROGRESS, keep_alive_s=-1))
+    assert said == [([], ["a"])]
+    assert pool.unload_due() == ["a"]
 
 
 def test_who_only_warms_a_model_speaks_no_job(pool: Pool, settings: Settings) -> None:

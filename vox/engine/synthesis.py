@@ -133,7 +133,7 @@ class Synthesizer:
                 if retry == RETRIES:
                     raise
                 if isinstance(exc, OutOfMemory):
-                    self._pool.unload()
+                    self._pool.unload_idle()
                 again = _utterances_in(spool) + 1
                 log.warning("job %s: %s: once more from utterance %d", job.id, exc.line, again)
         if not spool.frames:

@@ -72,16 +72,14 @@ class Models:
             self._running.discard(warming)
 
     def unload(self, backend: str | None = None) -> tuple[list[dict[str, Any]], list[str]]:
-        """Unload the models of a backend, None: all.
+        """Unload the models of a backend, None: all, a busy one once no job waits for it.
 
-        A busy one is unloaded once it is idle and no job waits for it. Returns what was unloaded
-        (see `Pool.describe`), and the names of the backends with a busy one. Raises UnknownBackend.
+        Returns as `Pool.unload`. Raises UnknownBackend.
         """
         if backend is not None:
             self._catalog.info(backend)
         name = self._catalog.host_of(backend) if backend is not None else None
-        busy = self.pool.unload_busy_later(name)
-        return self.pool.unload(name), busy
+        return self.pool.unload(name)
 
     def stay(self, job: Job) -> None:
         """Keep the model for as long as the job says, if it is loaded."""

@@ -110,7 +110,7 @@ class Pool:
                 return load(host)
             except OutOfMemory:
                 # A warm host is gone with what it held besides. That may have been too much.
-                if not self.unload() and host is None:
+                if not self.unload_idle() and host is None:
                     raise
             log.info("%s: out of memory, all other models unloaded: once more", key)
             return load(None)
@@ -208,12 +208,10 @@ class Pool:
     @property
     def kept_for_s(self) -> float:
         """For how many seconds a host has to stay because of `stay`; inf: for ever."""
-        left_s = [
-            self._asked_s[key] - host.idle_s
-            for key, host in list(self._hosts.items())
-            if key in self._asked_s and host.is_alive
-        ]
-        return max(0.0, *left_s, 0.0)
+        # Without the lock: a daemon must answer while a host is being killed or loaded.
+        hosts = [(self._asked_s.get(key), host) for key, host in list(self._hosts.items())]
+        left_s = (asked_s - host.idle_s for asked_s, host in hosts if asked_s and host.is_alive)
+        return max([0.0, *left_s])
 
     def _stays_s(self, key: str, host: Host) -> float:
         usual_s = math.inf if host.name in self.keep else self.keep_alive_s
@@ -241,31 +239,40 @@ class Pool:
                     unloaded.append(host.name)
         return unloaded
 
-    def unload(self, name: str | None = None) -> list[dict[str, Any]]:
-        """Unload the hosts of a backend, None: of all, but for a busy one.
+    def unload_idle(self) -> bool:
+        """Unload all hosts but for a busy one, for memory ran out; False if there was none.
 
-        Their memory is free when this returns. Returns what they were (see `describe`).
-        """
-        unloaded = []
-        with self._lock:
-            for key, host in list(self._hosts.items()):
-                if key != self._busy and name in (None, host.name):
-                    unloaded.append(self._describe(key, host))
-                    self._asked_s.pop(key, None)
-                    self._drop(key)
-        return unloaded
-
-    def unload_busy_later(self, name: str | None = None) -> list[str]:
-        """Unload the busy host once it is idle, if it is of that backend, None: of any.
-
-        Returns the names of the backends that this is true of.
+        How long they are to stay holds for when they are loaded again.
         """
         with self._lock:
-            host = self._hosts.get(self._busy) if self._busy else None
-            if host is None or name not in (None, host.name):
-                return []
-            self.stay(self._busy or "", 0.0)
-            return [host.name]
+            idle = [key for key in self._hosts if key != self._busy]
+            for key in idle:
+                self._drop(key)
+        return bool(idle)
+
+    def unload(self, name: str | None = None) -> tuple[list[dict[str, Any]], list[str]]:
+        """Unload the hosts of a backend, None: of all, and a busy one once it is idle.
+
+        The memory of the others is free when this returns, and forgotten is how long they were to
+        stay. Returns what they were (see `describe`), and the names of the backends with a busy
+        one.
+        """
+
+        def is_meant(key: str) -> bool:
+            return name is None or key.startswith(f"{name}/")
+
+        with self._lock:
+            idle = [key for key in self._hosts if key != self._busy and is_meant(key)]
+            unloaded = [self._describe(key, self._hosts[key]) for key in idle]
+            for key in idle:
+                self._drop(key)
+            for key in filter(is_meant, list(self._asked_s)):
+                del self._asked_s[key]
+            busy = []
+            if self._busy and is_meant(self._busy):
+                self.stay(self._busy, 0.0)
+                busy.append(self._busy.partition("/")[0])
+        return unloaded, busy
 
     def find(self, key: str) -> dict[str, Any]:
         """The host of that model (see `describe`). Raises HostCrashed if it is gone."""
@@ -310,5 +317,5 @@ class Pool:
 
 
 def _is_usable(host: Host) -> bool:
-    """The host is alive, and its backend was not removed or installed anew."""
+    """The host is alive, and its backend and model are still those it was started with."""
     return host.is_alive and host.is_current
