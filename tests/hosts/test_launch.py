@@ -11,6 +11,7 @@ from tests.running import install_environment
 from vox.backends.base import Settings
 from vox.hosts.handle import Limits
 from vox.hosts.launch import start_host
+from vox.install.status import MARKER
 
 PLUGIN_DIR = Path(__file__).parent.parent / "plugins" / "toy"
 
@@ -44,3 +45,25 @@ def test_a_model_on_the_cpu_is_noted_once_if_its_build_is_one_for_a_gpu(
     assert notes_of("toy-huge", install(tmp_path / "for-cpu", "toy-huge", "cpu")) == []
     # It has one build, whatever the machine has.
     assert notes_of("toy", install(tmp_path, "toy", "cuda")) == []
+
+
+def test_a_host_is_outdated_once_its_environment_or_its_own_model_is_another(
+    register: Callable[[str], None], tmp_path: Path
+) -> None:
+    register("toy")
+    model = tmp_path / "mine"
+    model.mkdir()
+    (model / "weights.bin").write_text("first")
+    settings = replace(install(tmp_path, "toy", "cpu"), model=str(model))
+    hosts = [start_host("toy", settings, str(tmp_path), Limits())]
+    try:
+        assert hosts[0].is_current
+        (model / "weights.bin").write_text("trained longer")
+        assert not hosts[0].is_current
+        hosts.append(start_host("toy", settings, str(tmp_path), Limits()))
+        assert hosts[-1].is_current
+        (tmp_path / "toy" / MARKER).unlink()
+        assert not hosts[-1].is_current
+    finally:
+        for host in hosts:
+            host.kill()

@@ -38,7 +38,10 @@ class Host(Protocol):
 
     @property
     def is_current(self) -> bool:
-        """False if its backend was removed or installed anew since the host was started."""
+        """False if its backend was removed or installed anew since the host was started.
+
+        Also if its model lies in a folder of the user's own, and the files there are others now.
+        """
 
     @property
     def device(self) -> str | None:

@@ -14,6 +14,7 @@ from ..backends.base import Settings, install_hint
 from ..bootstrap import bootstrap_args
 from ..config import Config
 from ..errors import BackendNotInstalled
+from ..files import stamp
 from ..install.status import gpu_of, interpreter_for, made_at
 from .base import Host, HostFactory
 from .handle import Handle, Limits
@@ -64,10 +65,11 @@ def start_host(name: str, settings: Settings, backends_dir: str, limits: Limits)
         raise BackendNotInstalled(f"{name} is not installed", install_hint(name))
     adapter.prepare(settings)
     command = [interpreter, *bootstrap_args(HOST_MODULE)]
-    is_current = functools.partial(_is_made_at, made_at(name, backends_dir), name, backends_dir)
+    runs = functools.partial(_what_runs, name, settings, backends_dir)
+    then = runs()
     gpu = gpu_of(name, settings)
     try:
-        return Handle(name, command, spec, settings, limits, is_current, gpu)
+        return Handle(name, command, spec, settings, limits, lambda: runs() == then, gpu)
     except OSError as exc:
         raise BackendNotInstalled(
             f"{name} cannot be started: {os.path.basename(interpreter)}: {exc.strerror}",
@@ -75,6 +77,7 @@ def start_host(name: str, settings: Settings, backends_dir: str, limits: Limits)
         ) from exc
 
 
-def _is_made_at(then: int | None, name: str, backends_dir: str) -> bool:
-    """Whether the backend's environment is still the one that was made at that time."""
-    return made_at(name, backends_dir) == then
+def _what_runs(name: str, settings: Settings, backends_dir: str) -> tuple[int | None, str]:
+    """Differs once the environment was made anew, or the files of a model of the user's own."""
+    model = os.path.expanduser(settings.model or "")
+    return made_at(name, backends_dir), stamp(model) if os.path.isabs(model) else ""
