@@ -127,6 +127,8 @@ def test_what_cannot_be_warmed_says_why(vox: Vox) -> None:
     failed = vox("daemon", "warm", "scripted", "-m", "load-fail")
     assert (failed.code, failed.out) == (1, "")
     assert "the script does not load" in failed.err
+    mistaken = vox("daemon", "warm", "hibari", env={"VOX_MODEL": "big"})
+    assert mistaken.err.startswith("vox: VOX_MODEL: hibari has no models")
     unknown = vox("daemon", "warm", "nobody")
     assert (unknown.code, unknown.err.count("\n")) == (4, 1)
     voiceless = vox("daemon", "warm", "scripted", "-v", "nobody")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ..client import daemon as control
-from ..errors import DaemonUnavailable, StorageError
+from ..errors import DaemonUnavailable, StorageError, VoxError
 from ..paths import Paths, get_paths
 from .options import Count, complete_backend, json_option, quiet_option, request_options
 from .output import duration, engine_of, fields, is_terminal, megabytes, say, say_json, table, tell
@@ -168,7 +168,9 @@ def _http(status: dict[str, Any]) -> str:
 @request_options("model", "voice", "keep_alive")
 @json_option
 @quiet_option
+@click.pass_context
 def warm(
+    ctx: click.Context,
     backend: str,
     model: str | None,
     voice: str | None,
@@ -192,6 +194,11 @@ def warm(
             loaded = control.warm(get_paths(), {"backend": backend, **wanted}, on_event)
     except Terminated as exc:
         return exc.exit_code
+    except VoxError as exc:
+        from .failures import blame_variable
+
+        blame_variable(ctx, exc)
+        raise
     if as_json:
         say_json(loaded)
         return 0

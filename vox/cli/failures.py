@@ -1,4 +1,7 @@
-"""What the user sees of an error that is not a VoxError: one line, and where to read more."""
+"""What the user sees of an error that is not a VoxError: one line, and where to read more.
+
+And of one whose cause is a variable: which one.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import traceback
 
 import click
 
+from ..errors import VoxError
 from ..files import make_dir
 from ..paths import get_paths
 from .output import complain
@@ -49,6 +53,23 @@ def usage_line(exc: click.UsageError) -> str:
     if "unexpected extra argument" in message and command != "vox":
         return f"{message}; see: {command} --help (to speak it: vox -- {command[4:]} ...)"
     return f"{message}; see: {command} --help"
+
+
+_WISHES = {
+    "unknown-backend": "backend",
+    "unknown-voice": "voice",
+    "unknown-language": "lang",
+    "unknown-model": "model",
+}
+
+
+def blame_variable(ctx: click.Context, exc: VoxError) -> None:
+    """Name the variable in the error if the wrong name comes from one: nobody looks there."""
+    wish = _WISHES.get(exc.code, "")
+    param = next((param for param in ctx.command.params if param.name == wish), None)
+    source = ctx.get_parameter_source(wish)
+    if param and param.envvar and source is click.core.ParameterSource.ENVIRONMENT:
+        exc.message = f"{param.envvar}: {exc.message}"
 
 
 def keep_traceback(exc: Exception) -> str | None:

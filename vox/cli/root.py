@@ -194,22 +194,7 @@ def _speak(
     try:
         return speak(request, CallOptions(is_async, timeout_s, as_json, quiet))
     except VoxError as exc:
+        from .failures import blame_variable
+
         blame_variable(ctx, exc)
         raise
-
-
-_WISHES = {
-    "unknown-backend": "backend",
-    "unknown-voice": "voice",
-    "unknown-language": "lang",
-    "unknown-model": "model",
-}
-
-
-def blame_variable(ctx: click.Context, exc: VoxError) -> None:
-    """Name the variable in the error if the wrong name comes from one: nobody looks there."""
-    wish = _WISHES.get(exc.code, "")
-    param = next((param for param in ctx.command.params if param.name == wish), None)
-    source = ctx.get_parameter_source(wish)
-    if param and param.envvar and source is click.core.ParameterSource.ENVIRONMENT:
-        exc.message = f"{param.envvar}: {exc.message}"
