@@ -215,6 +215,7 @@ def test_the_doctor_finds_everything_in_order(vox: Vox, sound: object) -> None:
     vox.ok("daemon", "start")
     found = {each["name"]: each for each in json.loads(vox.ok("doctor", "--json"))}
     assert {"python", "settings", "folder", "queue", "sound", "backend", "daemon"} <= set(found)
+    assert found["kept audio"]["text"].endswith("utterances, 0 of 500 MB (cache_mb)")
     assert not [each for each in found.values() if each["level"] == "fail"]
     assert all(line[:4] in ("OK  ", "NOTE") for line in vox.ok("doctor").splitlines())
 
@@ -229,7 +230,10 @@ def test_the_doctor_says_what_is_wrong_and_goes_on(vox: Vox, sound: object) -> N
     assert "vox backends install voxtream" in failed["backend"]["hint"]
     assert shutil.which("espeak-ng") is None or len(failed) == 2
     Path(vox.paths.config_path).write_text("speed = \n")
-    assert vox("doctor").code == 1
+    shutil.rmtree(vox.paths.utterances_dir)
+    Path(vox.paths.utterances_dir).touch()
+    examined = vox("doctor")
+    assert (examined.code, "FAIL  folder: cannot write " in examined.out) == (1, True)
 
 
 def test_the_doctor_sends_nobody_to_the_doctor(vox: Vox, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from ..client import daemon as control
 from ..config import Config, load
 from ..errors import VoxError
 from ..files import make_dir
+from ..install.status import size_mb
 from ..paths import Paths, get_paths
 from .options import json_option
 from .output import say, say_json
@@ -74,7 +75,7 @@ def _examine(paths: Paths) -> Iterator[Finding]:
     except VoxError as exc:
         yield Finding("settings", "fail", exc.message, exc.hint)
         config = load(os.devnull, {})
-    for check in (_folders, _database, _sound, _backend, _default_backends, _daemon, _failures):
+    for check in CHECKS:
         try:
             yield from check(paths, config)
         except VoxError as exc:
@@ -85,25 +86,34 @@ def _folders(paths: Paths, _config: Config) -> Iterator[Finding]:
     folders = dict.fromkeys(
         (paths.data_dir, paths.config_dir, paths.cache_dir, paths.runtime_dir, paths.log_dir)
     )
-    for folder in folders:
-        try:
-            make_dir(folder)
-            with tempfile.TemporaryFile(dir=folder) as file:
-                file.write(b"x")
-        except VoxError as exc:
-            yield Finding("folder", "fail", exc.message, exc.hint)
-            continue
-        except OSError as exc:
-            yield Finding(
-                "folder", "fail", f"cannot write {folder}: {exc.strerror}", "fix its permissions"
-            )
-            continue
-        free_mb = shutil.disk_usage(folder).free / 1e6
-        text = f"{folder}, {free_mb / 1000:.1f} GB free"
-        if free_mb < MIN_FREE_MB:
-            yield Finding("folder", "fail", text, "free disk space, or see: vox history clear")
-        else:
-            yield Finding("folder", "ok", text)
+    yield from map(_folder, folders)
+
+
+def _folder(folder: str) -> Finding:
+    try:
+        make_dir(folder)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"x")
+    except VoxError as exc:
+        return Finding("folder", "fail", exc.message, exc.hint)
+    except OSError as exc:
+        text = f"cannot write {folder}: {exc.strerror}"
+        return Finding("folder", "fail", text, "fix its permissions")
+    free_mb = shutil.disk_usage(folder).free / 1e6
+    text = f"{folder}, {free_mb / 1000:.1f} GB free"
+    if free_mb < MIN_FREE_MB:
+        return Finding("folder", "fail", text, "free disk space, or see: vox history clear")
+    return Finding("folder", "ok", text)
+
+
+def _kept_audio(paths: Paths, config: Config) -> Iterator[Finding]:
+    """What past jobs and the utterance cache take, and whether they can be kept."""
+    for folder, limit in ((paths.spool_dir, "spool_limit_mb"), (paths.utterances_dir, "cache_mb")):
+        found = _folder(folder)
+        if found.level == "ok":
+            text = f"{folder}, {size_mb(folder):.0f} of {config[limit]:g} MB ({limit})"
+            found = Finding("kept audio", "ok", text)
+        yield found
 
 
 def _database(paths: Paths, _config: Config) -> Iterator[Finding]:
@@ -182,3 +192,15 @@ def _failures(paths: Paths, _config: Config) -> Iterator[Finding]:
         return
     text = f"job {job['id']} failed at {at.astimezone():%H:%M:%S}: {job['error']}"
     yield Finding("latest failure", "note", text, f"see: vox history show {job['id']}")
+
+
+CHECKS: tuple[Check, ...] = (
+    _folders,
+    _kept_audio,
+    _database,
+    _sound,
+    _backend,
+    _default_backends,
+    _daemon,
+    _failures,
+)
