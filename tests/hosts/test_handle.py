@@ -148,10 +148,21 @@ def test_what_a_further_request_needs_is_loaded_once_with_progress(
 
 
 def test_further_weights_may_take_as_long_as_the_first(start: StartHost) -> None:
-    host = start(first_chunk_s=0.1, stall_s=0.1)
+    host = start(first_chunk_s=1.0, stall_s=0.1)
     host.load()
-    host.load(needing("load-slow:0.3"))
+    host.load(needing("load-slow:1.2"))
     assert host.is_alive
+
+
+def test_a_warm_host_that_hangs_before_a_request_is_ended_and_may_be_replaced(
+    start: StartHost,
+) -> None:
+    host = start(first_chunk_s=0.3)
+    host.load()
+    os.kill(host.pid, signal.SIGSTOP)
+    with pytest.raises(HostCrashed, match=r"did not answer within 0\.3 s"):
+        host.load()
+    assert not host.is_alive
 
 
 def test_further_weights_that_do_not_load_in_time_end_the_host(start: StartHost) -> None:

@@ -374,10 +374,11 @@ class Backend(abc.ABC):
     def load_more(self, wish: Utterance | None, progress: Progress) -> Loaded | None:
         """Load what a further request needs and `load` did not load.
 
-        Called before each request but the first, so it must be quick when there is nothing to
-        do. `wish` is the request as an utterance without text, or None if somebody only wants the
-        model to be warm. Returns what is loaded from now on, None if that is as before. What it
-        raises is that of `load`; all but OutOfMemory leaves the host with what it had.
+        Called before each request but the first. It must be quick when there is nothing to do;
+        else it first calls `progress`, and then has as long as `load`. `wish` is the request as an
+        utterance without text, or None if somebody only wants the model to be warm. Returns what
+        is loaded from now on, None if that is as before. What it raises is that of `load`; all but
+        OutOfMemory leaves the host with what it had.
         """
         return None
 

@@ -40,6 +40,7 @@ class Limits:
     """Until a model is loaded, or what a request needs besides: qwen-native on a CPU takes 11
     minutes."""
     first_chunk_s: float = 300.0
+    """Also until a warm host answers to the next request."""
     stall_s: float = 120.0
     """Between two chunks."""
     exit_s: float = 3.0
@@ -154,14 +155,27 @@ class Handle:
 
     def _ready(self, on_progress: Progress) -> dict[str, Any]:
         deadline = time.monotonic() + self.limits.load_s
+        frame = self._first_answer() if self.load_s is not None else None
         while True:
-            header = self._next(deadline, f"did not load within {self.limits.load_s:g} s").header
+            frame = frame or self._next(deadline, f"did not load within {self.limits.load_s:g} s")
+            header, frame = frame.header, None
             if header["event"] == "progress":
                 on_progress(header["text"], header["fraction"])
             elif header["event"] == "ready":
                 return header
             elif header["event"] == "error":
                 raise from_dict(header["error"])
+
+    def _first_answer(self) -> protocol.Frame:
+        """What a loaded host says first. It mostly has nothing to load, so one that hangs is seen.
+
+        Raises HostCrashed for that: a new host may do better.
+        """
+        limit_s = min(self.limits.first_chunk_s, self.limits.load_s)
+        try:
+            return self._next(time.monotonic() + limit_s, f"did not answer within {limit_s:g} s")
+        except HostTimeout as exc:
+            raise HostCrashed(exc.message) from exc
 
     def _note_loaded(self, header: dict[str, Any]) -> None:
         self.device, self.dtype = header["device"], header["dtype"]
