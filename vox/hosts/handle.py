@@ -1,31 +1,23 @@
-"""The daemon's side of a host in a subprocess: starts it, talks to it, limits its time, kills it.
+"""The daemon's side of a host in a subprocess: what it does, how it did, and how long it may take.
 
-A handle knows one subprocess, and nothing of jobs, queues or other hosts. One thread reads the
-host's frames. Another reads what the host prints: it goes into the log, and the last line is part
-of the error when the host dies.
+A handle knows one subprocess (`process`), and nothing of jobs, queues or other hosts.
 """
 
 from __future__ import annotations
 
-import collections
 import contextlib
-import json
 import logging
-import os
-import queue
-import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 from ..backends.base import Chunk, Progress, Settings, Utterance
-from ..bootstrap import environ_for
 from ..errors import HostCrashed, HostError, HostTimeout, OutOfMemory, VoxError, from_dict
 from . import memory, protocol
 from .base import no_progress
+from .process import HostProcess
 
 log = logging.getLogger(__name__)
 
@@ -88,20 +80,9 @@ class Handle:
         self._is_current = is_current
         self._gpu = gpu
         self._untold: list[str] = []
-        self._oom_kills = oom_kills
-        self._oom_kills_before = oom_kills()
         self._current_id: int | None = None
-        self._printed: collections.deque[str] = collections.deque(maxlen=20)
-        self._frames: queue.SimpleQueue[protocol.Frame | None] = queue.SimpleQueue()
-        self._write_lock = threading.Lock()
         self._has_answered = threading.Event()
-        self._process = _start(command, spec, settings)
-        assert self._process.stdin is not None
-        self._commands: IO[bytes] = self._process.stdin
-        self._readers = [
-            _started_thread(self._read_frames, self._process.stdout),
-            _started_thread(self._read_log, self._process.stderr),
-        ]
+        self._process = HostProcess(name, command, spec, settings, self._take_stats, oom_kills)
 
     # -- life --------------------------------------------------------------------------------
 
@@ -111,7 +92,7 @@ class Handle:
 
     @property
     def is_alive(self) -> bool:
-        return self.state != "dead" and self._process.poll() is None
+        return self.state != "dead" and self._process.is_running
 
     @property
     def is_current(self) -> bool:
@@ -212,26 +193,15 @@ class Handle:
     def kill(self) -> None:
         """End the host now, whatever it does. Its memory is free when this returns."""
         self.state = "dead"
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._reap()
+        self._process.kill()
 
     def close(self) -> None:
         """Ask the host to exit; kill it if it does not within `exit_s`."""
-        if self._process.poll() is None and self.state == "idle":
+        if self._process.is_running and self.state == "idle":
             with contextlib.suppress(HostError):
                 self._command({"op": "exit"})
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    self._process.wait(self.limits.exit_s)
+                self._process.wait(self.limits.exit_s)
         self.kill()
-
-    def _reap(self) -> None:
-        self._process.wait()
-        with contextlib.suppress(OSError):
-            self._commands.close()
-        for reader in self._readers:
-            if reader is not threading.current_thread():
-                reader.join(timeout=1.0)
 
     # -- synthesis ---------------------------------------------------------------------------
 
@@ -319,67 +289,35 @@ class Handle:
             log.warning("%s did not stop when cancelled: killed", self.name)
             self.kill()
 
-    # -- pipes -------------------------------------------------------------------------------
+    # -- talking to it -----------------------------------------------------------------------
 
     def _command(self, header: dict[str, Any]) -> None:
         try:
-            with self._write_lock:
-                protocol.write(self._commands, header)  # type: ignore[arg-type]  # IO is BinaryIO here
+            self._process.send(header)
         except (OSError, ValueError) as exc:
             raise self._crashed() from exc
 
     def _next(self, deadline: float, what: str) -> protocol.Frame:
         try:
-            frame = self._frames.get(timeout=max(0.0, deadline - time.monotonic()))
-        except queue.Empty:
+            frame = self._process.next_frame(deadline)
+        except TimeoutError:
             self.kill()
-            raise HostTimeout(f"{self.name} {what}{self._last_line()}") from None
+            raise HostTimeout(f"{self.name} {what}{self._process.last_line}") from None
         if frame is None:
             raise self._crashed()
         return frame
 
     def _crashed(self) -> HostCrashed | OutOfMemory:
         self.kill()
-        status = self._process.returncode
-        if status == -signal.SIGKILL and self._oom_kills() != self._oom_kills_before:
-            return OutOfMemory(f"memory ran out, and the system killed the {self.name} host")
-        if status < 0:
-            try:
-                how = f"was killed by {signal.Signals(-status).name}"
-            except ValueError:
-                how = f"was killed by signal {-status}"
-        else:
-            how = f"ended with status {status}"
-        return HostCrashed(f"the {self.name} host {how}{self._last_line()}")
+        return self._process.end()
 
-    def _last_line(self) -> str:
-        lines = [line for line in self._printed if line.strip()]
-        return f": {lines[-1].strip()[:300]}" if lines else ""
+    def _take_stats(self, header: dict[str, Any]) -> None:
+        self._note_memory(header)
+        self._has_answered.set()
 
     def _note_memory(self, header: dict[str, Any]) -> None:
         self.rss_mb = header.get("rss_mb") or self.rss_mb
         self.vram_mb = header.get("vram_mb", self.vram_mb)
-
-    def _read_frames(self, stream: IO[bytes]) -> None:
-        try:
-            with stream:
-                while (frame := protocol.read(stream)) is not None:  # type: ignore[arg-type]  # same
-                    if frame.header.get("event") == "stats":
-                        self._note_memory(frame.header)
-                        self._has_answered.set()
-                    else:
-                        self._frames.put(frame)
-        except (protocol.ProtocolError, OSError, ValueError) as exc:
-            self._printed.append(f"protocol error: {exc}")
-        finally:
-            self._frames.put(None)
-
-    def _read_log(self, stream: IO[bytes]) -> None:
-        with contextlib.suppress(OSError, ValueError), stream:
-            for raw in stream:
-                line = raw.decode(errors="replace").rstrip()
-                self._printed.append(line)
-                log.info("[%s] %s", self.name, line)
 
     def describe(self) -> dict[str, Any]:
         """The host as `/health` and `vox daemon status` show it. Sizes are in megabytes."""
@@ -401,24 +339,3 @@ class Handle:
             "memory_mb": self.rss_mb,
             "vram_mb": self.vram_mb,
         }
-
-
-def _started_thread(
-    read: Callable[[IO[bytes]], None], stream: IO[bytes] | None
-) -> threading.Thread:
-    thread = threading.Thread(target=read, args=(stream,), daemon=True)
-    thread.start()
-    return thread
-
-
-def _start(command: Sequence[str], spec: str, settings: Settings) -> subprocess.Popen[bytes]:
-    """Start the subprocess, in a process group of its own. Raises OSError."""
-    payload = json.dumps({**asdict(settings), "options": dict(settings.options)})
-    return subprocess.Popen(
-        [*command, spec, payload],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environ_for(command[0]),
-        start_new_session=True,
-    )
