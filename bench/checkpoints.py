@@ -14,6 +14,8 @@ end by itself, so an utterance takes the most frames that its length allows.
 from __future__ import annotations
 
 import argparse
+import importlib.util
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,6 +108,8 @@ def main() -> None:
     parser.add_argument("--kind", choices=KINDS, default="CustomVoice")
     parser.add_argument("--dtype", choices=("bfloat16", "float32"), default="bfloat16")
     options = parser.parse_args()
+    if not importlib.util.find_spec("torch"):
+        parser.error(f"{sys.executable} has no torch; use the Python of the backend's environment")
     if options.family == "voxtream":
         make_voxtream(options.folder)
         return

@@ -210,19 +210,19 @@ class SpeechOptions:
     )
     gender: str | None = option("Choose a voice by gender.", choices=("female", "male"))
     fresh: bool | None = option(
-        "Synthesize it anew, although it was said before.",
+        "Speak it anew, not from the utterance cache.",
         schema_help="Synthesize it anew instead of playing what the utterance cache has.",
         kind=bool,
         for_adapter=False,
     )
     keep_alive: float | None = option(
-        "Then keep the model loaded so long: 30m, 0 or -1 (for ever).",
+        "How long the model stays loaded then: 30m, 0 or -1 (for ever).",
         schema_help="How long the model stays loaded after it was last used: seconds or a time "
         "span such as `30m`; 0: it is unloaded at once, below 0: never. It holds until another "
         "request for the model says otherwise.",
         metavar="TIME",
         kind=float,
-        allowed="a time span such as 30m or 1h30m, seconds, 0 (unload it at once) or -1 (never)",
+        allowed="a time span such as 30m or 1h30m, seconds, 0 (unload it at once) or -1 (for ever)",
         is_span=True,
         for_adapter=False,
     )

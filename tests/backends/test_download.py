@@ -140,5 +140,5 @@ def test_a_damaged_file_is_not_kept(shop: str, tmp_path: Path) -> None:
 def test_what_cannot_be_had_is_one_line(shop: str, tmp_path: Path) -> None:
     with pytest.raises(LoadFailed, match="404"):
         download(f"{shop}/gone", str(tmp_path / "model.bin"), ignore)
-    with pytest.raises(LoadFailed, match=r"no connection to 127\.0\.0\.1"):
+    with pytest.raises(LoadFailed, match=r"no connection to 127\.0\.0\.1: Connection refused"):
         download("http://127.0.0.1:9/model.bin", str(tmp_path / "model.bin"), ignore)

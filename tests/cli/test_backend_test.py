@@ -75,6 +75,12 @@ def test_a_report_holds_nothing_private(vox: Vox, gone: str) -> None:
     assert os.uname().nodename not in done.out or len(os.uname().nodename) < 4
 
 
+def test_a_report_names_no_folder_in_which_a_model_lies(vox: Vox) -> None:
+    done = vox("backends", "test", "scripted", "-m", "/srv/secret/ckpt", "--json")
+    assert done.json()["model"] == ".../ckpt"
+    assert "secret" not in done.out
+
+
 def test_a_model_on_the_cpu_of_a_machine_with_a_gpu_fails_the_test(vox: Vox) -> None:
     gpu = {"gpu": "NVIDIA X", "driver": "580.65", "cuda": "13.0"}
     install_environment(env_dir(vox), SCRIPTED_PLUGIN, accelerator="cpu", **gpu)

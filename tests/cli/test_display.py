@@ -160,6 +160,34 @@ def test_a_table_that_fits_is_left_whole(monkeypatch: pytest.MonkeyPatch) -> Non
     assert stream.getvalue() == "name   n  text\na     10  hi\n"
 
 
+def test_a_table_uses_the_width_that_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setenv("COLUMNS", "13")
+    monkeypatch.setenv("NO_COLOR", "1")
+    table(("a", "middle", "n"), [("b", "exact6", "1")])
+    table(("a", "middle", "n"), [("b", "another", "1")])
+    whole, cut = "a  middle  n\nb  exact6  1\n", "a  middle  n\nb  anoth…  1\n"
+    assert stream.getvalue() == whole + cut
+
+
+def test_the_meaning_of_a_setting_goes_on_in_further_lines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setenv("COLUMNS", "31")
+    monkeypatch.setenv("NO_COLOR", "1")
+    rows = [("speed", "1", "speaking rate, from 0.25 to 4"), ("lang", "-", "language")]
+    table(("setting", "value", "meaning"), rows, is_whole=True)
+    assert stream.getvalue().splitlines() == [
+        "setting  value  meaning",
+        "speed    1      speaking rate,",
+        "                from 0.25 to 4",
+        "lang     -      language",
+    ]
+
+
 def test_a_text_is_data_not_markup_and_no_command_to_the_terminal(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

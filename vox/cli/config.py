@@ -46,7 +46,7 @@ def show(key: str | None, as_json: bool) -> None:
         say_json(rows)
     else:
         lines = [(each["key"], _text(each["value"]), each["origin"], each["help"]) for each in rows]
-        table(("setting", "value", "from", "meaning"), lines, spare=(3,))
+        table(("setting", "value", "from", "meaning"), lines, is_whole=True)
 
 
 def _rows(loaded: settings.Config) -> list[dict[str, Any]]:

@@ -131,7 +131,7 @@ def _value(name: str, value: Any) -> str:
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @json_option
 def clear(older_than_s: float | None, yes: bool, as_json: bool) -> None:
-    """Forget ended jobs and their audio."""
+    """Forget ended jobs, their audio, and the utterances in the cache."""
     if not yes and sys.stdin is not None and is_terminal(sys.stdin):
         what = "all ended jobs" if older_than_s is None else "these jobs"
         if not click.confirm(f"Forget {what} and their audio?", err=True):

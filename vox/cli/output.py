@@ -116,52 +116,76 @@ def table(
     numbers: Sequence[int] = (),
     spare: Sequence[int] = (),
     is_named: bool = False,
+    is_whole: bool = False,
 ) -> None:
     """A table for people on a terminal, tab-separated lines without a header for programs.
 
     To fit the terminal, the last column is shortened first. Then the columns `spare` are left out,
     in that order. Then all columns but the first are shortened.
     `numbers`: the columns to align at the right. `is_named`: programs get the header too.
+    `is_whole`: the last column goes on in further lines instead of being shortened.
     """
     cells = [[one_line(cell) for cell in line] for line in (header, *rows)]
     if is_terminal(sys.stdout):
-        say(_drawn(cells, terminal_width(sys.stdout) - 1, numbers, spare))
+        say(_drawn(cells, terminal_width(sys.stdout) - 1, numbers, spare, is_whole))
         return
     for line in cells if is_named else cells[1:]:
         say("\t".join(line))
 
 
 def _drawn(
-    cells: Sequence[Sequence[str]], room: int, numbers: Sequence[int], spare: Sequence[int]
+    cells: Sequence[Sequence[str]],
+    room: int,
+    numbers: Sequence[int],
+    spare: Sequence[int],
+    is_whole: bool,
 ) -> str:
     """The table, its first line in bold, in no more than `room` columns."""
-    import io
-
     from rich.cells import cell_len
-    from rich.table import Column, Table
-    from rich.text import Text
 
     widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
     shown = _shown(widths, room, spare)
-    left = room - sum(widths[index] + GAP for index in shown[:-1])
-    # Rich shortens columns that may wrap; their cells may not, so they are cut with an ellipsis.
-    drawn = Table(box=None, show_header=False, pad_edge=False, padding=(0, GAP, 0, 0))
-    drawn.columns += [
-        Column(
-            justify="right" if index in numbers else "left",
-            no_wrap=index == 0,
-            max_width=max(TEXT_WIDTH, left) if index == shown[-1] else None,
-        )
-        for index in shown
-    ]
-    for number, line in enumerate(cells):
-        style = "bold" if number == 0 else ""
-        drawn.add_row(
-            *(Text(line[index], style, no_wrap=True, overflow="ellipsis") for index in shown)
-        )
+    fitted = _fitted([widths[index] for index in shown], room)
+    lines = []
+    for row in cells:
+        *others, last = (row[index] for index in shown)
+        for more in _wrapped(last, fitted[-1]) if is_whole else [last]:
+            drawn = [
+                _in_column(text, width, index in numbers)
+                for text, width, index in zip([*others, more], fitted, shown, strict=True)
+            ]
+            lines.append((" " * GAP).join(drawn).rstrip())
+            others = [""] * len(others)
+    return "\n".join([_bold(lines[0]), *lines[1:]])
+
+
+def _in_column(text: str, width: int, is_right: bool) -> str:
+    from rich.cells import cell_len
+
+    text = shortened(text, width)
+    gap = " " * (width - cell_len(text))
+    return gap + text if is_right else text + gap
+
+
+def _fitted(widths: Sequence[int], room: int) -> list[int]:
+    """The widths, made smaller until they fit: the last down to TEXT_WIDTH, then the widest."""
+    *others, last = widths
+    left = room - sum(width + GAP for width in others)
+    fitted = [*others, min(last, max(TEXT_WIDTH, left))]
+    while sum(fitted) + GAP * (len(fitted) - 1) > room and max(fitted[1:], default=0) > 1:
+        fitted[fitted.index(max(fitted[1:]), 1)] -= 1
+    return fitted
+
+
+def _bold(line: str) -> str:
+    import io
+
+    from rich.cells import cell_len
+    from rich.text import Text
+
     text = io.StringIO()
-    terminal(text, room).print(drawn)
-    return "\n".join(line.rstrip() for line in text.getvalue().removesuffix("\n").split("\n"))
+    terminal(text, cell_len(line) + 1).print(Text(line, "bold", no_wrap=True), end="")
+    return text.getvalue()
 
 
 def _shown(widths: Sequence[int], room: int, spare: Sequence[int]) -> list[int]:

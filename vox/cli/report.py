@@ -1,7 +1,7 @@
 """What a report of a fault of a backend says: of the machine, its packages, and how it speaks.
 
-A user pastes it where everybody reads it. So it holds no names of people, hosts or folders in their
-homes, no tokens and no texts of theirs.
+A user pastes it where everybody reads it. So it holds no names of people and hosts, no tokens, no
+texts of theirs, and of the folder of a model its last name alone.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class Report:
     def __init__(self, paths: Paths, name: str, model: str | None) -> None:
         """Gathers what is known before the backend speaks. Raises UnknownBackend."""
         settings = open_catalog(paths).settings_for(name, model)
+        self._model = os.path.normpath(settings.model) if settings.model else None
         self.facts: dict[str, Any] = {
             "vox": __version__,
             "backend": name,
@@ -86,7 +87,9 @@ class Report:
 
     def make_anonymous(self) -> None:
         """Take out what is private. To be called last."""
-        self.facts = {name: _anonymous(value) for name, value in self.facts.items()}
+        model = self._model or ""
+        place = model.removesuffix(os.path.basename(model)) if os.path.isabs(model) else ""
+        self.facts = {name: _anonymous(value, place) for name, value in self.facts.items()}
 
     def text(self) -> str:
         """For people: a line for each fact that is known."""
@@ -229,12 +232,13 @@ def _torch_cuda(folders: list[str]) -> str | None:
     return None
 
 
-def _anonymous(value: Any) -> Any:
-    """The value without the folders of the user's, the user's name and tokens."""
+def _anonymous(value: Any, place: str) -> Any:
+    """The value without tokens, the user's name and home, and `place`, where the model lies."""
     if isinstance(value, list):
-        return [_anonymous(each) for each in value]
+        return [_anonymous(each, place) for each in value]
     if not isinstance(value, str):
         return value
+    value = value.replace(place, ".../") if len(place) > 1 else value
     value = _TOKEN.sub("hf_...", value)
     value = value.replace(os.path.expanduser("~"), "~") if os.path.expanduser("~") != "/" else value
     try:

@@ -78,6 +78,7 @@ def _translated(exc: OSError, url: str, path: str) -> LoadFailed | StorageError:
         return StorageError(f"cannot write {exc.filename}: {exc.strerror}")
     host = urllib.parse.urlsplit(url).hostname
     reason = getattr(exc, "reason", exc)
+    reason = getattr(reason, "strerror", None) or reason  # without "[Errno -2]"
     return LoadFailed(f"no connection to {host}: {reason}", "connect and run it again")
 
 
