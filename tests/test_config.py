@@ -102,7 +102,11 @@ def test_a_backend_s_own_keys_are_known_where_they_are_told(path: Path) -> None:
         config.set_value(str(path), "backends.theirs.attention", "lazy", own)
     with pytest.raises(BadConfig) as caught:
         config.set_value(str(path), "backends.theirs.atention", "eager", own)
-    assert caught.value.hint == "did you mean attention? see: vox config show"
+    known = "theirs has: device, model, voice, voices, cache, attention"
+    assert caught.value.hint == f"did you mean attention? {known}"
+    with pytest.raises(BadConfig) as caught:
+        config.set_value(str(path), "backends.theirs.engine", "graphs", own)
+    assert caught.value.hint == known
     assert config.load(str(path), {}).backends == {"theirs": {"attention": "eager"}}
 
 

@@ -204,7 +204,9 @@ def find_key(name: str, own: Mapping[str, Key] | None = None) -> Key:
     import difflib
 
     close = difflib.get_close_matches(wanted, known, n=1)
-    hint = f"did you mean {close[0]}? see: vox config show" if close else ""
+    # `vox config show` lists those of a backend only once they are set.
+    others = "see: vox config show" if known is KEYS else f"{parts[1]} has: {', '.join(known)}"
+    hint = f"did you mean {close[0]}? {others}" if close else others
     raise BadConfig(f"there is no setting {name!r}", hint)
 
 

@@ -129,8 +129,10 @@ def test_what_cannot_be_warmed_says_why(vox: Vox) -> None:
     assert "the script does not load" in failed.err
     mistaken = vox("daemon", "warm", "hibari", env={"VOX_MODEL": "big"})
     assert mistaken.err.startswith("vox: VOX_MODEL: hibari has no models")
-    unknown = vox("daemon", "warm", "nobody")
-    assert (unknown.code, unknown.err.count("\n")) == (4, 1)
+    for name in ("nobody", ""):
+        unknown = vox("daemon", "warm", name)
+        assert (unknown.code, unknown.err.count("\n")) == (4, 1)
+        assert f"no backend is called {name!r}" in unknown.err
     voiceless = vox("daemon", "warm", "scripted", "-v", "nobody")
     assert (voiceless.code, voiceless.err.count("\n")) == (4, 1)
 

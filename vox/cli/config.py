@@ -22,7 +22,19 @@ NEED_RESTART = ("http", "http_allow_remote", "audio_device", "log_level", "spool
 
 
 def _complete_key(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    return [name for name in settings.KEYS if name.startswith(incomplete)]
+    from ..backends import registry
+
+    found = list(settings.KEYS)
+    of_backends = [f"backends.{name}." for name in registry.names()]
+    meant = [each for each in of_backends if each.startswith(incomplete)]
+    for prefix in of_backends:
+        # The keys of one backend alone: for each, its adapter is imported.
+        if incomplete.startswith(prefix) or meant == [prefix]:
+            keys = (*settings.BACKEND_KEYS, *(_own_keys(prefix + "device") or ()))
+            found += [prefix + key for key in keys]
+        else:
+            found.append(prefix)
+    return [name for name in found if name.startswith(incomplete)]
 
 
 @click.group()

@@ -184,9 +184,11 @@ def warm(
     the jobs. Ctrl-C gives up. The model stays as long as the settings say (idle_timeout), or as
     --keep-alive says; then the daemon stays as well.
     """
+    from ..backends import registry
     from .speaking import CallOptions, Terminated, progress_display, signals
     from .text_input import checked, model_name
 
+    registry.import_string(backend)
     given = {"model": model_name(model), "voice": voice, "keep_alive": keep_alive}
     wanted = {name: checked(name, value) for name, value in given.items() if value is not None}
     try:
