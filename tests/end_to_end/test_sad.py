@@ -160,7 +160,7 @@ def test_a_broken_config_is_said_with_its_line(vox: Vox, home: Path) -> None:
     config.write_text('voice = "heart"\nidle_timeout = \n')
     one_line(vox("hello"), 2, str(config), "line 2")
     config.write_text('idle_timeout = "soon"\n')
-    one_line(vox("hello"), 2, "idle_timeout", "number")
+    one_line(vox("hello"), 2, "idle_timeout", "seconds")
     config.write_text("no_such_key = 1\n")
     one_line(vox("hello"), 2, "no_such_key")
 
