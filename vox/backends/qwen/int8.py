@@ -5,11 +5,11 @@ with it stays bfloat16, and the products are summed in float32. The heads that c
 embeddings and the codec stay as they are. Knows torch alone, no model; runs in the host.
 
 Why not an engine in C: with weights of the same size (Q8_0) `realtimetts-qwen-native-cpu` 0.4.2
-(qwentts.cpp on GGML) needs 0.48 s of CPU time for a frame of the 0.6B where this needs 0.58 s and
-the package in float32 1.1 s (one machine, two cores, random weights). It is quicker with the
-codes and slower with the codec. For that it would take another format of the weights, from a
-repository that is not the models' own, and glibc 2.35; `qwentts-cpp-python` 0.5.0 takes glibc 2.38
-and CUDA 12.
+(qwentts.cpp on GGML) takes 360 to 389 ms for a frame of the 0.6B where this takes 339 and float32
+683 (one machine, two idle cores, random weights, not the same run). In CPU time on a loaded
+machine it needed a sixth less than this. It is quicker with the codes and slower with the codec.
+It would take another format of the weights, from a repository that is not the models' own, and
+glibc 2.35; `qwentts-cpp-python` 0.5.0 takes glibc 2.38 and CUDA 12.
 """
 
 from __future__ import annotations
