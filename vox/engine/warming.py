@@ -92,7 +92,8 @@ class Models:
 
     def unload_due(self) -> None:
         """Unload the models whose time is over, but not one that a job waits for."""
-        self.pool.unload_due(functools.cache(lambda key: key in self.wanted_keys()))
+        wanted_keys = functools.cache(self.wanted_keys)  # asked for at most once, mostly never
+        self.pool.unload_due(lambda key: key in wanted_keys())
 
     def wanted_keys(self) -> set[str]:
         """The models that jobs wait for, as keys of the pool."""
