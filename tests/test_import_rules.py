@@ -52,6 +52,7 @@ OWNERS = {
     "fastapi": ("vox.api.*",),
     "starlette": ("vox.api.*",),
     "uvicorn": ("vox.daemon.*",),
+    "h11": ("vox.daemon.connections",),
     "prometheus_client": ("vox.api.metrics",),
     "pydantic": ("vox.api.*",),
     "click": ("vox.cli*",),

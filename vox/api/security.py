@@ -23,7 +23,7 @@ from ..config import Config
 from ..errors import StorageError
 from ..paths import Paths
 from ..tokens import read_token
-from .problems import problem
+from .problems import RETRY_AFTER_S, problem
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,11 @@ _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]/@?#\s]+)(?::\d{1,5})?\Z")
 
 
 class Guard:
-    """ASGI middleware in front of everything else."""
+    """ASGI middleware in front of everything else.
+
+    If the server gives the request a function `admit` in its state, that is called once the
+    request may be answered; it returns False if there are too many connections.
+    """
 
     def __init__(self, app: ASGIApp, paths: Paths, config: Callable[[], Config]) -> None:
         self._app = app
@@ -49,7 +53,11 @@ class Guard:
             return
         config = self._config()
         headers = Headers(scope=scope)
-        refusal = self._refusal(scope["path"], headers, _is_tcp(scope), config["http_hosts"])
+        is_over_tcp = is_tcp(scope.get("server"))
+        refusal = self._refusal(scope["path"], headers, is_over_tcp, config["http_hosts"])
+        admit = scope.get("state", {}).get("admit")
+        if refusal is None and admit is not None and not admit():
+            refusal = _too_many(scope["path"])
         limit = BYTES_PER_CHARACTER * int(config["max_text"]) + BODY_SLACK
         length = headers.get("content-length", "0")
         if refusal is None and (not length.isdigit() or int(length) > limit):
@@ -94,14 +102,23 @@ class Guard:
         return secrets.compare_digest(given.strip().encode(), wanted.encode())
 
 
-def _is_tcp(scope: Scope) -> bool:
-    """Everything counts as TCP except the control socket, whose address has no port."""
-    server = scope.get("server")
+def is_tcp(server: tuple[str, int | None] | None) -> bool:
+    """Whether that address of ours is one on TCP.
+
+    Everything counts as TCP except the control socket, whose address has no port.
+    """
     return server is None or server[1] is not None
 
 
 def _refuse(path: str, status: int, detail: str, hint: str) -> Response:
     return problem(status, detail, "forbidden", path=path, hint=hint)
+
+
+def _too_many(path: str) -> Response:
+    """503: see `daemon.connections`."""
+    headers = {"Retry-After": RETRY_AFTER_S, "Connection": "close"}
+    detail, hint = "too many connections", "close some, or try again later"
+    return problem(503, detail, "daemon-unavailable", headers, path, hint=hint)
 
 
 def _too_large(path: str, limit: int) -> Response:

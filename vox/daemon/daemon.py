@@ -33,6 +33,7 @@ from ..inbox.inbox import Inbox
 from ..jobs import ENDED, Job
 from ..paths import Paths
 from ..queue.events import Bus, Event
+from .connections import Limits, protocol_class
 from .tcp import Tcp, open_tcp
 
 log = logging.getLogger(__name__)
@@ -198,8 +199,8 @@ class Daemon:
         return _Server(
             uvicorn.Config(
                 make_app(self),
-                # Always h11, even where httptools is installed: it limits the size of headers.
-                http="h11",
+                # Always on h11, even where httptools is installed: it limits the size of headers.
+                http=protocol_class(Limits.of_process()),
                 log_config=None,
                 access_log=False,
                 lifespan="off",

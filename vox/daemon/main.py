@@ -26,6 +26,7 @@ from ..config import LiveConfig
 from ..errors import DaemonUnavailable, VoxError
 from ..files import cannot_write, make_dir, make_private_dir
 from ..paths import Paths, get_paths
+from .listener import Listener
 
 log = logging.getLogger(__name__)
 
@@ -151,7 +152,7 @@ def bind(paths: Paths) -> socket.socket:
     """
     path = paths.socket_path
     make_private_dir(os.path.dirname(path))
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener = Listener(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
@@ -193,8 +194,10 @@ def set_up_log(paths: Paths, level: str) -> None:
     root.addHandler(handler)
     root.setLevel(getattr(logging, level.upper(), logging.INFO))
     # They log every task and every poll, and the job table knows all of that.
-    for noisy in ("huey", "uvicorn", "watchdog", "asyncio"):
+    for noisy in ("huey", "watchdog", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # Its warnings are about what a peer sent: one without the token could fill the log with them.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
 
 
 if __name__ == "__main__":

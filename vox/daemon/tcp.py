@@ -17,6 +17,7 @@ from ..config import Config
 from ..errors import BadConfig, DaemonUnavailable, VoxError
 from ..paths import Paths
 from ..tokens import read_token
+from .listener import Listener
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +84,7 @@ def _bind_all(address: str, targets: Sequence[Target]) -> list[socket.socket]:
 
 
 def _bind(family: int, target: Any) -> socket.socket:
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener = Listener(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
