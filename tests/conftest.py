@@ -13,6 +13,7 @@ import pytest
 from hypothesis import settings
 
 from tests.backends.worlds import Worlds
+from tests.faults.chance import SEED_VARIABLE, choose_seed
 from tests.running import CHECKOUT, Vox
 from tests.sound import Recorder, SoundServer
 from vox.backends import registry
@@ -23,6 +24,10 @@ settings.load_profile("vox")
 
 # Read before the tests' own homes clear variables.
 _NAMED = {name: value for name, value in os.environ.items() if name.startswith("VOX_TEST_")}
+
+
+def pytest_report_header() -> str:
+    return f"faults: {SEED_VARIABLE}={choose_seed()}"
 
 
 @pytest.fixture(scope="session", autouse=True)
