@@ -266,6 +266,8 @@ class Request(SpeechOptions):
     """`cli`, `api`, `openai`, `inbox` or `replay`."""
     source_name: str | None = None
     """The inbox file's name, or the id of the job that is replayed."""
+    caller: str | None = None
+    """The process that waits for the job; None: nobody does."""
     id: str | None = None
     """Chosen by the caller so that asking twice makes one job; None: a new one."""
 
@@ -322,6 +324,7 @@ class Job(SpeechOptions):
     """One line: what happened and what to do next."""
     error_code: str | None = None
     error_exit: int | None = None
+    caller: str | None = None
     notes: list[str] = field(default_factory=list)
     """What the user should know but is no error, e.g. that the backend ignores --style."""
 

@@ -95,6 +95,7 @@ class Speak(_SpeakOptions):  # type: ignore[misc]  # made of jobs.OPTIONS
         False, alias="async", description="Answer 202 at once instead of after the job was heard."
     )
     source: str = Field("api", max_length=40)
+    caller: str | None = Field(None, max_length=NAME_LIMIT)
     source_name: str | None = Field(None, max_length=NAME_LIMIT)
 
     def to_request(self) -> jobs.Request:
@@ -103,6 +104,8 @@ class Speak(_SpeakOptions):  # type: ignore[misc]  # made of jobs.OPTIONS
             values[name] = values.pop(option.key)
             if values[name] == "":
                 values[name] = None
+        if not self.is_async:
+            values["caller"] = "connection"
         return jobs.Request(**values)
 
 

@@ -171,6 +171,7 @@ class Submitter:
             priority=PRIORITIES[options["priority"] or "normal"],
             source=request.source,
             source_name=request.source_name,
+            caller=request.caller,
             sink=request.sink or ("file" if output else "play"),
             output=output,
             replace_key=request.replace or None,

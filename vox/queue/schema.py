@@ -48,6 +48,7 @@ MIGRATIONS: tuple[str, ...] = (
     create index job_source on job (source, source_name);
     """,
     "create table cleared (id text primary key, state text not null, error text) without rowid;",
+    "alter table job add column caller text",
 )
 
 _SQL_TYPES: dict[type, str] = {str: "text", float: "real", bool: "integer"}
