@@ -64,6 +64,9 @@ class SoundServer:
                 env=self._own_environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
         self._wait(lambda: os.path.exists(self._socket) and self._pactl("info").returncode == 0)
+        self._keep_awake()
+
+    def _keep_awake(self) -> None:
         # An idle null sink renders two seconds ahead, and what is played then is heard that late.
         # With somebody listening closely it does not; no sound card has that habit.
         self._keeper = subprocess.Popen(
@@ -99,6 +102,17 @@ class SoundServer:
         self.process.kill()
         self.process.wait()
         self._keeper.wait()
+
+    def remove_sink(self) -> None:
+        """The sound card is pulled out."""
+        assert self._keeper is not None
+        self._pactl("unload-module", "module-null-sink")
+        self._keeper.wait()
+
+    def add_sink(self) -> None:
+        """It is plugged in again."""
+        self._pactl("load-module", "module-null-sink", f"sink_name={SINK}", f"rate={RATE}")
+        self._keep_awake()
 
     def stop(self) -> None:
         for process in (self._keeper, self.process):

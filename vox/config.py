@@ -78,6 +78,14 @@ KEYS: dict[str, Key] = {
     "speed": Key(1.0, _option("speed"), "speaking rate, 0.25 to 4"),
     "volume": Key(1.0, _option("volume"), "loudness, 0 to 5"),
     "audio_device": Key(None, text, "output device by name or number (default: the system's)"),
+    "no_device": Key(
+        "wait",
+        one_of("wait", "fail"),
+        "without a sound device, jobs that nobody waits for: wait or fail",
+    ),
+    "device_wait_s": Key(
+        5.0, number(0), "longest time that a call waits for a sound device, seconds"
+    ),
     "pause_s": Key(0.25, number(0.0, 5.0), "pause between sentences, seconds"),
     "lookahead_s": Key(120, number(0), "speech that is prepared ahead of what is heard, seconds"),
     "keep": Key((), texts, "backends whose models are never unloaded while the daemon is up"),

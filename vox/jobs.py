@@ -24,6 +24,8 @@ PRIORITIES = {"high": 10, "normal": 0, "low": -10}
 
 PAUSED = "speech is paused; to resume: vox resume"
 """Note for callers while speech is paused."""
+NO_DEVICE = "speech waits for a sound device; see: vox doctor"
+"""Note for callers while jobs wait because no sound device can be opened."""
 
 # Without 0/o, 1/l/i, u and v, which are easily confused when they are read aloud or typed.
 ID_ALPHABET = "23456789abcdefghjkmnpqrstwxyz"
@@ -267,7 +269,7 @@ class Request(SpeechOptions):
     source_name: str | None = None
     """The inbox file's name, or the id of the job that is replayed."""
     caller: str | None = None
-    """The process that waits for the job; None: nobody does."""
+    """See `Job.caller`."""
     id: str | None = None
     """Chosen by the caller so that asking twice makes one job; None: a new one."""
 
@@ -325,6 +327,7 @@ class Job(SpeechOptions):
     error_code: str | None = None
     error_exit: int | None = None
     caller: str | None = None
+    """Who waits for the job to end, a process or a connection; None: nobody does."""
     notes: list[str] = field(default_factory=list)
     """What the user should know but is no error, e.g. that the backend ignores --style."""
 

@@ -34,6 +34,7 @@ class FakePlayer:
     is_paused: bool = False
     fault: str = ""
     checks: int = 0
+    environments: list[dict[str, str]] = field(default_factory=list)
 
     def check(self) -> None:
         self.checks += 1
@@ -42,6 +43,9 @@ class FakePlayer:
 
     def describe(self) -> dict[str, Any]:
         return {"device": "fake"}
+
+    def offer_environment(self, environ: dict[str, str]) -> None:
+        self.environments.append(environ)
 
 
 @dataclass

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import os
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.api.conftest import RunningDaemon, Start, until
 from tests.sound import Recorder, SoundServer, read_audio
 from tests.tones import read_tones
+from vox.api.readiness import GOOD_FOR_S
+from vox.sound_variables import HEADER, from_header, to_header
 
 
 def test_speak_answers_once_the_text_was_heard(
@@ -257,6 +260,20 @@ def test_not_ready_without_a_sound_device(
     assert answer.status_code == 503
     assert answer.json()["checks"]["audio"] != "ok"
     assert "audio" in answer.json()["detail"]
+
+
+def test_only_over_the_control_socket_a_caller_leads_to_a_sound_server(
+    sound: SoundServer, daemon_without_sound: RunningDaemon
+) -> None:
+    header = {HEADER: to_header(sound.environ)}
+    for client, is_heeded in ((daemon_without_sound.tcp, False), (daemon_without_sound.http, True)):
+        assert client.get("/ping", headers=header).status_code == 204
+        time.sleep(GOOD_FOR_S)
+        assert (client.get("/ready").json()["checks"]["audio"] == "ok") == is_heeded
+    for garbage in ("", "{", "[1]", '{"PULSE_SERVER": 1}', '{"HOME": "/"}'):
+        assert from_header(garbage) == {}
+        answer = daemon_without_sound.http.get("/ping", headers={HEADER: garbage})
+        assert answer.status_code == 204
 
 
 @pytest.fixture

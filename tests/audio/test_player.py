@@ -306,18 +306,6 @@ def test_what_is_ahead_of_the_ear_shrinks_to_nothing(
     assert player.remaining_s() == 0.0
 
 
-def test_an_unknown_device_fails_the_job_with_the_reason(
-    sound: SoundServer, listener: RecordingListener, spools: SpoolDir
-) -> None:
-    player = Player(listener, device="no such loudspeaker")
-    player.start()
-    player.add(Playback("a", tones(spools, "a", 440), (0, 1)))
-    listener.wait("failed", "a")
-    player.stop(now=True)
-    [(_, error)] = listener.of("a")
-    assert isinstance(error, VoxError) and error.code == "no-audio-output"
-
-
 def test_the_first_sound_of_an_open_stream_comes_soon(
     player: Player, listener: RecordingListener, spools: SpoolDir, recorder: Recorder
 ) -> None:

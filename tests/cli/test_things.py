@@ -238,6 +238,7 @@ def test_the_doctor_says_what_is_wrong_and_goes_on(vox: Vox, sound: object) -> N
 
 def test_the_doctor_sends_nobody_to_the_doctor(vox: Vox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PULSE_SERVER", "unix:/nowhere")
+    monkeypatch.setenv("VOX_DEVICE_WAIT_S", "0")
     assert "vox doctor" in vox("-b", "say", "hello").err
     examined = vox("doctor")
     assert "FAIL  sound: there is no sound device; write a file instead" in examined.out

@@ -22,7 +22,7 @@ from vox.errors import (
     UnknownJob,
     WaitTimeout,
 )
-from vox.jobs import Request, new_id
+from vox.jobs import PAUSED, Request, new_id
 
 
 @pytest.fixture(params=["remote", "local", "front"])
@@ -180,12 +180,15 @@ def test_the_daemon_is_paused_and_goes_on(vox: Vox, sound: object) -> None:
         assert not jobs.is_paused()
 
 
-def test_without_a_daemon_nothing_is_held(vox: Vox) -> None:
+def test_without_a_daemon_a_pause_is_kept_and_nothing_is_skipped(vox: Vox) -> None:
     for jobs in (Local(vox.paths), Front(vox.paths)):
         assert not jobs.is_paused()
-        for ask in (jobs.skip, jobs.pause, jobs.resume):
-            with pytest.raises(DaemonUnavailable, match="no daemon is running"):
-                ask()
+        jobs.pause()
+        assert (jobs.is_paused(), jobs.obstacles()) == (True, [PAUSED])
+        jobs.resume()
+        assert jobs.obstacles() == []
+        with pytest.raises(DaemonUnavailable, match="no daemon is running"):
+            jobs.skip()
     assert not vox.client.is_up()
 
 

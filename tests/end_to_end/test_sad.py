@@ -136,7 +136,7 @@ def test_an_impossible_home_is_said(vox: Vox, home_path: str) -> None:
 def test_no_sound_device_is_exit_8_and_files_are_written_all_the_same(
     vox: Vox, tmp_path: Path
 ) -> None:
-    env = {"PULSE_SERVER": "unix:/nonexistent"}
+    env = {"PULSE_SERVER": "unix:/nonexistent", "VOX_DEVICE_WAIT_S": "0"}
     one_line(vox("hello", env=env), 8, "no sound device", "-o FILE")
     vox.ok("-o", str(tmp_path / "x.wav"), "The build is finished.", env=env)
     assert word_overlap("The build is finished.", recognise(read_audio(tmp_path / "x.wav"))) >= 0.5

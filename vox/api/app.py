@@ -12,6 +12,7 @@ from fastapi.security import HTTPBearer
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .. import __version__
+from ..sound_variables import HEADER, from_header
 from . import (
     daemon,
     events,
@@ -33,6 +34,7 @@ from .schemas import answers
 FAMILIES = (jobs, events, queue, daemon, models, health, readiness, metrics, voices, inbox, openai)
 QUIET_PATHS = ("/health", "/ready", "/metrics", "/ping")
 """Asking for these does not keep an idle daemon alive."""
+_SOUND_HEADER = HEADER.lower().encode()
 
 
 def make_app(context: Context) -> FastAPI:
@@ -53,8 +55,30 @@ def make_app(context: Context) -> FastAPI:
     problems.install(app, [route for router in routers for route in router.routes])
 
     app.add_middleware(NoteActivity, context=context)
+    app.add_middleware(NoteSoundVariables, context=context)
     app.add_middleware(security.Guard, paths=context.paths, config=context.config)
     return app
+
+
+class NoteSoundVariables:
+    """ASGI middleware: a caller's variables may lead the player to the sound server.
+
+    Only those that come over the control socket, from the same user.
+    """
+
+    def __init__(self, app: ASGIApp, context: Context) -> None:
+        self._app = app
+        self._context = context
+        self._last = b""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not security.is_tcp(scope.get("server")):
+            given = next((value for name, value in scope["headers"] if name == _SOUND_HEADER), b"")
+            # Most calls come from the same desktop.
+            if given and given != self._last:
+                self._last = given
+                self._context.engine.player.offer_environment(from_header(given.decode("latin-1")))
+        await self._app(scope, receive, send)
 
 
 class NoteActivity:

@@ -14,6 +14,7 @@ from ..config import Config
 from ..jobs import Job, Request, State
 from ..paths import Paths
 from ..queue.events import Bus
+from ..sound_variables import Environment
 from ..voices.catalog import Catalog
 from . import event_streams
 
@@ -51,6 +52,9 @@ class Player(Protocol):
         """Raises NoAudioOutput if nothing can be played now."""
 
     def describe(self) -> dict[str, Any]: ...
+
+    def offer_environment(self, environ: Environment) -> None:
+        """Note the newest caller's sound variables. Quick."""
 
 
 class Models(Protocol):

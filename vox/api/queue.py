@@ -28,7 +28,7 @@ def make_router(context: Context) -> APIRouter:
 
     @router.post("/skip", response_model=schemas.Skipped)
     async def skip() -> Response:
-        """Cancel the job that is being spoken and go on with the next."""
+        """Cancel the job that is being spoken, or is the next to be, and go on after it."""
 
         def skipped() -> dict[str, Any]:
             job = engine.skip()
@@ -38,7 +38,7 @@ def make_router(context: Context) -> APIRouter:
 
     @router.post("/pause", response_model=schemas.Paused)
     async def pause() -> dict[str, bool]:
-        """Pause speech until `/resume`. Jobs are still accepted."""
+        """Pause speech until `/resume`, also after a restart. Jobs are still accepted."""
         await asyncio.to_thread(engine.pause)
         context.broadcaster.announce_paused(True)
         return {"paused": True}

@@ -95,7 +95,11 @@ class Speak(_SpeakOptions):  # type: ignore[misc]  # made of jobs.OPTIONS
         False, alias="async", description="Answer 202 at once instead of after the job was heard."
     )
     source: str = Field("api", max_length=40)
-    caller: str | None = Field(None, max_length=NAME_LIMIT)
+    caller: str | None = Field(
+        None,
+        max_length=NAME_LIMIT,
+        description="With `async`: the process that waits for the job all the same.",
+    )
     source_name: str | None = Field(None, max_length=NAME_LIMIT)
 
     def to_request(self) -> jobs.Request:

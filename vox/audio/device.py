@@ -6,6 +6,7 @@ be abandoned. Knows nothing of jobs. One thread opens, writes and closes; any th
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -14,8 +15,10 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..errors import NoAudioOutput
+from ..sound_variables import Environment
 from .pcm import USUAL_RATE, Samples, silence
-from .portaudio import sounddevice
+from .portaudio import quiet, sounddevice
+from .sound_servers import SoundServers, applied
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -34,6 +37,7 @@ STALL_S = 5.0
 """A device that accepts nothing for so long counts as hung."""
 _PROBE_GOOD_S = 2.0
 _DEVICES_SHOWN = 8
+NO_DEVICE = "there is no sound device"
 
 
 def device_of(setting: str | None) -> str | int | None:
@@ -52,7 +56,12 @@ class _Caller:
         self._calls: queue.SimpleQueue[tuple[Callable[[], Any], _Result] | None] = (
             queue.SimpleQueue()
         )
-        threading.Thread(target=self._run, name="vox-loudspeaker", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="vox-loudspeaker", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
 
     def _run(self) -> None:
         while (call := self._calls.get()) is not None:
@@ -74,10 +83,12 @@ class _Caller:
         value: T = result.value
         return value
 
-    def leave(self, last: Callable[[], Any] | None = None) -> None:
-        """End the thread, once its present call has returned, after one last call."""
-        if last is not None:
-            self._calls.put((last, _Result()))
+    def post(self, function: Callable[[], Any]) -> None:
+        """Make the call after the present one; nobody learns what becomes of it."""
+        self._calls.put((function, _Result()))
+
+    def leave(self) -> None:
+        """End the thread, once its calls have returned."""
         self._calls.put(None)
 
 
@@ -93,11 +104,25 @@ class _Result:
 class Loudspeaker:
     """The output stream. Every method may raise NoAudioOutput (DeviceLost: worth another try)."""
 
-    def __init__(self, device: str | int | None = None, stall_s: float = STALL_S) -> None:
-        """`device`: PortAudio's name (or a part of it) or number; None: the system's default."""
+    def __init__(
+        self,
+        device: str | int | None = None,
+        stall_s: float = STALL_S,
+        servers: SoundServers | None = None,
+    ) -> None:
+        """`device`: PortAudio's name (or a part of it) or number; None: the system's default.
+
+        `servers`: where the sound server may be; None: the usual places.
+        """
         self._device = device
         self._stall_s = stall_s
+        self.servers = servers or SoundServers()
+        self._trying = self.servers.kept
+        self._has_failed = False
+        """Whether the last try to open a device did."""
         self._caller = _Caller()
+        self._stuck: _Caller | None = None
+        """The one whose call did not return in time, perhaps not yet."""
         self._lock = threading.Lock()  # of opening and closing
         self._stream: Any = None
         self._buffer_s = BUFFER_S
@@ -106,7 +131,6 @@ class Loudspeaker:
         """Whether sound, not silence, was written last."""
         self._has_sounded = False
         """Whether anything but silence was written since it was opened."""
-        self._has_hung = False
         self._probed_at = -_PROBE_GOOD_S
         self.name = ""
         self.sample_rate: int | None = None
@@ -118,6 +142,7 @@ class Loudspeaker:
     def open(self, sample_rate: int) -> None:
         with self._lock:
             if self._stream is None:
+                self._check_not_stuck()
                 self._stream = self._call(lambda: self._make_stream(sample_rate))
                 self.sample_rate, self._has_sounded = sample_rate, False
                 self._write(silence(_LEAD_IN_S, sample_rate))
@@ -128,6 +153,7 @@ class Loudspeaker:
             return
         with self._lock:
             if self._stream is None:
+                self._check_not_stuck()
                 self._call(lambda: self._make_stream(USUAL_RATE).close())
             self._probed_at = time.monotonic()
 
@@ -199,38 +225,66 @@ class Loudspeaker:
             return self._caller.call(function, self._stall_s)
         except TimeoutError:
             self._give_up_caller()
-            raise DeviceLost(
-                f"the sound server accepted no sound for {self._stall_s:g} s", "restart it"
-            ) from None
+            raise self._hangs() from None
         except NoAudioOutput:
             raise
         except Exception as exc:  # PortAudioError, which cannot be named before the import
             stream, self._stream, self.sample_rate = self._stream, None, None
             if stream is not None:
-                self._caller.leave(lambda: _close(stream))
-                self._caller = _Caller()
+                # Before any other call: PortAudio must not be initialized again meanwhile.
+                self._caller.post(lambda: _close(stream))
             raise DeviceLost(f"the sound device is gone: {_reason(exc)}") from exc
+
+    def _hangs(self) -> DeviceLost:
+        return DeviceLost(
+            f"the sound server accepted no sound for {self._stall_s:g} s", "restart it"
+        )
 
     def _give_up_caller(self) -> None:
         stream, self._stream, self.sample_rate = self._stream, None, None
-        self._has_hung = True
-        self._caller.leave(None if stream is None else lambda: _close(stream))
-        self._caller = _Caller()
+        if stream is None:
+            self.servers.demote(self._trying)
+        else:
+            self._caller.post(lambda: _close(stream))
+        self._caller.leave()
+        self._stuck, self._caller = self._caller, _Caller()
+
+    def _check_not_stuck(self) -> None:
+        """PortAudio would wait for the call that has not returned, and so would every new try."""
+        if self._stuck is not None and self._stuck.is_alive:
+            raise self._hangs()
+        self._stuck = None
 
     def _make_stream(self, sample_rate: int) -> Any:
         sd = sounddevice()
+        if self._has_failed:
+            return self._search(sd, sample_rate)
         try:
-            return self._start(sd, sample_rate)
-        except (sd.PortAudioError, ValueError) as first:
-            if not self._has_hung:  # else PortAudio would wait for the call that never returns
-                # PortAudio lists the devices only once, when it is initialized.
-                sd._terminate()
-                sd._initialize()
+            with applied(self._note_try(self.servers.kept)):
+                return self._start(sd, sample_rate)
+        except (sd.PortAudioError, ValueError):
+            self._has_failed = True  # What the libraries print about it is in the log now, once.
+            return self._search(sd, sample_rate)
+
+    def _search(self, sd: Any, sample_rate: int) -> Any:
+        """Ask every sound server that may be the user's."""
+        failures = []
+        for environ in self.servers.candidates():
+            with applied(self._note_try(environ)), quiet():
                 try:
-                    return self._start(sd, sample_rate)
+                    _initialize_again(sd)
+                    stream = self._start(sd, sample_rate)
                 except (sd.PortAudioError, ValueError) as exc:
-                    raise self._explained(sd, exc) from exc
-            raise self._explained(sd, first) from first
+                    failures.append(self._explained(sd, exc))
+                    continue
+            self.servers.keep(environ)
+            self._has_failed = False
+            return stream
+        raise next((each for each in failures if each.message != NO_DEVICE), failures[0])
+
+    def _note_try(self, environ: Environment) -> Environment:
+        self._trying = environ
+        return environ
 
     def _explained(self, sd: Any, exc: BaseException) -> NoAudioOutput:
         """The error in words for users: PortAudio's own say "device -1"."""
@@ -242,7 +296,7 @@ class Loudspeaker:
         if is_known:
             return NoAudioOutput(f"no sound device can be opened: {_reason(exc)}")
         if self._device is None:
-            return NoAudioOutput("there is no sound device")
+            return NoAudioOutput(NO_DEVICE)
         names = [each["name"] for each in sd.query_devices() if each["max_output_channels"]]
         there = "there is none at all"
         if names:
@@ -260,10 +314,21 @@ class Loudspeaker:
             device=self._device,
             latency=self._buffer_s,
         )
-        self.name = str(sd.query_devices(stream.device)["name"])
-        stream.start()
-        self._room_frames = stream.write_available
+        try:
+            self.name = str(sd.query_devices(stream.device)["name"])
+            stream.start()
+            self._room_frames = stream.write_available
+        except BaseException:
+            stream.close()
+            raise
         return stream
+
+
+def _initialize_again(sd: Any) -> None:
+    """PortAudio looks for devices only when it is initialized."""
+    with contextlib.suppress(sd.PortAudioError):  # the last time has failed
+        sd._terminate()
+    sd._initialize()
 
 
 def _close(stream: Any) -> None:

@@ -31,6 +31,9 @@ class Playback:
     """The next frame of the spool; None before the first."""
     is_sounding: bool = field(default=False, init=False)
     was_started: bool = field(default=False, init=False)
+    """Its first block was written to the device."""
+    was_heard: bool = field(default=False, init=False)
+    """And that it was audible was told."""
     is_cut: bool = field(default=False, init=False)
     utterances_written: int = field(init=False)
     """How many were written to the device, counted from the text's start."""
@@ -102,7 +105,10 @@ class Playback:
     def rewind(self, seconds: float) -> None:
         """Go back by what was written but not heard when the device went away."""
         rate = self.spool.sample_rate
-        if self.is_sounding and self.position is not None and rate is not None:
+        self.was_started = self.was_heard
+        if not self.is_sounding:
+            self.position = None  # A block may have been taken that the device never got.
+        elif self.position is not None and rate is not None:
             self.position = max(0, self.position - frames_in(seconds, rate))
             heard = self.spool.utterances_before(self.position)
             self.utterances_written = min(self.utterances_written, heard)

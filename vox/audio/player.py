@@ -1,8 +1,8 @@
 """The player: one thread, one loudspeaker, one voice at a time, in queue order.
 
 Plays spools while they grow, writes silence while it waits for more, and tells its listener what
-was really heard, so that a job goes on there after a crash. Knows nothing of states, tables or
-synthesis.
+was really heard, so that a job goes on there after a crash. While there is no sound device, its
+jobs wait for one. Knows nothing of states, tables or synthesis, nor how long a job may wait.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from ..errors import NoAudioOutput, VoxError
-from .device import BLOCK_S, BUFFER_S, STALL_S, DeviceLost, Loudspeaker
+from ..sound_variables import Environment
+from .absence import Absence
+from .device import BLOCK_S, BUFFER_S, STALL_S, Loudspeaker
+from .line import Line
 from .notices import Notices
 from .pcm import USUAL_RATE, Samples
 from .playback import Playback
@@ -27,7 +30,8 @@ log = logging.getLogger(__name__)
 LINGER_S = 15.0
 """How long the stream stays open, playing silence, after the last sound."""
 _LEAVE_S = 1.0
-_REOPEN_AFTER_S = (0.0, 0.25, 1.0, 2.0)
+_CHECK_S = 2.0
+"""How long `check` waits for the next try while there is no device."""
 
 
 class Listener(Protocol):
@@ -66,16 +70,19 @@ class Player:
         self._changed = threading.Condition(self._lock)
         self._changes = 0
         self._wake = threading.Event()
-        self._playbacks: dict[str, Playback] = {}
-        self._current: Playback | None = None
+        self._line = Line(self._wake.set)
         self._notices = Notices()
         self._paused = False
         self._stop: str | None = None
         self._active_at = 0.0
         self._ahead_rate = USUAL_RATE
         self._error: str | None = None
+        self._absence: Absence | None = None
+        self._last_absence: Absence | None = None
         self._thread = threading.Thread(target=self._run, name="vox-player", daemon=True)
         self.on_change: Callable[[], None] | None = None
+        self.on_absence: Callable[[], None] | None = None
+        """Called when jobs begin to wait for a device. It must not block."""
 
     # -- from any thread ---------------------------------------------------------------------
 
@@ -106,6 +113,11 @@ class Player:
 
     def check(self) -> None:
         """Raises NoAudioOutput if no device can be opened now."""
+        if self._absence is not None:
+            self.try_again()
+            self._wait_for_try(_CHECK_S)
+            if (absence := self._absence) is not None:
+                raise absence.error
         try:
             self._speaker.probe()
         except NoAudioOutput as exc:
@@ -113,10 +125,41 @@ class Player:
             raise NoAudioOutput(exc.message, exc.hint) from exc
         self._error = None
 
+    def offer_environment(self, environ: Environment) -> None:
+        """Note the newest caller's variables: they may lead to a sound server. Quick."""
+        if self._speaker.servers.offer(environ):
+            self.try_again()
+
+    def try_again(self) -> None:
+        """Look for a device now, if jobs wait for one."""
+        with self._changed:
+            if self._absence is None:
+                return
+            self._absence.ask_for_try()
+        self._wake.set()
+
+    def _wait_for_try(self, timeout_s: float) -> None:
+        """Block until the next try to open a device has ended."""
+        with self._changed:
+            if (absence := self._absence) is None:
+                return
+            before = absence.failures
+            self._changed.wait_for(
+                lambda: self._absence is not absence or absence.failures > before, timeout_s
+            )
+
+    @property
+    def absence(self) -> Absence | None:
+        """Why and since when jobs wait for a device; None: they do not."""
+        return self._absence
+
     def stop(self, now: bool = False) -> None:
-        """End the thread: after the job that is being spoken or, if `now` or paused, at once."""
+        """End the thread: after the job that is being spoken or, if `now`, at once.
+
+        At once as well while speech is paused or there is no device.
+        """
         with self._lock:
-            self._stop = "now" if now or self._paused else "after current"
+            self._stop = "now" if now or self._paused or self._absence else "after current"
         self._note_change()
         if self._thread.ident is not None:
             # A device that hangs is abandoned after `stall_s`; stopping now does not wait for that.
@@ -125,22 +168,17 @@ class Player:
 
     def add(self, playback: Playback) -> None:
         """Add a job; its spool may still be growing, or empty."""
-        playback.spool.hold()
-        playback.spool.add_waker(self._wake.set)
+        self._line.add(playback)
         with self._lock:
-            self._playbacks[playback.job_id] = playback
             self._active_at = time.monotonic()
+            if self._absence is not None:
+                self._absence.ask_for_try()
         self._note_change()
 
     def cancel(self, job_id: str) -> bool:
         """Remove a job, or cut it off while it sounds. False if it is not there any more."""
-        with self._lock:
-            playback = self._playbacks.get(job_id)
-            if playback is None or playback.is_cut:
-                return False
-            playback.is_cut = True
-            if playback is not self._current:
-                self._drop(playback)
+        if not self._line.cancel(job_id):
+            return False
         self._note_change()
         return True
 
@@ -163,23 +201,21 @@ class Player:
     @property
     def current(self) -> str | None:
         """The job that is being heard."""
-        playback = self._current
-        if playback is None or not playback.is_sounding or playback.is_cut:
-            return None
-        return playback.job_id
+        return self._line.current
+
+    @property
+    def next(self) -> str | None:
+        """The job whose turn it is: the one that sounds, else the first in order."""
+        return self._line.next
 
     @property
     def waiting(self) -> list[str]:
         """Jobs that were added and have not begun to sound, in order."""
-        with self._lock:
-            in_order = sorted(self._playbacks.values(), key=lambda each: each.order)
-            return [each.job_id for each in in_order if not (each.is_sounding or each.is_cut)]
+        return self._line.waiting
 
     def remaining_s(self, job_id: str | None = None) -> float:
         """Seconds of audio on disk that are still to be heard: of one job, or of all."""
-        with self._lock:
-            asked = [each for each in self._playbacks.values() if job_id in (None, each.job_id)]
-        return sum(each.ahead_frames() / (each.spool.sample_rate or 1) for each in asked)
+        return self._line.remaining_s(job_id)
 
     def wait_change(self, timeout_s: float) -> None:
         """Block until jobs come or go, or another utterance of the current one was heard."""
@@ -192,6 +228,8 @@ class Player:
         state = "closed"
         if self._paused:
             state = "paused"
+        elif self._absence is not None:
+            state = "waiting"
         elif is_open:
             state = "playing" if self.current else "open"
         return {
@@ -214,9 +252,12 @@ class Player:
     def _run(self) -> None:
         while not self._is_leaving():
             try:
-                self._step()
+                if self._absence is None:
+                    self._step()
+                else:
+                    self._await_device(self._absence)
             except NoAudioOutput as exc:
-                self._recover(exc)
+                self._lose_device(exc)
             except Exception as exc:
                 log.exception("the player failed")
                 self._fail_current(VoxError(f"the audio cannot be played: {exc}"))
@@ -230,15 +271,13 @@ class Player:
 
     def _leave(self) -> None:
         try:
-            if self._current is not None and self._speaker.is_open:
-                self._speaker.write(self._current.take_fade_out())
+            if self._line.chosen is not None and self._speaker.is_open:
+                self._speaker.write(self._line.chosen.take_fade_out())
             self._speaker.close()
         except NoAudioOutput as exc:
             log.warning("%s", exc.line)
         self._notices.deliver(math.inf)
-        with self._lock:
-            for playback in list(self._playbacks.values()):
-                self._drop(playback)
+        self._line.drop_all()
 
     def _step(self) -> None:
         self._wake.clear()
@@ -256,47 +295,28 @@ class Player:
         self._note_utterances(playback)
         if playback.is_over:
             self._notify_when_audible(playback, lambda: self._listener.finished(playback.job_id))
-            with self._lock:
-                self._drop(playback)
+            self._line.drop(playback)
             self._note_change()
         elif not len(samples):
             self._idle()
 
     def _drop_cut_off(self) -> None:
-        with self._lock:
-            playbacks = self._playbacks.values()
-            gone = [each for each in playbacks if each.is_cut or each.spool.is_abandoned]
-        for playback in gone:
+        for playback in self._line.cut_off():
             self._notices.drop(playback)
             try:
                 self._fade_out(playback)
             finally:
-                with self._lock:
-                    self._drop(playback)
+                self._line.drop(playback)
                 self._note_change()
 
     def _choose(self) -> Playback | None:
-        """Whose turn it is: the one that sounds, else the first in order."""
-        with self._lock:
-            if self._current is None or not self._current.is_sounding:
-                playbacks = self._playbacks.values() if self._stop is None else ()
-                self._current = min(playbacks, key=lambda each: each.order, default=None)
-            return self._current
+        return self._line.choose(may_begin=self._stop is None)
 
     def _fade_out(self, playback: Playback) -> None:
         samples = playback.take_fade_out()
         if len(samples) and self._speaker.is_open:
             self._speaker.write(samples)
             self._active_at = time.monotonic()
-
-    def _drop(self, playback: Playback) -> None:
-        """Remove it. Called with the lock held."""
-        if self._playbacks.pop(playback.job_id, None) is None:
-            return
-        if self._current is playback:
-            self._current = None
-        playback.spool.remove_waker(self._wake.set)
-        playback.spool.close()
 
     def _sound(self, playback: Playback, samples: Samples) -> None:
         rate = playback.spool.sample_rate
@@ -310,7 +330,7 @@ class Player:
         self._active_at = time.monotonic()
         if not playback.was_started:
             playback.was_started = True
-            self._notify_when_audible(playback, lambda: self._listener.started(playback.job_id))
+            self._notify_when_audible(playback, lambda: self._notify_started(playback))
             self._note_change()
 
     def _note_utterances(self, playback: Playback) -> None:
@@ -318,6 +338,10 @@ class Player:
         if count > playback.utterances_written:
             playback.utterances_written = count
             self._notify_when_audible(playback, lambda: self._notify_heard(playback, count))
+
+    def _notify_started(self, playback: Playback) -> None:
+        playback.was_heard = True
+        self._listener.started(playback.job_id)
 
     def _notify_heard(self, playback: Playback, count: int) -> None:
         self._listener.heard(playback.job_id, count)
@@ -344,49 +368,70 @@ class Player:
             self._wake.wait(max(0.0, min(until_notice or enough_s, enough_s, BLOCK_S / 2)))
 
     def _open_ahead(self) -> None:
-        playback = self._current
+        playback = self._line.chosen
         self._speaker.open((playback and playback.spool.sample_rate) or self._ahead_rate)
         self._error = None
 
-    def _recover(self, error: NoAudioOutput) -> None:
-        """The device is gone or cannot be opened: try a few times, then fail the current job."""
-        playback = self._current
-        if playback is not None:
-            playback.rewind(BUFFER_S)
-            self._notices.drop(playback)
-        log.warning("%s", error.line)
-        for wait_s in _REOPEN_AFTER_S if isinstance(error, DeviceLost) else ():
-            if self._is_unwanted_within(wait_s, playback):
-                return
-            try:
-                self._open_ahead()
-                return
-            except DeviceLost as exc:
-                error = exc
-                break  # it hangs
-            except NoAudioOutput as exc:
-                error = exc
-        self._fail_current(error)
+    def _lose_device(self, error: NoAudioOutput) -> None:
+        """The device is gone or cannot be opened: jobs wait until one can."""
+        error = NoAudioOutput(error.message, error.hint)
+        now = time.monotonic()
+        self._error = error.line
+        if self._absence is not None:
+            self._absence.note_failure(error, now)
+            self._note_change()
+            return
+        playback = self._line.chosen
+        if playback is None:
+            log.warning("%s", error.line)
+            self._active_at = now - self._linger_s - 1  # nobody waits for it: no further try
+            return
+        playback.rewind(BUFFER_S)
+        self._notices.drop(playback)
+        if self._last_absence is not None and self._last_absence.is_recent(now):
+            self._absence = self._last_absence
+            self._absence.note_failure(error, now)
+        else:
+            log.warning("%s", error.line)
+            self._absence = Absence(error, now)
+        self._note_change()
+        if self.on_absence is not None:
+            self.on_absence()
 
-    def _is_unwanted_within(self, wait_s: float, playback: Playback | None) -> bool:
-        """Wait so long. True, at once, if nobody wants to hear it any more."""
-        with self._changed:
-            return self._changed.wait_for(
-                lambda: self._stop == "now" or (playback is not None and playback.is_cut), wait_s
-            )
+    def _await_device(self, absence: Absence) -> None:
+        """Sleep until the next try to open a device, and make it."""
+        self._wake.clear()
+        now = time.monotonic()
+        self._notices.deliver(now)
+        self._drop_cut_off()
+        with self._lock:
+            is_wanted = bool(self._line) and not self._paused
+            if self._stop is not None:
+                self._stop = "now"  # What is not finished goes back into the queue.
+                return
+        if not is_wanted:
+            self._active_at = now - self._linger_s - 1
+            self._end_absence()
+        elif (left_s := absence.left_s(now)) > 0:
+            self._wake.wait(left_s)
+        else:
+            self._choose()
+            self._open_ahead()
+            absence.note_success(time.monotonic())
+            self._last_absence = absence
+            self._end_absence()
+
+    def _end_absence(self) -> None:
+        self._absence = None
+        self._note_change()
 
     def _fail_current(self, error: VoxError) -> None:
-        self._error = error.line
         self._notices.deliver(math.inf)
-        with self._lock:
-            playback = self._current
-            if playback is None:
-                self._active_at = time.monotonic() - self._linger_s - 1  # no further try
-                return
-            self._drop(playback)
+        playback = self._line.chosen
+        if playback is None:
+            return
+        self._line.drop(playback)
         self._note_change()
-        if isinstance(error, NoAudioOutput):
-            error = NoAudioOutput(error.message, error.hint)
         try:
             self._listener.failed(playback.job_id, error)
         except Exception:

@@ -6,7 +6,10 @@ Needs no numpy, so that it can be loaded in a thread while numpy is imported.
 from __future__ import annotations
 
 import atexit
+import contextlib
+import os
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from ..errors import NoAudioOutput
@@ -26,3 +29,21 @@ def sounddevice() -> Any:
     # that had gone: the process would crash. The system closes the device anyway.
     atexit.unregister(module._exit_handler)
     return module
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Let the C libraries print nothing in the block: while there is no device, tries repeat."""
+    try:
+        stderr = os.dup(2)
+    except OSError:  # closed by whoever started us
+        yield
+        return
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)

@@ -18,7 +18,7 @@ COMMANDS: dict[str, Entry] = {
     "history": Entry("history:history", "List what was spoken, newest first; show or clear it."),
     "queue": Entry("queue:queue", "List what is being spoken and what waits, in order."),
     "cancel": Entry("queue:cancel", "Cancel jobs, whether they wait or are being spoken."),
-    "skip": Entry("queue:skip", "Cut off what is being spoken and go on with the next."),
+    "skip": Entry("queue:skip", "Cancel what is being spoken, or is next, and go on."),
     "pause": Entry("queue:pause", "Pause speech until `vox resume`."),
     "resume": Entry("queue:resume", "Go on speaking after `vox pause`."),
     "replay": Entry("replay:replay", "Speak a job again: from its kept audio, or anew."),

@@ -89,7 +89,7 @@ def _print_status(status: dict[str, Any]) -> None:
             ("daemon", f"{status['status']}, PID {status['pid']}, vox {status['version']}"),
             ("uptime", duration(status["uptime_s"])),
             ("idle timeout", _idle_timeout(status["idle_timeout_s"])),
-            ("queue", _queue(status["queue"])),
+            ("queue", _queue(status["queue"]) + _awaits(status.get("audio") or {})),
             ("audio", _brief(status.get("audio"))),
             ("inbox", _inbox(status["inbox"])),
             *([("http", _http(http))] if http["address"] else []),
@@ -149,6 +149,10 @@ def _idle_timeout(seconds: float) -> str:
 def _queue(counts: dict[str, Any]) -> str:
     parts = [f"{count} {state}" for state, count in counts.items() if state != "paused" and count]
     return ", ".join(parts or ["empty"]) + (" (paused)" if counts.get("paused") else "")
+
+
+def _awaits(audio: dict[str, Any]) -> str:
+    return " (waiting for a sound device)" if audio.get("state") == "waiting" else ""
 
 
 def _inbox(status: dict[str, Any]) -> str:

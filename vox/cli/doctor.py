@@ -127,16 +127,42 @@ def _database(paths: Paths, _config: Config) -> Iterator[Finding]:
         yield Finding("queue", "ok", paths.db_path)
 
 
-def _sound(_paths: Paths, config: Config) -> Iterator[Finding]:
-    from ..audio.device import Loudspeaker
+def _sound(paths: Paths, config: Config) -> Iterator[Finding]:
+    """Whether the daemon can play or, if none is up, whether one that started now could."""
+    of_daemon = control.sound(paths, timeout_s=10.0)
+    here = _sound_here(config)
+    if of_daemon is None:
+        yield here
+    elif of_daemon != "ok":
+        can_here = here.level == "ok"
+        also = " (a daemon that started now could play)" if can_here else ""
+        hint = "run: vox daemon restart" if can_here else ""
+        yield Finding("sound", "fail", of_daemon + also, hint)
+    else:
+        yield Finding("sound", "ok", "the daemon can play")
+        if here.level != "ok":
+            text = f"a daemon that this shell started could not: {here.text}"
+            yield Finding("sound", "note", text, "it lacks a variable such as XDG_RUNTIME_DIR")
+
+
+def _sound_here(config: Config) -> Finding:
+    """As a daemon would that this shell starts, which looks in the usual places as well."""
+    from ..audio.device import Loudspeaker, device_of
 
     chosen = config["audio_device"]
-    device = Loudspeaker(int(chosen) if chosen and chosen.isdigit() else chosen)
+    speaker = Loudspeaker(device_of(chosen))
+    own = speaker.servers.kept
     try:
-        device.probe()
+        speaker.probe()
+    except VoxError as exc:
+        return Finding("sound", "fail", exc.message, exc.hint)
     finally:
-        device.leave()
-    yield Finding("sound", "ok", f"output {chosen or 'of the system'} opens")
+        speaker.leave()
+    text = f"output {chosen or 'of the system'} opens"
+    if speaker.servers.kept != own:
+        found = ", ".join(f"{name}={value}" for name, value in speaker.servers.kept.items())
+        text += f", though this shell lacks what leads to it: {found}"
+    return Finding("sound", "ok", text)
 
 
 def _backend(paths: Paths, config: Config) -> Iterator[Finding]:

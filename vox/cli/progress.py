@@ -79,6 +79,7 @@ class View:
         self._loading: str | None = None
         self._place = ""
         self._is_paused = False
+        self._waiting_for: str | None = None
 
     def after(self, name: str, data: dict[str, Any]) -> str:
         """Take in one event; returns the text."""
@@ -92,14 +93,18 @@ class View:
             self._loading = data["loading"]
         elif "paused" in data:
             self._is_paused = data["paused"]
+        elif "waiting_for" in data:
+            self._waiting_for = data["waiting_for"]
         elif "position" in data:
             self._place = f"position {data['position']} of {data['queue_length']}"
-        return self._loading or self._doing()
+        return (not self._waiting_for and self._loading) or self._doing()
 
     def _doing(self) -> str:
         state = self._job.get("state")
         if self._is_paused and not self._job.get("output"):
             return "paused"
+        if self._waiting_for:
+            return f"waiting for {self._waiting_for}"
         if state == "queued":
             position = self._job.get("position")
             return self._place or (f"position {position}" if position else "queued")

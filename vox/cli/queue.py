@@ -8,7 +8,6 @@ import click
 
 from ..client.jobs import Job, Jobs
 from ..errors import VoxError
-from ..jobs import PAUSED
 from .history import voice_of, when
 from .options import json_option
 from .output import complain, is_terminal, say, say_json, table, tell
@@ -30,8 +29,8 @@ def queue(as_json: bool) -> None:
         table(HEADER, [_row(job) for job in queued], numbers=(0,), spare=(5, 4, 3))
     else:
         say("the queue is empty")
-    if jobs.is_paused():
-        tell(f"vox: {PAUSED}")
+    for note in jobs.obstacles():
+        tell(f"vox: {note}")
 
 
 def _row(job: Job) -> list[str]:
@@ -88,7 +87,7 @@ def _cancel_each(jobs: Jobs, job_ids: tuple[str, ...]) -> tuple[list[Job], int]:
 @click.command()
 @json_option
 def skip(as_json: bool) -> None:
-    """Cut off what is being spoken and go on with the next."""
+    """Cancel what is being spoken, or is next, and go on."""
     skipped = open_jobs().skip()
     if as_json:
         say_json({"skipped": skipped})

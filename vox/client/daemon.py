@@ -38,6 +38,17 @@ def health(paths: Paths, timeout_s: float = ANSWER_TIMEOUT_S) -> dict[str, Any] 
     return answer
 
 
+def sound(paths: Paths, timeout_s: float = ANSWER_TIMEOUT_S) -> str | None:
+    """Whether the daemon can play: "ok", or a line that says why not; None if none is up.
+
+    Raises DaemonUnavailable.
+    """
+    try:
+        return Remote(paths).readiness(timeout_s).get("audio")
+    except NoDaemon:
+        return None
+
+
 def is_up(paths: Paths) -> bool:
     """Whether a daemon listens. Never raises."""
     return Remote(paths).is_up()

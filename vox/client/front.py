@@ -215,14 +215,31 @@ class Front:
     def is_paused(self) -> bool:
         return self._ask(lambda jobs: jobs.is_paused())
 
+    def obstacles(self) -> list[str]:
+        return self._ask(lambda jobs: jobs.obstacles())
+
     def skip(self) -> Job | None:
         return self._ask_speaker(lambda jobs: jobs.skip())
 
     def pause(self) -> None:
-        self._ask_speaker(lambda jobs: jobs.pause())
+        self._tell_every_speaker(lambda jobs: jobs.pause())
 
     def resume(self) -> None:
-        self._ask_speaker(lambda jobs: jobs.resume())
+        if not self._tell_every_speaker(lambda jobs: jobs.resume()) and self._local.queue():
+            self._start_daemon(wait=False)
+
+    def _tell_every_speaker(self, change: Callable[[Jobs], None]) -> bool:
+        """Tell the daemon or, through the table, whoever speaks next. True if a daemon is up."""
+        try:
+            change(self._remote)
+            return True
+        except NoDaemon:
+            change(self._local)
+        try:
+            change(self._remote)  # It may have read the table just before, and come up since.
+            return True
+        except NoDaemon:
+            return False
 
     def _ask_speaker(self, question: Callable[[Jobs], T]) -> T:
         """Ask the daemon, and wait for one that is just starting: it alone has a loudspeaker."""

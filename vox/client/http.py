@@ -15,6 +15,8 @@ import time
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
+from ..sound_variables import HEADER, to_header
+
 
 class Refused(Exception):
     """Nobody listens on the socket."""
@@ -152,6 +154,8 @@ def request(
         ]
         if body is not None:
             lines.append("Content-Type: application/json")
+        if sound := to_header(os.environ):
+            lines.append(f"{HEADER}: {sound}")
         try:
             connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + payload)
         except TimeoutError:

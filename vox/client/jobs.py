@@ -87,13 +87,16 @@ class Jobs(Protocol):
         """Forget jobs that ended (longer ago than so many seconds), and their audio; how many."""
 
     def skip(self) -> Job | None:
-        """Cut off what is being spoken; None if nothing is. Raises DaemonUnavailable."""
+        """Cancel the job whose turn it is; None: there is none. Raises DaemonUnavailable."""
 
     def pause(self) -> None:
-        """Pause speech. Raises DaemonUnavailable without a daemon, which alone can pause it."""
+        """Pause speech until `resume`, whatever is restarted meanwhile."""
 
     def resume(self) -> None:
-        """Go on speaking. Raises DaemonUnavailable."""
+        """Go on speaking."""
 
     def is_paused(self) -> bool:
-        """Whether speech is paused. Without a daemon it never is."""
+        """Whether speech is paused."""
+
+    def obstacles(self) -> list[str]:
+        """Notes for the user on what keeps jobs from being heard now."""

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DaemonUnavailable, StorageDamaged, UnknownBackend
 from ..files import is_locked
+from ..jobs import PAUSED, Request
 from ..jobs import Job as QueuedJob
-from ..jobs import Request
 from ..paths import Paths
 from ..queue.events import Bus
 from ..queue.sqlite_errors import find_corruption_in_file
-from ..queue.store import Store
+from ..queue.store import PAUSE, Store
 from .jobs import ANSWER_TIMEOUT_S, Job, OnEvent, ignore
 
 if TYPE_CHECKING:
@@ -138,7 +138,14 @@ class Local:
         with contextlib.ExitStack() as opened:
             opened.callback(store.close)
             sender = _SenderIfDrained(self.paths)
-            job = make(Submitter(store, sender, Catalog(self.paths, config), config))
+            submitter = Submitter(
+                store,
+                sender,
+                Catalog(self.paths, config),
+                config,
+                obstacles=lambda: [PAUSED] if store.is_set(PAUSE) else [],
+            )
+            job = make(submitter)
             data = job.to_dict(position=store.position(job))
             if note := note_of(store):
                 data["notes"].append(note)
@@ -221,13 +228,22 @@ class Local:
         raise self._no_daemon()
 
     def pause(self) -> None:
-        raise self._no_daemon()
+        self._flag_pause(True)
 
     def resume(self) -> None:
-        raise self._no_daemon()
+        self._flag_pause(False)
+
+    def _flag_pause(self, is_paused: bool) -> None:
+        """Whoever drains the queue now or next finds it: see `Engine`."""
+        with self._store() as store:
+            store.set_flag(PAUSE, is_paused)
 
     def is_paused(self) -> bool:
-        return False
+        with self._store() as store:
+            return store.is_set(PAUSE)
+
+    def obstacles(self) -> list[str]:
+        return [PAUSED] if self.is_paused() else []
 
     def _no_daemon(self) -> DaemonUnavailable:
         count = len(self.queue())

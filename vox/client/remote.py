@@ -14,7 +14,7 @@ from typing import Any
 
 from .. import __version__
 from ..errors import DaemonLeaving, DaemonUnavailable, UnknownJob, VoxError, WaitTimeout, from_dict
-from ..jobs import ID_ALPHABET, OPTIONS, REQUEST_FIELDS, Request
+from ..jobs import ID_ALPHABET, NO_DEVICE, OPTIONS, PAUSED, REQUEST_FIELDS, Request
 from ..paths import Paths
 from . import http
 from .jobs import ANSWER_TIMEOUT_S, Job, NoDaemon, OnEvent, ignore
@@ -46,9 +46,7 @@ class Remote:
         except (http.Refused, http.Dropped) as exc:
             raise NoDaemon from exc
         except TimeoutError as exc:
-            raise DaemonUnavailable(
-                "the daemon does not answer", "try: vox daemon restart, or see: vox daemon logs"
-            ) from exc
+            raise _does_not_answer() from exc
         if answer.status < 400:
             return data
         error = _error(data)
@@ -90,6 +88,18 @@ class Remote:
             if elsewhere is None:
                 raise
         return http.request(elsewhere, method, target, body, timeout_s)
+
+    def readiness(self, timeout_s: float = ANSWER_TIMEOUT_S) -> dict[str, str]:
+        """The checks of `GET /ready`: "ok", or a line that says what is wrong."""
+        try:
+            with self._request("GET", "/ready", timeout_s=timeout_s) as answer:
+                data = answer.json()
+        except (http.Refused, http.Dropped) as exc:
+            raise NoDaemon from exc
+        except TimeoutError as exc:
+            raise _does_not_answer() from exc
+        checks: dict[str, str] = data.get("checks", {})
+        return checks
 
     def is_up(self) -> bool:
         """Whether a daemon listens. Never raises."""
@@ -184,7 +194,12 @@ class Remote:
         self.call("POST", "/resume")
 
     def is_paused(self) -> bool:
-        return bool(self.call("GET", "/health")["queue"]["paused"])
+        return PAUSED in self.obstacles()
+
+    def obstacles(self) -> list[str]:
+        health = self.call("GET", "/health")
+        found = [PAUSED] if health["queue"]["paused"] else []
+        return found + ([NO_DEVICE] if health["audio"].get("state") == "waiting" else [])
 
     def _retire_older(self) -> None:
         """An older daemon finishes its queue and leaves; the next one is of our version."""
@@ -245,6 +260,12 @@ def _socket_elsewhere(paths: Paths) -> str | None:
 
 def goes_on(job_id: str) -> WaitTimeout:
     return WaitTimeout(f"job {job_id} goes on", f"wait for it: vox wait {job_id}")
+
+
+def _does_not_answer() -> VoxError:
+    return DaemonUnavailable(
+        "the daemon does not answer", "try: vox daemon restart, or see: vox daemon logs"
+    )
 
 
 def _stopped(job_id: str) -> VoxError:

@@ -21,19 +21,20 @@ from ..audio.player import Player
 from ..audio.spool import SpoolDir
 from ..audio.utterances import UtteranceCache
 from ..config import Config
-from ..errors import JobNotLive, NoAudioKept, VoxError
+from ..errors import JobNotLive, NoAudioKept, StorageError, VoxError
 from ..files import locked, make_dir
 from ..hosts.base import HostFactory
 from ..hosts.launch import subprocess_hosts
 from ..hosts.memory import Needs
 from ..hosts.pool import Pool
-from ..jobs import Job, Request
+from ..jobs import NO_DEVICE, PAUSED, Job, Request
 from ..paths import Paths
 from ..queue import recovery
 from ..queue.events import Bus
-from ..queue.store import Store
+from ..queue.store import PAUSE, Store
 from ..queue.tasks import Run, Tasks
 from ..voices.catalog import Catalog
+from .device_wait import DeviceWait
 from .lookahead import LookAhead
 from .outcomes import OutcomeWriter
 from .submit import Submitter
@@ -119,10 +120,14 @@ class Engine:
         self.worker = self._make_worker(serves_streams)
         self.tasks = make_tasks(self.store, self.worker.run)
         self.submitter = self._make_submitter()
+        self.device_wait = DeviceWait(self.store, self.player, config, self._give_up)
         newest = self.store.latest()
         # Older streams lost the HTTP response that they went into, with the daemon that gave it.
         # Newer ones are ours. An engine without an API leaves all of them to the daemon.
         self._streams_died_before = newest.seq + 1 if serves_streams and newest else 0
+        self._was_flagged = False
+        """Whether the table said last that speech is paused."""
+        self._heed_pause()
         self.is_started = False
         self._closing = threading.Event()
         self._finish_at_once = threading.Event()
@@ -165,7 +170,7 @@ class Engine:
             self.config,
             self.cancel,
             self._clock,
-            is_paused=lambda: self.player.is_paused,
+            obstacles=self.obstacles,
         )
 
     # -- life --------------------------------------------------------------------------------
@@ -175,6 +180,7 @@ class Engine:
         recovery.recover(self.store, self.tasks, self._streams_died_before)
         self.spools.remove_exports()
         self.player.on_change = self.tasks.wake
+        self.player.on_absence = self.device_wait.begin
         if not self.player.is_alive():
             self.player.start()
         self._set_up_pool()
@@ -201,6 +207,7 @@ class Engine:
         self._closing.set()
         self.models.is_closed = True
         if self.is_started:
+            self.device_wait.close()
             self.worker.stop()
             self.tasks.stop(timeout_s=10.0)
             self.player.stop(now=True)
@@ -244,7 +251,8 @@ class Engine:
 
     def _tick(self) -> None:
         self._drop_cancelled_elsewhere()
-        for job in self.store.expire():
+        self._heed_pause()
+        for job in self.store.expire(self.player.current if self.player.absence else None):
             self.worker.cancel(job.id)
             self.player.cancel(job.id)
         if time.monotonic() >= self._next_stranded:
@@ -286,8 +294,8 @@ class Engine:
         return cancelled[::-1]
 
     def skip(self) -> Job | None:
-        """Cancel the job that is being spoken; None if there is none."""
-        current = self.player.current
+        """Cancel the job whose turn it is, heard or not; None: there is none."""
+        current = self.player.next
         if current is None:
             return None
         with contextlib.suppress(JobNotLive):
@@ -295,10 +303,32 @@ class Engine:
         return None
 
     def pause(self) -> None:
+        """Be silent until `resume`, beyond a restart as well."""
         self.player.pause()
+        self._flag_pause(True)
 
     def resume(self) -> None:
         self.player.resume()
+        self._flag_pause(False)
+
+    def _flag_pause(self, is_paused: bool) -> None:
+        try:
+            self.store.set_flag(PAUSE, is_paused)
+            self._was_flagged = is_paused
+        except StorageError as exc:
+            log.error("pausing and resuming do not outlast this daemon: %s", exc.line)
+
+    def _heed_pause(self) -> None:
+        """Pause or resume if another process, which found no daemon, did so in the table."""
+        is_flagged = self.store.is_set(PAUSE)
+        if is_flagged != self._was_flagged:
+            self._was_flagged = is_flagged
+            self.player.pause() if is_flagged else self.player.resume()
+
+    def obstacles(self) -> list[str]:
+        """Notes on what keeps jobs from being heard now."""
+        found = [PAUSED] if self.player.is_paused else []
+        return found + ([NO_DEVICE] if self.player.absence else [])
 
     def replay(self, job_id: str) -> Job:
         """A new job that speaks the old one again, from its kept audio if there is any.
@@ -351,6 +381,11 @@ class Engine:
 
     def finished(self, job_id: str) -> None:
         self.outcomes.done(job_id, self._clock())
+
+    def _give_up(self, job_id: str, error: VoxError) -> None:
+        """Fail a job, wherever it is."""
+        self.player.cancel(job_id)
+        self.failed(job_id, error)
 
     def failed(self, job_id: str, error: VoxError) -> None:
         self.worker.cancel(job_id)

@@ -21,7 +21,6 @@ from ..jobs import (
     ID_ALPHABET,
     ID_LENGTH,
     OPTIONS,
-    PAUSED,
     PRIORITIES,
     SPEECH_OPTIONS,
     Job,
@@ -59,11 +58,11 @@ class Submitter:
         config: Callable[[], Config],
         cancel: Cancel | None = None,
         clock: Callable[[], float] = time.time,
-        is_paused: Callable[[], bool] = lambda: False,
+        obstacles: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         """`cancel` cancels a job that a newer one replaces (None: in the table alone).
 
-        `is_paused`: whether jobs to be played wait until the user resumes speech.
+        `obstacles`: notes on what keeps jobs from being heard now.
         """
         self.store = store
         self._tasks = tasks
@@ -71,7 +70,7 @@ class Submitter:
         self._config = config
         self._cancel = cancel or store.cancel
         self._clock = clock
-        self._is_paused = is_paused
+        self._obstacles = obstacles
 
     def submit(self, request: Request) -> Job:
         """Make a job of the request; see `submit_many`.
@@ -96,8 +95,8 @@ class Submitter:
         with self.store.in_order():  # of two jobs with the same key, one must see the other
             for job in jobs:
                 self._replace(job)
-                if job.sink == "play" and self._is_paused():
-                    job.notes.append(PAUSED)
+                if job.sink == "play":
+                    job.notes += self._obstacles()
             self._check_room(len(jobs), config)
             self.store.add(jobs)
             # The jobs are accepted. If the disk is full now, their tasks are sent later: see

@@ -226,9 +226,8 @@ class Synthesizer:
             self._pool.release(host)
 
     def _tell(self, job: Job, notes: list[str]) -> None:
-        if notes:
-            job.notes += notes
-            self._store.note(job.id, notes=job.notes)
+        for note in notes:
+            self._store.add_note(job.id, note)
 
     def _publish(self, job: Job, progress: dict[str, Any]) -> None:
         if self._store.bus is not None:

@@ -49,6 +49,7 @@ MIGRATIONS: tuple[str, ...] = (
     """,
     "create table cleared (id text primary key, state text not null, error text) without rowid;",
     "alter table job add column caller text",
+    "create table flag (key text primary key, value text not null) without rowid;",
 )
 
 _SQL_TYPES: dict[type, str] = {str: "text", float: "real", bool: "integer"}

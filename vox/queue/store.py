@@ -40,6 +40,10 @@ _QUEUED_SQL = f"state in {_LIVE_SQL} and state = 'queued'"
 """With both conditions SQLite uses the index of live jobs and does not read the whole history."""
 
 
+PAUSE = "paused"
+"""The flag that keeps speech paused."""
+
+
 class QueueEntry(NamedTuple):
     """What decides when a job's turn comes, without its text."""
 
@@ -178,13 +182,28 @@ class Store:
         job = self.get(job_id)
         raise JobNotLive(f"job {job.id} is already {job.state}")
 
-    def expire(self) -> list[Job]:
-        """End the jobs that were not spoken before their `expires_at`; returns them."""
+    def add_note(self, job_id: str, note: str) -> None:
+        """Add a note for the user to a live job, unless it has the same one."""
+        with self._db.transaction() as conn:
+            row = conn.execute(
+                "update job set notes = json_insert(notes, '$[#]', ?) "
+                f"where id = ? and state in {_LIVE_SQL} and json_valid(notes) "
+                "and not exists (select 1 from json_each(notes) where value = ?) returning *",
+                (note, job_id, note),
+            ).fetchone()
+        if row is not None:
+            self._publish("progress", _job(row))
+
+    def expire(self, cut_off: str | None = None) -> list[Job]:
+        """End the jobs that were not spoken before their `expires_at`; returns them.
+
+        `cut_off`: a job that is cut off, and so may expire though speaking had begun.
+        """
         now = self._clock()
         due = self._db.query(
-            f"select id from job where state in {_LIVE_SQL} and state != 'speaking' "
+            f"select id from job where state in {_LIVE_SQL} and (state != 'speaking' or id = ?) "
             "and expires_at < ?",
-            (now,),
+            (cut_off, now),
         )
         message = "it was not spoken in time; give it longer: --expires S"
         return [
@@ -193,7 +212,7 @@ class Store:
             if (
                 job := self.change(
                     row["id"],
-                    ("queued", "preparing"),
+                    LIVE if row["id"] == cut_off else ("queued", "preparing"),
                     "expired",
                     error=message,
                     error_code="job-expired",
@@ -233,6 +252,18 @@ class Store:
         if gone:
             with self._db.transaction() as conn:
                 conn.executemany("delete from cleared where id = ?", gone)
+
+    # -- flags: what holds beyond a restart ----------------------------------------------------
+
+    def is_set(self, flag: str) -> bool:
+        return bool(self._db.query("select 1 from flag where key = ?", (flag,)))
+
+    def set_flag(self, flag: str, is_set: bool) -> None:
+        with self._db.transaction(survives_power_cut=True) as conn:
+            if is_set:
+                conn.execute("insert or replace into flag values (?, '1')", (flag,))
+            else:
+                conn.execute("delete from flag where key = ?", (flag,))
 
     def _publish(self, name: str, job: Job) -> None:
         if self.bus is None:
@@ -301,6 +332,11 @@ class Store:
             f"select * from job where state in {_LIVE_SQL} order by {rank}, priority desc, seq"
         )
         return [_job(row) for row in rows]
+
+    def awaited(self) -> list[Job]:
+        """Live jobs to be played that a process waits for."""
+        sql = f"select * from job where state in {_LIVE_SQL} and sink = 'play'"
+        return [_job(row) for row in self._db.query(f"{sql} and caller is not null")]
 
     def live_ids(self) -> set[str]:
         return {

@@ -1,0 +1,93 @@
+"""The jobs that the player has, in the order in which they are to be heard."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from .playback import Playback
+
+
+class Line:
+    """Any thread may use it; the player's alone calls `choose` and sets fields of a playback."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        """`wake`: called when there is more audio of a job."""
+        self._wake = wake
+        self._lock = threading.RLock()
+        self._playbacks: dict[str, Playback] = {}
+        self.chosen: Playback | None = None
+        """The one that sounds or is to sound."""
+
+    def __bool__(self) -> bool:
+        return bool(self._playbacks)
+
+    def add(self, playback: Playback) -> None:
+        playback.spool.hold()
+        playback.spool.add_waker(self._wake)
+        with self._lock:
+            self._playbacks[playback.job_id] = playback
+
+    def cancel(self, job_id: str) -> bool:
+        """Remove a job, or mark the chosen one as cut off. False if it is not there any more."""
+        with self._lock:
+            playback = self._playbacks.get(job_id)
+            if playback is None or playback.is_cut:
+                return False
+            playback.is_cut = True
+            if playback is not self.chosen:
+                self.drop(playback)
+        return True
+
+    def choose(self, may_begin: bool) -> Playback | None:
+        """Whose turn it is: the one that sounds, else the first in order if one may begin."""
+        with self._lock:
+            if self.chosen is None or not self.chosen.is_sounding:
+                playbacks = self._playbacks.values() if may_begin else ()
+                self.chosen = min(playbacks, key=lambda each: each.order, default=None)
+            return self.chosen
+
+    def drop(self, playback: Playback) -> None:
+        with self._lock:
+            if self._playbacks.pop(playback.job_id, None) is None:
+                return
+            if self.chosen is playback:
+                self.chosen = None
+        playback.spool.remove_waker(self._wake)
+        playback.spool.close()
+
+    def drop_all(self) -> None:
+        for playback in list(self._playbacks.values()):
+            self.drop(playback)
+
+    def cut_off(self) -> list[Playback]:
+        """Those that are to be heard no longer."""
+        with self._lock:
+            playbacks = self._playbacks.values()
+            return [each for each in playbacks if each.is_cut or each.spool.is_abandoned]
+
+    @property
+    def current(self) -> str | None:
+        """The job that is being heard."""
+        playback = self.chosen
+        if playback is None or not playback.is_sounding or playback.is_cut:
+            return None
+        return playback.job_id
+
+    @property
+    def next(self) -> str | None:
+        """The job whose turn it is, whether it is heard or not."""
+        return next(iter([*filter(None, [self.current]), *self.waiting]), None)
+
+    @property
+    def waiting(self) -> list[str]:
+        """The jobs that have not begun to sound, in order."""
+        with self._lock:
+            in_order = sorted(self._playbacks.values(), key=lambda each: each.order)
+            return [each.job_id for each in in_order if not (each.is_sounding or each.is_cut)]
+
+    def remaining_s(self, job_id: str | None = None) -> float:
+        """Seconds of audio on disk that are still to be heard: of one job, or of all."""
+        with self._lock:
+            asked = [each for each in self._playbacks.values() if job_id in (None, each.job_id)]
+        return sum(each.ahead_frames() / (each.spool.sample_rate or 1) for each in asked)
