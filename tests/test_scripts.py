@@ -147,3 +147,27 @@ def test_lint_without_an_environment_says_how_to_make_one(copy: Path, tmp_path: 
     done = run(copy / "contrib/check", "--lint", cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.endswith("has no ruff; run contrib/setup --dev\n")
+
+
+def test_soak_tells_each_case_and_fails_with_what_it_kept(copy: Path, tools: Path) -> None:
+    (copy / "tests/faults").mkdir(parents=True)
+    (tools / "bin/python").write_text(
+        '#!/bin/sh\ncase "$*" in *--collect-only*) echo tests/faults/test_a.py::test_b;;'
+        ' *) sleep 1; echo "seed $VOX_TEST_FAULTS_SEED fell"; exit 1;; esac\n'
+    )
+    environ = {"VOX_VENV": str(tools), "TMPDIR": str(tools)}
+    done = run(copy / "contrib/soak", "0", cwd=copy, **environ)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.splitlines()[-1].startswith("soak: 0 passed, 0 failed")
+    assert run(copy / "contrib/soak", "2x", cwd=copy, **environ).returncode == 1
+    # An hour that is over after the first case.
+    script = (copy / "contrib/soak").read_text().replace("minutes * 60", "minutes")
+    (copy / "contrib/soak").write_text(script)
+    done = run(copy / "contrib/soak", "1", cwd=copy, **environ)
+    assert done.returncode == 1
+    (line,) = done.stdout.splitlines()
+    _, outcome, _, _, seed, case = line.split()
+    assert (outcome, case) == ("FAILED", "test_a.py::test_b")
+    (kept,) = tools.glob("vox-soak-*/*.txt")
+    assert kept.read_text() == f"seed {seed} fell\n"
+    assert done.stderr.splitlines()[-1] == f"soak: what failed is kept in {kept.parent}"
