@@ -118,6 +118,10 @@ class DaemonUnavailable(DaemonError):
     default_hint = "see: vox daemon logs"
 
 
+class DaemonDied(DaemonUnavailable):
+    """Its process ended before it listened, and did not say why."""
+
+
 class DaemonLeaving(DaemonError):
     """The daemon takes no more requests. Its successor does."""
 

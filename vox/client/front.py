@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from ..errors import DaemonUnavailable, VoxError
+from ..errors import DaemonDied, DaemonUnavailable, VoxError
 from ..jobs import Request, new_id
 from ..paths import Paths
 from .jobs import ANSWER_TIMEOUT_S, Job, Jobs, NoDaemon, OnEvent, ignore
@@ -184,6 +184,8 @@ class Front:
                     self._start_daemon(wait=True, deadline=deadline)
                 except TimeoutError:
                     raise goes_on(job_id) from None
+                except DaemonDied:
+                    pass  # one more death; another caller's daemon may be up by now
 
     def _follow_here(self, job_id: str, on_event: OnEvent, timeout_s: float | None) -> Job:
         try:

@@ -13,7 +13,7 @@ import sys
 import time
 
 from ..bootstrap import bootstrap_args
-from ..errors import DaemonUnavailable, VoxError, from_dict
+from ..errors import DaemonDied, DaemonUnavailable, VoxError, from_dict
 from ..files import cannot_write, make_dir, make_private_dir
 from ..paths import Paths
 
@@ -29,7 +29,8 @@ def spawn_daemon(
     """Start a daemon process. It leaves at once if another one is up.
 
     `wait`: until it, or the other one, listens; returns notes for the user. Raises
-    DaemonUnavailable, StorageError; or TimeoutError if the (monotonic) deadline passes first.
+    DaemonUnavailable, DaemonDied, StorageError; or TimeoutError if the (monotonic) deadline passes
+    first.
     """
     make_private_dir(paths.runtime_dir)
     make_dir(paths.log_dir)
@@ -85,7 +86,7 @@ def _wait_until_ready(read_end: int, deadline: float | None) -> list[str]:
             raise DaemonUnavailable(f"the daemon did not start within {START_TIMEOUT_S:g} s")
         data = os.read(read_end, 65536)
         if not data:
-            raise DaemonUnavailable("the daemon died while it started")
+            raise DaemonDied("the daemon died while it started")
         said += data
     answer = json.loads(said)
     if "error" in answer:
