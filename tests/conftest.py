@@ -108,6 +108,17 @@ def sound(sound_server: SoundServer) -> SoundServer:
 
 
 @pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[SoundServer]:
+    """A PulseAudio of the test's own, which it may kill, stop and start again."""
+    server = SoundServer()
+    server.start()
+    for name, value in server.environ.items():
+        monkeypatch.setenv(name, value)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
 def recorder(sound: SoundServer) -> Iterator[Recorder]:
     """Records everything that is heard during the test."""
     with Recorder() as recorder:

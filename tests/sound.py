@@ -10,6 +10,7 @@ import io
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -115,6 +116,7 @@ class SoundServer:
         self._keep_awake()
 
     def stop(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
         for process in (self._keeper, self.process):
             if process is not None:
                 process.terminate()

@@ -23,16 +23,6 @@ __all__ = ["listener", "spools"]
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[SoundServer]:
-    server = SoundServer()
-    server.start()
-    for name, value in server.environ.items():
-        monkeypatch.setenv(name, value)
-    yield server
-    server.stop()
-
-
-@pytest.fixture
 def player(server: SoundServer, listener: RecordingListener) -> Iterator[Player]:
     player = Player(listener, stall_s=1.0)
     player.start()
