@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -158,6 +159,20 @@ def test_the_newest_callers_sound_server_is_found(
     player.add(Playback("b", tones(spools, "b", 440, rate=16_000), (0, 1)))
     listener.wait("finished", "b")
     assert os.environ["PULSE_SERVER"] == "unix:/nowhere"
+
+
+@pytest.mark.slow
+def test_a_callers_sound_server_that_does_not_answer_keeps_no_other_from_being_used(
+    server: SoundServer, led_astray: Player, listener: RecordingListener, spools: SpoolDir
+) -> None:
+    path = f"{server.path}/silent"
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(path)
+        silent.listen()
+        led_astray.offer_environment(server.environ)
+        led_astray.offer_environment({"PULSE_SERVER": f"unix:{path}"})
+        led_astray.add(Playback("a", tones(spools, "a", 440), (0, 1)))
+        listener.wait("finished", "a")
 
 
 def test_the_sound_server_of_the_desktop_is_found_in_its_usual_place(

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..errors import NoAudioOutput
-from ..sound_variables import Environment
 from .pcm import USUAL_RATE, Samples, silence
 from .portaudio import quiet, sounddevice
 from .sound_servers import SoundServers, applied
@@ -117,7 +116,6 @@ class Loudspeaker:
         self._device = device
         self._stall_s = stall_s
         self.servers = servers or SoundServers()
-        self._trying = self.servers.kept
         self._has_failed = False
         """Whether the last try to open a device did."""
         self._caller = _Caller()
@@ -142,8 +140,7 @@ class Loudspeaker:
     def open(self, sample_rate: int) -> None:
         with self._lock:
             if self._stream is None:
-                self._check_not_stuck()
-                self._stream = self._call(lambda: self._make_stream(sample_rate))
+                self._stream = self._open_somewhere(lambda: self._make_stream(sample_rate))
                 self.sample_rate, self._has_sounded = sample_rate, False
                 self._write(silence(_LEAD_IN_S, sample_rate))
 
@@ -153,9 +150,18 @@ class Loudspeaker:
             return
         with self._lock:
             if self._stream is None:
-                self._check_not_stuck()
-                self._call(lambda: self._make_stream(USUAL_RATE).close())
+                self._open_somewhere(lambda: self._make_stream(USUAL_RATE).close())
             self._probed_at = time.monotonic()
+
+    def _open_somewhere(self, make: Callable[[], T]) -> T:
+        self._check_not_stuck()
+        try:
+            return self._call(make)
+        except NoAudioOutput:
+            if not self.servers.vet():
+                raise
+        self._check_not_stuck()
+        return self._call(make)
 
     def write(self, samples: Samples) -> None:
         """Block until the device has taken the samples, at most `stall_s`."""
@@ -242,9 +248,7 @@ class Loudspeaker:
 
     def _give_up_caller(self) -> None:
         stream, self._stream, self.sample_rate = self._stream, None, None
-        if stream is None:
-            self.servers.demote(self._trying)
-        else:
+        if stream is not None:
             self._caller.post(lambda: _close(stream))
         self._caller.leave()
         self._stuck, self._caller = self._caller, _Caller()
@@ -260,7 +264,7 @@ class Loudspeaker:
         if self._has_failed:
             return self._search(sd, sample_rate)
         try:
-            with applied(self._note_try(self.servers.kept)):
+            with applied(self.servers.kept):
                 return self._start(sd, sample_rate)
         except (sd.PortAudioError, ValueError):
             self._has_failed = True  # What the libraries print about it is in the log now, once.
@@ -270,7 +274,7 @@ class Loudspeaker:
         """Ask every sound server that may be the user's."""
         failures = []
         for environ in self.servers.candidates():
-            with applied(self._note_try(environ)), quiet():
+            with applied(environ), quiet():
                 try:
                     _initialize_again(sd)
                     stream = self._start(sd, sample_rate)
@@ -281,10 +285,6 @@ class Loudspeaker:
             self._has_failed = False
             return stream
         raise next((each for each in failures if each.message != NO_DEVICE), failures[0])
-
-    def _note_try(self, environ: Environment) -> Environment:
-        self._trying = environ
-        return environ
 
     def _explained(self, sd: Any, exc: BaseException) -> NoAudioOutput:
         """The error in words for users: PortAudio's own say "device -1"."""

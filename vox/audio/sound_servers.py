@@ -8,15 +8,24 @@ own. What works is kept.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ..sound_variables import VARIABLES, Environment, chosen
+
+log = logging.getLogger(__name__)
 
 _SOCKETS = ("pulse/native", "pipewire-0")
 """Sockets of sound servers in a user's runtime folder."""
 _CALLERS = 3
 """How many different callers' environments are tried: a wrong one must not displace a good one."""
+_ANSWER_S = 3.0
+_AGAIN_S = 60.0
+"""How long one that did not answer is left alone."""
 _WSLG_SOCKET = "/mnt/wslg/PulseServer"
 
 
@@ -48,7 +57,8 @@ class SoundServers:
         self._places = places
         self._offered: tuple[Environment, ...] = ()
         """Those of the last callers, the newest first."""
-        self._slow: Environment | None = None
+        self._vetted: list[tuple[Environment, float | None]] = []
+        """The others that were vetted; those that did not answer, with when to vet them again."""
         self.kept = self._own
         """The one with which a device was opened last; at first, the process's own."""
 
@@ -65,20 +75,67 @@ class SoundServers:
 
     def candidates(self) -> list[Environment]:
         """The environments to try when no device opens, the most promising first."""
-        found: list[Environment] = []
-        for environ in (self.kept, *self._offered, *self._places(), self._own):
-            if environ not in found:
-                found.append(environ)
-        return sorted(found, key=lambda environ: environ == self._slow)
+        fit = [environ for environ, again_at in self._vetted if again_at is None]
+        others = [each for each in self._others() if each in fit]
+        return _distinct([self.kept, *others, self._own])
 
     def keep(self, environ: Environment) -> None:
         """A device was opened with it."""
         self.kept = environ
-        self._slow = None
 
-    def demote(self, environ: Environment) -> None:
-        """Opening a device with it took too long: try the others first."""
-        self._slow = environ
+    def vet(self) -> bool:
+        """Find out which of the others answer at all. True if there is a new one to try.
+
+        In a process of its own, for a server that does not answer would hold up every call to
+        PortAudio for ever. Takes as long as its start, for each that is new.
+        """
+        others, now = self._others(), time.monotonic()
+        self._vetted = [
+            (environ, again_at)
+            for environ, again_at in self._vetted
+            if environ in others and (again_at is None or again_at > now)
+        ]
+        known = [environ for environ, _ in self._vetted]
+        found = False
+        for environ in others:
+            if environ not in known:
+                answers = _answers(environ)
+                found = found or answers
+                self._vetted.append((environ, None if answers else time.monotonic() + _AGAIN_S))
+        return found
+
+    def _others(self) -> list[Environment]:
+        tried = (self.kept, self._own)
+        return [e for e in _distinct([*self._offered, *self._places()]) if e not in tried]
+
+
+def _distinct(environs: Iterable[Environment]) -> list[Environment]:
+    found: list[Environment] = []
+    for environ in environs:
+        if environ not in found:
+            found.append(environ)
+    return found
+
+
+def _answers(environ: Environment) -> bool:
+    """Whether PortAudio finishes its look for devices with these variables."""
+    others = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    try:
+        subprocess.run(
+            [sys.executable, "-P", "-c", "import sounddevice"],
+            env={**others, **environ},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=_ANSWER_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    except OSError as exc:  # no memory for a process
+        log.warning("a sound server cannot be looked for: %s", exc)
+        return False
+    return True
 
 
 @contextlib.contextmanager
