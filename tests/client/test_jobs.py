@@ -75,7 +75,7 @@ def test_what_cannot_be_spoken_is_not_accepted(jobs: Jobs) -> None:
     ):
         with pytest.raises(error):
             jobs.submit(bad)
-    assert jobs.history() == []
+    assert list(jobs.history()) == []
 
 
 def test_an_unknown_id_is_said(jobs: Jobs) -> None:
@@ -117,7 +117,7 @@ def test_the_history_is_searched(jobs: Jobs) -> None:
     assert [job["id"] for job in jobs.history(1)] == [two]
     assert [job["id"] for job in jobs.history(search="GR\u00dcSSE &")] == [one]
     assert [job["id"] for job in jobs.history(states=("cancelled", "failed"))] == [two]
-    assert jobs.history(search="nothing like it") == []
+    assert list(jobs.history(search="nothing like it")) == []
 
 
 def test_ended_jobs_are_cleared(jobs: Jobs) -> None:
@@ -199,7 +199,7 @@ def test_without_a_daemon_remote_says_so(vox: Vox) -> None:
         lambda: jobs.follow("aaaaaa"),
         lambda: jobs.get("aaaaaa"),
         jobs.queue,
-        jobs.history,
+        lambda: next(jobs.history()),
         jobs.skip,
     ):
         with pytest.raises(NoDaemon):

@@ -13,7 +13,7 @@ from vox.errors import AmbiguousId, JobNotLive, StorageError, UnknownJob
 from vox.jobs import Job
 from vox.queue.events import Bus, Event
 from vox.queue.schema import MIGRATIONS, migrate
-from vox.queue.store import Store
+from vox.queue.store import PAGE, PAGE_CHARACTERS, Store
 
 
 class Clock:
@@ -139,6 +139,36 @@ def test_history_is_newest_first_and_searched_literally(store: Store) -> None:
     assert [j.text for j in store.history(states=("queued",), limit=1)] == ["ÄPFEL"]
 
 
+def test_a_long_history_is_read_in_pages_that_need_little_memory(store: Store) -> None:
+    store.add([job(f"{number:04}") for number in range(2 * PAGE + 1)])
+    pages = list(store.pages())
+    assert [len(page) for page in pages] == [PAGE, PAGE, 1]
+    texts = [found.text for page in pages for found in page]
+    assert texts == sorted(texts, reverse=True)
+    assert [len(page) for page in store.pages(limit=PAGE + 5)] == [PAGE, 5]
+    seq = pages[1][-1].seq
+    assert [found.text for page in store.pages(before=seq) for found in page] == ["0000"]
+    store.add([job("x" * (PAGE_CHARACTERS // 2)) for _ in range(5)])
+    assert [len(page) for page in store.pages(limit=5)] == [2, 2, 1]
+
+
+def test_jobs_that_come_and_go_meanwhile_double_and_hide_none(store: Store) -> None:
+    made = store.add([job(str(number)) for number in range(2 * PAGE)])
+    pages = store.pages()
+    first = next(pages)
+    for each in made[:PAGE][::2]:
+        store.cancel(each.id)
+    store.clear()
+    store.add([job("new") for _ in range(PAGE)])
+    rest = [found.id for page in pages for found in page]
+    assert first[-1].id == made[PAGE].id
+    assert rest == [
+        each.id
+        for each in made[:PAGE][::-1]
+        if each.id not in {gone.id for gone in made[:PAGE][::2]}
+    ]
+
+
 def test_what_is_asked_all_the_time_never_reads_the_whole_history(store: Store) -> None:
     (made,) = store.add([job(replace_key="k")])
     asked: list[str] = []
@@ -146,7 +176,7 @@ def test_what_is_asked_all_the_time_never_reads_the_whole_history(store: Store) 
         connection.set_trace_callback(asked.append)
     store.expire(), store.live(), store.live_ids(), store.queued_ids(), store.live_with_key("k")
     store.position(made), store.count_live(), store.live_counts(), store.get(made.id)
-    store.latest(), store.shown([made]), store.history(limit=1)
+    store.latest(), list(store.shown([made])), store.history(limit=1)
     for connection in (store._db.reader, store._db.counter):
         connection.set_trace_callback(None)
     assert len(asked) >= 12

@@ -5,7 +5,7 @@ The daemon is the `Context` of its API; tests bring their own. Routes know nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 from ..audio.spool import SpoolDir
@@ -30,9 +30,29 @@ class JobTable(event_streams.JobTable, Protocol):
         source: str | None,
     ) -> list[Job]: ...
 
+    def pages(
+        self,
+        limit: int | None,
+        search: str | None,
+        states: Sequence[State],
+        source: str | None,
+        before: int | None,
+    ) -> Iterator[list[Job]]:
+        """As `history`, some jobs at a time, and only those made before that `seq`."""
+
+    def last_of_page(
+        self,
+        limit: int,
+        search: str | None,
+        states: Sequence[State],
+        source: str | None,
+        before: int | None,
+    ) -> str | None:
+        """The id of the last of the first `limit` of these; None if there are no more."""
+
     def position(self, job: Job) -> int | None: ...
 
-    def shown(self, jobs: Sequence[Job]) -> Iterator[dict[str, Any]]:
+    def shown(self, jobs: Iterable[Job]) -> Iterator[dict[str, Any]]:
         """The jobs as JSON objects, with their positions."""
 
     def live_counts(self) -> dict[str, int]:

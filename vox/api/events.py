@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -21,6 +22,8 @@ PACE_S = 0.05
 """Shortest time between two sends to a stream of all events: many of them must not hold up the
 rest."""
 BATCH = 1_000
+FRAMES_AT_ONCE = 100
+"""Of many frames that are at hand, those that are made and sent together."""
 _SSE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
 
 
@@ -138,11 +141,12 @@ async def all_events(context: Context, last_id: str | None) -> AsyncIterator[byt
         known_id = broadcaster.last_id
         missed = broadcaster.missed(last_id)
         if missed is None:
-            yield await asyncio.to_thread(_live, context) + b": these live now\n"
+            async for part in _joined(lambda: _live(context)):
+                yield part
             # Last, so that a client cut off in the middle of them asks for all of them again.
-            yield f"id: {known_id}\n\n".encode()
-        for event in missed or ():
-            yield _frame(event)
+            yield f": these live now\nid: {known_id}\n\n".encode()
+        async for part in _joined(lambda: map(_frame, missed or ())):
+            yield part
         last = max((event.number for event in missed or ()), default=0)
         is_open = True
         while is_open:
@@ -152,9 +156,23 @@ async def all_events(context: Context, last_id: str | None) -> AsyncIterator[byt
             await asyncio.sleep(PACE_S)
 
 
-def _live(context: Context) -> bytes:
-    """All live jobs as events. In a thread: of ten thousand it takes too long for the loop."""
-    return b"".join(sse.frame("state", job.to_dict()) for job in context.engine.store.live())
+def _live(context: Context) -> Iterator[bytes]:
+    """All live jobs as events."""
+    return (sse.frame("state", job.to_dict()) for job in context.engine.store.live())
+
+
+async def _joined(build: Callable[[], Iterator[bytes]]) -> AsyncIterator[bytes]:
+    """The frames of the iterator that `build` returns, in larger parts.
+
+    Made in a thread: ten thousand of them take too long for the loop.
+    """
+    frames = await asyncio.to_thread(build)
+
+    def next_part() -> bytes:
+        return b"".join(itertools.islice(frames, FRAMES_AT_ONCE))
+
+    while part := await asyncio.to_thread(next_part):
+        yield part
 
 
 def _frame(event: Event) -> bytes:

@@ -11,12 +11,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
+from starlette.datastructures import QueryParams
 
 from ..errors import VoxError
 from ..jobs import Job, State
 from . import problems, schemas
 from .context import Context
-from .responses import disconnected, json_response
+from .responses import disconnected, json_array, json_response
 from .schemas import Speak, answers
 
 JobId = Annotated[str, Path(max_length=100, description="Or an unambiguous beginning of it.")]
@@ -61,20 +62,29 @@ def _add_speak(router: APIRouter, context: Context) -> None:
 def _add_history(router: APIRouter, context: Context) -> None:
     engine = context.engine
 
-    @router.get("/jobs", responses={200: {"model": list[schemas.Job]}, **answers(422)})
+    @router.get("/jobs", responses={200: {"model": list[schemas.Job]}, **NO_JOB})
     async def list_jobs(
+        request: Request,
         limit: Annotated[int | None, Query(ge=0, le=1_000_000)] = None,
         search: str | None = None,
         state: Annotated[list[State] | None, Query()] = None,
         source: str | None = None,
+        before: Annotated[str | None, Query(max_length=100)] = None,
     ) -> Response:
-        """Jobs, newest first."""
+        """Jobs, newest first; with `before`, only those made before the job of that id.
+
+        With a `limit`, the header `Link` (`rel="next"`) leads to the next jobs if there are any.
+        """
+        store = engine.store
+        seq = (await asyncio.to_thread(store.get, before)).seq if before else None
+        asked = (search, tuple(state or ()), source, seq)
+        last = await asyncio.to_thread(store.last_of_page, limit, *asked) if limit else None
+        headers = {"Link": _next_page(request, last)} if last else {}
 
         def found() -> Iterator[dict[str, Any]]:
-            jobs = engine.store.history(limit, search, tuple(state or ()), source)
-            return engine.store.shown(jobs)
+            return store.shown(job for page in store.pages(limit, *asked) for job in page)
 
-        return await json_response(found)
+        return await json_array(found, headers)
 
     @router.delete("/jobs", response_model=schemas.Cleared, responses=answers(422))
     async def clear(
@@ -82,6 +92,12 @@ def _add_history(router: APIRouter, context: Context) -> None:
     ) -> dict[str, int]:
         """Forget ended jobs and their audio."""
         return {"cleared": len(await asyncio.to_thread(engine.clear, older_than_s))}
+
+
+def _next_page(request: Request, last: str) -> str:
+    """The header `Link` that leads to what comes after the job of that id."""
+    query = [pair for pair in request.query_params.multi_items() if pair[0] != "before"]
+    return f'<{request.url.path}?{QueryParams([*query, ("before", last)])}>; rel="next"'
 
 
 def _add_one(router: APIRouter, context: Context) -> None:

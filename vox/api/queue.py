@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 
 from . import schemas
 from .context import Context
-from .responses import json_response
+from .responses import json_array, json_response
 
 
 def make_router(context: Context) -> APIRouter:
@@ -19,12 +19,12 @@ def make_router(context: Context) -> APIRouter:
     @router.get("/queue", responses={200: {"model": list[schemas.Job]}})
     async def queue() -> Response:
         """Live jobs in queue order; the one being spoken comes first."""
-        return await json_response(lambda: engine.store.shown(engine.store.live()))
+        return await json_array(lambda: engine.store.shown(engine.store.live()))
 
     @router.post("/cancel", responses={200: {"model": list[schemas.Job]}})
     async def cancel_all() -> Response:
         """Cancel every live job."""
-        return await json_response(lambda: (job.to_dict() for job in engine.cancel_all()))
+        return await json_array(lambda: (job.to_dict() for job in engine.cancel_all()))
 
     @router.post("/skip", response_model=schemas.Skipped)
     async def skip() -> Response:

@@ -209,7 +209,7 @@ def _daemon(paths: Paths, _config: Config) -> Iterator[Finding]:
 def _failures(paths: Paths, _config: Config) -> Iterator[Finding]:
     if not os.path.exists(paths.db_path):
         return
-    failed = open_jobs().history(1, None, ("failed",))
+    failed = list(open_jobs().history(1, None, ("failed",)))
     if not failed:
         return
     job = failed[0]

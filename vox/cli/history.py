@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import sys
 from typing import Any
 
@@ -10,7 +11,7 @@ import click
 
 from ..jobs import STATES
 from .options import Count, Duration, json_option
-from .output import fields, is_terminal, say, say_json, table
+from .output import fields, is_terminal, say, say_json, say_json_array, table
 from .speaking import open_jobs
 
 SHOWN_ON_A_TERMINAL = 20
@@ -53,9 +54,12 @@ def history(
         limit = SHOWN_ON_A_TERMINAL
     jobs = open_jobs().history(limit or None, search, states)
     if as_json:
-        say_json(jobs)
-    elif jobs or not is_terminal(sys.stdout):
-        table(HEADER, [_row(job) for job in jobs], numbers=(5,), spare=(5, 4, 3))
+        say_json_array(jobs)
+        return
+    newest = list(itertools.islice(jobs, 1))
+    if newest or not is_terminal(sys.stdout):
+        rows = map(_row, itertools.chain(newest, jobs))
+        table(HEADER, rows, numbers=(5,), spare=(5, 4, 3))
     else:
         say("nothing found" if search or states else "nothing was spoken yet")
 

@@ -5,24 +5,27 @@ Owns how JSON, tables and error lines look. Knows nothing of jobs.
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from ..errors import StorageError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+T = TypeVar("T")
 
-def write(stream: TextIO | None, text: str) -> None:
-    """Write and flush. That the reader of a pipe has gone is no error.
+
+def write(stream: TextIO | None, text: str) -> bool:
+    """Write and flush. That the reader of a pipe has gone is no error: False, nobody reads on.
 
     Raises StorageError if the stream cannot be written (a full disk).
     """
     if stream is None:  # closed by whoever started us
-        return
+        return False
     try:
         try:
             stream.write(text)
@@ -32,9 +35,11 @@ def write(stream: TextIO | None, text: str) -> None:
         stream.flush()
     except BrokenPipeError:
         _discard(stream)
+        return False
     except OSError as exc:
         _discard(stream)
         raise StorageError(f"cannot write the output: {exc.strerror}", "free disk space") from exc
+    return True
 
 
 def _discard(stream: TextIO) -> None:
@@ -44,9 +49,9 @@ def _discard(stream: TextIO) -> None:
     os.close(nowhere)
 
 
-def say(text: str = "") -> None:
-    """A line on standard output."""
-    write(sys.stdout, text + "\n")
+def say(text: str = "") -> bool:
+    """A line on standard output; see `write`."""
+    return write(sys.stdout, text + "\n")
 
 
 def tell(text: str) -> None:
@@ -63,6 +68,21 @@ def say_json(data: Any) -> None:
     import json
 
     say(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def say_json_array(items: Iterable[Any]) -> None:
+    """The items as a JSON array, printed while they come: for programs, one item a line."""
+    import json
+
+    indent = 2 if is_terminal(sys.stdout) else None
+    encode = json.JSONEncoder(indent=indent, ensure_ascii=False).encode
+    start = "[\n"
+    for section in _sections(items):
+        texts = ("  " + encode(item).replace("\n", "\n  ") for item in section)
+        if not write(sys.stdout, start + ",\n".join(texts)):
+            return
+        start = ",\n"
+    say("[]" if start == "[\n" else "\n]")
 
 
 def is_terminal(stream: TextIO | None) -> bool:
@@ -106,13 +126,15 @@ def shortened(text: str, width: int) -> str:
 
 TEXT_WIDTH = 20
 """The last column of a table is shortened no further than this to keep the others whole."""
+SECTION = 100
+"""Items of a long list that are printed at once."""
 GAP = 2
 """Columns between two columns of a table."""
 
 
 def table(
     header: Sequence[str],
-    rows: Sequence[Sequence[str]],
+    rows: Iterable[Sequence[str]],
     numbers: Sequence[int] = (),
     spare: Sequence[int] = (),
     is_named: bool = False,
@@ -124,28 +146,52 @@ def table(
     in that order. Then all columns but the first are shortened.
     `numbers`: the columns to align at the right. `is_named`: programs get the header too.
     `is_whole`: the last column goes on in further lines instead of being shortened.
+    A long table is printed while its rows come; its first rows decide about the columns.
     """
-    cells = [[one_line(cell) for cell in line] for line in (header, *rows)]
-    if is_terminal(sys.stdout):
-        say(_drawn(cells, terminal_width(sys.stdout) - 1, numbers, spare, is_whole))
+    lines = ([one_line(cell) for cell in line] for line in itertools.chain([header], rows))
+    if not is_terminal(sys.stdout):
+        for section in _sections(lines if is_named else itertools.islice(lines, 1, None)):
+            if not say("\n".join(map("\t".join, section))):
+                return
         return
-    for line in cells if is_named else cells[1:]:
-        say("\t".join(line))
+    columns = None
+    for section in _sections(lines):
+        if columns is None:
+            columns = _columns(section, terminal_width(sys.stdout) - 1, spare)
+            head, *drawn = _drawn(section, *columns, numbers, is_whole)
+            drawn = [_bold(head), *drawn]
+        else:
+            drawn = _drawn(section, *columns, numbers, is_whole)
+        if not say("\n".join(drawn)):
+            return
 
 
-def _drawn(
-    cells: Sequence[Sequence[str]],
-    room: int,
-    numbers: Sequence[int],
-    spare: Sequence[int],
-    is_whole: bool,
-) -> str:
-    """The table, its first line in bold, in no more than `room` columns."""
+def _sections(items: Iterable[T]) -> Iterator[list[T]]:
+    """The items, SECTION of them at a time."""
+    items = iter(items)
+    while section := list(itertools.islice(items, SECTION)):
+        yield section
+
+
+def _columns(
+    cells: Sequence[Sequence[str]], room: int, spare: Sequence[int]
+) -> tuple[list[int], list[int]]:
+    """The columns that are shown, and their widths, which fit into `room`."""
     from rich.cells import cell_len
 
     widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
     shown = _shown(widths, room, spare)
-    fitted = _fitted([widths[index] for index in shown], room)
+    return shown, _fitted([widths[index] for index in shown], room)
+
+
+def _drawn(
+    cells: Sequence[Sequence[str]],
+    shown: Sequence[int],
+    fitted: Sequence[int],
+    numbers: Sequence[int],
+    is_whole: bool,
+) -> list[str]:
+    """The lines of the table."""
     lines = []
     for row in cells:
         *others, last = (row[index] for index in shown)
@@ -156,7 +202,7 @@ def _drawn(
             ]
             lines.append((" " * GAP).join(drawn).rstrip())
             others = [""] * len(others)
-    return "\n".join([_bold(lines[0]), *lines[1:]])
+    return lines
 
 
 def _in_column(text: str, width: int, is_right: bool) -> str:

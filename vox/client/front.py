@@ -202,8 +202,11 @@ class Front:
 
     def history(
         self, limit: int | None = None, search: str | None = None, states: Sequence[str] = ()
-    ) -> list[Job]:
-        return self._ask(lambda jobs: jobs.history(limit, search, states))
+    ) -> Iterator[Job]:
+        try:
+            yield from self._remote.history(limit, search, states)
+        except NoDaemon:  # raised before the first job or not at all
+            yield from self._local.history(limit, search, states)
 
     def cancel(self, job_id: str, timeout_s: float = ANSWER_TIMEOUT_S) -> Job:
         return self._ask(lambda jobs: jobs.cancel(job_id, timeout_s))

@@ -73,6 +73,23 @@ class Answer:
         body = self.read()
         return json.loads(body) if body else None
 
+    def items(self) -> Iterator[Any]:
+        """The items of a JSON array that has one item a line, as they come.
+
+        Raises Dropped, TimeoutError.
+        """
+        while line := self._readline().strip():
+            if line == b"]":
+                return
+            if line.startswith(b"["):
+                # An older daemon has the whole array on one line.
+                if line != b"[":
+                    yield from json.loads(line)
+                    return
+            else:
+                yield json.loads(line.removesuffix(b","))
+        raise Dropped("cut off in the body")
+
     def events(self, deadline: float | None = None) -> Iterator[SseEvent]:
         """The events of a stream, until the server ends it or the (monotonic) deadline passes.
 

@@ -6,7 +6,7 @@ up, and `front` asks whichever of the two is there. Nothing here prints.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from ..jobs import Request
@@ -74,8 +74,8 @@ class Jobs(Protocol):
 
     def history(
         self, limit: int | None = None, search: str | None = None, states: Sequence[str] = ()
-    ) -> list[Job]:
-        """Jobs, newest first. `search`: a part of the text, in any case."""
+    ) -> Iterator[Job]:
+        """Jobs, newest first, each as it comes. `search`: a part of the text, in any case."""
 
     def cancel(self, job_id: str, timeout_s: float = ANSWER_TIMEOUT_S) -> Job:
         """Cancel a live job. Raises UnknownJob, AmbiguousId, JobNotLive."""

@@ -200,9 +200,10 @@ class Local:
 
     def history(
         self, limit: int | None = None, search: str | None = None, states: Sequence[Any] = ()
-    ) -> list[Job]:
+    ) -> Iterator[Job]:
         with self._store() as store:
-            return list(store.shown(store.history(limit, search, states)))
+            pages = store.pages(limit, search, states)
+            yield from store.shown(job for page in pages for job in page)
 
     def cancel(self, job_id: str, timeout_s: float = ANSWER_TIMEOUT_S) -> Job:
         with self._store() as store:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .. import __version__
@@ -53,6 +53,26 @@ class Remote:
         if isinstance(error, DaemonLeaving):
             raise NoDaemon from error
         raise error
+
+    def _items(self, method: str, target: str) -> Iterator[Job]:
+        """As `call`, for an answer that is a list of jobs: they are there as they come.
+
+        Raises DaemonUnavailable if the daemon goes away in the middle of it.
+        """
+        has_begun = False
+        try:
+            with self._request(method, target, timeout_s=ANSWER_TIMEOUT_S) as answer:
+                if answer.status >= 400:
+                    raise _error(answer.json())
+                for item in answer.items():
+                    has_begun = True
+                    yield item
+        except (http.Refused, http.Dropped, DaemonLeaving) as exc:
+            if has_begun:
+                raise DaemonUnavailable("the daemon broke off its answer") from exc
+            raise NoDaemon from exc
+        except TimeoutError as exc:
+            raise _does_not_answer() from exc
 
     def warm(self, wanted: dict[str, Any], on_event: OnEvent = ignore) -> dict[str, Any]:
         """Have a model loaded and wait for it; returns it as `/health` does.
@@ -158,26 +178,23 @@ class Remote:
         return found
 
     def queue(self) -> list[Job]:
-        found: list[Job] = self.call("GET", "/queue")
-        return found
+        return list(self._items("GET", "/queue"))
 
     def history(
         self, limit: int | None = None, search: str | None = None, states: Sequence[str] = ()
-    ) -> list[Job]:
+    ) -> Iterator[Job]:
         from urllib.parse import urlencode
 
         asked = [("limit", limit), ("search", search), *(("state", state) for state in states)]
         query = urlencode([pair for pair in asked if pair[1] is not None])
-        found: list[Job] = self.call("GET", f"/jobs?{query}")
-        return found
+        return self._items("GET", f"/jobs?{query}")
 
     def cancel(self, job_id: str, timeout_s: float = ANSWER_TIMEOUT_S) -> Job:
         cancelled: Job = self.call("DELETE", _target(job_id), timeout_s=timeout_s)
         return cancelled
 
     def cancel_all(self) -> list[Job]:
-        cancelled: list[Job] = self.call("POST", "/cancel")
-        return cancelled
+        return list(self._items("POST", "/cancel"))
 
     def clear(self, older_than_s: float | None = None) -> int:
         query = "" if older_than_s is None else f"?older_than_s={older_than_s}"

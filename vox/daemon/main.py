@@ -34,6 +34,9 @@ LOG_BYTES = 5_000_000
 LOG_FILES = 3
 BACKLOG = 2048
 FILES = 8192
+SWITCH_S = 0.0005
+"""How long a thread that computes keeps the others waiting. The player has to write every 10 ms,
+and changes threads several times for that: with Python's 5 ms a long listing made it late."""
 
 
 class StartReport:
@@ -88,6 +91,7 @@ def _be_daemon(paths: Paths, report: StartReport, idle_timeout_s: float | None) 
         report.send_notes()
         return 0
     config = LiveConfig(paths.config_path)
+    sys.setswitchinterval(SWITCH_S)
     raise_file_limit()
     set_up_log(paths, str(config()["log_level"]))
     write_pid(paths)

@@ -11,7 +11,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..errors import StorageError
@@ -110,10 +110,25 @@ class Database:
                 if self.writer.in_transaction:
                     self.writer.execute("rollback")
 
-    def query(self, sql: str, params: Sequence[Any] = ()) -> list[sqlite3.Row]:
+    def query(
+        self,
+        sql: str,
+        params: Sequence[Any] = (),
+        is_enough: Callable[[sqlite3.Row], bool] | None = None,
+    ) -> list[sqlite3.Row]:
+        """All rows, or those up to the first that `is_enough`."""
         with self._read_lock:
             try:
-                return self.reader.execute(sql, params).fetchall()
+                found = self.reader.execute(sql, params)
+                if is_enough is None:
+                    return found.fetchall()
+                rows = []
+                for row in found:
+                    rows.append(row)
+                    if is_enough(row):
+                        break
+                found.close()
+                return rows
             except sqlite3.Error as exc:
                 raise storage_error(self.path, exc) from exc
 

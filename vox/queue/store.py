@@ -42,6 +42,10 @@ _QUEUED_SQL = f"state in {_LIVE_SQL} and state = 'queued'"
 
 PAUSE = "paused"
 """The flag that keeps speech paused."""
+PAGE = 200
+"""Jobs of the history that are read at once."""
+PAGE_CHARACTERS = 1_000_000
+"""Fewer of them are, if their texts together are longer than this."""
 
 
 class QueueEntry(NamedTuple):
@@ -311,19 +315,62 @@ class Store:
         source: str | None = None,
     ) -> list[Job]:
         """Jobs, newest first. `search` is found anywhere in the text, in upper or lower case."""
-        where, params = ["1"], list[Any]()
-        if search:
-            where.append("instr(folded(text), ?)")
-            params.append(search.casefold())
-        if states:
-            where.append(f"state in ({', '.join('?' * len(states))})")
-            params.extend(states)
-        if source:
-            where.append("source = ?")
-            params.append(source)
-        params.append(-1 if limit is None else limit)
-        sql = f"select * from job where {' and '.join(where)} order by seq desc limit ?"
-        return [_job(row) for row in self._db.query(sql, params)]
+        return [job for page in self.pages(limit, search, states, source) for job in page]
+
+    def pages(
+        self,
+        limit: int | None = None,
+        search: str | None = None,
+        states: Sequence[State] = (),
+        source: str | None = None,
+        before: int | None = None,
+    ) -> Iterator[list[Job]]:
+        """As `history`, some jobs at a time: a long history needs little memory.
+
+        Each page is read when it is asked for, so jobs that change meanwhile are shown as they
+        are then. `before`: only jobs that were made before the one with this `seq`.
+        """
+        while limit is None or limit > 0:
+            wanted = PAGE if limit is None else min(PAGE, limit)
+            page = self._page(wanted, search, states, source, before)
+            if not page:
+                return
+            yield page
+            before = page[-1].seq
+            limit = None if limit is None else limit - len(page)
+
+    def _page(
+        self,
+        limit: int,
+        search: str | None,
+        states: Sequence[State],
+        source: str | None,
+        before: int | None,
+    ) -> list[Job]:
+        where, params = _where(search, states, source, before)
+        sql = f"select * from job where {where} order by seq desc limit ?"
+        room = PAGE_CHARACTERS
+
+        def is_enough(row: sqlite3.Row) -> bool:
+            nonlocal room
+            room -= len(row["text"] or "")
+            return room <= 0
+
+        return [_job(row) for row in self._db.query(sql, [*params, limit], is_enough)]
+
+    def last_of_page(
+        self,
+        limit: int,
+        search: str | None = None,
+        states: Sequence[State] = (),
+        source: str | None = None,
+        before: int | None = None,
+    ) -> str | None:
+        """The id of the last of the first `limit` jobs; None if there are no more than these."""
+        where, params = _where(search, states, source, before)
+        sql = f"select id from job where {where} order by seq desc limit 2 offset ?"
+        rows = self._db.query(sql, [*params, limit - 1])
+        return rows[0]["id"] if len(rows) > 1 else None
 
     def live(self) -> list[Job]:
         """Live jobs in queue order: what is being spoken or prepared first."""
@@ -380,13 +427,16 @@ class Store:
         )
         return int(self._db.query(sql, (job.priority, job.priority, job.seq))[0][0])
 
-    def shown(self, jobs: Sequence[Job]) -> Iterator[dict[str, Any]]:
-        """The jobs as JSON objects, each with its position as of now."""
-        is_any_live = any(job.is_live for job in jobs)
-        order = (
-            {job_id: at for at, job_id in enumerate(self.queued_ids(), 1)} if is_any_live else {}
-        )
-        return (job.to_dict(order.get(job.id, 0) if job.is_live else None) for job in jobs)
+    def shown(self, jobs: Iterable[Job]) -> Iterator[dict[str, Any]]:
+        """The jobs as JSON objects, each with its position as of when the first live one came."""
+        order: dict[str, int] | None = None
+        for job in jobs:
+            if not job.is_live:
+                yield job.to_dict()
+                continue
+            if order is None:
+                order = {job_id: at for at, job_id in enumerate(self.queued_ids(), 1)}
+            yield job.to_dict(order.get(job.id, 0))
 
     def count_live(self) -> int:
         return int(self._db.count(f"select count(*) from job where state in {_LIVE_SQL}")[0][0])
@@ -402,6 +452,26 @@ class Store:
             "select state, backend, count(*) as n from job group by state, backend"
         )
         return {(row["state"], row["backend"]): row["n"] for row in rows}
+
+
+def _where(
+    search: str | None, states: Sequence[State], source: str | None, before: int | None
+) -> tuple[str, list[Any]]:
+    """The condition for those jobs, and its parameters."""
+    where, params = ["1"], list[Any]()
+    if before is not None:
+        where.append("seq < ?")
+        params.append(before)
+    if search:
+        where.append("instr(folded(text), ?)")
+        params.append(search.casefold())
+    if states:
+        where.append(f"state in ({', '.join('?' * len(states))})")
+        params.extend(states)
+    if source:
+        where.append("source = ?")
+        params.append(source)
+    return " and ".join(where), params
 
 
 def _row(job: Job) -> dict[str, Any]:
