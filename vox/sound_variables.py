@@ -53,7 +53,7 @@ Environment = dict[str, str]
 
 def chosen(environ: Mapping[str, str]) -> Environment:
     """Those of the variables that are set in `environ`."""
-    return {name: environ[name] for name in VARIABLES if environ.get(name)}
+    return {name: value for name in VARIABLES if (value := environ.get(name))}
 
 
 def to_header(environ: Mapping[str, str]) -> str:

@@ -133,7 +133,7 @@ class FakeEngine:
     def resume(self) -> None:
         self.player.is_paused = False
 
-    def replay(self, job_id: str) -> Job:
+    def replay(self, job_id: str, caller: str | None = None) -> Job:
         return self.add(self.store.get(job_id).text)
 
     def export_audio(self, job_id: str) -> str:

@@ -15,6 +15,7 @@ import pytest
 from tests.running import Vox
 from tests.sound import Recorder, SoundServer, segments_of_sound
 from vox.client.jobs import NoDaemon
+from vox.errors import WaitTimeout
 from vox.jobs import NO_DEVICE, PAUSED
 
 SCRIPTED = ("-b", "scripted")
@@ -81,18 +82,30 @@ def test_who_waits_for_a_job_gets_8_after_a_while_and_is_told_why_it_waits(astra
     assert result.code == 8
     told, error = result.err.splitlines()
     assert (told, "no sound device" in error) == (f"vox: {NO_DEVICE}", True)
+    assert astray("replay", astray.jobs()[-1]["id"]).code == 8
     assert astray.ok("skip") == f"{waiting} skipped"
     assert astray.ok("queue") == ""
+
+
+def test_a_job_that_hangs_in_its_host_is_skipped_and_nothing_else(
+    vox: Vox, sound: SoundServer
+) -> None:
+    stuck = vox.ok(*SCRIPTED, "--async", "[hang] 1 [say 0.1s]")
+    after = vox.ok(*SCRIPTED, "--async", "2 [say 0.1s]")
+    vox.until(stuck, "preparing")
+    assert vox.ok("skip") == f"{stuck} skipped"
+    assert vox.ok("wait", after) == ""
+    assert vox.ok("skip") == "nothing is being spoken"
 
 
 def test_a_daemon_whose_jobs_wait_for_a_device_stays(astray: Vox) -> None:
     vox = astray
     vox.ok("config", "set", "idle_timeout", "0")
-    job_id = vox.ok(*SCRIPTED, "--async", "--expires", "2", "1 [say 0.3s]")
-    vox.until(job_id, "preparing")
-    pid = vox.pid
-    assert vox("wait", job_id).code == 6
-    assert pid is not None
+    job_id = vox.ok(*SCRIPTED, "--async", "1 [say 0.3s]")
+    until(lambda: audio(vox) == "waiting")
+    with pytest.raises(WaitTimeout):  # it looks five times a second whether it is idle
+        vox.client.follow(job_id, timeout_s=1.0)
+    vox.ok("cancel", job_id)
     until(lambda: not os.path.exists(vox.paths.pid_path))  # then nothing keeps it
 
 
@@ -145,7 +158,10 @@ def test_the_doctor_tests_what_the_daemon_would_do(astray: Vox, sound: SoundServ
     until(lambda: examined(**sound.environ)[0]["text"] == "the daemon can play")
     good, note = examined()  # it knows the way now
     assert (good["level"], note["level"]) == ("ok", "note")
-    assert "no sound device" in note["text"]
+    assert "no sound device" in note["text"] and "XDG_RUNTIME_DIR" in note["hint"]
+    astray.ok("config", "set", "audio_device", "nosuch")
+    assert "unset audio_device" in examined()[1]["hint"]
+    astray.ok("config", "unset", "audio_device")
     astray.ok("daemon", "stop")
     (failed,) = examined()
     assert failed["level"] == "fail"

@@ -118,9 +118,14 @@ def _add_one(router: APIRouter, context: Context) -> None:
         status_code=202,
         responses={202: {"model": schemas.Job}, **answers(404, 409, 422, 503)},
     )
-    async def replay(job_id: JobId) -> Response:
-        """Speak a job again: a new job, from the kept audio if there is any."""
-        return await json_response(lambda: _shown(context, engine.replay(job_id)), 202)
+    async def replay(
+        job_id: JobId, caller: Annotated[str | None, Query(max_length=schemas.NAME_LIMIT)] = None
+    ) -> Response:
+        """Speak a job again: a new job, from the kept audio if there is any.
+
+        `caller`: the process that waits for it.
+        """
+        return await json_response(lambda: _shown(context, engine.replay(job_id, caller)), 202)
 
     @router.get("/jobs/{job_id}/audio", response_class=FileResponse, responses={**_WAV, **NO_JOB})
     async def audio(job_id: JobId) -> Response:

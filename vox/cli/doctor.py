@@ -16,7 +16,7 @@ import click
 from .. import __version__
 from ..client import daemon as control
 from ..config import Config, load
-from ..errors import VoxError
+from ..errors import NoAudioOutput, VoxError
 from ..files import make_dir
 from ..install.status import size_mb
 from ..paths import Paths, get_paths
@@ -142,7 +142,9 @@ def _sound(paths: Paths, config: Config) -> Iterator[Finding]:
         yield Finding("sound", "ok", "the daemon can play")
         if here.level != "ok":
             text = f"a daemon that this shell started could not: {here.text}"
-            yield Finding("sound", "note", text, "it lacks a variable such as XDG_RUNTIME_DIR")
+            lacks = "this shell lacks a variable, such as XDG_RUNTIME_DIR"
+            is_named = here.hint != NoAudioOutput.default_hint
+            yield Finding("sound", "note", text, here.hint if is_named else lacks)
 
 
 def _sound_here(config: Config) -> Finding:

@@ -99,7 +99,6 @@ class Front:
     ) -> Job:
         # Chosen here, so that a request whose answer was lost can be made again.
         request.id = request.id or new_id()
-        request.caller = str(os.getpid()) if is_followed else None
         try:
             return self._remote.submit(request, is_followed, timeout_s)
         except NoDaemon:

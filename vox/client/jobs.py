@@ -6,6 +6,7 @@ up, and `front` asks whichever of the two is there. Nothing here prints.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
@@ -24,6 +25,11 @@ ANSWER_TIMEOUT_S = 60.0
 
 def ignore(_name: str, _data: dict[str, Any]) -> None:
     """An `OnEvent` that does nothing."""
+
+
+def caller_of_followed(is_followed: bool) -> str | None:
+    """See `vox.jobs.Job.caller`: this process, if it will follow the job."""
+    return str(os.getpid()) if is_followed else None
 
 
 class NoDaemon(Exception):

@@ -18,7 +18,7 @@ from ..paths import Paths
 from ..queue.events import Bus
 from ..queue.sqlite_errors import find_corruption_in_file
 from ..queue.store import PAUSE, Store
-from .jobs import ANSWER_TIMEOUT_S, Job, OnEvent, ignore
+from .jobs import ANSWER_TIMEOUT_S, Job, OnEvent, caller_of_followed, ignore
 
 if TYPE_CHECKING:
     from ..engine.submit import Submitter
@@ -110,13 +110,17 @@ class Local:
     def submit(
         self, request: Request, is_followed: bool = True, timeout_s: float = ANSWER_TIMEOUT_S
     ) -> Job:
+        request.caller = caller_of_followed(is_followed)
         return self._add(lambda submitter: submitter.submit(request), is_followed)
 
     def replay(self, job_id: str, is_followed: bool = True) -> Job:
         from ..audio.spool import SpoolDir
 
         spools = SpoolDir(self.paths.spool_dir, limit_bytes=0)
-        return self._add(lambda submitter: submitter.replay(job_id, spools.has), is_followed)
+        caller = caller_of_followed(is_followed)
+        return self._add(
+            lambda submitter: submitter.replay(job_id, spools.has, caller), is_followed
+        )
 
     def _add(self, make: Callable[[Submitter], QueuedJob], is_followed: bool) -> Job:
         try:

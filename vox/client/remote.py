@@ -17,7 +17,7 @@ from ..errors import DaemonLeaving, DaemonUnavailable, UnknownJob, VoxError, Wai
 from ..jobs import ID_ALPHABET, NO_DEVICE, OPTIONS, PAUSED, REQUEST_FIELDS, Request
 from ..paths import Paths
 from . import http
-from .jobs import ANSWER_TIMEOUT_S, Job, NoDaemon, OnEvent, ignore
+from .jobs import ANSWER_TIMEOUT_S, Job, NoDaemon, OnEvent, caller_of_followed, ignore
 
 
 class Remote:
@@ -137,11 +137,14 @@ class Remote:
         self, request: Request, is_followed: bool = True, timeout_s: float = ANSWER_TIMEOUT_S
     ) -> Job:
         self._retire_older()
+        request.caller = caller_of_followed(is_followed)
         made: Job = self.call("POST", "/speak", {**_body(request), "async": True}, timeout_s)
         return made
 
     def replay(self, job_id: str, is_followed: bool = True) -> Job:
-        made: Job = self.call("POST", _target(job_id) + "/replay")
+        caller = caller_of_followed(is_followed)
+        query = f"?caller={caller}" if caller else ""
+        made: Job = self.call("POST", f"{_target(job_id)}/replay{query}")
         return made
 
     def follow(

@@ -330,12 +330,12 @@ class Engine:
         found = [PAUSED] if self.player.is_paused else []
         return found + ([NO_DEVICE] if self.player.absence else [])
 
-    def replay(self, job_id: str) -> Job:
+    def replay(self, job_id: str, caller: str | None = None) -> Job:
         """A new job that speaks the old one again, from its kept audio if there is any.
 
         Raises UnknownJob, AmbiguousId, JobNotLive (it has not ended), BackendNotInstalled.
         """
-        return self.submitter.replay(job_id, self.spools.has)
+        return self.submitter.replay(job_id, self.spools.has, caller)
 
     def export_audio(self, job_id: str) -> str:
         """Write the job's kept audio to a temporary WAV file and return its path.

@@ -104,7 +104,9 @@ class Submitter:
             with contextlib.suppress(StorageError):
                 self._tasks.send([(job.id, job.priority) for job in jobs])
 
-    def replay(self, job_id: str, has_audio: Callable[[str], bool]) -> Job:
+    def replay(
+        self, job_id: str, has_audio: Callable[[str], bool], caller: str | None = None
+    ) -> Job:
         """A new job with the text, the voice and the options of an ended one.
 
         `has_audio` tells whether the audio of a job is kept; if not, it is synthesized again.
@@ -123,6 +125,7 @@ class Submitter:
             **{name: getattr(old, name) for name in SPEECH_OPTIONS},
             source="replay",
             source_name=old.id,
+            caller=caller,
         )
         self._take_in([job], self._config())
         return job
