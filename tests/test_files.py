@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from vox import files
-from vox.errors import StorageError
+from vox.audio.files import check_output
+from vox.errors import BadOutput, StorageError
 
 LONGEST_NAME = "あ" * 83 + ".mp3"  # 253 bytes
 
@@ -88,3 +89,53 @@ def test_a_lock_keeps_other_processes_out_until_it_is_closed(tmp_path: Path) -> 
 def test_asking_for_a_lock_makes_no_file(tmp_path: Path) -> None:
     assert not files.is_locked(str(tmp_path / "lock"))
     assert os.listdir(tmp_path) == []
+
+
+# -- links of others -----------------------------------------------------------------------------
+
+
+def test_a_file_is_replaced_through_links_of_ours(tmp_path: Path) -> None:
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    (tmp_path / "short").symlink_to("a/../a/b")
+    (inner / "link.txt").symlink_to(tmp_path / "end.txt")
+    files.replace(str(tmp_path / "short" / "link.txt"), "text")
+    assert (tmp_path / "end.txt").read_text() == "text"
+    assert (inner / "link.txt").is_symlink()
+    assert os.listdir(inner) == ["link.txt"]
+
+
+def test_where_links_are_not_followed_the_link_itself_is_replaced(tmp_path: Path) -> None:
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_text("old")
+    link.symlink_to(target)
+    files.replace(str(link), "new", follows_link=False)
+    assert (target.read_text(), link.read_text(), link.is_symlink()) == ("old", "new", False)
+
+
+def test_links_in_a_circle_are_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(OSError, match="symbolic links"):
+        files.replace(str(tmp_path / "a"), "text")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes links of other users")
+@pytest.mark.parametrize("place", ["last", "folder"])
+def test_a_link_of_another_user_is_not_followed(tmp_path: Path, place: str) -> None:
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    os.chmod(shared, 0o1777)
+    (victim / "x.wav").write_text("old")
+    link = shared / "x.wav"
+    link.symlink_to(victim / "x.wav" if place == "last" else victim)
+    os.lchown(link, 65534, 65534)
+    path = str(link if place == "last" else link / "x.wav")
+    with pytest.raises(PermissionError, match="another user"):
+        files.replace(path, "new")
+    with pytest.raises(BadOutput, match="another user"):
+        check_output(path)
+    assert (victim / "x.wav").read_text() == "old"
+    assert os.listdir(victim) == ["x.wav"]

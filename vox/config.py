@@ -99,6 +99,9 @@ KEYS: dict[str, Key] = {
     "http": Key(None, _address, "HOST:PORT of the HTTP API on TCP (default: off)"),
     "http_allow_remote": Key(False, boolean, "let http be reached from other machines"),
     "http_hosts": Key((), texts, "Host and Origin names allowed besides loopback"),
+    "http_output_dir": Key(
+        None, _folder, "folder below which requests over TCP may write files (default: nowhere)"
+    ),
     "http_voices": Key({}, _map, "which voice an OpenAI voice name means"),
     "http_models": Key({}, _map, "which backend an OpenAI model name means"),
     "log_level": Key(

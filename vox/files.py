@@ -7,6 +7,7 @@ imported when it is needed: a warm call locks nothing.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -52,35 +53,103 @@ def make_private_dir(path: str) -> str:
     return path
 
 
+_LINKS_MAX = 40
+"""Links that a path may lead through, as in Linux."""
+_FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
+
+
+@contextlib.contextmanager
+def folder_of(path: str, follows_last: bool = True) -> Iterator[tuple[int, str]]:
+    """The folder that the path leads to, open, and the name in it, which is not that of a link.
+
+    Others may put links where we write, for example in /tmp, and must not choose what we write
+    to. So a link is followed only if it is ours or root's; on the way to the folder, and unless
+    we are root, also if it is of whom the folder with it is. What is opened is what was looked
+    at, whatever takes its place meanwhile. Without `follows_last` the last name is returned as
+    it is. Raises OSError.
+    """
+    names = _reversed_names(path if os.path.isabs(path) else os.path.join(os.getcwd(), path))
+    links = 0
+    folder = os.open(os.sep, _FOLDER)
+    try:
+        while names:
+            name, is_last = names.pop(), not names
+            target = _link_target(folder, name, is_last) if follows_last or not is_last else None
+            if target is not None:
+                links += 1
+                if links > _LINKS_MAX:
+                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+                names += _reversed_names(target)
+                name = os.sep if os.path.isabs(target) else os.curdir
+            elif is_last:
+                yield folder, name
+                return
+            outer, folder = folder, os.open(name, _FOLDER, dir_fd=folder)
+            os.close(outer)
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    finally:
+        os.close(folder)
+
+
+def _reversed_names(path: str) -> list[str]:
+    return [name for name in reversed(path.split(os.sep)) if name not in ("", os.curdir)]
+
+
+def _link_target(folder: int, name: str, is_last: bool) -> str | None:
+    """What the link leads to; None if it is none, or does not exist. See `folder_of`."""
+    try:
+        info = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        if is_last:
+            return None
+        raise
+    if not stat.S_ISLNK(info.st_mode):
+        return None
+    trusted = {0, os.geteuid()}
+    if not is_last and os.geteuid() != 0:
+        trusted.add(os.fstat(folder).st_uid)
+    target = os.readlink(name, dir_fd=folder)
+    same = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    if info.st_uid not in trusted or not os.path.samestat(info, same):
+        raise PermissionError(errno.EACCES, "a link of another user is not followed", name)
+    return target
+
+
 @contextlib.contextmanager
 def replacing(
-    path: str, *, mode: int = 0o666, temporary: str | None = None, durable: bool = True
+    path: str,
+    *,
+    mode: int = 0o666,
+    temporary: str | None = None,
+    durable: bool = True,
+    follows_link: bool = True,
 ) -> Iterator[BinaryIO]:
     """Write a file that takes the place of whatever is there, in one step, as the block ends.
 
     If the block raises, the old content is there and nothing else. After a crash the old content
     is there or the new one, never a part; with `durable` the new one survives a power cut once
-    the block has ended. A link stays a link: what it leads to is replaced. `temporary`: where it
-    is written first, on the same file system (default: hidden, in the same folder). Raises OSError.
+    the block has ended. A link stays a link: what it leads to is replaced, if it is no other
+    user's (see `folder_of`); without `follows_link` the link itself is. `temporary`: where it is
+    written first, on the same file system (default: hidden, in the same folder). Raises OSError.
     """
-    target = os.path.realpath(path)
     # Not named after the target: a name may be as long as names can be.
-    hidden = f".vox-{os.urandom(8).hex()}.part"
-    part = temporary or os.path.join(os.path.dirname(target), hidden)
-    try:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(part)
-        fd = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-        with open(fd, "w+b") as file:
-            yield file
-            if durable:
-                file.flush()
-                os.fsync(fd)
-        os.replace(part, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(part)
-        raise
+    part = temporary or f".vox-{os.urandom(8).hex()}.part"
+    with folder_of(path, follows_link) as (folder, name):
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(part, dir_fd=folder)
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            fd = os.open(part, flags, mode, dir_fd=folder)
+            with open(fd, "w+b") as file:
+                yield file
+                if durable:
+                    file.flush()
+                    os.fsync(fd)
+            os.replace(part, name, src_dir_fd=folder, dst_dir_fd=folder)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(part, dir_fd=folder)
+            raise
 
 
 def replace(
@@ -89,9 +158,10 @@ def replace(
     *,
     mode: int = 0o666,
     temporary: str | None = None,
+    follows_link: bool = True,
 ) -> None:
     """Put a file with this content in place of whatever is there: see `replacing`."""
-    with replacing(path, mode=mode, temporary=temporary) as file:
+    with replacing(path, mode=mode, temporary=temporary, follows_link=follows_link) as file:
         file.write(data.encode() if isinstance(data, str) else data)
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from tests.inbox.rig import Rig, wait_until
 from vox.errors import StorageError
+from vox.inbox.folders import make_inside
 from vox.jobs import Job, Request
 
 
@@ -406,3 +407,16 @@ def test_retention_removes_only_what_has_been_in_done_for_longer(
     rig.set("inbox.keep_done_days", 1e-9)
     rig.restart()
     rig.wait_tree()
+
+
+def test_folders_are_made_inside_and_never_through_a_link(tmp_path: Path) -> None:
+    done, outside = tmp_path / "done", tmp_path / "outside"
+    outside.mkdir()
+    assert make_inside(str(done), "") == str(done)
+    assert make_inside(str(done), "a/b") == str(done / "a" / "b")
+    assert (done / "a" / "b").is_dir()
+    (done / "link").symlink_to(outside)
+    for subfolder in ("link", "link/b"):
+        with pytest.raises(NotADirectoryError):
+            make_inside(str(done), subfolder)
+    assert not list(outside.iterdir())

@@ -19,6 +19,7 @@ from . import problems, schemas
 from .context import Context
 from .responses import disconnected, json_array, json_response
 from .schemas import Speak, answers
+from .security import check_output, is_tcp
 
 JobId = Annotated[str, Path(max_length=100, description="Or an unambiguous beginning of it.")]
 NO_JOB = answers(404, 409, 422)
@@ -51,6 +52,9 @@ def _add_speak(router: APIRouter, context: Context) -> None:
     )
     async def speak(body: Speak, request: Request) -> Response:
         """Speak: 200 with the job once it was heard, or 202 with the job at once if `async`."""
+        if body.output is not None and is_tcp(request.scope.get("server")):
+            folder = context.config()["http_output_dir"]
+            body.output = await asyncio.to_thread(check_output, body.output, folder)
         job = await asyncio.to_thread(context.engine.submit, body.to_request())
         if body.is_async:
             answer = await json_response(lambda: _shown(context, job), 202)

@@ -8,6 +8,7 @@ this machine or from a listed host. Knows nothing of routes.
 from __future__ import annotations
 
 import logging
+import os
 import re
 import secrets
 from collections.abc import Callable, Collection
@@ -20,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..addresses import is_loopback
 from ..config import Config
-from ..errors import StorageError
+from ..errors import BadOutput, StorageError
 from ..paths import Paths
 from ..tokens import read_token
 from .problems import RETRY_AFTER_S, problem
@@ -108,6 +109,31 @@ def is_tcp(server: tuple[str, int | None] | None) -> bool:
     Everything counts as TCP except the control socket, whose address has no port.
     """
     return server is None or server[1] is not None
+
+
+def check_output(output: str, folder: str | None) -> str:
+    """The path of a file that a request over TCP may write: below `folder`, through no link.
+
+    `folder`: the setting `http_output_dir`. Raises BadOutput.
+    """
+    if folder is None:
+        raise BadOutput(
+            "output is not allowed over TCP",
+            "to allow it in a folder: vox config set http_output_dir DIR",
+        )
+    above, name = os.path.split(output)
+    try:
+        base = os.path.realpath(os.path.expanduser(folder))
+        path = os.path.join(os.path.realpath(above), name)
+    except (OSError, ValueError) as exc:
+        raise BadOutput(f"output {output!r} cannot be written: {exc}") from exc
+    is_below = path.startswith(base.rstrip(os.sep) + os.sep)
+    if not is_below or name in ("", ".", "..") or os.path.islink(path):
+        raise BadOutput(
+            f"output {output!r} is not a file below {folder}",
+            "choose one that is",
+        )
+    return path
 
 
 def _refuse(path: str, status: int, detail: str, hint: str) -> Response:

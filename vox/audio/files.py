@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 from ..errors import BadOutput, StorageError
-from ..files import replacing
+from ..files import folder_of, replacing
 from .encoder import FORMATS as ENCODINGS
 from .encoder import Encoder, Format, media_type
 from .pcm import USUAL_RATE, Resampler, Samples, amplified, frames_in
@@ -38,6 +38,11 @@ def check_output(path: str) -> None:
         raise BadOutput(
             f"cannot write {path}: there is no folder {folder}", f"create it: mkdir -p {folder}"
         )
+    try:
+        with folder_of(path):
+            pass
+    except OSError as exc:
+        raise BadOutput(f"cannot write {path}: {exc.strerror}", "choose another name") from exc
     if not os.access(folder, os.W_OK | os.X_OK):
         raise BadOutput(f"cannot write {path}: no permission in {folder}", "choose another folder")
     if _is_there(path):

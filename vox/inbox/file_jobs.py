@@ -21,7 +21,7 @@ from ..jobs import Request, State, new_id
 from ..queue.store import Store
 from .claims import Claim, find_claims, forget_record, tidy_work
 from .file_requests import Changed, FileRequests
-from .folders import Folders, may_have_note, move_in, note_name, shown, write_durably
+from .folders import Folders, make_inside, may_have_note, move_in, note_name, shown, write_durably
 from .settling import Signature
 from .status import count_done, failed_files
 
@@ -219,15 +219,13 @@ class FileJobs:
 
 
 def _move(claim: Claim, folder: str) -> None:
-    folder = os.path.join(folder, claim.subfolder)
-    os.makedirs(folder, mode=0o700, exist_ok=True)
+    folder = make_inside(folder, claim.subfolder)
     move_in(claim.path, folder, claim.name)
 
 
 def _move_to_failed(folders: Folders, claim: Claim, note: bytes) -> None:
     """The note is written first: after a crash in between, the file is still in `.work/`."""
-    folder = os.path.join(folders.failed, claim.subfolder)
-    os.makedirs(folder, mode=0o700, exist_ok=True)
+    folder = make_inside(folders.failed, claim.subfolder)
     os.lstat(claim.path)
 
     def write_note(name: str) -> bool:

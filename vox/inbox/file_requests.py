@@ -17,7 +17,7 @@ from ..jobs import Request
 from ..text.decode import decode
 from . import header
 from .claims import Claim
-from .folders import Folders, as_text, free_name, shown
+from .folders import Folders, as_text, free_name, make_inside, shown
 from .settling import Signature, signature
 
 
@@ -88,7 +88,7 @@ class FileRequests:
         try:
             inside = path.startswith(done + os.sep) and not output.endswith("/")
             if inside and f"{os.path.realpath(folder)}{os.sep}".startswith(real_done + os.sep):
-                os.makedirs(folder, mode=0o700, exist_ok=True)
+                make_inside(done, os.path.relpath(folder, done))
                 with contextlib.suppress(FileNotFoundError):
                     os.lstat(path)  # Raises for a name that no file can have.
                 path = os.path.join(folder, free_name(folder, name, self._is_reserved))

@@ -81,6 +81,22 @@ def _is_real_dir(path: str) -> bool:
         return False
 
 
+def make_inside(folder: str, subfolder: str) -> str:
+    """A folder of ours with a subfolder, made where missing, never through a link.
+
+    Returns its path. Raises OSError.
+    """
+    path = folder
+    for name in ("", *subfolder.split(os.sep)):
+        if name != os.curdir:
+            path = os.path.join(path, name).rstrip(os.sep)
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(path, 0o700)
+        if not _is_real_dir(path):
+            raise NotADirectoryError(errno.ENOTDIR, "it is not a folder; move it away", path)
+    return path
+
+
 def inbox_dir(paths: Paths, config: Config) -> str:
     """The inbox folder's absolute path."""
     chosen = config["inbox.path"]
@@ -210,7 +226,8 @@ def free_name(folder: str, name: str, taken: Callable[[str], bool]) -> str:
 
 def write_durably(folders: Folders, path: str, data: bytes) -> None:
     """Write a small file that is complete after a crash, or not there at all."""
-    files.replace(path, data, temporary=os.path.join(folders.work, ".new"))
+    temporary = os.path.join(folders.work, ".new")
+    files.replace(path, data, temporary=temporary, follows_link=False)
 
 
 # -- done ------------------------------------------------------------------------------------

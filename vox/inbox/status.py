@@ -15,7 +15,7 @@ from ..config import Config
 from ..errors import StorageError
 from ..files import cannot_write
 from ..paths import Paths
-from .folders import RESERVED, Folders, as_text, inbox_dir, is_note, move_in, note_name
+from .folders import RESERVED, Folders, as_text, inbox_dir, is_note, make_inside, move_in, note_name
 from .scan import is_wanted
 
 __all__ = ["inbox_dir", "retry", "status"]
@@ -56,7 +56,7 @@ def retry(paths: Paths, config: Config) -> list[str]:
         source_dir = os.path.join(folders.failed, subfolder)
         target_dir = os.path.join(folders.root, subfolder)
         try:
-            os.makedirs(target_dir, mode=0o700, exist_ok=True)
+            make_inside(folders.root, subfolder)
             with _without(os.path.join(source_dir, note_name(name))):
                 new_name = move_in(os.path.join(source_dir, name), target_dir, name)
         except FileNotFoundError:
