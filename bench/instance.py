@@ -28,9 +28,18 @@ def vox_command() -> list[str]:
 
 
 class Instance:
-    """A private VOX_HOME while it is entered; environments of `backends_dir` are used in it."""
+    """A private VOX_HOME while it is entered; environments of `backends_dir` are used in it.
 
-    def __init__(self, environ: Mapping[str, str], backends_dir: str | None = None) -> None:
+    `checkout` is the folder whose vox is measured.
+    """
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        backends_dir: str | None = None,
+        checkout: str = CHECKOUT,
+    ) -> None:
+        self._checkout = checkout
         self.command = vox_command()
         self._environ = dict(environ)
         self._backends_dir = backends_dir or get_paths(environ).backends_dir
@@ -43,7 +52,7 @@ class Instance:
         }
         self.environ["VOX_HOME"] = self.home
         # The installed command may belong to another checkout: this one is measured.
-        path = [CHECKOUT, self._environ.get("PYTHONPATH", "")]
+        path = [self._checkout, self._environ.get("PYTHONPATH", "")]
         self.environ["PYTHONPATH"] = os.pathsep.join(filter(None, path))
         if os.path.isdir(self._backends_dir):
             os.symlink(os.path.abspath(self._backends_dir), os.path.join(self.home, "backends"))

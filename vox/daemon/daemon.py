@@ -34,24 +34,20 @@ from ..jobs import ENDED, Job
 from ..paths import Paths
 from ..queue.events import Bus, Event
 from .connections import Limits, protocol_class
+from .server import Server
 from .tcp import Tcp, open_tcp
 
 log = logging.getLogger(__name__)
 
 IDLE_CHECK_S = 0.2
+"""How often a daemon looks whether it may leave that has been idle for long enough."""
+WATCH_S = 1.0
+"""How often one looks that has not, for the setting may change."""
 EXPECT_S = 5.0
 """How long a daemon that would leave waits for the loading of a model to begin."""
 SHUTDOWN_S = 3
 
 Reason = Literal["idle", "stop", "signal", "failed"]
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: the daemon owns the signals."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Any:
-        yield
 
 
 class Daemon:
@@ -78,6 +74,8 @@ class Daemon:
         self._listener = listener
         self._on_ready = on_ready
         self._leave = asyncio.Event()
+        self._look = asyncio.Event()
+        """Look now whether to leave."""
         self._reason: Reason = "idle"
         self._now = False
         self.is_leaving = False
@@ -144,6 +142,7 @@ class Daemon:
     def stop_when_drained(self) -> None:
         """Leave once the queue is empty."""
         self._leaves_when_drained = True
+        self._look.set()
 
     def stop(self, now: bool = False, reason: Reason = "stop") -> None:
         """Leave, after the current job unless `now`. May be called from any thread."""
@@ -195,8 +194,8 @@ class Daemon:
             log.error("%s", note)
         self._on_ready([note] if note else [])
 
-    def _make_server(self) -> _Server:
-        return _Server(
+    def _make_server(self) -> Server:
+        return Server(
             uvicorn.Config(
                 make_app(self),
                 # Always on h11, even where httptools is installed: it limits the size of headers.
@@ -233,9 +232,17 @@ class Daemon:
         is_expected = time.monotonic() < self._waits_until or self.engine.models.is_warming
         return is_expected or self.engine.pool.kept_for_s > 0
 
+    def _next_look_s(self) -> float:
+        """Seconds until the next look whether to leave."""
+        timeout_s = self.idle_timeout_s
+        left_s = timeout_s - self.idle_s if timeout_s >= 0 else WATCH_S
+        return min(WATCH_S, max(IDLE_CHECK_S, left_s))
+
     async def _watch_idleness(self) -> None:
         while True:
-            await asyncio.sleep(IDLE_CHECK_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._look.wait(), self._next_look_s())
+            self._look.clear()
             timeout_s = self.idle_timeout_s
             if timeout_s < 0 or self.idle_s < timeout_s or self._is_kept:
                 continue
@@ -247,7 +254,7 @@ class Daemon:
             except StorageError as exc:
                 log.error("%s", exc.line)
 
-    async def _shut_down(self, server: _Server, serving: asyncio.Task[None]) -> None:
+    async def _shut_down(self, server: Server, serving: asyncio.Task[None]) -> None:
         """Close the sockets, finish the current job or not, end the event streams, stop serving.
 
         After `stop` the sockets stay open until the current job is finished. That may take an
@@ -269,7 +276,7 @@ class Daemon:
         await asyncio.to_thread(self.inbox.close)
         late = await asyncio.to_thread(self._late_jobs)
         self.broadcaster.announce_leaving(self._reason, everybody=True, but=late)
-        server.should_exit = True
+        server.end()
         with contextlib.suppress(asyncio.CancelledError, Exception):
             await asyncio.wait_for(serving, SHUTDOWN_S + 2)
         # Requests were served until now, and other processes may have written to the queue.
@@ -279,7 +286,7 @@ class Daemon:
         if self._reason == "failed":
             raise JobFailed("the queue cannot be started", "see: vox daemon logs")
 
-    def _close_sockets(self, server: _Server) -> None:
+    def _close_sockets(self, server: Server) -> None:
         for listening in server.servers:
             listening.close()
         with contextlib.suppress(OSError):

@@ -1,0 +1,58 @@
+"""uvicorn without its clock: it sleeps until it is to end.
+
+uvicorn wakes ten times a second to see whether it is to end, and to renew the `Date` header. An
+idle daemon would spend most of its processor time on that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from email.utils import formatdate
+from typing import Any
+
+import uvicorn
+from uvicorn.server import ServerState
+
+
+class _State(ServerState):
+    """As uvicorn's, with a `Date` header that is renewed when an answer needs it."""
+
+    def __init__(self) -> None:
+        self._second = -1
+        self._headers: list[tuple[bytes, bytes]] = []
+        super().__init__()
+
+    @property
+    def default_headers(self) -> list[tuple[bytes, bytes]]:
+        now = int(time.time())
+        if now != self._second:
+            self._headers = [(b"date", formatdate(now, usegmt=True).encode())]
+            self._second = now
+        return self._headers
+
+    @default_headers.setter
+    def default_headers(self, _: list[tuple[bytes, bytes]]) -> None:
+        """uvicorn's own have no place here."""
+
+
+class Server(uvicorn.Server):
+    """Serves until `end`. The daemon owns the signals."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.server_state = _State()
+        self._ending = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        yield
+
+    async def main_loop(self) -> None:
+        await self._ending.wait()
+
+    def end(self) -> None:
+        """From the loop's thread."""
+        self.should_exit = True
+        self._ending.set()
