@@ -294,17 +294,10 @@ def logs(lines: int, follow: bool) -> None:
             tell(f"there is no log yet: {path}")
     except OSError as exc:
         raise StorageError(f"cannot read {path}: {exc.strerror}") from exc
-    _print(text)
+    say(text, end="")
     if follow:
         for text in new_text(path, offset):
-            _print(text)
-
-
-def _print(text: str) -> None:
-    from .output import write
-
-    if text:
-        write(sys.stdout, text)
+            say(text, end="")
 
 
 @daemon.command()

@@ -14,6 +14,7 @@ import click
 from ..errors import VoxError
 from ..files import make_dir
 from ..paths import get_paths
+from ..printable import printable
 from .output import complain
 
 
@@ -80,7 +81,7 @@ def keep_traceback(exc: Exception) -> str | None:
         with open(paths.log_path, "a", encoding="utf-8", errors="backslashreplace") as log:
             stamp = time.strftime("%Y-%m-%d %H:%M:%S")
             log.write(f"{stamp} command line: unexpected error\n")
-            log.writelines(traceback.format_exception(exc))
+            log.write(printable("".join(traceback.format_exception(exc))))
     except Exception:
         return None
     return paths.log_path

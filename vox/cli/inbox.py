@@ -12,8 +12,9 @@ from ..client import daemon as control
 from ..client import inbox as client
 from ..errors import StorageError
 from ..paths import Paths, get_paths
+from ..printable import one_line
 from .options import json_option
-from .output import fields, one_line, say, say_json, tell
+from .output import fields, say, say_json, tell
 
 
 @click.group(invoke_without_command=True)

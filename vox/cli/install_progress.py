@@ -6,7 +6,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
-from .output import is_dumb, is_terminal, one_line, terminal, write
+from ..printable import one_line
+from .output import is_dumb, is_terminal, terminal, write
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -38,14 +39,13 @@ class InstallProgress:
 
     def show(self, text: str, fraction: float | None) -> None:
         """Show what is being done, and the fraction of it that is done (None: unknown)."""
+        text = one_line(text)
         step, now = text.partition(":")[0], time.monotonic()
         is_due = step != self._step or now - self._printed_at >= LINE_EVERY_S
         if self._bar:
             (task,) = self._bar.task_ids
             is_measured = fraction is not None
-            self._bar.update(
-                task, completed=fraction, description=one_line(text), visible=is_measured
-            )
+            self._bar.update(task, completed=fraction, description=text, visible=is_measured)
             if is_due and not is_measured:
                 self._bar.console.out(text, highlight=False)
             self._bar.refresh()

@@ -1,6 +1,9 @@
 """Printing to standard output and standard error: a terminal, a pipe, or closed.
 
-Owns how JSON, tables and error lines look. Knows nothing of jobs.
+Owns how JSON, tables and error lines look, and that text of others does nothing to a terminal: all
+that is printed goes through `say`, `tell`, `complain`, `say_json` or `table`. A program that reads
+standard output gets texts as they are, but for JSON, which escapes them, and tables. Knows nothing
+of jobs.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from ..errors import StorageError
+from ..printable import one_line, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,25 +53,35 @@ def _discard(stream: TextIO) -> None:
     os.close(nowhere)
 
 
-def say(text: str = "") -> bool:
-    """A line on standard output; see `write`."""
-    return write(sys.stdout, text + "\n")
+def say(text: str = "", end: str = "\n") -> bool:
+    """A line, or several, on standard output; see `write`."""
+    return write(sys.stdout, (printable(text) if is_terminal(sys.stdout) else text) + end)
 
 
 def tell(text: str) -> None:
     """A note on standard error."""
-    write(sys.stderr, text + "\n")
+    write(sys.stderr, one_line(text) + "\n")
 
 
 def complain(line: str) -> None:
     """An error, as one line on standard error."""
-    write(sys.stderr, "vox: " + " ".join(line.split()) + "\n")
+    write(sys.stderr, f"vox: {one_line(line)}\n")
 
 
 def say_json(data: Any) -> None:
     import json
 
-    say(json.dumps(data, indent=2, ensure_ascii=False))
+    write(sys.stdout, _escaped(json.dumps(data, indent=2, ensure_ascii=False)) + "\n")
+
+
+def _escaped(text: str) -> str:
+    """JSON that says the same and does nothing to a terminal."""
+    if text.isprintable():
+        return text
+    import json
+
+    parts = ((printable(char), char) for char in text)
+    return "".join(char if shown == char else json.dumps(char)[1:-1] for shown, char in parts)
 
 
 def say_json_array(items: Iterable[Any]) -> None:
@@ -79,7 +93,7 @@ def say_json_array(items: Iterable[Any]) -> None:
     start = "[\n"
     for section in _sections(items):
         texts = ("  " + encode(item).replace("\n", "\n  ") for item in section)
-        if not write(sys.stdout, start + ",\n".join(texts)):
+        if not write(sys.stdout, _escaped(start + ",\n".join(texts))):
             return
         start = ",\n"
     say("[]" if start == "[\n" else "\n]")
@@ -106,12 +120,6 @@ def terminal_width(stream: TextIO) -> int:
         return os.get_terminal_size(stream.fileno()).columns or USUAL_WIDTH
     except (OSError, ValueError):
         return USUAL_WIDTH
-
-
-def one_line(text: str) -> str:
-    """The text on one line, without control characters: a terminal would obey them."""
-    text = " ".join(text.split())
-    return "".join(char if char.isprintable() or char == "\u200d" else "?" for char in text)
 
 
 def shortened(text: str, width: int) -> str:
@@ -159,10 +167,10 @@ def table(
         if columns is None:
             columns = _columns(section, terminal_width(sys.stdout) - 1, spare)
             head, *drawn = _drawn(section, *columns, numbers, is_whole)
-            drawn = [_bold(head), *drawn]
+            write(sys.stdout, _bold(head) + "\n")
         else:
             drawn = _drawn(section, *columns, numbers, is_whole)
-        if not say("\n".join(drawn)):
+        if drawn and not say("\n".join(drawn)):
             return
 
 
@@ -270,7 +278,7 @@ def fields(pairs: Sequence[tuple[str, str]]) -> None:
     width = max((len(name) for name, _ in pairs), default=0)
     room = terminal_width(sys.stdout) - width - GAP - 1 if is_terminal(sys.stdout) else 0
     for name, text in pairs:
-        value = text if text.isprintable() else one_line(text)
+        value = text if text == printable(text) and "\n" not in text else one_line(text)
         first, *more = _wrapped(value, room) if len(value) > room > 0 else [value]
         say(f"{name:{width}}{' ' * GAP}{first}".rstrip())
         for line in more:

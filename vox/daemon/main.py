@@ -26,6 +26,7 @@ from ..config import LiveConfig
 from ..errors import DaemonUnavailable, VoxError
 from ..files import cannot_write, make_dir, make_private_dir
 from ..paths import Paths, get_paths
+from ..printable import printable
 from .listener import Listener
 
 log = logging.getLogger(__name__)
@@ -184,6 +185,17 @@ def remove_own_files(paths: Paths) -> None:
             os.unlink(path)
 
 
+class _Formatter(logging.Formatter):
+    """One line for each message, whatever is in it, and nothing that a terminal obeys."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        record.message = record.message.replace("\n", "\\n")
+        return super().formatMessage(record)
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
+
+
 def set_up_log(paths: Paths, level: str) -> None:
     make_dir(paths.log_dir)
     try:
@@ -193,7 +205,7 @@ def set_up_log(paths: Paths, level: str) -> None:
     except OSError as exc:
         raise cannot_write(paths.log_path, exc) from exc
     os.chmod(paths.log_path, 0o600)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(getattr(logging, level.upper(), logging.INFO))

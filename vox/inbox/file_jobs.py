@@ -18,6 +18,7 @@ from ..engine.submit import Submitter
 from ..errors import BadInput, JobFailed, NotAvailable, VoxError
 from ..files import cannot_write
 from ..jobs import Request, State, new_id
+from ..printable import one_line
 from ..queue.store import Store
 from .claims import Claim, find_claims, forget_record, tidy_work
 from .file_requests import Changed, FileRequests
@@ -238,8 +239,8 @@ def _move_to_failed(folders: Folders, claim: Claim, note: bytes) -> None:
 
 
 def _note(claim: Claim, reason: str, more: str) -> bytes:
-    lines = [f"{shown(claim.name)} was not spoken.", "", f"Why: {reason}"]
+    lines = [f"{shown(claim.name)} was not spoken.", "", f"Why: {one_line(reason)}"]
     if more:
-        lines.append(more)
+        lines.append(one_line(more))
     lines += ["", "To try again, move the file back into the inbox, or run: vox inbox retry", ""]
     return "\n".join(lines).encode("utf-8", "replace")

@@ -22,6 +22,7 @@ from ..config import Config
 from ..errors import StorageError
 from ..files import cannot_write, make_dir
 from ..paths import Paths
+from ..printable import printable
 
 RESERVED = ("done", "failed")
 NOTE_SUFFIX = ".error.txt"
@@ -110,10 +111,7 @@ def as_text(name: str) -> str:
 
 def shown(name: str) -> str:
     """A file's name on one line, without terminal control characters."""
-    return "".join(
-        char if char.isprintable() or char == "\u200d" else char.encode("unicode_escape").decode()
-        for char in as_text(name)
-    )
+    return printable(as_text(name)).replace("\n", "\\n").replace("\t", "\\t")
 
 
 # -- names -----------------------------------------------------------------------------------
