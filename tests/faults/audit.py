@@ -16,7 +16,7 @@ from tests.tones import read_tones
 from vox.files import is_locked
 from vox.jobs import ENDED, LIVE
 
-from .home import Asked, Home, wait_until
+from .home import ANY_END, Asked, Home, wait_until
 
 LEFTOVERS = (".writing", ".new", ".tmp")
 PITCHES = 64
@@ -47,6 +47,7 @@ class Row:
     seq: int
     state: str
     text: str
+    source_name: str | None
     sink: str
     attempts: int
     error: str | None
@@ -93,11 +94,12 @@ def _database(home: Home) -> list[str]:
 def _outcome(home: Home, asked: Asked, rows: Sequence[Row]) -> list[str]:
     """What was asked ended once, as it may end, and its files are in one place."""
     wrong = []
-    mine = [row for row in rows if asked.tag in row.text]
+    mine = [row for row in rows if _is_of(row, asked)]
     name = f"{asked.tag} ({asked.id or asked.file_name or 'no id'})"
     if len(mine) > 1:
         wrong.append(f"{name} became {len(mine)} jobs: {mine}")
-    if asked.is_accepted and not mine:
+    is_refused_file = asked.file_name is not None and asked.ends == ANY_END
+    if asked.is_accepted and not mine and not is_refused_file:
         wrong.append(f"{name} was accepted, and there is no job")
     for row in mine:
         if asked.id and row.id != asked.id:
@@ -116,6 +118,11 @@ def _outcome(home: Home, asked: Asked, rows: Sequence[Row]) -> list[str]:
     return wrong
 
 
+def _is_of(row: Row, asked: Asked) -> bool:
+    by_name = asked.file_name is not None and row.source_name == asked.file_name
+    return asked.tag in row.text or row.id == asked.id or by_name
+
+
 def _output(name: str, asked: Asked, state: str | None) -> list[str]:
     assert asked.output is not None
     if not asked.output.exists():
@@ -124,6 +131,8 @@ def _output(name: str, asked: Asked, state: str | None) -> list[str]:
         audio = read_audio(asked.output)
     except Exception as exc:
         return [f"{asked.output.name} of a job that is {state} cannot be read: {exc}"]
+    if asked.number is None:
+        return []
     heard = set(read_tones(audio.samples, audio.sample_rate))
     return [] if heard == {asked.number} else [f"{asked.output.name} says {heard}, not {name}"]
 
@@ -141,8 +150,11 @@ def _inbox_file(home: Home, name: str, asked: Asked, state: str | None) -> list[
     folder = "done" if state == "done" else "failed"
     if not places[0].startswith(f"{folder}/"):
         return [f"{name} is {state}, and its file is {places[0]}"]
-    is_whole = asked.text in found[0].read_text()
-    return [] if is_whole else [f"{places[0]} has not the text that was dropped"]
+    if folder == "failed" and not Path(f"{found[0]}.error.txt").exists():
+        return [f"{places[0]} has no note that says why"]
+    data = found[0].read_bytes()
+    is_whole = asked.text.encode() in data if asked.data is None else asked.data == data
+    return [] if is_whole else [f"{places[0]} has not what was dropped"]
 
 
 def _leftovers(home: Home, rows: Sequence[Row]) -> list[str]:
@@ -179,7 +191,7 @@ def _heard(home: Home, rows: Sequence[Row], recording: Recording) -> list[str]:
         row.id: asked.number
         for asked in home.books.asked
         for row in rows
-        if asked.tag in row.text and row.sink == "play"
+        if _is_of(row, asked) and row.sink == "play" and asked.number is not None
     }
     told = read_tones(recording.samples, recording.sample_rate)
     heard = [number for number, _ in itertools.groupby(told)]

@@ -16,8 +16,9 @@ from .home import FAILURES_DIR, Home
 
 CASE_TIMEOUT_S = 150
 _HERE = Path(__file__).parent
-_HAS_FAILED = pytest.StashKey[bool]()
 _HOME = pytest.StashKey[Home]()
+_LEFT = pytest.StashKey[str]()
+"""What there is to say of the home of a case that failed."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -32,13 +33,20 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if report.failed and item.path.is_relative_to(_HERE):
-        item.stash[_HAS_FAILED] = True
         again = f"{SEED_VARIABLE}={choose_seed()} python -m pytest '{item.nodeid}'"
         report.sections.append(("the same case again", again))
-        if (home := item.stash.get(_HOME, None)) is not None:
-            said = "\n".join(f"{name}: {value}" for name, value in describe(home).items())
-            report.sections.append(("home", _keep(home) + said))
+        if _HOME in item.stash:
+            _look_at(item, item.stash[_HOME])
+        if _LEFT in item.stash:
+            report.sections.append(("home", item.stash[_LEFT]))
     return report
+
+
+def _look_at(item: pytest.Item, home: Home) -> None:
+    """Note, once, what the failed case leaves, while it is there."""
+    if _LEFT not in item.stash:
+        told = "\n".join(f"{name}: {value}" for name, value in describe(home).items())
+        item.stash[_LEFT] = _keep(home) + told
 
 
 def _keep(home: Home) -> str:
@@ -75,7 +83,11 @@ def vox(request: pytest.FixtureRequest, home: Path) -> Iterator[Home]:
     request.node.stash[_HOME] = made
     try:
         yield made
-        if not made.is_audited and not request.node.stash.get(_HAS_FAILED, False):
+        if not made.is_audited and _LEFT not in request.node.stash:
             audit(made)
+    except BaseException:
+        _look_at(request.node, made)
+        raise
     finally:
         made.end_everything()
+        del request.node.stash[_HOME]

@@ -46,8 +46,8 @@ def wait_until(is_true: Callable[[], object], what: str, timeout_s: float = 30.0
 class Asked:
     """One thing that was asked of vox: a call, a request or a file."""
 
-    number: int
-    """Its pitch. Of the first 64, each has one of its own."""
+    number: int | None
+    """Its pitch. Of the first 64, each has one of its own. None: it has no pitch of ours."""
     tag: str
     """A word in its text that no other has, so that a job made twice is seen."""
     text: str
@@ -56,6 +56,8 @@ class Asked:
     """None: nobody told it."""
     ends: frozenset[str] = DONE
     """States in which it may end."""
+    data: bytes | None = None
+    """What lies in the dropped file; None: it has the text in it."""
     output: Path | None = None
     file_name: str | None = None
     """The name under which it was dropped into the inbox."""
@@ -125,12 +127,22 @@ class Home(Vox):
     def ask(self, script: str = "[say 0.1s]", ends: frozenset[str] = DONE) -> Asked:
         """Enter a text into the books; whoever submits it says whether it was accepted."""
         number = len(self.books.asked)
-        tag = "tag" + "".join(chr(ord("a") + int(digit)) for digit in f"{number:05}")
+        tag = self._new_tag()
         asked = Asked(number % 64, tag, f"{number % 64} {script} {tag}.", ends=ends)
         self.books.asked.append(asked)
         return asked
 
-    def start_call(self, *options: str, script: str = "[say 0.1s]", file: bool = False) -> Call:
+    def ask_as_it_is(self, text: str, ends: frozenset[str]) -> Asked:
+        """Enter a text that gets no tag: only its id, or its file's name, tells which job it is."""
+        asked = Asked(None, self._new_tag(), text, ends=ends)
+        self.books.asked.append(asked)
+        return asked
+
+    def _new_tag(self) -> str:
+        letters = (chr(ord("a") + int(digit)) for digit in f"{len(self.books.asked):05}")
+        return "tag" + "".join(letters)
+
+    def start_call(self, script: str = "[say 0.1s]", *options: str, file: bool = False) -> Call:
         """Start `vox TEXT`, or with `file` `vox -o FILE TEXT`; see `Call.end`."""
         asked = self.ask(script)
         if file:
@@ -138,9 +150,9 @@ class Home(Vox):
             options = (*options, "-o", str(asked.output))
         return Call(asked, self.popen(*SCRIPTED, *options, asked.text))
 
-    def say(self, *options: str, script: str = "[say 0.1s]", file: bool = False) -> Asked:
+    def say(self, script: str = "[say 0.1s]", *options: str, file: bool = False) -> Asked:
         """`vox --async TEXT`: it is accepted if that exits with 0 and prints an id."""
-        call = self.start_call("--async", *options, script=script, file=file)
+        call = self.start_call(script, "--async", *options, file=file)
         call.end()
         return call.asked
 
@@ -162,14 +174,23 @@ class Home(Vox):
     def drop(self, script: str = "[say 0.1s]", header: str = "") -> Asked:
         """Move a file into the inbox whole. It is accepted: nobody could tell the writer else."""
         asked = self.ask(script)
+        self.put(asked, f"---\nbackend: scripted\n{header}---\n{asked.text}".encode())
+        return asked
+
+    def put(self, asked: Asked, data: bytes) -> None:
+        """Move a file with that content into the inbox."""
         asked.file_name = f"{asked.tag}.txt"
-        head = f"---\nbackend: scripted\n{header}---\n"
+        asked.data = data
         self.inbox.mkdir(mode=0o700, exist_ok=True)
         part = self.home / f"{asked.file_name}.writing"
-        part.write_text(head + asked.text)
+        try:
+            part.write_bytes(data)
+        except OSError as exc:  # a full disk
+            part.unlink()
+            asked.error, asked.file_name = str(exc), None
+            return
         part.rename(self.inbox / asked.file_name)
         asked.is_accepted = True
-        return asked
 
     # -- processes ---------------------------------------------------------------------------
 

@@ -151,7 +151,7 @@ def test_many_callers_at_once_start_one_daemon_however_often_it_is_killed(
     vox: Home, chance: Chance, sound: object
 ) -> None:
     for _ in range(tries(1, 5)):
-        calls = [vox.start_call("-q", script="[say 0.05s]") for _ in range(8)]
+        calls = [vox.start_call("[say 0.05s]") for _ in range(8)]
         time.sleep(chance.pause_s(1.5))
         vox.kill_daemons()
         for call in calls:
