@@ -301,9 +301,13 @@ class Pool:
             host.kill()
 
     def describe(self) -> list[dict[str, Any]]:
-        """A dict for each host that is up: see `Host.describe`, and how long it stays."""
+        """A dict for each host that is up: see `Host.describe`, and how long it stays.
+
+        One that died is told of no more, though it is noticed only when it is asked for again.
+        """
         # Without the lock: /health must answer while a host is being killed or loaded.
-        return [self._describe(key, host) for key, host in list(self._hosts.items())]
+        hosts = list(self._hosts.items())
+        return [self._describe(key, host) for key, host in hosts if host.is_alive]
 
     def _describe(self, key: str, host: Host) -> dict[str, Any]:
         stays_s = self._stays_s(key, host)
