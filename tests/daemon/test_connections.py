@@ -194,6 +194,24 @@ def test_connections_that_have_the_token_are_limited_too(serve: Serve) -> None:
         assert served.status(fourth) == b"200"
 
 
+@pytest.mark.parametrize("authorization", ["", "Bearer wrong", "Bearer right"])
+def test_a_body_that_becomes_nonsense_fills_no_log(
+    serve: Serve, authorization: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    served = serve(Limits())
+    token = authorization.replace("right", served.token)
+    head = f"POST / HTTP/1.1\r\nHost: localhost\r\nAuthorization: {token}\r\n"
+    bad = f"{head}Transfer-Encoding: chunked\r\n\r\nnonsense\r\n".encode()
+    for pieces in ([bad], [bad[:-10], bad[-10:]]):
+        with served.connect() as connection:
+            for piece in pieces:
+                connection.sendall(piece)
+                time.sleep(0.05)
+            assert connection.recv(1000).split()[1] in (b"400", b"401")
+            assert _is_over(connection)
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 def test_a_reader_that_takes_nothing_is_cut_off(serve: Serve) -> None:
     served = serve(Limits(stall_s=0.2))
     with served.connect(served.head("/endless"), rcvbuf=10_000) as stalled:

@@ -141,6 +141,19 @@ class LimitedProtocol(H11Protocol):
         self.transport.write(self.conn.send(answer) or b"")
         self.transport.close()
 
+    # -- a request that breaks off into nonsense ---------------------------------------------
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is not HTTP. Nothing that is under way is answered besides: uvicorn would
+        try, and log a traceback, so that one without the token could fill the log."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            super().send_400_response(msg)
+        else:
+            self.transport.close()
+
     # -- a reader that takes nothing ---------------------------------------------------------
 
     def pause_writing(self) -> None:
