@@ -15,6 +15,7 @@ from starlette.datastructures import QueryParams
 
 from ..errors import VoxError
 from ..jobs import Job, State
+from ..jobs import Request as SpeechRequest
 from . import problems, schemas
 from .context import Context
 from .responses import disconnected, json_array, json_response
@@ -41,6 +42,21 @@ def _shown(context: Context, job: Job) -> dict[str, Any]:
     return job.to_dict(context.engine.store.position(job))
 
 
+async def _accepted(context: Context, request: SpeechRequest) -> Response:
+    """202 with the new job. Made in one turn of a thread, for each costs as much as the rest."""
+    location = ""
+
+    def submit() -> dict[str, Any]:
+        nonlocal location
+        job = context.engine.submit(request)
+        location = f"/jobs/{job.id}"
+        return _shown(context, job)
+
+    answer = await json_response(submit, 202)
+    answer.headers["Location"] = location
+    return answer
+
+
 def _add_speak(router: APIRouter, context: Context) -> None:
     @router.post(
         "/speak",
@@ -55,11 +71,10 @@ def _add_speak(router: APIRouter, context: Context) -> None:
         if body.output is not None and is_tcp(request.scope.get("server")):
             folder = context.config()["http_output_dir"]
             body.output = await asyncio.to_thread(check_output, body.output, folder)
-        job = await asyncio.to_thread(context.engine.submit, body.to_request())
+        request_to_speak = body.to_request()
         if body.is_async:
-            answer = await json_response(lambda: _shown(context, job), 202)
-            answer.headers["Location"] = f"/jobs/{job.id}"
-            return answer
+            return await _accepted(context, request_to_speak)
+        job = await asyncio.to_thread(context.engine.submit, request_to_speak)
         return problems.from_job(await wait_for_end(context, job, request))
 
 

@@ -237,6 +237,20 @@ class Chunk(NamedTuple):
     sample_rate: int
 
 
+_found_at: dict[str, str] = {}
+"""The file of each package that was found."""
+
+
+def _is_findable(package: str) -> bool:
+    """Whether Python would find it. Every request asks, so the file of before is tried first."""
+    if (path := _found_at.get(package)) and os.path.exists(path):
+        return True
+    spec = importlib.util.find_spec(package)
+    if spec is not None and spec.origin:
+        _found_at[package] = spec.origin
+    return spec is not None
+
+
 class Backend(abc.ABC):
     """An adapter. One instance serves one model, one synthesis at a time, in its host."""
 
@@ -295,7 +309,7 @@ class Backend(abc.ABC):
     @classmethod
     def importable(cls) -> bool:
         """True if vox's own environment has the package."""
-        return not cls.info.package or importlib.util.find_spec(cls.info.package) is not None
+        return not cls.info.package or _is_findable(cls.info.package)
 
     @classmethod
     def requirements(cls, accelerator: Accelerator) -> tuple[str, ...]:
