@@ -48,17 +48,21 @@ IMPORTS = (
 _COUNT_IMPORTS = """
 import importlib, json, os, sys
 {memory_mb}
-last = memory_mb(os.getpid())["private"]
-added = dict(Python=last)
+now = memory_mb(os.getpid())
+added = dict(Python=now)
+def count(name):
+    global now
+    last, now = now, memory_mb(os.getpid())
+    added[name] = {{key: now[key] - last[key] for key in now}}
 for names in sys.argv[1:]:
     for name in names.split(","):
         importlib.import_module(name)
-    now = memory_mb(os.getpid())["private"]
-    added[names] = now - last
-    last = now
+    count(names)
+from vox.audio.device import Loudspeaker
+Loudspeaker().probe()
+count("looking for a sound device")
 print(json.dumps(added))
 """
-
 
 _FLOOR = """
 import asyncio, sqlite3, sys
@@ -225,17 +229,22 @@ def floor() -> Iterator[str]:
             process.wait()
 
 
-def imports_mb() -> dict[str, float]:
-    """Private memory in MB that each of IMPORTS adds, in a process of its own."""
+def imports_mb() -> dict[str, dict[str, float]]:
+    """What each of IMPORTS adds to the figures of `memory_mb`, in a process of its own.
+
+    The last is what the libraries of the sound system take.
+    """
     code = _COUNT_IMPORTS.format(memory_mb=inspect.getsource(memory_mb))
     command = [sys.executable, "-c", f"_MB = {_MB}\n{code}", *IMPORTS]
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=True)
-    found: dict[str, float] = json.loads(done.stdout)
+    found: dict[str, dict[str, float]] = json.loads(done.stdout)
     return found
 
 
-def measure(cases: list[Case], rounds: int, idle_s: float) -> Case:
-    """Fills in the cases; returns the floor."""
+def measure(
+    cases: list[Case], rounds: int, idle_s: float
+) -> tuple[Case, dict[str, dict[str, float]]]:
+    """Fills in the cases; returns the floor, and what the imports take."""
     bare = Case("floor", "")
     server = SoundServer()
     server.start()
@@ -251,9 +260,9 @@ def measure(cases: list[Case], rounds: int, idle_s: float) -> Case:
                         "answers with one commit a second", rate(path, "/commit", {"text": TEXT})
                     )
         print(file=sys.stderr)
+        return bare, imports_mb()
     finally:
         server.stop()
-    return bare
 
 
 def table(cases: list[Case], bare: Case) -> str:
@@ -275,10 +284,10 @@ def main() -> None:
     options = parser.parse_args()
     folders = [os.path.abspath(folder) for folder in options.checkout or [CHECKOUT]]
     cases = [Case(os.path.basename(folder), folder) for folder in folders]
-    bare = measure(cases, options.rounds, options.idle_s)
+    bare, added = measure(cases, options.rounds, options.idle_s)
     print(table(cases, bare))
-    added = imports_mb()
-    print(markdown(["private memory added by", "MB"], [[k, f"{v:.1f}"] for k, v in added.items()]))
+    rows = [[name, f"{mb['rss']:.1f}", f"{mb['private']:.1f}"] for name, mb in added.items()]
+    print(markdown(["memory added by", "resident, MB", "private, MB"], rows))
     print(f"\n{machine()}; {options.rounds} rounds; {JOBS} jobs each")
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:

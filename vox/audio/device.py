@@ -14,10 +14,8 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import numpy as np
-
 from ..errors import NoAudioOutput
-from .pcm import USUAL_RATE, Samples, frames_in, silence
+from .pcm import USUAL_RATE, Samples, silence
 from .portaudio import quiet, sounddevice
 from .sound_servers import SoundServers, applied
 
@@ -32,9 +30,6 @@ added. With four busy programs on each core it ran dry once a second; then the b
 """
 _BUFFER_MAX_S = 0.16
 BLOCK_S = 0.01
-_IDLE_LEAST, _IDLE_MOST = 0.3, 0.75
-"""How full the buffer is with silence, between these, as a part of it. A sound waits for that."""
-_IDLE_AT_LEAST_S = 0.001
 _LEAD_IN_S = 0.02  # a device does not play the first milliseconds after it was opened
 _SERVER_S = 0.02  # what the sound server holds beside our buffer
 STALL_S = 5.0
@@ -176,23 +171,13 @@ class Loudspeaker:
         self._was_sound = self._has_sounded = True
 
     def idle(self) -> float:
-        """Write some silence if the stream needs it. Returns for how many seconds it needs none.
-
-        Rarely and then more at once, for each turn costs an idle machine: see `_IDLE_LEAST`.
-        """
-        stream, rate, room = self._stream, self.sample_rate or 1, self._room_frames
-        least = frames_in(self._buffer_s * _IDLE_LEAST, rate)
-        most = frames_in(self._buffer_s * _IDLE_MOST, rate)
-
-        def refill() -> int:
-            ahead = max(0, room - int(stream.write_available))
-            if ahead > least:
-                return ahead
-            self._was_sound = False
-            stream.write(np.zeros((most - ahead, 1), np.float32))
-            return most
-
-        return max(_IDLE_AT_LEAST_S, (self._call(refill) - least) / rate)
+        """Write some silence if the stream needs it. Returns for how many seconds it needs none."""
+        ahead_s = self.buffered_s() - self._buffer_s / 2
+        if ahead_s > 0:
+            return ahead_s
+        self._was_sound = False
+        self._write(silence(BLOCK_S, self.sample_rate or 1))
+        return 0.0
 
     def _write(self, samples: Samples) -> bool:
         stream = self._stream

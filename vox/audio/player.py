@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from ..errors import NoAudioOutput, VoxError
 from ..sound_variables import Environment
 from .absence import Absence
-from .device import BUFFER_S, STALL_S, Loudspeaker
+from .device import BLOCK_S, BUFFER_S, STALL_S, Loudspeaker
 from .line import Line
 from .notices import Notices
 from .pcm import USUAL_RATE, Samples
@@ -364,7 +364,8 @@ class Player:
         if not self._speaker.is_open:
             self._open_ahead()
         enough_s = self._speaker.idle()
-        self._wake.wait(max(0.0, min(until_notice or enough_s, enough_s)))
+        if enough_s > 0:
+            self._wake.wait(max(0.0, min(until_notice or enough_s, enough_s, BLOCK_S / 2)))
 
     def _open_ahead(self) -> None:
         playback = self._line.chosen
