@@ -54,6 +54,25 @@ def test_a_job_is_found_again_by_another_process_with_every_field(store: Store) 
     other.close()
 
 
+def test_a_note_is_added_once_to_what_is_live(store: Store) -> None:
+    live, ended = store.add([job(notes=["a"]), job()])
+    store.cancel(ended.id)
+    for note in ("b", "b", "a"):
+        store.add_note(live.id, note)
+        store.add_note(ended.id, note)
+    assert (store.get(live.id).notes, store.get(ended.id).notes) == (["a", "b"], [])
+
+
+def test_flags_are_kept(store: Store) -> None:
+    store.set_flag("paused", True)
+    store.set_flag("paused", True)
+    other = Store(store.path)
+    assert (other.is_set("paused"), other.is_set("other")) == (True, False)
+    other.set_flag("paused", False)
+    other.close()
+    assert not store.is_set("paused")
+
+
 def test_ids_are_found_by_their_beginning_unless_ambiguous(store: Store) -> None:
     store.add([Job(id="abcdef", text="a", backend="x"), Job(id="abcxyz", text="b", backend="x")])
     assert store.get("abcd").id == "abcdef"

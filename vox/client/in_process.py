@@ -94,6 +94,8 @@ class InProcess:
         if not job.is_live:
             return job.to_dict()
         self._engine.start()
+        if self._engine.player.is_paused:
+            on_event("progress", {"id": self._job_id, "paused": True})
         if not ended.wait(None if deadline is None else max(0.0, deadline - time.monotonic())):
             raise goes_on(self._job_id)
         return last[0]

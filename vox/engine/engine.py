@@ -275,8 +275,10 @@ class Engine:
     # -- requests, from any thread -----------------------------------------------------------
 
     def submit(self, request: Request) -> Job:
-        """See `Submitter.submit`."""
-        return self.submitter.submit(request)
+        """See `Submitter.submit`. Whatever comes may be a reason to look for a device again."""
+        job = self.submitter.submit(request)
+        self.player.try_again()
+        return job
 
     def cancel(self, job_id: str, reason: str = "cancelled") -> Job:
         """Cancel a live job. Raises UnknownJob, AmbiguousId, JobNotLive."""
@@ -324,6 +326,8 @@ class Engine:
         if is_flagged != self._was_flagged:
             self._was_flagged = is_flagged
             self.player.pause() if is_flagged else self.player.resume()
+            for job_id in filter(None, (self.player.current, *self.player.waiting)):
+                self.bus.publish("progress", job_id, {"id": job_id, "paused": is_flagged})
 
     def obstacles(self) -> list[str]:
         """Notes on what keeps jobs from being heard now."""
@@ -368,6 +372,7 @@ class Engine:
 
     def check_queue(self) -> None:
         """Look at the queue now: another process may have written to it."""
+        self.player.try_again()
         recovery.resend_stranded(self.store, self.tasks, self.outcomes.failed)
         self.tasks.wake()
 
