@@ -12,7 +12,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -205,7 +205,10 @@ class Home(Vox):
         return [process for process in found if process.pid != os.getpid()]
 
     def daemons(self) -> list[psutil.Process]:
-        return self._running("vox.daemon")
+        found = self._running("vox.daemon")
+        pids = {process.pid for process in found}
+        # What a daemon starts looks like itself for a moment.
+        return [process for process in found if _parent_of(process) not in pids]
 
     def hosts(self) -> list[psutil.Process]:
         return self._running("vox.hosts")
@@ -283,10 +286,7 @@ class Home(Vox):
         self.stop()
 
 
-@contextlib.contextmanager
-def running(home: Home) -> Iterator[Home]:
-    """The home, with nothing left of it afterwards."""
-    try:
-        yield home
-    finally:
-        home.end_everything()
+def _parent_of(process: psutil.Process) -> int | None:
+    with contextlib.suppress(psutil.Error):
+        return process.ppid()
+    return None

@@ -15,7 +15,7 @@ from .chance import Chance, tries
 from .home import ANY_END, Home
 
 PAGE = 4096
-SIZE = "3m"
+SIZE = "24m"
 
 
 @pytest.fixture

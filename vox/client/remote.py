@@ -233,14 +233,15 @@ class Remote:
 def read_pid_file(paths: Paths) -> tuple[int | None, str | None]:
     """PID and version in the PID file, None for what it does not say.
 
-    Says nothing about whether that process is alive.
+    Says nothing about whether that process is alive. Where no PID stands, no version is believed
+    either: a daemon that seems older than we are is told to leave.
     """
     try:
         with open(paths.pid_path, encoding="utf-8") as file:
             pid, version, *_ = [*file.read().split(), "", ""]
     except (OSError, ValueError):
         return None, None
-    return (int(pid) if pid.isdecimal() else None), version or None
+    return (int(pid), version or None) if pid.isdecimal() else (None, None)
 
 
 def _body(request: Request) -> dict[str, Any]:
