@@ -20,6 +20,23 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+MAX_LINE = 2000
+"""The characters of a message that are shown."""
+
+
+def escaped(text: str) -> str:
+    """The text with what a terminal would act upon written out, as in a Python string."""
+    return "".join(
+        char if char.isprintable() or char == "\u200d" else char.encode("unicode_escape").decode()
+        for char in text
+    )
+
+
+def one_line(text: str) -> str:
+    """The text as one line that can be shown: a library's message may be anything."""
+    line = escaped(" ".join(text[: MAX_LINE * 2].split()))
+    return line if len(line) <= MAX_LINE else f"{line[:MAX_LINE]}..."
+
 
 class VoxError(Exception):
     """Base of all errors of vox. `exit_code`: of the command line; `http_status`: of the API."""
@@ -41,9 +58,9 @@ class VoxError(Exception):
 
     @property
     def line(self) -> str:
-        """What happened and what to do next, on one line."""
-        text = f"{self.message}; {self.hint}" if self.hint else self.message
-        return " ".join(text.split())
+        """What happened and what to do next, on one line that a terminal can be given."""
+        message, hint = one_line(self.message), one_line(self.hint)
+        return f"{message}; {hint}" if hint else message
 
     def to_dict(self) -> dict[str, Any]:
         return {"code": self.code, "message": self.message, "hint": self.hint}
@@ -166,6 +183,8 @@ class HostCrashed(HostError):
 class HostTimeout(HostError):
     """A host took longer than its limit to load, to give the first chunk or the next one."""
 
+    default_hint = "see: vox daemon logs"
+
 
 class LoadFailed(HostError):
     default_hint = "see: vox daemon logs"
@@ -174,9 +193,13 @@ class LoadFailed(HostError):
 class OutOfMemory(HostError):
     """The model does not fit into memory, even after all others were unloaded."""
 
+    default_hint = "end other programs, or choose a smaller model: vox backends"
+
 
 class SynthesisFailed(HostError):
     """The backend raised an error while it synthesized. The host is still usable."""
+
+    default_hint = "see: vox daemon logs"
 
 
 class StorageError(JobFailed):

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import stat
+import time
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -29,6 +30,11 @@ def make_dir(path: str) -> str:
     """Make a folder and its parents if they do not exist. Returns the path. Raises StorageError."""
     try:
         os.makedirs(path, mode=0o700, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as exc:
+        in_the_way = exc.filename or path
+        raise StorageError(
+            f"{in_the_way} is not a folder", "move it away, or set VOX_HOME to another place"
+        ) from exc
     except OSError as exc:
         raise cannot_write(path, exc) from exc
     return path
@@ -133,7 +139,7 @@ def replacing(
     written first, on the same file system (default: hidden, in the same folder). Raises OSError.
     """
     # Not named after the target: a name may be as long as names can be.
-    part = temporary or f".vox-{os.urandom(8).hex()}.part"
+    part = temporary or os.urandom(8).hex().join(_PART)
     with folder_of(path, follows_link) as (folder, name):
         try:
             with contextlib.suppress(FileNotFoundError):
@@ -172,6 +178,26 @@ def write(path: str, data: str | bytes, *, mode: int = 0o666) -> None:
         replace(path, data, mode=mode)
     except OSError as exc:
         raise cannot_write(path, exc) from exc
+
+
+PART_AGE_S = 3600.0
+"""So old a file that is being written is nobody's any more."""
+_PART = (".vox-", ".part")
+"""How the names of such files begin and end."""
+
+
+def remove_parts(folder: str, older_than_s: float = PART_AGE_S) -> None:
+    """Remove from the folder what processes that were killed left of `replacing`. Raises nothing.
+
+    What is younger than `older_than_s` may be somebody's who still writes it.
+    """
+    before = time.time() - older_than_s
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                is_part = entry.name.startswith(_PART[0]) and entry.name.endswith(_PART[1])
+                if is_part and entry.stat(follow_symlinks=False).st_mtime <= before:
+                    os.unlink(entry.path)
 
 
 def stamp(*paths: str) -> str:

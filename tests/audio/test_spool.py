@@ -242,8 +242,12 @@ def test_a_full_disk_is_said_in_one_clear_line(spools: SpoolDir) -> None:
 
 def test_a_folder_that_cannot_be_made_is_said_in_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(StorageError, match="cannot write"):
-        SpoolDir(str(tmp_path / "file" / "spool"), 10)
+    spools = SpoolDir(str(tmp_path / "file" / "spool"), 10)
+    with pytest.raises(StorageError, match="file is not a folder; move it away"):
+        spools.open("a1")
+    with pytest.raises(StorageError, match="file is not a folder"):
+        spools.new_export(".wav")
+    assert (spools.has("a1"), spools.usage_bytes(), spools.evict(())) == (False, 0, [])
 
 
 def test_a_job_id_never_leads_out_of_the_folder(spools: SpoolDir) -> None:

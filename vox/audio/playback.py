@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ..errors import StorageError
 from .device import BLOCK_S
 from .pcm import EMPTY, Samples, amplified, faded_in, faded_out, frames_in
 from .spool import Spool
@@ -90,7 +91,11 @@ class Playback:
         if self.position is None or rate is None or not self.is_sounding or self._is_starved:
             return EMPTY
         fade = frames_in(_FADE_S, rate)
-        samples = self._shaded(faded_out(self.spool.read(self.position, fade), fade), rate)
+        try:
+            sound = self.spool.read(self.position, fade)
+        except StorageError:  # it ends with a click; `take` says why
+            sound = EMPTY
+        samples = self._shaded(faded_out(sound, fade), rate)
         self.is_faded_out = True
         return samples
 

@@ -35,7 +35,8 @@ class Shaper:
     def feed(self, samples: Samples, sample_rate: int) -> Samples:
         """Take a chunk; return the samples that certainly belong to the result, maybe none."""
         self._sample_rate = sample_rate
-        chunk = mono(samples)
+        # A host may send anything; one sample of 1e30 would make silence of all the others.
+        chunk = np.clip(mono(samples), -1.0, 1.0)
         if not len(chunk):
             return EMPTY
         loudness = np.abs(chunk)

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import StorageError
-from ..files import cannot_write, make_dir
+from ..files import cannot_write, make_dir, remove_parts
 from .pcm import BYTES_PER_FRAME, EMPTY, Resampler, Samples, from_pcm16, mono, to_pcm16
 from .spool_index import COMPLETE_LINE, Index, Segment, rate_line, segment_line
 
@@ -64,6 +64,7 @@ class Spool:
 
     def _open(self, path: str) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        make_dir(os.path.dirname(path))
         try:
             self._pcm = os.open(path + _PCM, flags, 0o600)
         except OSError as exc:
@@ -119,6 +120,8 @@ class Spool:
         data = memoryview(to_pcm16(samples))
         at = self.frames * BYTES_PER_FRAME
         try:
+            if os.fstat(self._pcm).st_size < at:
+                raise self._was_cut()
             while data:
                 written = os.pwrite(self._pcm, data, at)
                 data, at = data[written:], at + written
@@ -194,12 +197,26 @@ class Spool:
         return self._begun is not None
 
     def read(self, start_frame: int, count: int) -> Samples:
-        """Up to `count` frames from `start_frame`: as many as there are, maybe none."""
+        """Up to `count` frames from `start_frame`: as many as there are, maybe none.
+
+        Raises StorageError if another process cut the file off, or the disk cannot be read.
+        """
         count = min(count, self.frames - start_frame)
         if count <= 0:
             return EMPTY
-        data = os.pread(self._pcm, count * BYTES_PER_FRAME, start_frame * BYTES_PER_FRAME)
-        return from_pcm16(data[: len(data) // BYTES_PER_FRAME * BYTES_PER_FRAME])
+        size = count * BYTES_PER_FRAME
+        try:
+            data = os.pread(self._pcm, size, start_frame * BYTES_PER_FRAME)
+        except OSError as exc:
+            raise StorageError(f"cannot read {self._pcm_path}: {exc.strerror}") from exc
+        if len(data) < size:
+            raise self._was_cut()
+        return from_pcm16(data)
+
+    def _was_cut(self) -> StorageError:
+        return StorageError(
+            f"{self._pcm_path} was cut off by another program", "speak it again: vox replay ID"
+        )
 
     def after_rollbacks(self, frame: int, rollbacks_seen: int) -> tuple[int, int]:
         """A reader's position after the rollbacks it had not seen, and the count of all."""
@@ -260,7 +277,8 @@ class SpoolDir:
     """The folder of the spools, limited in bytes: the oldest are removed first."""
 
     def __init__(self, path: str, limit_bytes: int) -> None:
-        self.path = make_dir(path)
+        """The folder is made when something is written, also after it was removed."""
+        self.path = path
         self.limit_bytes = limit_bytes
         self._lock = threading.Lock()
         self._open: dict[str, Spool] = {}
@@ -326,9 +344,12 @@ class SpoolDir:
                     raise cannot_write(base + extension, exc) from exc
 
     def _sizes(self) -> dict[str, tuple[float, int]]:
-        """By job on disk: when it was last written, and its size in bytes."""
+        """By job on disk: when it was last written, and its size in bytes.
+
+        None if there is no folder, or another thing in its place.
+        """
         sizes: dict[str, tuple[float, int]] = {}
-        with os.scandir(self.path) as entries:
+        with contextlib.suppress(OSError), os.scandir(self.path) as entries:
             for entry in entries:
                 job_id, extension = os.path.splitext(entry.name)
                 if extension not in (_PCM, _INDEX) or not job_id.isalnum():
@@ -342,13 +363,21 @@ class SpoolDir:
         return sizes
 
     def new_export(self, extension: str) -> str:
-        """An empty file for audio on its way to a client. The caller removes it."""
-        fd, path = tempfile.mkstemp(extension, _EXPORT, self.path)
+        """An empty file for audio on its way to a client. The caller removes it.
+
+        Raises StorageError.
+        """
+        make_dir(self.path)
+        try:
+            fd, path = tempfile.mkstemp(extension, _EXPORT, self.path)
+        except OSError as exc:
+            raise cannot_write(self.path, exc) from exc
         os.close(fd)
         return path
 
     def remove_exports(self) -> None:
-        """Remove exports that a dead daemon left."""
+        """Remove exports that a dead daemon left. Nobody writes into the folder yet."""
+        remove_parts(self.path, 0.0)
         for path in glob.glob(os.path.join(glob.escape(self.path), _EXPORT + "*")):
             with contextlib.suppress(OSError):
                 os.unlink(path)
@@ -368,7 +397,10 @@ class SpoolDir:
             if total <= self.limit_bytes:
                 break
             if job_id not in keep:
-                self.remove(job_id)
+                try:
+                    self.remove(job_id)
+                except StorageError:  # `vox doctor` tells
+                    break
                 total -= size
                 gone.append(job_id)
         return gone

@@ -22,7 +22,7 @@ from ..audio.spool import SpoolDir
 from ..audio.utterances import UtteranceCache
 from ..config import Config
 from ..errors import JobNotLive, NoAudioKept, StorageError, VoxError
-from ..files import locked, make_dir
+from ..files import locked, make_dir, remove_parts
 from ..hosts.base import HostFactory
 from ..hosts.launch import subprocess_hosts
 from ..hosts.memory import Needs
@@ -178,7 +178,7 @@ class Engine:
     def start(self) -> None:
         """Recover the jobs of a dead daemon, and begin. The caller holds the consumer lock."""
         recovery.recover(self.store, self.tasks, self._streams_died_before)
-        self.spools.remove_exports()
+        self._remove_leftovers()
         self.player.on_change = self.tasks.wake
         self.player.on_absence = self.device_wait.begin
         if not self.player.is_alive():
@@ -188,6 +188,13 @@ class Engine:
         self.outcomes.start()
         self._ticker.start()
         self.is_started = True
+
+    def _remove_leftovers(self) -> None:
+        """Remove what processes that were killed had half written."""
+        self.spools.remove_exports()
+        paths = self.paths
+        for folder in {paths.cache_dir, paths.utterances_dir, paths.data_dir, paths.config_dir}:
+            remove_parts(folder)
 
     def finish(self) -> None:
         """Begin no other job, and wait for the end of what is being said and written now."""

@@ -22,6 +22,7 @@ from ..audio.utterances import UtteranceCache
 from ..backends.base import Utterance
 from ..config import Config
 from ..errors import HostCrashed, HostError, LoadFailed, OutOfMemory, SynthesisFailed
+from ..hosts import sound_checks
 from ..hosts.base import Host
 from ..jobs import ADAPTER_OPTIONS, Job
 from ..queue.store import Store
@@ -258,7 +259,7 @@ class Synthesizer:
 def _shaped(host: Host, utterance: Utterance) -> Generator[Heard, None, None]:
     """The host's chunks without the silence around the utterance."""
     shaper, sample_rate = Shaper(), 0
-    with contextlib.closing(host.synthesize(utterance)) as chunks:
+    with contextlib.closing(sound_checks.synthesize(host, utterance)) as chunks:
         for samples, sample_rate in chunks:
             yield shaper.feed(samples, sample_rate), sample_rate
     if sample_rate:

@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from ..backends.base import Chunk, Progress, Settings, Utterance
-from ..errors import HostCrashed, HostError, HostTimeout, OutOfMemory, VoxError, from_dict
-from . import memory, protocol
+from ..errors import HostCrashed, HostError, HostTimeout, OutOfMemory, VoxError
+from . import answers, memory, protocol
 from .base import no_progress
 from .process import HostProcess
 
@@ -141,11 +141,11 @@ class Handle:
             frame = frame or self._next(deadline, f"did not load within {self.limits.load_s:g} s")
             header, frame = frame.header, None
             if header["event"] == "progress":
-                on_progress(header["text"], header["fraction"])
+                on_progress(header["text"], header.get("fraction"))
             elif header["event"] == "ready":
                 return header
             elif header["event"] == "error":
-                raise from_dict(header["error"])
+                raise answers.error_of(header)
 
     def _first_answer(self) -> protocol.Frame:
         """What a loaded host says first. It mostly has nothing to load, so one that hangs is seen.
@@ -159,9 +159,9 @@ class Handle:
             raise HostCrashed(exc.message) from exc
 
     def _note_loaded(self, header: dict[str, Any]) -> None:
-        self.device, self.dtype = header["device"], header["dtype"]
-        self.model = header["model"] or self.model
-        self.engine = header["engine"]
+        self.device, self.dtype = header["device"], header.get("dtype")
+        self.model = header.get("model") or self.model
+        self.engine = header.get("engine")
         notes = [*header["notes"], *self._fallback()]
         self._untold += [note for note in notes if note not in self.notes]
         self.notes = notes
@@ -241,24 +241,26 @@ class Handle:
 
         limit_s, what = self.limits.first_chunk_s, "gave no sound"
         began, is_first = time.monotonic(), True
+        deadline = began + limit_s
         while True:
-            frame = self._next(time.monotonic() + limit_s, f"{what} for {limit_s:g} s")
+            frame = self._next(deadline, f"{what} for {limit_s:g} s")
             header = frame.header
             if header.get("id") != request_id:
                 continue
-            if header["event"] == "chunk":
+            if header["event"] == "chunk" and frame.pcm:
                 limit_s, what = self.limits.stall_s, "stalled"
                 if is_first:
                     is_first, self.first_chunk_s = False, time.monotonic() - began
                 samples = np.frombuffer(frame.pcm, "<f4").astype(np.float32, copy=False)
                 self.audio_s += len(samples) / header["sample_rate"]
                 yield Chunk(samples, header["sample_rate"])
+                deadline = time.monotonic() + limit_s
             elif header["event"] == "end":
                 self.cut_off = header["cut_off"]
                 self._note_memory(header)
                 return
             elif header["event"] == "error":
-                raise from_dict(header["error"])
+                raise answers.error_of(header)
 
     def _drain_cancelled(self, request_id: int) -> bool:
         """Cancel, and wait for the confirmation. True if the host is ready for a next request."""
@@ -308,8 +310,9 @@ class Handle:
         return frame
 
     def _crashed(self) -> HostCrashed | OutOfMemory:
+        error = self._process.end()
         self.kill()
-        return self._process.end()
+        return error
 
     def _take_stats(self, header: dict[str, Any]) -> None:
         self._note_memory(header)

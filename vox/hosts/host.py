@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 
 from vox.backends.base import Backend, Clone, Loaded, Settings, Utterance
 from vox.backends.registry import load_class
-from vox.errors import LoadFailed, SynthesisFailed, VoxError
+from vox.errors import LoadFailed, OutOfMemory, SynthesisFailed, VoxError
 
 from . import protocol
 
@@ -142,6 +142,7 @@ class Server:
             import traceback
 
             traceback.print_exc()
+            kind = OutOfMemory if isinstance(exc, MemoryError) else kind
             exc = kind(f"{self._backend.info.name}: {type(exc).__name__}: {exc}")
         self._send({"event": "error", "id": request_id, "error": exc.to_dict()})
 

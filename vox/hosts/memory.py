@@ -82,15 +82,19 @@ class Needs:
     def __init__(self, path: str) -> None:
         self._path = path
         self._known: dict[str, dict[str, float]] = {}
-        with contextlib.suppress(OSError, ValueError), open(path, encoding="utf-8") as file:
+        with (
+            contextlib.suppress(OSError, ValueError, RecursionError),
+            open(path, encoding="utf-8") as file,
+        ):
             known = json.load(file)
-            if isinstance(known, dict):
-                self._known = known
+            for key, need in known.items() if isinstance(known, dict) else ():
+                with contextlib.suppress(TypeError, ValueError, KeyError):
+                    self._known[key] = {name: float(need[name]) for name in ("ram_mb", "vram_mb")}
 
     def get(self, key: str) -> tuple[float, float]:
         """(RAM, VRAM) that the model took, in megabytes; zeros if it was never loaded here."""
         need = self._known.get(key, {})
-        return float(need.get("ram_mb", 0.0)), float(need.get("vram_mb", 0.0))
+        return need.get("ram_mb", 0.0), need.get("vram_mb", 0.0)
 
     def put(self, key: str, ram_mb: float | None, vram_mb: float | None) -> None:
         need = {"ram_mb": ram_mb or 0.0, "vram_mb": vram_mb or 0.0}

@@ -22,23 +22,36 @@ from typing import Any, BinaryIO, NamedTuple
 
 _LENGTH = struct.Struct(">I")
 MAX_HEADER = 16 * 1024 * 1024
+MAX_PCM = 256 * 1024 * 1024
+"""46 minutes at 24 kHz: more than any utterance may have (see `sound_checks`)."""
+_BYTES_PER_SAMPLE = 4
 
 
 class Frame(NamedTuple):
     header: dict[str, Any]
     pcm: bytes
+    header_bytes: int = 0
 
 
 class ProtocolError(Exception):
     """The data is not a frame: something else wrote to the pipe, or a frame was cut off."""
 
 
-def write(stream: BinaryIO, header: dict[str, Any], pcm: bytes = b"") -> None:
-    """Write one frame and flush. Raises OSError (BrokenPipeError) if the other side is gone."""
+class CutOff(ProtocolError):
+    """The pipe ended within a frame: the other side died while it wrote."""
+
+
+def pack(header: dict[str, Any], pcm: bytes = b"") -> bytes:
+    """One frame as bytes."""
     if pcm:
         header = {**header, "pcm": len(pcm)}
     data = json.dumps(header, ensure_ascii=False).encode()
-    stream.write(_LENGTH.pack(len(data)) + data + pcm)
+    return _LENGTH.pack(len(data)) + data + pcm
+
+
+def write(stream: BinaryIO, header: dict[str, Any], pcm: bytes = b"") -> None:
+    """Write one frame and flush. Raises OSError (BrokenPipeError) if the other side is gone."""
+    stream.write(pack(header, pcm))
     stream.flush()
 
 
@@ -48,23 +61,25 @@ def read(stream: BinaryIO) -> Frame | None:
     if not prefix:
         return None
     if len(prefix) < _LENGTH.size:
-        raise ProtocolError("cut off in a frame's length")
+        raise CutOff("cut off in a frame's length")
     (length,) = _LENGTH.unpack(prefix)
     if length > MAX_HEADER:
-        raise ProtocolError(f"a header of {length} bytes")
+        raise ProtocolError(f"a header of {length} bytes, which begins with {prefix!r}")
     data = stream.read(length)
     if len(data) < length:
-        raise ProtocolError("cut off in a header")
+        raise CutOff("cut off in a header")
     try:
         header = json.loads(data)
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise ProtocolError(f"not JSON: {data[:60]!r}") from exc
     if not isinstance(header, dict):
         raise ProtocolError(f"not an object: {data[:60]!r}")
     size = header.get("pcm", 0)
     if not isinstance(size, int) or size < 0 or not ("op" in header or "event" in header):
         raise ProtocolError(f"not one of our headers: {data[:60]!r}")
+    if size > MAX_PCM or size % _BYTES_PER_SAMPLE:
+        raise ProtocolError(f"{size} bytes of audio")
     pcm = stream.read(size) if size else b""
     if len(pcm) < size:
-        raise ProtocolError("cut off in audio")
-    return Frame(header, pcm)
+        raise CutOff("cut off in audio")
+    return Frame(header, pcm, length)

@@ -1,0 +1,58 @@
+"""Whether what a host gives can be speech: its sample rate, and how long it is for its text.
+
+Knows hosts, not where the audio goes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator
+
+from ..backends.base import Chunk, Utterance
+from ..errors import SynthesisFailed
+from .base import Host
+
+LOWEST_RATE = 4_000
+"""Below it speech cannot be understood; a telephone has 8,000."""
+HIGHEST_RATE = 192_000
+
+SECONDS_PER_CHAR = 2.0
+"""Slow speech takes 0.2 s for a letter, and 0.5 s for a Chinese character, a digit or a sign that
+is read as a word; long numbers and emoji take the most, about one second."""
+SPARE_S = 300.0
+"""For a short text: of the backends' own limits, which end a voice that babbles, the longest is
+164 s (2,048 frames of qwen-tts)."""
+
+
+def longest_s(utterance: Utterance) -> float:
+    """The most audio that an utterance may have, in seconds: far more than any speech needs."""
+    return (SPARE_S + SECONDS_PER_CHAR * len(utterance.text)) / min(1.0, utterance.speed)
+
+
+def synthesize(host: Host, utterance: Utterance) -> Generator[Chunk, None, None]:
+    """As `Host.synthesize`, but what cannot be speech stops the host and raises SynthesisFailed."""
+    most_s, made_s = longest_s(utterance), 0.0
+    rate = None
+    with contextlib.closing(host.synthesize(utterance)) as chunks:
+        for chunk in chunks:
+            rate = rate or chunk.sample_rate
+            _check_rate(host.name, chunk.sample_rate, rate)
+            made_s += len(chunk.samples) / rate
+            if made_s > most_s:
+                raise SynthesisFailed(
+                    f"{host.name} does not come to an end: {made_s:.0f} s of audio"
+                    f" for {len(utterance.text)} characters",
+                    "say it again, or with another voice or backend",
+                )
+            yield chunk
+
+
+def _check_rate(name: str, rate: object, first: int) -> None:
+    """Raises SynthesisFailed unless it is a usual rate, and that of the utterance's first chunk."""
+    is_usual = isinstance(rate, int) and LOWEST_RATE <= rate <= HIGHEST_RATE
+    if is_usual and rate == first:
+        return
+    what = f"gave a sample rate of {rate} Hz"
+    if is_usual:
+        what = f"changed the sample rate from {first} to {rate} Hz in mid-utterance"
+    raise SynthesisFailed(f"{name} {what}", "report it to the backend's makers, or use another")
