@@ -10,7 +10,6 @@ import contextlib
 import os
 import re
 import shutil
-import signal
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ FAULTY_PLUGIN = Path(__file__).parent.parent / "plugins" / "faulty"
 SETTINGS = """
 first_chunk_timeout_s = 1
 stall_timeout_s = 1
-load_timeout_s = 5
+load_timeout_s = 4
 """
 CASE_S = 30.0
 """Each is tried twice, and ended after a second or two."""
@@ -100,7 +99,7 @@ FAULTS = [
     Fault("load-exits", "ended with status 0"),
     Fault("load-dies", r"ended with status 3: and a second line\\x1b\[31mxxx"),
     Fault("load-no-memory", "MemoryError"),
-    Fault("load-hangs", "did not load within 5 s"),
+    Fault("load-hangs", "did not load within 4 s"),
     Fault("load-closes-output", "it closed its output"),
     Fault("load-prints-into-the-pipe", "which begins with b'Fetc'"),
     Fault("load-wrong-types", "ready with device = '5'"),
@@ -118,7 +117,10 @@ def shared(sound_server: SoundServer) -> Iterator[Home]:
     try:
         home.ok("daemon", "start")
         assert end_of(home, ask(home))["state"] == "done"
+        threads = home.daemons()[0].num_threads()
         yield home
+        # Those of the API's pool come as they are needed, and a host has two.
+        assert home.daemons()[0].num_threads() < threads + 20, "each host leaves threads"
         audit(home)
     finally:
         home.end_everything()
@@ -157,16 +159,16 @@ def end_children(home: Home) -> None:
     """End what a host left outside its process group, where nobody can find it."""
     with contextlib.suppress(FileNotFoundError):
         for line in (home.home / "children").read_text().split():
-            with contextlib.suppress(ProcessLookupError):
-                if "sleep" in psutil.Process(int(line)).name():
-                    os.kill(int(line), signal.SIGKILL)
+            with contextlib.suppress(psutil.Error):
+                if (child := psutil.Process(int(line))).name() == "sleep":
+                    child.kill()
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_whatever_a_host_does_its_job_ends_with_a_reason_and_the_next_is_spoken(
     shared: Home, fault: Fault
 ) -> None:
-    before_mb, threads = memory_mb(shared), shared.daemons()[0].num_threads()
+    before_mb = memory_mb(shared)
     if fault.is_loading:
         asked = ask(shared, model=fault.name)
     else:
@@ -185,7 +187,6 @@ def test_whatever_a_host_does_its_job_ends_with_a_reason_and_the_next_is_spoken(
     if fault.name == "leaves-a-stranger":
         end_children(shared)
     wait_until(lambda: not strangers(shared), f"{strangers(shared)} end", 5.0)
-    wait_until(lambda: shared.daemons()[0].num_threads() <= threads, "its threads end", 5.0)
     assert memory_mb(shared) < before_mb + GROWTH_MB
     assert shared.health()["status"] == "ok"
     assert not re.search(r"^Exception in thread", shared.log(), re.MULTILINE)

@@ -139,7 +139,6 @@ def _rate(*rates: Any) -> Callable[[], Iterator[Chunk]]:
     def speak() -> Iterator[Chunk]:
         for rate in rates:
             yield Chunk(tone(1, 0.05), rate)
-        _hang()
 
     return speak
 
