@@ -139,3 +139,14 @@ def test_a_link_of_another_user_is_not_followed(tmp_path: Path, place: str) -> N
         check_output(path)
     assert (victim / "x.wav").read_text() == "old"
     assert os.listdir(victim) == ["x.wav"]
+
+
+def test_what_killed_processes_had_half_written_is_removed_when_it_is_old(tmp_path: Path) -> None:
+    old, new, other = (tmp_path / name for name in (".vox-ab.part", ".vox-cd.part", "my.part"))
+    for path in (old, new, other):
+        path.touch()
+    for path in (old, other):
+        os.utime(path, (1, 1))
+    files.remove_parts(str(tmp_path))
+    assert set(tmp_path.iterdir()) == {new, other}
+    files.remove_parts(str(tmp_path / "nowhere"))

@@ -31,9 +31,13 @@ def make_dir(path: str) -> str:
     try:
         os.makedirs(path, mode=0o700, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as exc:
-        in_the_way = exc.filename or path
+        in_the_way = path
+        while not os.path.lexists(in_the_way):
+            in_the_way = os.path.dirname(in_the_way)
+        what = "it" if in_the_way == path else in_the_way
         raise StorageError(
-            f"{in_the_way} is not a folder", "move it away, or set VOX_HOME to another place"
+            f"cannot write {path}: {what} is not a folder",
+            "move it away, or set VOX_HOME to another place",
         ) from exc
     except OSError as exc:
         raise cannot_write(path, exc) from exc

@@ -346,3 +346,17 @@ def test_a_real_voice_is_understood(
     heard = recorder.stop()
     assert len(segments_of_sound(heard, 0.2)) == 2
     assert word_overlap(text, recognise(heard)) > 0.7
+
+
+def test_audio_cut_off_on_disk_fails_its_job_with_a_reason_and_the_next_is_heard(
+    player: Player, listener: RecordingListener, spools: SpoolDir
+) -> None:
+    player.pause()
+    player.add(Playback("a", tones(spools, "a", 500, 600), (0, 1)))
+    player.add(Playback("b", tones(spools, "b", 700), (0, 2)))
+    Path(spools.path, "a.pcm").write_bytes(b"")
+    player.resume()
+    listener.wait("failed", "a")
+    (error,) = (found for kind, _, found in listener.events if kind == "failed")
+    assert isinstance(error, VoxError) and "cut off by another program" in error.line
+    listener.wait("finished", "b")

@@ -75,16 +75,23 @@ def _format_of(path: str) -> Format:
         raise BadOutput(f"cannot write {path}: {what}", f"use one of: {known}") from None
 
 
-def write(spool: Spool, path: str, volume: float = 1.0, check: Check = lambda: None) -> None:
+def write(
+    spool: Spool,
+    path: str,
+    volume: float = 1.0,
+    check: Check = lambda: None,
+    part: str | None = None,
+) -> None:
     """Write a complete spool to an audio file, which replaces an existing one in one step.
 
+    `part`: the name that it has in the same folder until it is complete; None: any.
     `check` is called before every block of ten seconds, and once more before the file appears.
     Raises what `check` raises, BadOutput and StorageError; then no part of the file is left.
     """
     fmt = _format_of(path)
     try:
         # Not durable: it can be synthesized again, and an fsync would hold up the next job.
-        with replacing(path, durable=False) as file:
+        with replacing(path, temporary=part, durable=False) as file:
             _encode(spool, file, fmt, volume, check)
             check()
     except OSError as exc:

@@ -90,6 +90,7 @@ def _folders(paths: Paths, _config: Config) -> Iterator[Finding]:
 
 
 def _folder(folder: str) -> Finding:
+    was_missing = not os.path.lexists(folder)
     try:
         make_dir(folder)
         with tempfile.TemporaryFile(dir=folder) as file:
@@ -101,6 +102,8 @@ def _folder(folder: str) -> Finding:
         return Finding("folder", "fail", text, "fix its permissions")
     free_mb = shutil.disk_usage(folder).free / 1e6
     text = f"{folder}, {free_mb / 1000:.1f} GB free"
+    if was_missing:
+        text += ", was missing and has been created"
     if free_mb < MIN_FREE_MB:
         return Finding("folder", "fail", text, "free disk space, or see: vox history clear")
     return Finding("folder", "ok", text)
@@ -113,7 +116,7 @@ def _kept_audio(paths: Paths, config: Config) -> Iterator[Finding]:
         if found.level == "ok":
             text = f"{folder}, {size_mb(folder):.0f} of {config[limit]:g} MB ({limit})"
             found = Finding("kept audio", "ok", text)
-        yield found
+        yield found._replace(name="kept audio")
 
 
 def _database(paths: Paths, _config: Config) -> Iterator[Finding]:

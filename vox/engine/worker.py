@@ -6,6 +6,7 @@ first chunk and reports the end of the job (see `engine`). Files and streams end
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -148,6 +149,16 @@ class Worker:
         finally:
             if spool is not None:
                 spool.close()
+                self._drop_if_useless(spool)
+
+    def _drop_if_useless(self, spool: Spool) -> None:
+        """Give the disk back what a job that failed or was cancelled left half made.
+
+        A job that goes on in the next daemon needs it.
+        """
+        if spool.is_abandoned and not (spool.is_complete or self._is_stopped):
+            with contextlib.suppress(StorageError):
+                self._spools.remove(spool.job_id)
 
     def _open_spool(self, job: Job) -> Spool:
         if job.source == "replay" and job.source_name and not self._spools.has(job.id):
@@ -159,7 +170,9 @@ class Worker:
         if job.sink == "play":
             return
         if job.sink == "file" and job.output:
-            files.write(spool, job.output, job.volume, lambda: self._check_live(job))
+            # What a daemon that was killed had written of it has the same name, and is replaced.
+            part = f".vox-{job.id}.part"
+            files.write(spool, job.output, job.volume, lambda: self._check_live(job), part)
         now = self._clock()
         self._outcomes.done(job.id, now, first_audio_at=job.first_audio_at or now)
 

@@ -41,6 +41,8 @@ from .status import (
 )
 
 _LOCK = "install.lock"
+_REMOVED = "removed"
+"""Where things lie that are being removed."""
 _MADE_FOR = "made-for"
 """Names the device that the environment is for, from before it is filled."""
 
@@ -67,6 +69,7 @@ def install(
         options = {**settings.options, "voices": [*configured, *voices]}
         settings = replace(settings, options=options)
     with _locked(name, settings.env_dir):
+        shutil.rmtree(os.path.join(settings.env_dir, _REMOVED), ignore_errors=True)
         _install_packages(adapter, settings, progress, choice)
         interpreter = interpreter_for(name, os.path.dirname(settings.env_dir))
         if interpreter is None:
@@ -88,10 +91,24 @@ def remove(name: str, backends_dir: str) -> bool:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(env_dir, MARKER))
         try:
+            _set_aside(env_dir)
             shutil.rmtree(env_dir)
         except OSError as exc:
             raise cannot_write(env_dir, exc) from exc
     return True
+
+
+def _set_aside(env_dir: str) -> None:
+    """Move all but the lock out of the way, each whole.
+
+    If the removal is killed, the next installation finds no half of an environment or model.
+    """
+    removed = make_dir(os.path.join(env_dir, _REMOVED))
+    shutil.rmtree(removed)
+    os.mkdir(removed)
+    for name in os.listdir(env_dir):
+        if name not in (_LOCK, _REMOVED):
+            os.rename(os.path.join(env_dir, name), os.path.join(removed, name))
 
 
 def _install_packages(
