@@ -105,7 +105,7 @@ def test_a_model_that_does_not_load_fails_the_job_after_what_was_kept(
     engine = next_engine(rig, engine)
     hosts.loads.append([SynthesisFailed("no")])
     ended = rig.until_ended(engine.submit(request(ONE, TWO)))
-    assert (ended["state"], ended["error"]) == ("failed", "no")
+    assert (ended["state"], ended["error"]) == ("failed", "no; see: vox daemon logs")
     assert len(hosts.started) == 1
 
 

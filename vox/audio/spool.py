@@ -277,8 +277,10 @@ class SpoolDir:
     """The folder of the spools, limited in bytes: the oldest are removed first."""
 
     def __init__(self, path: str, limit_bytes: int) -> None:
-        """The folder is made when something is written, also after it was removed."""
+        """The folder is made now, or else when something is written: it may be removed."""
         self.path = path
+        with contextlib.suppress(StorageError):
+            make_dir(path)
         self.limit_bytes = limit_bytes
         self._lock = threading.Lock()
         self._open: dict[str, Spool] = {}
