@@ -138,7 +138,7 @@ def test_of_two_failures_the_first_counts(
     outcomes.done(last.id, AT)
     heard.until(last, "preparing", "done")
     assert heard.states(job) == ["preparing", "failed"]
-    assert store.get(job.id).error == "first"
+    assert store.get(job.id).error == "first; see: vox daemon logs"
 
 
 def test_what_has_ended_does_not_change_any_more(
