@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 
 import psutil
+import pytest
 
 from tests.sound import Recorder
 
 from .audit import audit
-from .chance import Chance, tries
+from .chance import Chance, is_soak, tries
 from .home import ANY_END, SCRIPTED, Call, Home, wait_until
 
 IN_PLACE = """
@@ -28,6 +30,11 @@ THEN_RENAMED = (
     IN_PLACE.replace("sys.argv[1],", "sys.argv[1] + '.part',")
     + "import os\nos.rename(sys.argv[1] + '.part', sys.argv[1])\n"
 )
+
+
+def open_fault(reason: str) -> pytest.MarkDecorator:
+    """For what still fails now and then: only a soak tries it."""
+    return pytest.mark.skipif(not is_soak(), reason=f"only in a soak: {reason}")
 
 
 def some_jobs(vox: Home, chance: Chance, most: int) -> None:
@@ -45,6 +52,19 @@ def test_a_daemon_killed_at_random_instants_loses_and_doubles_nothing(
         time.sleep(chance.pause_s(1.5))
         vox.kill_daemons()
     audit(vox, recorder)
+
+
+@open_fault("three deaths of the daemon fail a job that is not to blame")
+def test_a_daemon_killed_while_it_writes_files_leaves_whole_ones_or_none(
+    vox: Home, chance: Chance
+) -> None:
+    for _ in range(tries(4, 20)):
+        vox.ok("daemon", "start")
+        for _ in range(chance.randint(1, 6)):
+            vox.post(f"[say {chance.uniform(0.05, 20):.2f}s]", file=True)
+        time.sleep(chance.pause_s(1.0))
+        vox.kill_daemons()
+    audit(vox)
 
 
 def test_hosts_killed_at_random_instants_cost_at_most_their_own_jobs(
@@ -65,6 +85,41 @@ def test_hosts_killed_at_random_instants_cost_at_most_their_own_jobs(
     last = vox.post("[say 0.1s]")
     assert last.is_accepted, last.error
     audit(vox, recorder)
+
+
+@open_fault("a caller that dies right behind its request leaves its speech behind")
+def test_callers_killed_at_random_instants_take_their_speech_with_them(
+    vox: Home, chance: Chance, recorder: Recorder
+) -> None:
+    """Each would speak for half a minute: what its caller left behind would be waited for."""
+    for _ in range(tries(4, 15)):
+        if chance.random() < 0.4:
+            vox.kill_daemons()
+        calls = [vox.start_call("[say 30s]") for _ in range(chance.randint(1, 2))]
+        time.sleep(chance.pause_s(3.0))
+        for call in calls:
+            call.kill()
+            call.process.communicate()
+        vox.drain(25.0)
+    audit(vox, recorder)
+
+
+@open_fault("a caller that dies right behind its request leaves its speech behind")
+def test_callers_that_get_a_signal_at_random_instants_end_with_their_jobs(
+    vox: Home, chance: Chance, sound: object
+) -> None:
+    vox.ok("daemon", "start")
+    calls: list[Call] = []
+    for _ in range(tries(5, 20)):
+        call = vox.start_call("[say 30s]")
+        time.sleep(0.05 + chance.pause_s(1.5))
+        call.asked.ends = ANY_END
+        call.process.send_signal(chance.choice([signal.SIGINT, signal.SIGTERM, signal.SIGHUP]))
+        calls.append(call)
+        call.process.communicate(timeout=20)
+        assert call.process.returncode != 0
+    vox.drain(20.0)
+    audit(vox)
 
 
 def test_writers_killed_while_they_write_leave_nothing_that_is_spoken_twice_or_stuck(

@@ -8,6 +8,9 @@ import socket
 import subprocess
 from pathlib import Path
 
+import pytest
+
+from .audit import audit
 from .chance import Chance, tries
 from .home import ANY_END, SCRIPTED, Asked, Home
 
@@ -176,6 +179,7 @@ def test_texts_put_together_at_random_each_end_once_with_a_clear_outcome(
         try_everywhere(vox, chance, bytes(data[: chance.randint(1, 3_000)]))
 
 
+@pytest.mark.timeout(400)
 def test_a_megabyte_on_one_line_ends_as_any_text_does(vox: Home, chance: Chance) -> None:
     vox.ok("daemon", "start")
     size = tries(50_000, 1_000_000)
@@ -186,3 +190,4 @@ def test_a_megabyte_on_one_line_ends_as_any_text_does(vox: Home, chance: Chance)
     before = len(vox.jobs())
     through_a_command(vox, b"x" * 1_000_001, "stdin")
     assert len(vox.jobs()) == before
+    audit(vox, timeout_s=300.0)
