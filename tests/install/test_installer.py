@@ -201,6 +201,25 @@ def test_a_second_installation_at_the_same_time_is_refused(index: Path, settings
             remove("toy", backends_dir(settings))
 
 
+def test_a_removal_that_was_killed_leaves_no_half_and_is_completed_by_the_next(
+    plugin: None, settings: Settings
+) -> None:
+    env_dir = Path(settings.env_dir)
+    for folder in ("venv", "weights"):
+        (env_dir / folder / "some" / "thing").mkdir(parents=True)
+    killed = (
+        "import os, shutil, sys; from vox.install import installer;"
+        "whole = shutil.rmtree;"
+        "shutil.rmtree = lambda path: whole(path) if path.endswith('removed') else os._exit(9);"
+        "installer.remove('toy', sys.argv[1])"
+    )
+    command = [sys.executable, "-c", killed, backends_dir(settings)]
+    environ = {**os.environ, "PYTHONPATH": f"{PLUGIN}{os.pathsep}{PYPROJECT.parent}"}
+    assert subprocess.run(command, env=environ, check=False).returncode == 9
+    assert not (env_dir / "venv").exists() and not (env_dir / "weights").exists()
+    assert remove("toy", backends_dir(settings)) and not env_dir.exists()
+
+
 def test_a_disk_too_small_is_said_before_anything_is_made(plugin: None, tmp_path: Path) -> None:
     settings = Settings(str(tmp_path), str(tmp_path / "toy-huge"))
     with pytest.raises(StorageError, match="needs 1000000"):
