@@ -342,7 +342,7 @@ def test_stop_leaves_and_takes_its_files_along(start: Start) -> None:
 
 
 def test_looking_does_not_keep_an_idle_daemon(start: Start) -> None:
-    daemon = start(idle_timeout=0.5)
+    daemon = start(idle_timeout=2)
     quiet = ("/health", "/ready", "/metrics", "/ping")
     daemon.http.get("/jobs")
     with contextlib.suppress(httpx.TransportError):  # until it has left
