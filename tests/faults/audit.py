@@ -18,7 +18,7 @@ from vox.jobs import ENDED, LIVE
 
 from .home import ANY_END, Asked, Home, wait_until
 
-LEFTOVERS = (".writing", ".new", ".tmp")
+LEFTOVERS = (".part", ".writing", ".new", ".tmp")
 PITCHES = 64
 
 

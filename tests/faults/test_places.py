@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .audit import audit
 from .chance import Chance, tries
-from .home import SETTINGS, Home
+from .home import ANY_END, SETTINGS, Home
 
 Fault = Callable[[Home], None]
 
@@ -56,6 +56,10 @@ FAULTS: dict[str, Fault] = {
     "the utterance cache is removed": lambda vox: _remove(vox.paths.utterances_dir),
     "the utterance cache is garbage": lambda vox: _garbage(vox.paths.utterances_dir),
     "the utterance cache is a file": lambda vox: _file_for_folder(vox.paths.utterances_dir),
+    "the spool's files are removed": lambda vox: _remove_inside(vox.paths.spool_dir),
+    "the spool's files are garbage": lambda vox: _garbage(vox.paths.spool_dir),
+    "the spool folder is removed": lambda vox: _remove(vox.paths.spool_dir),
+    "the cache folder is removed": lambda vox: _remove(vox.paths.cache_dir),
     "the memory of models is garbage": lambda vox: _write(vox.paths.memory_path, "[{"),
     "the settings are removed": lambda vox: _remove(vox.paths.config_path),
     "the settings are garbage": lambda vox: _write(vox.paths.config_path, "= \0["),
@@ -66,8 +70,10 @@ FAULTS: dict[str, Fault] = {
 
 def strike(vox: Home, name: str) -> None:
     """The fault happens while a job is spoken; after it vox has to work as before."""
-    vox.post("[say 0.4s]")
+    during = vox.post("[say 0.4s]")
     FAULTS[name](vox)
+    if "spool" in name or "cache folder" in name:
+        during.ends = ANY_END  # its audio may be gone
     if "inbox" in name:
         for asked in vox.books.asked:
             asked.file_name = None  # it is gone
