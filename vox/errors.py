@@ -12,7 +12,8 @@ This module knows nothing of those who raise or print errors.
      +- NotAvailable                 UnknownBackend  UnknownVoice  UnknownModel
      |                               BackendNotInstalled
      +- JobFailed                    HostError (HostCrashed  HostTimeout  LoadFailed  OutOfMemory
-     |                               SynthesisFailed)  StorageError (StorageDamaged)
+     |                               SynthesisFailed)  StorageError (StorageDamaged  StorageLocked
+     |                               SchemaTooNew)
      +- JobCancelled   JobExpired   WaitTimeout   NoAudioOutput
 """
 
@@ -209,9 +210,22 @@ class StorageError(JobFailed):
 
 
 class StorageDamaged(StorageError):
-    """The queue's database is damaged. The next daemon moves it aside."""
+    """The queue's database is damaged. The next daemon makes it again from what can be read."""
 
-    default_hint = "run: vox daemon restart, which moves it aside"
+    default_hint = "run: vox daemon restart, which saves what can be read"
+
+
+class StorageLocked(StorageError):
+    """Another program keeps the queue's database locked. Nothing was changed."""
+
+    http_status = 503
+    default_hint = "close what has it open (lsof names it), then try again"
+
+
+class SchemaTooNew(StorageError):
+    """A newer vox made the queue's database. It is left as it is."""
+
+    default_hint = "update this vox, or set VOX_HOME to another place"
 
 
 class JobCancelled(VoxError):

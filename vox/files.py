@@ -249,9 +249,16 @@ def lock(path: str, blocking: bool = True) -> int | None:
 
 
 @contextlib.contextmanager
-def locked(path: str, blocking: bool = True) -> Iterator[int | None]:
-    """Hold the lock while the block runs; see `lock`."""
-    fd = lock(path, blocking)
+def locked(path: str, blocking: bool = True, wait_s: float | None = None) -> Iterator[int | None]:
+    """Hold the lock while the block runs; see `lock`.
+
+    `wait_s`: None is yielded if another process has the lock for longer than this.
+    """
+    fd = lock(path, blocking and wait_s is None)
+    deadline = time.monotonic() + (wait_s or 0.0)
+    while fd is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+        fd = lock(path, blocking=False)
     try:
         yield fd
     finally:

@@ -58,6 +58,10 @@ class JobTable(event_streams.JobTable, Protocol):
     def live_counts(self) -> dict[str, int]:
         """How many jobs are in each live state. Quick, and without the table's lock."""
 
+    @property
+    def set_aside(self) -> list[str]:
+        """The damaged databases that were set aside, oldest first."""
+
     def counts_by_backend(self) -> dict[tuple[str, str], int]:
         """How many jobs there are by (state, backend)."""
 
@@ -104,6 +108,9 @@ class WarmModels(Protocol):
 
 class Engine(Protocol):
     """The queue at work. See `engine.Engine` for what its methods do and raise."""
+
+    @property
+    def damage(self) -> str | None: ...
 
     @property
     def bus(self) -> Bus: ...

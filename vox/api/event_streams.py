@@ -195,6 +195,12 @@ class Broadcaster:
                 queue.put_nowait(None)
                 self._streams.pop(queue, None)
 
+    def end_streams(self) -> None:
+        """End all streams without the `bye` event: a successor goes on with their jobs."""
+        for queue in list(self._streams):
+            queue.put_nowait(None)
+        self._streams.clear()
+
 
 def paused_event(job_id: str, is_paused: bool) -> EncodedEvent:
     """For a stream that follows the job: whether speech is paused now."""

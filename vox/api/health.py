@@ -9,6 +9,8 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from .. import __version__
+from ..errors import StorageError
+from ..jobs import LIVE
 from .context import Context
 from .schemas import Health
 
@@ -22,6 +24,14 @@ def make_router(context: Context) -> APIRouter:
         return JSONResponse(describe(context))
 
     return router
+
+
+def _counts(context: Context) -> dict[str, int | None]:
+    """How many jobs are in each live state; None for each if that cannot be read."""
+    try:
+        return dict(context.engine.store.live_counts())
+    except StorageError:
+        return dict.fromkeys(LIVE)
 
 
 def describe(context: Context) -> dict[str, Any]:
@@ -40,7 +50,11 @@ def describe(context: Context) -> dict[str, Any]:
         "loaded_models": models,
         "vram_usage": {"total_mb": round(sum(vram), 1) if vram else None},
         "memory_mb": round(sum(rss), 1),
-        "queue": {**engine.store.live_counts(), "paused": engine.player.is_paused},
+        "queue": {**_counts(context), "paused": engine.player.is_paused},
+        "database": {
+            "error": engine.damage,
+            "damaged_files": engine.store.set_aside,
+        },
         "audio": engine.player.describe(),
         "inbox": context.inbox.describe(),
         "http": context.http,

@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
-from ..errors import StorageError, VoxError
+from ..errors import StorageDamaged, StorageError, VoxError
 from ..files import cannot_write
 from ..voices.choice import usual
 from .context import Context
@@ -72,6 +72,9 @@ class Checks:
             raise VoxError(
                 "another process is speaking; the daemon takes over once it has finished"
             )
+        engine.store.live_counts()  # it can be read
+        if engine.damage is not None:
+            raise StorageDamaged(engine.damage, "it is being made again from what can be read")
         if not engine.is_healthy:
             raise VoxError("the worker died", "run: vox daemon restart")
         if engine.player.is_paused:

@@ -276,9 +276,9 @@ class Unloaded(BaseModel):
 class QueueCounts(BaseModel):
     model_config = ConfigDict(extra="allow")
 
-    queued: int
-    preparing: int
-    speaking: int
+    queued: int | None
+    preparing: int | None
+    speaking: int | None
     paused: bool
 
 
@@ -293,6 +293,9 @@ class Health(BaseModel):
     loaded_models: list[LoadedModel]
     vram_usage: dict[str, float | None]
     queue: QueueCounts
+    database: dict[str, Any] = Field(
+        description="`error`: what is wrong with it, or null. `damaged_files`: earlier ones, kept."
+    )
     audio: dict[str, Any]
     inbox: dict[str, Any]
     http: dict[str, str | None]

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from ..errors import DaemonDied, DaemonUnavailable, VoxError
+from ..errors import DaemonDied, DaemonUnavailable, StorageDamaged, VoxError
 from ..jobs import Request, new_id
 from ..paths import Paths
 from .jobs import ANSWER_TIMEOUT_S, Job, Jobs, NoDaemon, OnEvent, ignore
@@ -172,9 +172,11 @@ class Front:
                 left = None if deadline is None else deadline - time.monotonic()
                 return self._remote.follow(job_id, on_event, left, bind)
             except NoDaemon as exc:
-                job = self._local.get(job_id)
-                if job["exit_code"] is not None:
-                    return job  # No reason to start a daemon.
+                # A damaged database is put right by the next daemon.
+                with contextlib.suppress(StorageDamaged):
+                    job = self._local.get(job_id)
+                    if job["exit_code"] is not None:
+                        return job  # No reason to start a daemon.
                 deaths += 1
                 if deaths > MAX_DEATHS:
                     raise DaemonUnavailable("the daemon dies again and again") from exc

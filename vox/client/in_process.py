@@ -98,7 +98,8 @@ class InProcess:
             on_event("progress", {"id": self._job_id, "paused": True})
         if not ended.wait(None if deadline is None else max(0.0, deadline - time.monotonic())):
             raise goes_on(self._job_id)
-        return last[0]
+        last[0].pop("text_is_cut", None)
+        return {**last[0], "text": job.text}
 
     def cancel(self) -> None:
         """Cut the job off. Does nothing if it has ended."""

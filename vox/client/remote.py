@@ -167,7 +167,7 @@ class Remote:
                     if event.name == "bye":
                         raise _stopped(job_id)
                     if event.name == "state" and event.data.get("exit_code") is not None:
-                        return event.data
+                        return self._whole(event.data)
         except (http.Refused, http.Dropped) as exc:
             raise NoDaemon from exc
         except TimeoutError:
@@ -175,6 +175,13 @@ class Remote:
         if deadline is not None and time.monotonic() >= deadline:
             raise goes_on(job_id)
         raise NoDaemon
+
+    def _whole(self, job: Job) -> Job:
+        """The job with all of its text, of which an event has the beginning."""
+        if job.pop("text_is_cut", False):
+            with contextlib.suppress(NoDaemon, VoxError):  # the daemon has left meanwhile
+                job["text"] = self.get(job["id"])["text"]
+        return job
 
     def get(self, job_id: str, timeout_s: float = ANSWER_TIMEOUT_S) -> Job:
         found: Job = self.call("GET", _target(job_id), timeout_s=timeout_s)

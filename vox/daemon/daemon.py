@@ -34,6 +34,7 @@ from ..jobs import ENDED, Job
 from ..paths import Paths
 from ..queue.events import Bus, Event
 from .connections import Limits, protocol_class
+from .repair import Repair, may_restart
 from .server import Server
 from .tcp import Tcp, open_tcp
 
@@ -47,7 +48,7 @@ EXPECT_S = 5.0
 """How long a daemon that would leave waits for the loading of a model to begin."""
 SHUTDOWN_S = 3
 
-Reason = Literal["idle", "stop", "signal", "failed"]
+Reason = Literal["idle", "stop", "signal", "failed", "damaged"]
 
 
 class Daemon:
@@ -90,6 +91,7 @@ class Daemon:
             paths, config, self.engine.submitter, self.engine.store, self.bus, self.touch
         )
         self.bus.subscribe(self._on_event)
+        self.engine.on_damage = lambda: self.stop(now=True, reason="damaged")
         self._loop: asyncio.AbstractEventLoop | None = None
         self.broadcaster: Broadcaster  # made once there is a loop, before the API is
         self._tcp = Tcp()
@@ -222,7 +224,7 @@ class Daemon:
             threading.Thread(target=self.engine.player.warm_up, name="warm-up", daemon=True).start()
         except Exception:
             log.exception("the queue cannot be started")
-            self.stop(now=True, reason="failed")
+            self.stop(now=True, reason="damaged" if self.engine.damage else "failed")
 
     @property
     def _is_kept(self) -> bool:
@@ -267,13 +269,20 @@ class Daemon:
             self._close_sockets(server)
         else:
             await asyncio.to_thread(self._note_newest_job)
-        self.broadcaster.announce_leaving(self._reason, everybody=self._now)
+        if self._reason != "damaged":
+            self.broadcaster.announce_leaving(self._reason, everybody=self._now)
         await asyncio.to_thread(self.inbox.stop)
         if not self._now:
             await asyncio.to_thread(self.engine.finish)
         self._close_sockets(server)
+        repair = Repair(self.paths, self.engine) if self._reason == "damaged" else None
+        if repair:
+            await asyncio.to_thread(repair.begin)
         await asyncio.to_thread(self.engine.close)
         await asyncio.to_thread(self.inbox.close)
+        if repair:
+            await asyncio.to_thread(repair.finish)
+            self.broadcaster.end_streams()  # their clients find the successor
         late = await asyncio.to_thread(self._late_jobs)
         self.broadcaster.announce_leaving(self._reason, everybody=True, but=late)
         server.end()
@@ -281,7 +290,7 @@ class Daemon:
             await asyncio.wait_for(serving, SHUTDOWN_S + 2)
         # Requests were served until now, and other processes may have written to the queue.
         if await asyncio.to_thread(self._needs_successor):
-            log.info("a job came while leaving: starting a successor")
+            log.info("starting a successor")
             spawn_daemon(self.paths, wait=False)
         if self._reason == "failed":
             raise JobFailed("the queue cannot be started", "see: vox daemon logs")
@@ -307,7 +316,10 @@ class Daemon:
         return {job.id for job in live if job.seq > self._last_seq and job.sink != "stream"}
 
     def _needs_successor(self) -> bool:
+        if self._reason == "damaged":
+            return may_restart(self.paths)
         if self._reason == "idle":
-            with open_store(self.paths) as store:
+            # If the database cannot be opened, a successor could not speak either.
+            with contextlib.suppress(StorageError), open_store(self.paths) as store:
                 return store.count_live() > 0 or self.inbox.has_new()
         return self._reason == "stop" and (self._was_called or bool(self._late_jobs()))

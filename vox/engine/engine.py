@@ -128,6 +128,8 @@ class Engine:
         self._was_flagged = False
         """Whether the table said last that speech is paused."""
         self._heed_pause()
+        self.on_damage: Callable[[], None] = lambda: None
+        """Called every second while the queue's database is known to be damaged."""
         self.is_started = False
         self._closing = threading.Event()
         self._finish_at_once = threading.Event()
@@ -221,7 +223,9 @@ class Engine:
             self.outcomes.close()
             # Only the jobs that this engine has begun: another process may drain the queue now.
             for job_id in self.worker.begun_ids:
-                recovery.give_back(self.store, job_id)
+                # What cannot be written, the next daemon finds out by itself.
+                with contextlib.suppress(StorageError):
+                    recovery.give_back(self.store, job_id)
         self.pool.close()
         self.tasks.close()
         self.store.close()
@@ -233,7 +237,16 @@ class Engine:
 
     @property
     def is_healthy(self) -> bool:
-        """False if the worker's or the player's thread has died, which is a defect."""
+        """False if the worker's or the player's thread has died, or the database is damaged."""
+        return self.damage is None and self._has_threads
+
+    @property
+    def damage(self) -> str | None:
+        """What is wrong with the queue's database, on one line."""
+        return self.store.damage or self.tasks.damage
+
+    @property
+    def _has_threads(self) -> bool:
         return not self.is_started or (self.tasks.is_alive() and self.player.is_alive())
 
     @property
@@ -244,9 +257,14 @@ class Engine:
     def _tick_until_closed(self) -> None:
         while not self._closing.wait(TICK_S):
             try:
+                self.store.check_file()
                 self._tick()
+            except StorageError as exc:
+                log.error("housekeeping: %s", exc.line)
             except Exception:
                 log.exception("housekeeping")
+            if self.damage is not None:
+                self.on_damage()
 
     def _drop_cancelled_elsewhere(self) -> None:
         """Stop the jobs that another process, which found no daemon, cancelled in the table."""

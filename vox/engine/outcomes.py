@@ -98,12 +98,12 @@ class OutcomeWriter:
     def _publish(self, job_id: str, state: State, columns: dict[str, Any]) -> None:
         """Publish how the job ended, which cannot be written yet."""
         job: Job = self._store.get(job_id)
-        if self._store.bus is None or not job.is_live:
+        if not job.is_live:
             return
         job.state = state
         for name, value in columns.items():
             setattr(job, name, value)
-        self._store.bus.publish("state", job.id, job.to_dict())
+        self._store.publish("state", job)
 
     def _run(self) -> None:
         unwritten: collections.deque[_Entry] = collections.deque()

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from ..audio import files
 from ..config import Config
-from ..errors import BadOption, JobNotLive, NotAvailable, QueueFull, StorageError, VoxError
+from ..errors import BadOption, JobNotLive, NotAvailable, QueueFull, StorageError, UnknownJob
 from ..jobs import (
     ADAPTER_OPTIONS,
     ID_ALPHABET,
@@ -143,7 +143,7 @@ class Submitter:
             for old in self.store.live_with_key(job.replace_key):
                 try:
                     self._cancel(old.id, reason)
-                except VoxError:
+                except (JobNotLive, UnknownJob):
                     continue  # It ended in the meantime.
 
     def check(self, request: Request) -> Job:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from ..audio import files
 from ..audio.player import Playback, Player
 from ..audio.spool import Spool, SpoolDir
-from ..errors import DaemonLeaving, JobFailed, StorageError, VoxError
+from ..errors import DaemonLeaving, JobFailed, StorageDamaged, StorageError, VoxError
 from ..hosts.pool import Pool
 from ..jobs import Job
 from ..queue.store import Store
@@ -94,7 +94,10 @@ class Worker:
     def run(self, job_id: str) -> None:
         """Take the job, if it is still queued, and prepare it. Raises nothing."""
         try:
-            self._take(job_id)
+            with self._store.patiently(lambda: self._is_stopped or job_id in self._cancelled):
+                self._take(job_id)
+        except StorageDamaged as exc:
+            log.error("job %s: %s", job_id, exc.line)  # it goes on once that is put right
         except StorageError as exc:
             self._outcomes.failed(job_id, exc)
         except DaemonLeaving:
@@ -137,7 +140,7 @@ class Worker:
                 )
             self._synthesizer.complete(job, spool, lambda: self._check_wanted(job))
             self._finish(job, spool)
-        except (JobStopped, DaemonLeaving):
+        except (JobStopped, DaemonLeaving, StorageDamaged):
             if spool is not None:
                 spool.abandon()
         except VoxError as exc:

@@ -20,7 +20,8 @@ import huey.registry
 import huey.serializer
 import huey.storage
 
-from .sqlite_errors import storage_error
+from ..errors import StorageDamaged, StorageError, StorageLocked
+from .sqlite_errors import LOCK_WAIT_S, storage_error
 from .tasks import LOOK_PAST, SAFETY_NET_S, Gate, Run
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,8 @@ class WakingStorage(huey.storage.SqliteStorage):  # type: ignore[misc]  # Huey h
         self.gate: Gate = lambda job_ids: job_ids
         self._kept: set[int] = set()
         """Rows whose task was handed out, though a full disk kept them from being deleted."""
+        self.damage: str | None = None
+        """See `Tasks`."""
         super().__init__(*args, **kwargs)
 
     def _create_connection(self) -> sqlite3.Connection:
@@ -59,6 +62,24 @@ class WakingStorage(huey.storage.SqliteStorage):  # type: ignore[misc]  # Huey h
 
     def dequeue(self) -> Any:
         self.wake.clear()
+        try:
+            data = self._next()
+        except (sqlite3.Error, StorageError) as exc:
+            log.error("the queue cannot be read: %s", self.translated(exc))
+            data = None
+        if data is None:
+            self.wake.wait(SAFETY_NET_S)
+        return data
+
+    def translated(self, exc: Exception) -> Exception:
+        """The error as one of vox; damage is remembered."""
+        error = storage_error(self.filename, exc) if isinstance(exc, sqlite3.Error) else exc
+        if isinstance(error, StorageDamaged):
+            self.damage = error.message
+        return error
+
+    def _next(self) -> Any:
+        """The next task that the gate lets through; None if there is none."""
         rows = self.sql(
             "select id, data from task where queue = ? order by priority desc, id limit ?",
             (self.name, LOOK_PAST),
@@ -69,7 +90,6 @@ class WakingStorage(huey.storage.SqliteStorage):  # type: ignore[misc]  # Huey h
         for (row_id, data), job_id in zip(rows, ids, strict=True):
             if job_id in allowed and self._take_out(row_id):
                 return data
-        self.wake.wait(SAFETY_NET_S)
         return None
 
     def _take_out(self, row_id: int) -> bool:
@@ -83,7 +103,10 @@ class WakingStorage(huey.storage.SqliteStorage):  # type: ignore[misc]  # Huey h
                 cursor.execute("delete from task where id = ?", (row_id,))
                 is_ours = cursor.rowcount == 1 and row_id not in self._kept
         except sqlite3.Error as exc:
-            self.conn.rollback()  # Huey rolls back only what fails before the commit.
+            with contextlib.suppress(sqlite3.Error):
+                self.conn.rollback()  # Huey rolls back only what fails before the commit.
+            if isinstance(self.translated(exc), StorageDamaged | StorageLocked):
+                raise
             log.error("a task cannot be deleted from the queue: %s", exc)
             is_ours = row_id not in self._kept
             self._kept.add(row_id)
@@ -115,6 +138,7 @@ class Broker:
 
     def __init__(self, db_path: str, run: Run | None = None) -> None:
         self._db_path = db_path
+        self._damage: str | None = None
         with self._translated():
             self._huey = self._open()
         self._storage: WakingStorage = self._huey.storage
@@ -136,7 +160,7 @@ class Broker:
             storage_class=WakingStorage,
             filename=self._db_path,
             strict_fifo=True,
-            timeout=30,
+            timeout=LOCK_WAIT_S,
         )
 
     @contextlib.contextmanager
@@ -144,7 +168,10 @@ class Broker:
         try:
             yield
         except sqlite3.Error as exc:
-            raise storage_error(self._db_path, exc) from exc
+            error = storage_error(self._db_path, exc)
+            if isinstance(error, StorageDamaged):
+                self._damage = error.message
+            raise error from exc
 
     def _pack(self, job_id: str, priority: int) -> tuple[bytes, int]:
         return self._huey.serialize_task(self._task.s(job_id, priority=priority)), priority
@@ -182,6 +209,10 @@ class Broker:
     def is_alive(self) -> bool:
         consumer = self._consumer
         return consumer is not None and all(p.is_alive() for _, p in consumer.worker_threads)
+
+    @property
+    def damage(self) -> str | None:
+        return self._damage or self._storage.damage
 
     def stop(self, timeout_s: float) -> None:
         if self._consumer is None:

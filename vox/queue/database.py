@@ -7,19 +7,30 @@ jobs: that is `store`.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sqlite3
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from ..errors import StorageError
+from ..errors import StorageDamaged, StorageError, VoxError
 from ..files import cannot_write, locked, make_dir
 from .schema import migrate
-from .sqlite_errors import check_integrity, is_corrupt, move_aside, storage_error
+from .sqlite_errors import (
+    LOCK_WAIT_S,
+    check_integrity,
+    is_corrupt,
+    locked_error,
+    storage_error,
+)
 
-BUSY_TIMEOUT_S = 30.0
+log = logging.getLogger(__name__)
+
+SIDE_FILES = ("-wal", "-shm")
+"""What SQLite keeps beside the file while it is open."""
 
 
 class Database:
@@ -29,16 +40,19 @@ class Database:
     """
 
     def __init__(self, path: str, check: bool = False) -> None:
-        """Open the file, or make it. A damaged one is moved aside and a new one made.
+        """Open the file, or make it. A damaged one is set aside and made again (see `salvage`).
 
         `check` looks for damage in the whole file, which takes as long as reading it.
         """
         self.path = path
         self.moved_aside: str | None = None
         """Where a damaged file was moved to when this one was opened."""
+        self.damage: str | None = None
+        """What was found to be wrong with the file since it was opened, on one line."""
         self._write_lock = threading.RLock()
         self._read_lock = threading.Lock()
         self._count_lock = threading.Lock()
+        self._patience = threading.local()
         make_dir(os.path.dirname(path))
         if os.path.isdir(path):
             raise StorageError(f"{path} is a folder", "move it away")
@@ -52,11 +66,12 @@ class Database:
         self.reader = self._open()
         # A count for /health never waits for a long history that another thread reads.
         self.counter = self._open()
+        self._identity = _identity(path)
 
     def _open(self, check: bool = False) -> sqlite3.Connection:
         _make_private_file(self.path)
         conn = sqlite3.connect(
-            self.path, timeout=BUSY_TIMEOUT_S, check_same_thread=False, isolation_level=None
+            self.path, timeout=LOCK_WAIT_S, check_same_thread=False, isolation_level=None
         )
         try:
             conn.row_factory = sqlite3.Row
@@ -64,6 +79,9 @@ class Database:
             conn.text_factory = lambda data: data.decode(errors="replace")
             # SQLite's `lower` knows ASCII alone.
             conn.create_function("folded", 1, str.casefold, deterministic=True)
+            _make_private(self.path)
+            # What is deleted, or changes its place, is overwritten: texts are private.
+            conn.execute("pragma secure_delete = on")
             _use_wal(conn)
             if check:
                 check_integrity(conn)
@@ -74,14 +92,14 @@ class Database:
         return conn
 
     def _repair(self, check: bool) -> sqlite3.Connection:
-        """Move a damaged file aside and make a new one. Of several processes one does so."""
-        with locked(self.path + ".repair"):
+        """Have a damaged file set aside and made again. Of several processes one does so."""
+        with order_lock(self.path):
             try:
                 return self._open(check)
             except sqlite3.DatabaseError as exc:
                 if not is_corrupt(exc):
                     raise storage_error(self.path, exc) from exc
-                self.moved_aside = move_aside(self.path)
+                self.moved_aside = _rebuild(self.path)
                 return self._open()
 
     def close(self) -> None:
@@ -94,21 +112,89 @@ class Database:
         """All that is written in the block is kept, or nothing of it if the block raises.
 
         A crash of this process loses nothing that was kept. A power cut may, unless
-        `survives_power_cut`, which waits for the disk.
+        `survives_power_cut`, which waits for the disk. What another program keeps locked for
+        `LOCK_WAIT_S` is not written.
         """
-        with self._write_lock:
+        while not self._write_lock.acquire(timeout=LOCK_WAIT_S):
+            if not self._is_patient:
+                raise locked_error(self.path)
+        try:
             try:
                 synchronous = "full" if survives_power_cut else "normal"
                 self.writer.execute(f"pragma synchronous = {synchronous}")
-                self.writer.execute("begin immediate")
+                self._begin()
+                self.check_file()
                 yield self.writer
                 self.writer.execute("commit")
             except sqlite3.Error as exc:
-                raise storage_error(self.path, exc) from exc
+                raise self._error(exc) from exc
             finally:
-                # On a full disk SQLite rolls back by itself.
-                if self.writer.in_transaction:
-                    self.writer.execute("rollback")
+                self._roll_back()
+        finally:
+            self._write_lock.release()
+
+    @contextlib.contextmanager
+    def patiently(self, is_over: Callable[[], bool]) -> Iterator[None]:
+        """What this thread writes in the block waits for another program's lock until `is_over`.
+
+        For what was accepted, and must not fail because of it.
+        """
+        self._patience.is_over = is_over
+        try:
+            yield
+        finally:
+            del self._patience.is_over
+
+    @property
+    def _is_patient(self) -> bool:
+        is_over: Callable[[], bool] | None = getattr(self._patience, "is_over", None)
+        return is_over is not None and not is_over()
+
+    def _begin(self) -> None:
+        while True:
+            try:
+                self.writer.execute("begin immediate")
+                return
+            except sqlite3.OperationalError as exc:
+                is_locked = getattr(exc, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+                if not (is_locked and self._is_patient):
+                    raise
+                log.warning("%s", locked_error(self.path).line)
+
+    def _roll_back(self) -> None:
+        # On a full disk SQLite rolls back by itself.
+        with contextlib.suppress(sqlite3.Error):  # a damaged page, which was reported already
+            if self.writer.in_transaction:
+                self.writer.execute("rollback")
+
+    def check_file(self) -> None:
+        """Raises StorageDamaged if the file, or one that SQLite keeps beside it, was replaced.
+
+        What is written to a file that has no name any more is lost.
+        """
+        for name, was, now in zip(
+            ("", *SIDE_FILES), self._identity, _identity(self.path), strict=True
+        ):
+            if was is not None and was != now:
+                gone = "was deleted" if now is None else "was replaced"
+                self.damage = f"{self.path}{name} {gone} while it was in use"
+                raise StorageDamaged(self.damage)
+
+    def truncate_log(self) -> None:
+        """Take what was deleted out of the write-ahead log as well."""
+        with self._write_lock:
+            try:
+                is_busy = self.writer.execute("pragma wal_checkpoint(truncate)").fetchone()[0]
+            except sqlite3.Error as exc:
+                raise self._error(exc) from exc
+        if is_busy:
+            log.warning("another program reads %s: deleted texts stay in its log", self.path)
+
+    def _error(self, exc: sqlite3.Error) -> VoxError:
+        error = storage_error(self.path, exc)
+        if isinstance(error, StorageDamaged):
+            self.damage = error.message
+        return error
 
     def query(
         self,
@@ -130,7 +216,7 @@ class Database:
                 found.close()
                 return rows
             except sqlite3.Error as exc:
-                raise storage_error(self.path, exc) from exc
+                raise self._error(exc) from exc
 
     def count(self, sql: str) -> list[sqlite3.Row]:
         """As `query`, for what is quick: it waits for no query of another thread."""
@@ -138,7 +224,52 @@ class Database:
             try:
                 return self.counter.execute(sql).fetchall()
             except sqlite3.Error as exc:
-                raise storage_error(self.path, exc) from exc
+                raise self._error(exc) from exc
+
+
+@contextlib.contextmanager
+def order_lock(path: str) -> Iterator[None]:
+    """Hold the lock under which jobs are added, by one process at a time. Raises StorageError."""
+    with locked(path + ".order", wait_s=LOCK_WAIT_S) as fd:
+        if fd is None:
+            raise locked_error(path)
+        yield
+
+
+def rebuild(path: str) -> str:
+    """Make the file again from what can be read of it; returns where the damaged one is now.
+
+    No connection of this process may be open. Raises StorageError.
+    """
+    with order_lock(path):
+        return _rebuild(path)
+
+
+def _rebuild(path: str) -> str:
+    from .salvage import rebuild as make_again  # seldom needed
+
+    return make_again(path)
+
+
+def _identity(path: str) -> list[tuple[int, int] | None]:
+    """Which files have the name of the database, and the names of those beside it."""
+    found: list[tuple[int, int] | None] = []
+    for name in ("", *SIDE_FILES):
+        try:
+            info = os.stat(path + name)
+            found.append((info.st_dev, info.st_ino))
+        except OSError:
+            found.append(None)
+    return found
+
+
+def _make_private(path: str) -> None:
+    """Take from other users what an earlier vox, or a copy, left them: texts are private."""
+    for name in ("", *SIDE_FILES, ".order"):
+        with contextlib.suppress(OSError):
+            mode = os.stat(path + name, follow_symlinks=False).st_mode
+            if stat.S_ISREG(mode) and mode & 0o077:
+                os.chmod(path + name, 0o600)
 
 
 def _make_private_file(path: str) -> None:
@@ -158,7 +289,7 @@ def _make_private_file(path: str) -> None:
 
 def _use_wal(conn: sqlite3.Connection) -> None:
     """Switch to WAL; a new database opened by two processes at once needs more than one try."""
-    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    deadline = time.monotonic() + LOCK_WAIT_S
     while True:
         try:
             conn.execute("pragma journal_mode = wal")

@@ -8,11 +8,15 @@ from __future__ import annotations
 import collections
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
 RING = 20_000
+RING_BYTES = 16_000_000
+"""The events that are kept are about so large at most, whatever their number."""
+_EVENT_BYTES = 2_000
+"""About what an event takes without its texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,12 @@ class Bus:
 
     def __init__(self, epoch: str | None = None, ring: int = RING) -> None:
         self.epoch = epoch or f"{time.time_ns() // 1_000_000:x}"
-        self._ring: collections.deque[Event] = collections.deque(maxlen=ring)
+        self._ring: collections.deque[Event] = collections.deque()
+        self._ring_length = ring
+        self._ring_bytes = 0
         self._number = 0
+        self._dropped = 0
+        """Number of the last event that is not kept any more."""
         self._listeners: list[Listener] = []
         self._lock = threading.Lock()
 
@@ -51,9 +59,24 @@ class Bus:
         with self._lock:
             self._number += 1
             event = Event(f"{self.epoch}-{self._number}", self._number, name, job_id, data)
-            self._ring.append(event)
+            self._keep(event)
             for listener in self._listeners:
                 listener(event)
+
+    def _keep(self, event: Event) -> None:
+        self._ring.append(event)
+        self._ring_bytes += _size(event)
+        while len(self._ring) > self._ring_length or self._ring_bytes > RING_BYTES:
+            oldest = self._ring.popleft()
+            self._ring_bytes -= _size(oldest)
+            self._dropped = oldest.number
+
+    def forget(self, job_ids: Collection[str]) -> None:
+        """Keep no event of these jobs: they were cleared from the history."""
+        gone = set(job_ids)
+        with self._lock:
+            self._ring = collections.deque(e for e in self._ring if e.job_id not in gone)
+            self._ring_bytes = sum(map(_size, self._ring))
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Hear every event from now on; returns what ends it."""
@@ -74,6 +97,11 @@ class Bus:
             return None
         last = int(number)
         with self._lock:
-            if last > self._number or (self._ring and self._ring[0].number > last + 1):
+            if last > self._number or last < self._dropped:
                 return None
             return [event for event in self._ring if event.number > last]
+
+
+def _size(event: Event) -> int:
+    """About how many bytes of memory it takes."""
+    return _EVENT_BYTES + sum(len(value) for value in event.data.values() if type(value) is str)

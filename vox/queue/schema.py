@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from ..errors import SchemaTooNew
 from ..jobs import OPTIONS, SPEECH_OPTIONS
 
 MIGRATIONS: tuple[str, ...] = (
@@ -59,7 +60,8 @@ def migrate(conn: sqlite3.Connection) -> None:
     """Bring the database to the newest version; safe with several processes at once.
 
     A column that an option of `jobs` needs is added by itself. An older daemon that still runs
-    reads columns by name, so it does not mind.
+    reads columns by name, so it does not mind. Raises SchemaTooNew, and changes nothing, if a
+    newer vox made the database.
     """
     if _is_newest(conn):
         return
@@ -82,7 +84,12 @@ def migrate(conn: sqlite3.Connection) -> None:
 
 def _is_newest(conn: sqlite3.Connection) -> bool:
     (version,) = conn.execute("pragma user_version").fetchone()
-    return version >= len(MIGRATIONS) and not _missing_columns(conn)
+    if version > len(MIGRATIONS):
+        raise SchemaTooNew(
+            f"a newer vox made the queue's database (version {version}; this vox knows "
+            f"{len(MIGRATIONS)})"
+        )
+    return version == len(MIGRATIONS) and not _missing_columns(conn)
 
 
 def _missing_columns(conn: sqlite3.Connection) -> list[str]:

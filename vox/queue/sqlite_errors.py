@@ -1,4 +1,4 @@
-"""SQLite's errors in a user's words, and how a damaged database is found and moved aside.
+"""SQLite's errors in a user's words, and how damage of a database is found.
 
 The job table and Huey's tasks share one file, `vox.db`, so `database` and `broker` share this.
 """
@@ -8,17 +8,22 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import time
 
-from ..errors import DaemonLeaving, StorageDamaged, StorageError, VoxError
-from ..files import cannot_write
+from ..errors import DaemonLeaving, StorageDamaged, StorageError, StorageLocked, VoxError
+
+LOCK_WAIT_S = 10.0
+"""How long a write waits for each lock that another holds. A caller waits 60 s for an answer, and
+must be told what became of its request before that."""
 
 
 def is_corrupt(exc: sqlite3.DatabaseError) -> bool:
     """True if the file is damaged or no database, and not just locked, full or read-only."""
-    return getattr(exc, "sqlite_errorcode", 0) & 0xFF in (
-        sqlite3.SQLITE_CORRUPT,
-        sqlite3.SQLITE_NOTADB,
+    code = getattr(exc, "sqlite_errorcode", 0)
+    # Of a file that was cut off under a connection, a page is short or the tables are gone.
+    return (
+        code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+        or code == sqlite3.SQLITE_IOERR_SHORT_READ
+        or (code == sqlite3.SQLITE_ERROR and "no such table" in str(exc))
     )
 
 
@@ -50,34 +55,23 @@ def find_corruption_in_file(path: str) -> str | None:
         return str(exc)
 
 
-def move_aside(path: str) -> str:
-    """Rename a damaged database, which may still be of use to its owner; returns the new path."""
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    aside = f"{path}.damaged-{stamp}"
-    number = 1
-    while os.path.exists(aside):
-        number += 1
-        aside = f"{path}.damaged-{stamp}-{number}"
-    try:
-        for suffix in ("-wal", "-shm"):
-            with contextlib.suppress(FileNotFoundError):
-                os.rename(path + suffix, aside + suffix)
-        os.rename(path, aside)
-    except OSError as exc:
-        raise cannot_write(path, exc) from exc
-    return aside
-
-
 def storage_error(path: str, exc: sqlite3.Error) -> VoxError:
     """The StorageError for an error of SQLite; DaemonLeaving if the database was closed."""
     if isinstance(exc, sqlite3.ProgrammingError) and "closed" in str(exc):
         return DaemonLeaving("the daemon is leaving", "ask again")
+    if isinstance(exc, sqlite3.DatabaseError) and is_corrupt(exc):
+        return StorageDamaged(f"{path}: {exc}")
     code = getattr(exc, "sqlite_errorcode", 0) & 0xFF
     hint = "see: vox doctor"
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return locked_error(path)
     if code == sqlite3.SQLITE_FULL:
         hint = "free disk space, or see: vox history clear"
     elif code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
         hint = "fix the permissions, or set VOX_HOME to another place"
-    elif code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return StorageDamaged(f"{path}: {exc}")
     return StorageError(f"{path}: {exc}", hint)
+
+
+def locked_error(path: str) -> StorageLocked:
+    """Nothing could be written for as long as `LOCK_WAIT_S`."""
+    return StorageLocked(f"{path} is locked by another program, so nothing was changed")

@@ -16,7 +16,6 @@ from dataclasses import fields
 from typing import Any, NamedTuple
 
 from ..errors import AmbiguousId, JobNotLive, StorageDamaged, UnknownJob
-from ..files import locked
 from ..jobs import (
     ENDED,
     ID_ALPHABET,
@@ -29,8 +28,10 @@ from ..jobs import (
     State,
     new_id,
 )
-from .database import Database
+from .database import Database, order_lock
 from .events import Bus
+from .set_aside import remove_set_aside, set_aside_files
+from .sqlite_errors import LOCK_WAIT_S, locked_error
 
 _COLUMNS = tuple(f.name for f in fields(Job))
 _NUMBERS = tuple(name for name in SPEECH_OPTIONS if OPTIONS[name].kind is float)
@@ -42,6 +43,8 @@ _QUEUED_SQL = f"state in {_LIVE_SQL} and state = 'queued'"
 
 PAUSE = "paused"
 """The flag that keeps speech paused."""
+EVENT_TEXT = 500
+"""An event holds so many characters of its job's text."""
 PAGE = 200
 """Jobs of the history that are read at once."""
 PAGE_CHARACTERS = 1_000_000
@@ -92,6 +95,24 @@ class Store:
         """Where a damaged database was moved to when this one was opened."""
         return self._db.moved_aside
 
+    @property
+    def damage(self) -> str | None:
+        """What was found to be wrong with the database since it was opened, on one line."""
+        return self._db.damage
+
+    @property
+    def set_aside(self) -> list[str]:
+        """The damaged databases that were set aside, oldest first."""
+        return set_aside_files(self.path)
+
+    def patiently(self, is_over: Callable[[], bool]) -> contextlib.AbstractContextManager[None]:
+        """See `Database.patiently`."""
+        return self._db.patiently(is_over)
+
+    def check_file(self) -> None:
+        """Raises StorageDamaged if the database's file was deleted or replaced."""
+        self._db.check_file()
+
     def close(self) -> None:
         self._db.close()
 
@@ -102,8 +123,13 @@ class Store:
         One thread of one process holds it at a time. So tasks are sent in the order in which the
         jobs were added, and whoever adds a job sees all jobs that were added before.
         """
-        with self._order_lock, locked(self.path + ".order"):
-            yield
+        if not self._order_lock.acquire(timeout=LOCK_WAIT_S):
+            raise locked_error(self.path)
+        try:
+            with order_lock(self.path):
+                yield
+        finally:
+            self._order_lock.release()
 
     # -- write -------------------------------------------------------------------------------
 
@@ -122,7 +148,7 @@ class Store:
                 job.created_at = job.created_at or self._clock()
                 self._insert(conn, sql, job)
         for job in jobs:
-            self._publish("state", job)
+            self.publish("state", job)
         return jobs
 
     @staticmethod
@@ -158,7 +184,7 @@ class Store:
         if row is None:
             return None
         job = _job(row)
-        self._publish("state", job)
+        self.publish("state", job)
         return job
 
     def note(self, job_id: str, event: str = "progress", /, **columns: Any) -> Job | None:
@@ -175,7 +201,7 @@ class Store:
         if row is None:
             return None
         job = _job(row)
-        self._publish(event, job)
+        self.publish(event, job)
         return job
 
     def cancel(self, job_id: str, reason: str = "cancelled") -> Job:
@@ -196,7 +222,7 @@ class Store:
                 (note, job_id, note),
             ).fetchone()
         if row is not None:
-            self._publish("progress", _job(row))
+            self.publish("progress", _job(row))
 
     def expire(self, cut_off: str | None = None) -> list[Job]:
         """End the jobs that were not spoken before their `expires_at`; returns them.
@@ -227,7 +253,8 @@ class Store:
     def clear(self, older_than_s: float | None = None) -> list[str]:
         """Delete jobs that ended longer ago than so many seconds (None: all ended jobs).
 
-        Returns their ids.
+        Their texts are overwritten. With None, damaged databases that were set aside go too.
+        Returns the jobs' ids.
         """
         before = self._clock() - older_than_s if older_than_s is not None else None
         with self._db.transaction() as conn:
@@ -242,7 +269,13 @@ class Store:
                 (row["id"], row["state"], row["error"]) for row in rows if row["source"] == "inbox"
             ]
             conn.executemany("insert or ignore into cleared values (?, ?, ?)", inbox)
-        return [row["id"] for row in rows]
+        gone = [row["id"] for row in rows]
+        if self.bus is not None:
+            self.bus.forget(gone)
+        self._db.truncate_log()
+        if older_than_s is None:
+            remove_set_aside(self.path)
+        return gone
 
     def cleared(self, job_id: str) -> tuple[State, str | None] | None:
         """State and error of a cleared job that came from the inbox; None if there is none."""
@@ -269,13 +302,17 @@ class Store:
             else:
                 conn.execute("delete from flag where key = ?", (flag,))
 
-    def _publish(self, name: str, job: Job) -> None:
+    def publish(self, name: str, job: Job) -> None:
+        """Tell the listeners of the bus what happened to the job."""
         if self.bus is None:
             return
         data = job.to_dict()
+        # Events come after every utterance and are kept: all of a long text would be too large.
         if name != "state":
-            # It comes after every utterance, so all events of a long text would be too large.
             del data["text"]
+        elif len(job.text) > EVENT_TEXT:
+            data["text"] = job.text[:EVENT_TEXT]
+            data["text_is_cut"] = True
         self.bus.publish(name, job.id, data)
 
     # -- read --------------------------------------------------------------------------------

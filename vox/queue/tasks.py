@@ -64,6 +64,10 @@ class Tasks(Sender, Protocol):
     def is_alive(self) -> bool:
         """True if the worker's thread runs. It does not end before `stop`."""
 
+    @property
+    def damage(self) -> str | None:
+        """What was found to be wrong with where the tasks are kept, on one line."""
+
     def stop(self, timeout_s: float) -> None:
         """Take no more tasks, and wait so long for the one that runs."""
 
@@ -124,6 +128,10 @@ class TableTasks:
 
     def is_alive(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def damage(self) -> str | None:
+        return None  # they are the job table, which knows its own
 
     def stop(self, timeout_s: float) -> None:
         if self._thread is None:
