@@ -109,6 +109,7 @@ class FakeEngine:
         self.models = FakeWarmModels()
         self.is_started = True
         self.is_healthy = True
+        self.damage: str | None = None
 
     def add(self, text: str = "Hello", **fields: Any) -> Job:
         fields = {"id": "", "backend": "scripted", **fields}

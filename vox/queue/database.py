@@ -18,7 +18,7 @@ from typing import Any
 
 from ..errors import StorageDamaged, StorageError, VoxError
 from ..files import cannot_write, locked, make_dir
-from .schema import migrate
+from .schema import migrate, refuse_newer
 from .sqlite_errors import (
     LOCK_WAIT_S,
     check_integrity,
@@ -79,6 +79,7 @@ class Database:
             conn.text_factory = lambda data: data.decode(errors="replace")
             # SQLite's `lower` knows ASCII alone.
             conn.create_function("folded", 1, str.casefold, deterministic=True)
+            refuse_newer(conn)
             _make_private(self.path)
             # What is deleted, or changes its place, is overwritten: texts are private.
             conn.execute("pragma secure_delete = on")
@@ -172,9 +173,8 @@ class Database:
 
         What is written to a file that has no name any more is lost.
         """
-        for name, was, now in zip(
-            ("", *SIDE_FILES), self._identity, _identity(self.path), strict=True
-        ):
+        present = _identity(self.path)
+        for name, was, now in zip(("", *SIDE_FILES), self._identity, present, strict=True):
             if was is not None and was != now:
                 gone = "was deleted" if now is None else "was replaced"
                 self.damage = f"{self.path}{name} {gone} while it was in use"

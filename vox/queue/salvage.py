@@ -23,6 +23,8 @@ from .sqlite_errors import storage_error
 
 log = logging.getLogger(__name__)
 
+Row = tuple[Any, ...]
+
 LONGEST_S = 30.0
 """How long the rows of one table are looked for. Damage in an inner page makes many of them be
 looked for one by one."""
@@ -136,12 +138,11 @@ def _copy_table(source: sqlite3.Connection, target: sqlite3.Connection, table: s
     sql = (
         f"insert or ignore into {table} ({', '.join(names)}) values ({', '.join('?' * len(names))})"
     )
+    wanted = [columns[name] for name in names]
     read = 0
     rows = _rows(source, names) if table == "job" else _few_rows(source, table, names)
     for row in rows:
-        if not all(
-            isinstance(value, columns[name]) for name, value in zip(names, row, strict=True)
-        ):
+        if not all(isinstance(value, kinds) for value, kinds in zip(row, wanted, strict=True)):
             continue
         if "state" in names and row[names.index("state")] not in STATES:
             continue
@@ -149,15 +150,13 @@ def _copy_table(source: sqlite3.Connection, target: sqlite3.Connection, table: s
     return read
 
 
-def _few_rows(
-    source: sqlite3.Connection, table: str, names: list[str]
-) -> Iterator[tuple[Any, ...]]:
+def _few_rows(source: sqlite3.Connection, table: str, names: list[str]) -> Iterator[Row]:
     """The rows of a small table up to the first damage."""
     with contextlib.suppress(sqlite3.DatabaseError):
         yield from source.execute(f"select {', '.join(names)} from {table}")
 
 
-def _rows(source: sqlite3.Connection, names: list[str]) -> Iterator[tuple[Any, ...]]:
+def _rows(source: sqlite3.Connection, names: list[str]) -> Iterator[Row]:
     """The rows of the job table that can be read: around damage by halves, one by one at last."""
     wanted = ", ".join(names)
     sql = f"select seq, {wanted} from job not indexed where seq between ? and ? order by seq"

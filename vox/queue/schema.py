@@ -82,14 +82,19 @@ def migrate(conn: sqlite3.Connection) -> None:
             conn.execute("rollback")
 
 
-def _is_newest(conn: sqlite3.Connection) -> bool:
-    (version,) = conn.execute("pragma user_version").fetchone()
+def refuse_newer(conn: sqlite3.Connection) -> int:
+    """The database's version. Raises SchemaTooNew if we do not know it."""
+    version = int(conn.execute("pragma user_version").fetchone()[0])
     if version > len(MIGRATIONS):
         raise SchemaTooNew(
             f"a newer vox made the queue's database (version {version}; this vox knows "
             f"{len(MIGRATIONS)})"
         )
-    return version == len(MIGRATIONS) and not _missing_columns(conn)
+    return version
+
+
+def _is_newest(conn: sqlite3.Connection) -> bool:
+    return refuse_newer(conn) == len(MIGRATIONS) and not _missing_columns(conn)
 
 
 def _missing_columns(conn: sqlite3.Connection) -> list[str]:
