@@ -188,7 +188,7 @@ class Database:
             except sqlite3.Error as exc:
                 raise self._error(exc) from exc
         if is_busy:
-            log.warning("another program reads %s: deleted texts stay in its log", self.path)
+            log.info("another program reads %s: deleted texts stay in its log", self.path)
 
     def _error(self, exc: sqlite3.Error) -> VoxError:
         error = storage_error(self.path, exc)

@@ -7,6 +7,7 @@ open and close it would drop the locks that SQLite holds for this process.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import os
 import shutil
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 
 Row = tuple[Any, ...]
 
-LONGEST_S = 30.0
+LONGEST_S = 5.0
 """How long the rows of one table are looked for. Damage in an inner page makes many of them be
 looked for one by one."""
 FURTHEST = 1_000_000
@@ -83,10 +84,10 @@ def _make(new: str, old: str) -> None:
             read = _copy_tables(old, target)
             if read is not None:
                 target.execute("commit")
-                log.warning("read %d rows of the damaged database", read)
+                log.info("read %d rows of the damaged database", read)
                 return
             target.execute("rollback")
-    log.error("nothing in the damaged database can be read")
+    log.info("nothing in the damaged database can be read")
 
 
 def _give_first_page(old: str, new: str) -> None:
@@ -162,7 +163,8 @@ def _rows(source: sqlite3.Connection, names: list[str]) -> Iterator[Row]:
     sql = f"select seq, {wanted} from job not indexed where seq between ? and ? order by seq"
     deadline = time.monotonic() + LONGEST_S
     lost = 0
-    ranges = [(1, _last_row(source))]
+    last_row = _last_row(source)
+    ranges = [(1, last_row)] if _has_readable_row(source, last_row) else []
     while ranges and time.monotonic() < deadline:
         first, last = ranges.pop()
         try:
@@ -178,7 +180,16 @@ def _rows(source: sqlite3.Connection, names: list[str]) -> Iterator[Row]:
             middle = (first + last) // 2
             ranges += [(middle + 1, last), (first, middle)]
     if lost or ranges:
-        log.error("%d numbers of jobs lie in damaged pages, %d ranges were left", lost, len(ranges))
+        log.info("%d numbers of jobs lie in damaged pages, %d ranges were left", lost, len(ranges))
+
+
+def _has_readable_row(source: sqlite3.Connection, last_row: int) -> bool:
+    """Whether any of some rows can be looked for. If none can, the table's root is damaged."""
+    for seq in itertools.chain(range(1, 1000), range(1000, last_row, 1 + last_row // 1000)):
+        with contextlib.suppress(sqlite3.DatabaseError):
+            source.execute("select 1 from job not indexed where seq = ?", (seq,)).fetchone()
+            return True
+    return False
 
 
 def _last_row(source: sqlite3.Connection) -> int:
