@@ -265,9 +265,11 @@ def test_a_listener_that_goes_cancels_the_job_only_if_bound(
         chunks: Any = job_events(context, job, None, bind)
         await anext(chunks)
         await chunks.aclose()
-        await asyncio.get_running_loop().shutdown_default_executor()
 
+    cancelled = threading.Event()
+    context.engine.bus.subscribe(lambda event: cancelled.set())
     context.run(go())
+    assert cancelled.wait(5.0 if bind else 0.1) == bind
     assert context.engine.store.get(job.id).state == ("cancelled" if bind else "queued")
 
 

@@ -17,6 +17,7 @@ from . import sse
 from .context import Context
 from .event_streams import RECHECK_S, EncodedEvent, Item, ends_job, paused_event
 from .jobs import NO_JOB, JobId
+from .writing import in_writer
 
 PACE_S = 0.05
 """Shortest time between two sends to a stream of all events: many of them must not hold up the
@@ -72,7 +73,7 @@ async def job_events(
     finally:
         if bind and not follower.has_ended:
             # In a thread of its own: this coroutine is being cancelled.
-            asyncio.get_running_loop().run_in_executor(None, follower.cancel_job)
+            in_writer(follower.cancel_job)
 
 
 class _Follower:

@@ -21,6 +21,7 @@ from .context import Context
 from .responses import disconnected, json_array, json_response
 from .schemas import Speak, answers
 from .security import check_output, is_tcp
+from .writing import in_writer
 
 JobId = Annotated[str, Path(max_length=100, description="Or an unambiguous beginning of it.")]
 NO_JOB = answers(404, 409, 422)
@@ -52,7 +53,7 @@ async def _accepted(context: Context, request: SpeechRequest) -> Response:
         location = f"/jobs/{job.id}"
         return _shown(context, job)
 
-    answer = await json_response(submit, 202)
+    answer = await json_response(submit, 202, writes=True)
     answer.headers["Location"] = location
     return answer
 
@@ -74,7 +75,7 @@ def _add_speak(router: APIRouter, context: Context) -> None:
         request_to_speak = body.to_request()
         if body.is_async:
             return await _accepted(context, request_to_speak)
-        job = await asyncio.to_thread(context.engine.submit, request_to_speak)
+        job = await in_writer(context.engine.submit, request_to_speak)
         return problems.from_job(await wait_for_end(context, job, request))
 
 
@@ -110,7 +111,7 @@ def _add_history(router: APIRouter, context: Context) -> None:
         older_than_s: Annotated[float | None, Query(ge=0, le=1e12)] = None,
     ) -> dict[str, int]:
         """Forget ended jobs and their audio."""
-        return {"cleared": len(await asyncio.to_thread(engine.clear, older_than_s))}
+        return {"cleared": len(await in_writer(engine.clear, older_than_s))}
 
 
 def _next_page(request: Request, last: str) -> str:
@@ -130,7 +131,7 @@ def _add_one(router: APIRouter, context: Context) -> None:
     @router.delete("/jobs/{job_id}", responses=_JOB)
     async def cancel(job_id: JobId) -> Response:
         """Cancel a live job: waiting, being prepared or being spoken."""
-        return await json_response(lambda: engine.cancel(job_id).to_dict())
+        return await json_response(lambda: engine.cancel(job_id).to_dict(), writes=True)
 
     @router.post(
         "/jobs/{job_id}/replay",
@@ -144,7 +145,9 @@ def _add_one(router: APIRouter, context: Context) -> None:
 
         `caller`: the process that waits for it.
         """
-        return await json_response(lambda: _shown(context, engine.replay(job_id, caller)), 202)
+        return await json_response(
+            lambda: _shown(context, engine.replay(job_id, caller)), 202, writes=True
+        )
 
     @router.get("/jobs/{job_id}/audio", response_class=FileResponse, responses={**_WAV, **NO_JOB})
     async def audio(job_id: JobId) -> Response:
@@ -164,5 +167,5 @@ async def wait_for_end(context: Context, job: Job, request: Request) -> Job:
     if not ended.done():
         ended.cancel()
         with contextlib.suppress(VoxError):
-            return await asyncio.to_thread(context.engine.cancel, job.id, "its caller went away")
+            return await in_writer(context.engine.cancel, job.id, "its caller went away")
     return await ended

@@ -22,6 +22,7 @@ from .context import Context
 from .problems import problem
 from .schemas import Model, ModelList, Speech, VoiceList, answers
 from .speech import SpeechResponse, empty_speech
+from .writing import in_writer
 
 MODELS = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")
 """Unless the setting `http_models` maps them they mean the default backend."""
@@ -70,7 +71,7 @@ def make_router(context: Context) -> APIRouter:
                 "the daemon is stopping", "start it and try again: vox daemon start"
             )
         try:
-            job = await asyncio.to_thread(engine.submit, wanted)
+            job = await in_writer(engine.submit, wanted)
         except EmptyText:
             if not body.input.strip():
                 raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -10,6 +9,7 @@ from fastapi import APIRouter, Response
 from . import schemas
 from .context import Context
 from .responses import json_array, json_response
+from .writing import in_writer
 
 
 def make_router(context: Context) -> APIRouter:
@@ -24,7 +24,8 @@ def make_router(context: Context) -> APIRouter:
     @router.post("/cancel", responses={200: {"model": list[schemas.Job]}})
     async def cancel_all() -> Response:
         """Cancel every live job."""
-        return await json_array(lambda: (job.to_dict() for job in engine.cancel_all()))
+        cancelled = await in_writer(engine.cancel_all)
+        return await json_array(lambda: (job.to_dict() for job in cancelled))
 
     @router.post("/skip", response_model=schemas.Skipped)
     async def skip() -> Response:
@@ -34,19 +35,19 @@ def make_router(context: Context) -> APIRouter:
             job = engine.skip()
             return {"skipped": job.to_dict() if job else None}
 
-        return await json_response(skipped)
+        return await json_response(skipped, writes=True)
 
     @router.post("/pause", response_model=schemas.Paused)
     async def pause() -> dict[str, bool]:
         """Pause speech until `/resume`, also after a restart. Jobs are still accepted."""
-        await asyncio.to_thread(engine.pause)
+        await in_writer(engine.pause)
         context.broadcaster.announce_paused(True)
         return {"paused": True}
 
     @router.post("/resume", response_model=schemas.Paused)
     async def resume() -> dict[str, bool]:
         """Resume speech where `/pause` stopped it."""
-        await asyncio.to_thread(engine.resume)
+        await in_writer(engine.resume)
         context.broadcaster.announce_paused(False)
         return {"paused": False}
 

@@ -15,14 +15,19 @@ from fastapi import Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive
 
+from .writing import in_writer
+
 PART_BYTES = 64 * 1024
 """Sent at once of a long answer."""
 _encoded = json.JSONEncoder(ensure_ascii=False).encode
 
 
-async def json_response(build: Callable[[], Any], status: int = 200) -> Response:
-    """What `build` returns, as JSON. Runs in a thread."""
-    body = await asyncio.to_thread(lambda: _encoded(build()).encode())
+async def json_response(
+    build: Callable[[], Any], status: int = 200, *, writes: bool = False
+) -> Response:
+    """What `build` returns, as JSON. Runs in a thread; `writes`: in one for writers."""
+    run = in_writer if writes else asyncio.to_thread
+    body = await run(lambda: _encoded(build()).encode())
     return Response(body, status, media_type="application/json")
 
 

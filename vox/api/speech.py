@@ -26,6 +26,7 @@ from ..jobs import Job
 from . import problems
 from .context import Context
 from .responses import disconnected
+from .writing import in_writer
 
 log = logging.getLogger(__name__)
 
@@ -153,7 +154,7 @@ class SpeechResponse(Response):
             gone.cancel()
             serving.cancel()
             if not self._is_served:
-                await asyncio.shield(asyncio.to_thread(self._cancel))
+                await asyncio.shield(in_writer(self._cancel))
 
     def _cancel(self) -> None:
         with contextlib.suppress(VoxError):  # it has ended by itself

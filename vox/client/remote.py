@@ -13,11 +13,23 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .. import __version__
-from ..errors import DaemonLeaving, DaemonUnavailable, UnknownJob, VoxError, WaitTimeout, from_dict
+from ..errors import (
+    DaemonLeaving,
+    DaemonUnavailable,
+    StorageDamaged,
+    UnknownJob,
+    VoxError,
+    WaitTimeout,
+    from_dict,
+)
 from ..jobs import ID_ALPHABET, NO_DEVICE, OPTIONS, PAUSED, REQUEST_FIELDS, Request
 from ..paths import Paths
 from . import http
 from .jobs import ANSWER_TIMEOUT_S, Job, NoDaemon, OnEvent, caller_of_followed, ignore
+
+REPAIR_S = 5.0
+"""A daemon whose database is damaged leaves within that time, and its successor puts it right."""
+POLL_S = 0.05
 
 
 class Remote:
@@ -49,10 +61,24 @@ class Remote:
             raise _does_not_answer() from exc
         if answer.status < 400:
             return data
-        error = _error(data)
-        if isinstance(error, DaemonLeaving):
-            raise NoDaemon from error
-        raise error
+        raise self._to_raise(_error(data))
+
+    def _to_raise(self, error: VoxError) -> Exception:
+        """The error, or NoDaemon if a successor of the daemon will answer better."""
+        if isinstance(error, DaemonLeaving) or (
+            isinstance(error, StorageDamaged) and self._has_left()
+        ):
+            return NoDaemon(error.line)
+        return error
+
+    def _has_left(self) -> bool:
+        """Wait for a daemon that leaves because its database is damaged; False if it does not."""
+        deadline = time.monotonic() + REPAIR_S
+        while self.is_up():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(POLL_S)
+        return True
 
     def _items(self, method: str, target: str) -> Iterator[Job]:
         """As `call`, for an answer that is a list of jobs: they are there as they come.
@@ -161,7 +187,7 @@ class Remote:
             answer = self._request("GET", target, timeout_s=timeout_s and max(timeout_s, 0.001))
             with answer:
                 if answer.status >= 400:
-                    raise _error(answer.json())
+                    raise self._to_raise(_error(answer.json()))
                 for event in answer.events(deadline):
                     on_event(event.name, event.data)
                     if event.name == "bye":

@@ -24,6 +24,7 @@ import uvicorn
 
 from ..api.app import make_app
 from ..api.event_streams import Broadcaster
+from ..api.writing import in_writer
 from ..client.local import note_of, open_store
 from ..client.spawn import spawn_daemon
 from ..config import LiveConfig
@@ -133,7 +134,7 @@ class Daemon:
         if self.is_leaving:
             self._was_called = True
         else:
-            await asyncio.to_thread(self.engine.check_queue)
+            await in_writer(self.engine.check_queue)
 
     def expect_model(self) -> None:
         """Somebody wants a model warm: wait for it, and then do not leave like a daemon that was

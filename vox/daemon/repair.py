@@ -33,6 +33,7 @@ class Repair:
     def __init__(self, paths: Paths, engine: Engine) -> None:
         self._paths = paths
         self._engine = engine
+        self._inode: int | None = None
         self._is_paused = engine.player.is_paused
         self._live: list[Job] | None = None
         """The live jobs of a file that is not at its place any more; None: it is there."""
@@ -40,6 +41,7 @@ class Repair:
     def begin(self) -> None:
         """Read what would be lost with the connections to a file that was deleted or replaced."""
         store = self._engine.store
+        self._inode = _inode(self._paths.db_path)
         try:
             store.check_file()
         except StorageDamaged:
@@ -50,7 +52,9 @@ class Repair:
     def finish(self) -> None:
         """Put the database right."""
         try:
-            if self._live is None:
+            if self._live is None and _inode(self._paths.db_path) != self._inode:
+                log.info("another process has put the damaged database right")
+            elif self._live is None:
                 log.error("the damaged database is kept as %s", rebuild(self._paths.db_path))
             else:
                 self._bring_back(self._live)
@@ -70,6 +74,13 @@ class Repair:
             if self._is_paused:
                 store.set_flag(PAUSE, True)
         log.error("the database was replaced; %d jobs were brought back", len(gone))
+
+
+def _inode(path: str) -> int | None:
+    try:
+        return os.stat(path).st_ino
+    except OSError:
+        return None
 
 
 def may_restart(paths: Paths) -> bool:
