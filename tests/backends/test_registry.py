@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from vox.backends import registry
+from vox.backends.base import Backend, Info
 from vox.bootstrap import vox_dir
 
 FOLDER = Path(vox_dir())
@@ -69,7 +70,7 @@ def test_choosing_who_speaks_imports_one_adapter_and_looks_for_no_others(
         "import sys; from vox.config import load; from vox.paths import get_paths\n"
         "from vox.voices.catalog import Catalog; from vox.voices.choice import ignored, resolve\n"
         "from vox.voices.wish import Wish; from vox.backends import registry\n"
-        "config = load('/nowhere', {}); catalog = Catalog(get_paths(), lambda: config)\n"
+        "config = load('/dev/null', {}); catalog = Catalog(get_paths(), lambda: config)\n"
         f"who = resolve(catalog, Wish(backend={backend!r}))\n"
         "assert ignored(catalog, who) == []\n"
         "assert catalog.info(who.backend).light == (who.backend == 'say')\n"
@@ -81,3 +82,17 @@ def test_choosing_who_speaks_imports_one_adapter_and_looks_for_no_others(
         [sys.executable, "-c", code], cwd=FOLDER.parent, capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == [f"vox.backends.{backend or 'hibari'}"]
+
+
+def test_a_package_counts_as_there_only_where_it_is_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Tool(Backend):
+        info = Info(name="tool", summary="", package="some_tool", license="MIT")
+
+    (tmp_path / "some_tool").mkdir()
+    (tmp_path / "some_tool" / "__init__.py").touch()
+    with monkeypatch.context() as with_path:
+        with_path.syspath_prepend(str(tmp_path))
+        assert Tool.importable()
+    assert not Tool.importable()

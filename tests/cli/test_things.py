@@ -233,7 +233,8 @@ def test_the_doctor_says_what_is_wrong_and_goes_on(vox: Vox, sound: object) -> N
     shutil.rmtree(vox.paths.utterances_dir)
     Path(vox.paths.utterances_dir).touch()
     examined = vox("doctor")
-    assert (examined.code, "FAIL  folder: cannot write " in examined.out) == (1, True)
+    assert (examined.code, "FAIL  kept audio: cannot write " in examined.out) == (1, True)
+    assert examined.out.count("is not valid TOML") == 1
 
 
 def test_the_doctor_sends_nobody_to_the_doctor(vox: Vox, monkeypatch: pytest.MonkeyPatch) -> None:

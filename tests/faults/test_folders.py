@@ -52,7 +52,7 @@ def test_what_lies_in_place_of_a_folder_is_one_clear_line_and_moving_it_mends_it
         if what == "a file":
             Path(folder).touch()
         else:
-            os.symlink(folder if "circle" in what else "/nowhere/at/all", folder)
+            os.symlink(folder if "circle" in what else vox.home / "nowhere", folder)
     asked = vox.post()
     asked.ends = ANY_END
     folder = vox.paths.spool_dir

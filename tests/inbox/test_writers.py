@@ -236,7 +236,7 @@ def test_a_writer_that_goes_on_as_the_file_is_taken_is_waited_for(rig: Rig) -> N
 
 def test_what_is_no_regular_file_stays_where_it_is(rig: Rig) -> None:
     (rig.folder / "passwd.txt").symlink_to("/etc/passwd")
-    (rig.folder / "dangling.txt").symlink_to("/nowhere")
+    (rig.folder / "dangling.txt").symlink_to(rig.folder / "gone")
     (rig.folder / "folder.txt").mkdir()
     (rig.folder / "other").mkdir()
     (rig.folder / "other/a.txt").write_text("Not for us.")

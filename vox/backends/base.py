@@ -237,17 +237,18 @@ class Chunk(NamedTuple):
     sample_rate: int
 
 
-_found_at: dict[str, str] = {}
-"""The file of each package that was found."""
+_found_at: dict[tuple[str, ...], str] = {}
+"""The file of each package that was found, by its name and where it was looked for."""
 
 
 def _is_findable(package: str) -> bool:
     """Whether Python would find it. Every request asks, so the file of before is tried first."""
-    if (path := _found_at.get(package)) and os.path.exists(path):
+    key = (package, *sys.path)
+    if (path := _found_at.get(key)) and os.path.exists(path):
         return True
     spec = importlib.util.find_spec(package)
     if spec is not None and spec.origin:
-        _found_at[package] = spec.origin
+        _found_at[key] = spec.origin
     return spec is not None
 
 

@@ -69,17 +69,21 @@ def _line(finding: Finding) -> str:
 
 def _examine(paths: Paths) -> Iterator[Finding]:
     yield Finding("python", "ok", f"{platform.python_version()}, vox {__version__}")
+    bad_settings = ""
     try:
         config = load(paths.config_path)
         yield Finding("settings", "ok", paths.config_path)
     except VoxError as exc:
         yield Finding("settings", "fail", exc.message, exc.hint)
         config = load(os.devnull, {})
+        bad_settings = exc.message
     for check in CHECKS:
         try:
             yield from check(paths, config)
         except VoxError as exc:
-            yield Finding(check.__name__.strip("_"), "fail", exc.message, exc.hint)
+            if exc.message != bad_settings:
+                name = check.__name__.strip("_").replace("_", " ")
+                yield Finding(name, "fail", exc.message, exc.hint)
 
 
 def _folders(paths: Paths, _config: Config) -> Iterator[Finding]:
