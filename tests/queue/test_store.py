@@ -204,6 +204,22 @@ def test_what_is_asked_all_the_time_never_reads_the_whole_history(store: Store) 
         assert "limit 1" in sql or "SCAN job" not in plan, (sql, plan)
 
 
+def test_jobs_are_counted_without_reading_their_rows(store: Store) -> None:
+    (made,) = store.add([job()])
+    asked: list[str] = []
+    for connection in (store._db.reader, store._db.counter):
+        connection.set_trace_callback(asked.append)
+    store.position(made), store.count_live(), store.live_counts()
+    for connection in (store._db.reader, store._db.counter):
+        connection.set_trace_callback(None)
+    assert len(asked) == 3
+    for sql in asked:
+        plan = [row[3] for row in store._db.query(f"explain query plan {sql}")]
+        read = [step for step in plan if "job" in step]
+        assert read and all("COVERING INDEX" in step for step in read), (sql, plan)
+        assert not any("TEMP B-TREE" in step for step in plan), (sql, plan)
+
+
 def test_search_finds_every_script_whatever_its_case(store: Store) -> None:
     store.add([job("Привет, Мир"), job("STRASSE ÄÖ")])
     assert [j.text for j in store.history(search="привет, мИР")] == ["Привет, Мир"]

@@ -51,6 +51,12 @@ MIGRATIONS: tuple[str, ...] = (
     "create table cleared (id text primary key, state text not null, error text) without rowid;",
     "alter table job add column caller text",
     "create table flag (key text primary key, value text not null) without rowid;",
+    # With the state in it, jobs are counted and a place in the queue is found without their rows.
+    """
+    drop index job_live;
+    create index job_live on job (state, priority desc, seq)
+        where state in ('queued', 'preparing', 'speaking');
+    """,
 )
 
 _SQL_TYPES: dict[type, str] = {str: "text", float: "real", bool: "integer"}

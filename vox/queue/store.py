@@ -458,10 +458,8 @@ class Store:
             return None
         if job.state != "queued":
             return 0
-        sql = (
-            f"select count(*) from job where {_QUEUED_SQL} "
-            "and (priority > ? or (priority = ? and seq <= ?))"
-        )
+        count = f"(select count(*) from job where {_QUEUED_SQL} and priority"
+        sql = f"select {count} > ?) + {count} = ? and seq <= ?)"
         return int(self._db.query(sql, (job.priority, job.priority, job.seq))[0][0])
 
     def shown(self, jobs: Iterable[Job]) -> Iterator[dict[str, Any]]:
