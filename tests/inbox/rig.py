@@ -105,13 +105,13 @@ class Rig:
             wait_until(lambda: len(self.jobs()) >= count)
         except AssertionError as exc:
             raise AssertionError(f"{exc}: {count} jobs; {self.account()}") from None
-        assert len(self.jobs()) == count
+        assert len(self.jobs()) == count, self.account()
         return self.jobs()
 
     def account(self) -> str:
         """Where the files are, for the message of a test that waited in vain."""
         notes = [path.read_text() for path in self.folder.glob("failed/**/*.error.txt")]
-        return "\n".join([str(self.inbox.describe()), str(self.tree()), *notes])
+        return " ".join([str(self.tree()), str(self.texts()), str(self.inbox.describe()), *notes])
 
     def wait_settled(self) -> None:
         """Wait until nothing is left that could be taken."""
@@ -119,7 +119,8 @@ class Rig:
         wait_until(lambda: not self.inbox.is_busy)
 
     def end(self, job: Job, state: Any = "done", **columns: Any) -> None:
-        assert self.store.change(job.id, ("queued", "preparing", "speaking"), state, **columns)
+        changed = self.store.change(job.id, ("queued", "preparing", "speaking"), state, **columns)
+        assert changed, self.store.get(job.id).to_dict()
 
     def tree(self, folder: str = "") -> list[str]:
         """The files in the inbox (or a folder in it) and below, without our own records."""
@@ -135,4 +136,4 @@ class Rig:
         try:
             wait_until(lambda: self.tree(folder) == sorted(paths))
         except AssertionError:
-            assert self.tree(folder) == sorted(paths)
+            assert self.tree(folder) == sorted(paths), self.account()

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from vox.inbox.settling import SettlingFiles
+from vox.inbox.settling import EMPTY_S, SettlingFiles
 
 WALL = 1_700_000_000.0
 
@@ -47,6 +47,22 @@ def test_any_change_begins_the_time_anew(changed: os.stat_result) -> None:
 def test_once_closed_the_time_counts_from_the_last_write_and_not_from_when_we_looked() -> None:
     files = SettlingFiles()
     files.update({"a": info(mtime=WALL)}, {"a"}, now=0.5)
+    assert names_due(files, 0.9) == []
+    assert names_due(files, 1.0) == ["a"]
+
+
+def test_an_empty_file_is_waited_for_until_its_writer_has_closed_it() -> None:
+    files = SettlingFiles()
+    files.update({"a": info(size=0)}, set(), now=0.0)
+    assert names_due(files, EMPTY_S) == []
+    assert names_due(files, EMPTY_S + 1) == ["a"]
+    files.update({"a": info(size=0)}, {"a"}, now=60.0)
+    assert names_due(files, 60.0) == ["a"]
+
+
+def test_an_empty_file_that_is_found_old_needs_no_more_time_than_others() -> None:
+    files = SettlingFiles()
+    files.update({"a": info(size=0, mtime=WALL - EMPTY_S)}, set(), now=0.0)
     assert names_due(files, 0.9) == []
     assert names_due(files, 1.0) == ["a"]
 

@@ -59,6 +59,17 @@ def test_a_slow_writer_is_waited_for(new_rig: Callable[..., Rig], program: str) 
     assert rig.wait_jobs(1)[0].text == "It takes its time."
 
 
+def test_a_file_that_stays_empty_while_its_text_is_made_is_waited_for(rig: Rig) -> None:
+    """As a shell makes it for `slow-command > slow.txt`."""
+    with (rig.folder / "slow.txt").open("w") as file:
+        wait_until(lambda: rig.inbox.describe()["pending"])
+        (rig.folder / "other.txt").write_text("Meanwhile.")
+        rig.end(rig.wait_jobs(1)[0])
+        rig.wait_tree("done/other.txt", "slow.txt")
+        file.write("It took its time.")
+    assert rig.wait_jobs(2)[1].text == "It took its time."
+
+
 def test_a_copied_file_is_taken_soon_after_it_has_settled_and_no_sooner(
     new_rig: Callable[..., Rig], elsewhere: Path
 ) -> None:

@@ -14,6 +14,10 @@ Signature = tuple[int, int, int, int]
 PATIENCE = 1.5
 """A settled file waits at most this many times `settle_s` for an earlier one to settle."""
 
+EMPTY_S = 600.0
+"""So long an empty file is waited for, unless its writer has closed it: `slow-command > a.txt`
+makes the file long before there is a text."""
+
 
 def signature(info: os.stat_result) -> Signature:
     """What must not change while a file settles: its device, inode, size and mtime."""
@@ -34,6 +38,10 @@ class SettlingFile:
     """Since then it was closed by its writer, or moved in."""
     not_before: float = 0.0
     """It could not be submitted: try again then (monotonic)."""
+
+    @property
+    def is_empty(self) -> bool:
+        return self.signature[2] == 0
 
 
 class SettlingFiles:
@@ -90,11 +98,15 @@ class SettlingFiles:
         """When (monotonic) the file will have been unchanged for `settle_s`.
 
         That counts from when we saw it, because clocks differ and mtimes can be set; only if its
-        writer is known to have closed it, or it was moved in, from its mtime.
+        writer is known to have closed it, or it was moved in, from its mtime. For an empty file
+        that nobody is known to have closed, see `EMPTY_S`.
         """
         quiet_since = file.changed_at
-        if file.is_closed and file.mtime <= wall:
-            quiet_since = min(quiet_since, now - (wall - file.mtime))
+        written_at = min(quiet_since, now - (wall - file.mtime))
+        if file.is_closed:
+            quiet_since = written_at
+        elif file.is_empty:
+            quiet_since = max(quiet_since, written_at + EMPTY_S)
         return max(quiet_since + settle_s, file.not_before)
 
     def due(
