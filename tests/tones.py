@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
@@ -9,20 +11,37 @@ WINDOW_S = 0.02
 QUIET = 0.02
 
 
+class Tone(NamedTuple):
+    """A number that was heard without a break, from when to when (seconds from the beginning)."""
+
+    number: int
+    start_s: float
+    end_s: float
+
+
 def read_tones(samples: npt.NDArray[np.float32], sample_rate: int) -> list[int]:
     """The numbers whose pitches are heard (see `scripted_backend.pitch_hz`), in order.
 
     A number is told again when silence came in between.
     """
+    return [tone.number for tone in read_timed_tones(samples, sample_rate)]
+
+
+def read_timed_tones(samples: npt.NDArray[np.float32], sample_rate: int) -> list[Tone]:
+    """As `read_tones`, with the times."""
     size = int(WINDOW_S * sample_rate)
-    heard: list[int] = []
+    heard: list[Tone] = []
     last: int | None = None
     for start in range(0, len(samples) - size + 1, size):
         now = _number(samples[start : start + size], sample_rate)
         if now == -1:
             continue
-        if now is not None and now != last:
-            heard.append(now)
+        if now is not None:
+            end_s = (start + size) / sample_rate
+            if now == last:
+                heard[-1] = heard[-1]._replace(end_s=end_s)
+            else:
+                heard.append(Tone(now, start / sample_rate, end_s))
         last = now
     return heard
 

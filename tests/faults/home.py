@@ -8,11 +8,13 @@ may leave a job or none, but never two. The books are checked by `audit`.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,24 @@ def wait_until(is_true: Callable[[], object], what: str, timeout_s: float = 30.0
     while not is_true():
         assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
         time.sleep(0.02)
+
+
+def remove(path: str | Path, timeout_s: float = 10.0) -> None:
+    """Remove a file, or a folder with all that is in it, which a daemon may be filling again."""
+    deadline = time.monotonic() + timeout_s
+    while os.path.lexists(path):
+        try:
+            if os.path.isdir(path) and not os.path.islink(path):
+                shutil.rmtree(path)
+            else:
+                os.unlink(path)
+        except FileNotFoundError:
+            continue
+        except OSError as exc:
+            if exc.errno != errno.ENOTEMPTY or time.monotonic() > deadline:
+                raise
+        else:
+            return
 
 
 @dataclass
@@ -121,6 +141,8 @@ class Home(Vox):
         self.is_audited = False
         self.damages: set[str] = set()
         """Names of files in the home that the case put there, or that vox may leave there."""
+        self.deaths: list[tuple[float, float]] = []
+        """Between which two times (monotonic) a daemon was killed, or cut off what it said."""
 
     # -- asking ------------------------------------------------------------------------------
 
@@ -224,11 +246,19 @@ class Home(Vox):
     def kill_daemons(self) -> int:
         """kill -9 to every daemon there is, starting ones too; returns how many there were."""
         killed = 0
-        for process in self.daemons():
-            with contextlib.suppress(psutil.Error):
-                process.kill()
-                killed += 1
+        with self.dying():
+            for process in self.daemons():
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+                    killed += 1
         return killed
+
+    @contextlib.contextmanager
+    def dying(self) -> Iterator[None]:
+        """While the block runs, a daemon may die in the middle of a job."""
+        began = time.monotonic()
+        yield
+        self.deaths.append((began, time.monotonic()))
 
     def health(self) -> dict[str, Any]:
         found: dict[str, Any] = self.client.call("GET", "/health", timeout_s=10.0)

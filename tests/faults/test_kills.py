@@ -184,7 +184,8 @@ def test_anything_at_any_time_loses_and_doubles_nothing(
         calls.append(vox.start_call(script="[say 0.2s]"))
 
     def stop() -> None:
-        vox("daemon", "stop", *chance.choice([(), ("--now",)]), timeout_s=60)
+        with vox.dying():
+            vox("daemon", "stop", *chance.choice([(), ("--now",)]), timeout_s=60)
 
     for _ in range(tries(12, 40)):
         what = chance.choices(

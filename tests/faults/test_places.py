@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from .audit import audit
 from .chance import Chance, tries
-from .home import ANY_END, SETTINGS, Home
+from .home import ANY_END, SETTINGS, Home, remove
 
 Fault = Callable[[Home], None]
-
-
-def _remove(path: str | Path) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        shutil.rmtree(path) if Path(path).is_dir() else os.unlink(path)
 
 
 def _garbage(folder: str) -> None:
@@ -34,34 +28,34 @@ def _write(path: str, text: str) -> None:
 
 
 def _file_for_folder(path: str) -> None:
-    _remove(path)
+    remove(path)
     _write(path, "not a folder")
 
 
 def _remove_inside(folder: str | Path, *names: str) -> None:
     for name in names or tuple(os.listdir(folder)):
-        _remove(Path(folder, name))
+        remove(Path(folder, name))
 
 
 FAULTS: dict[str, Fault] = {
-    "the PID file is removed": lambda vox: _remove(vox.paths.pid_path),
+    "the PID file is removed": lambda vox: remove(vox.paths.pid_path),
     "the PID file is garbage": lambda vox: _write(vox.paths.pid_path, "\0 garbage\n\n"),
     "the PID file names process 1": lambda vox: _write(vox.paths.pid_path, "1\n0.1.0\n"),
-    "the log is removed": lambda vox: _remove(vox.paths.log_path),
-    "the log folder is removed": lambda vox: _remove(vox.paths.log_dir),
-    "the inbox is removed": lambda vox: _remove(vox.inbox),
+    "the log is removed": lambda vox: remove(vox.paths.log_path),
+    "the log folder is removed": lambda vox: remove(vox.paths.log_dir),
+    "the inbox is removed": lambda vox: remove(vox.inbox),
     "the inbox's folders are removed": lambda vox: _remove_inside(
         vox.inbox, ".work", "done", "failed"
     ),
-    "the utterance cache is removed": lambda vox: _remove(vox.paths.utterances_dir),
+    "the utterance cache is removed": lambda vox: remove(vox.paths.utterances_dir),
     "the utterance cache is garbage": lambda vox: _garbage(vox.paths.utterances_dir),
     "the utterance cache is a file": lambda vox: _file_for_folder(vox.paths.utterances_dir),
     "the spool's files are removed": lambda vox: _remove_inside(vox.paths.spool_dir),
     "the spool's files are garbage": lambda vox: _garbage(vox.paths.spool_dir),
-    "the spool folder is removed": lambda vox: _remove(vox.paths.spool_dir),
-    "the cache folder is removed": lambda vox: _remove(vox.paths.cache_dir),
+    "the spool folder is removed": lambda vox: remove(vox.paths.spool_dir),
+    "the cache folder is removed": lambda vox: remove(vox.paths.cache_dir),
     "the memory of models is garbage": lambda vox: _write(vox.paths.memory_path, "[{"),
-    "the settings are removed": lambda vox: _remove(vox.paths.config_path),
+    "the settings are removed": lambda vox: remove(vox.paths.config_path),
     "the settings are garbage": lambda vox: _write(vox.paths.config_path, "= \0["),
     "the runtime folder is open to all": lambda vox: os.chmod(vox.paths.runtime_dir, 0o777),
     "the database is open to all": lambda vox: os.chmod(vox.paths.db_path, 0o644),
