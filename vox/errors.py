@@ -6,7 +6,7 @@ This module knows nothing of those who raise or print errors.
 
     VoxError
      +- BadInput                     EmptyText  TextTooLong  BadOption  BadConfig  BadOutput
-     |                               UnknownJob  AmbiguousId  JobNotLive  NoAudioKept
+     |                               UnknownJob  AmbiguousId  IdTaken  JobNotLive  NoAudioKept
      |                               UnknownLanguage
      +- DaemonError                  DaemonUnavailable  DaemonLeaving  QueueFull
      +- NotAvailable                 UnknownBackend  UnknownVoice  UnknownModel
@@ -111,6 +111,13 @@ class UnknownJob(BadInput):
 class AmbiguousId(BadInput):
     http_status = 409
     default_hint = "type more of it"
+
+
+class IdTaken(BadInput):
+    """Another job has the id."""
+
+    http_status = 409
+    default_hint = "choose another"
 
 
 class JobNotLive(BadInput):

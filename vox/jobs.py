@@ -271,7 +271,8 @@ class Request(SpeechOptions):
     caller: str | None = None
     """See `Job.caller`."""
     id: str | None = None
-    """Chosen by the caller so that asking twice makes one job; None: a new one."""
+    """Chosen by the caller so that asking again makes one job; None: a new one. The job has
+    another if there is one of this id with another text."""
 
 
 REQUEST_FIELDS = tuple(f.name for f in fields(Request))

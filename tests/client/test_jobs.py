@@ -67,6 +67,17 @@ def test_the_same_id_is_the_same_job(jobs: Jobs) -> None:
     assert len(jobs.queue()) == 1
 
 
+def test_an_id_that_another_job_has_is_replaced_by_a_new_one(jobs: Jobs) -> None:
+    """Ids are drawn by the caller, are short, and the history is long."""
+    first = jobs.submit(wish("First."))
+    jobs.cancel(first["id"])
+    second = jobs.submit(wish("Second.", id=first["id"]))
+    assert (second["text"], second["exit_code"]) == ("Second.", None)
+    assert [job["text"] for job in jobs.history()] == ["Second.", "First."]
+    let_speak(jobs)
+    assert jobs.follow(second["id"])["state"] == "done"
+
+
 def test_what_cannot_be_spoken_is_not_accepted(jobs: Jobs) -> None:
     for bad, error in (
         (Request(text=" "), EmptyText),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from vox.config import KEYS, Config
 from vox.engine.submit import Submitter
-from vox.errors import BadOption, EmptyText, QueueFull
-from vox.jobs import Request
+from vox.errors import BadOption, EmptyText, IdTaken, QueueFull
+from vox.jobs import Job, Request
 from vox.paths import get_paths
 from vox.queue import recovery
 from vox.queue.broker import Broker
@@ -26,17 +28,23 @@ MAX_QUEUE = 100
 class Submitting:
     """A submitter as each process has one, with its own store and broker."""
 
-    def __init__(self) -> None:
+    def __init__(self, make_store: type[Store] = Store) -> None:
+        self.passed_s = 0.0
+        """How much later it is for this submitter."""
+        self.settings: dict[str, Any] = {name: key.default for name, key in KEYS.items()}
         self.paths = get_paths()
-        self.store = Store(self.paths.db_path)
+        self.store = make_store(self.paths.db_path)
         self.broker = Broker(self.paths.db_path)
         self.submitter = Submitter(
-            self.store, self.broker, Catalog(self.paths, self.config), self.config
+            self.store,
+            self.broker,
+            Catalog(self.paths, self.config),
+            self.config,
+            clock=lambda: time.time() + self.passed_s,
         )
 
     def config(self) -> Config:
-        values = {name: key.default for name, key in KEYS.items()}
-        return Config({**values, "max_queue": MAX_QUEUE})
+        return Config({**self.settings, "max_queue": MAX_QUEUE})
 
     def close(self) -> None:
         self.broker.close()
@@ -76,9 +84,59 @@ def test_of_several_requests_all_are_taken_or_none(one: Submitting) -> None:
 
 
 def test_asking_again_with_the_same_id_makes_no_second_job(one: Submitting) -> None:
-    first = one.submitter.submit(request(id="abcdef"))
-    assert one.submitter.submit(request(id="abcdef")) == first
+    wanted = {"id": "abcdef", "voice": "two", "replace": "status", "expires_s": 60.0}
+    first = one.submitter.submit(request(**wanted))
+    one.passed_s = 300.0
+    assert one.submitter.submit(request(**wanted)) == first
     assert len(one.store.history()) == 1
+    one.store.cancel(first.id)
+    assert one.submitter.submit(request(**wanted)).state == "cancelled"
+
+
+def test_asking_again_is_the_same_job_though_the_queue_is_full_now(one: Submitting) -> None:
+    first = one.submitter.submit(request(id="abcdef"))
+    one.submitter.submit_many(numbered(MAX_QUEUE - 1))
+    assert one.submitter.submit(request(id="abcdef")) == first
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"text": "Something else."},
+        {"voice": "two"},
+        {"priority": "high"},
+        {"speed": 1.5},
+        {"replace": "status"},
+        {"output": "/tmp/other.wav"},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_an_id_that_another_job_has_is_replaced_by_a_new_one(
+    one: Submitting, other: dict[str, Any]
+) -> None:
+    wanted = {"text": "Good morning.", "backend": "scripted", "voice": "one", "id": "abcdef"}
+    first = one.submitter.submit(Request(**wanted))
+    second = one.submitter.submit(Request(**{**wanted, **other}))
+    assert second.id != first.id
+    assert [job.id for job in one.store.live()] == one.broker.pending()
+    assert len(one.broker.pending()) == 2
+
+
+def test_an_old_job_of_the_same_words_does_not_swallow_a_new_one_of_its_id(
+    one: Submitting,
+) -> None:
+    first = one.submitter.submit(request(id="abcdef"))
+    one.passed_s = 601.0
+    assert one.submitter.submit(request(id="abcdef")).id != first.id
+    assert len(one.store.live()) == 2
+
+
+def test_options_that_a_repeated_request_leaves_to_the_settings_make_no_second_job(
+    one: Submitting,
+) -> None:
+    first = one.submitter.submit(request(id="abcdef"))
+    one.settings["speed"] = 2.0
+    assert one.submitter.submit(request(id="abcdef")) == first
 
 
 def test_of_jobs_with_the_same_key_the_last_one_is_left(one: Submitting) -> None:
@@ -88,15 +146,20 @@ def test_of_jobs_with_the_same_key_the_last_one_is_left(one: Submitting) -> None
     assert [job.id for job in one.store.live()] == [jobs[-1].id, other.id]
 
 
-def at_once(count: int, fields: dict[str, str]) -> None:
-    """Several processes' submitters, each in a thread, submit at the same time."""
+def at_once(count: int, fields: dict[str, str], ids: list[str] | None = None) -> None:
+    """Several processes' submitters, each in a thread, submit at the same time.
+
+    `ids` gets the ids of the jobs.
+    """
     start = threading.Barrier(4)
 
     def submit() -> None:
         each = Submitting()
         start.wait(20)
         for wanted in numbered(count, **fields):
-            each.submitter.submit(wanted)
+            made = each.submitter.submit(wanted)
+            if ids is not None:
+                ids.append(made.id)
         each.close()
 
     threads = [threading.Thread(target=submit) for _ in range(start.parties)]
@@ -121,6 +184,47 @@ def test_of_jobs_with_the_same_key_one_is_left_whoever_submits_at_the_same_time(
     newest, *older = one.store.history()
     assert len(older) == 15
     assert (newest.state, {job.state for job in older}) == ("queued", {"cancelled"})
+
+
+def test_one_request_made_several_times_at_once_is_one_job(one: Submitting) -> None:
+    ids: list[str] = []
+    at_once(1, {"id": "abcdef"}, ids)
+    assert ids == ["abcdef"] * 4
+    assert [job.id for job in one.store.history()] == ["abcdef"]
+
+
+class Interfering(Store):
+    """Has a job that another process added after this one had looked for it."""
+
+    other: Job | None = None
+
+    def find(self, job_id: str) -> Job | None:
+        found = super().find(job_id)
+        if self.other is not None:
+            self.add([self.other])
+            self.other = None
+        return found
+
+
+@pytest.mark.parametrize("text", ["Good morning.", "Something else."])
+def test_what_another_process_adds_at_the_same_moment_is_no_second_job_of_the_same_words(
+    scripted: None, text: str
+) -> None:
+    """As when the lock's file was removed, so that two processes hold it."""
+    one = Submitting(Interfering)
+    Interfering.other = Job(id="abcdef", text=text, backend="scripted", voice="one")
+    with contextlib.closing(one):
+        made = one.submitter.submit(request("Good morning.", id="abcdef", voice="one"))
+        ids = [job.id for job in one.store.live()]
+    assert made.text == "Good morning."
+    assert ids == ["abcdef"] if text == made.text else ["abcdef", made.id]
+
+
+def test_of_several_requests_with_ids_one_that_is_taken_is_said(one: Submitting) -> None:
+    one.submitter.submit(request(id="abcdef"))
+    with pytest.raises(IdTaken, match="abcdef"):
+        one.submitter.submit_many([request(), request(id="abcdef")])
+    assert len(one.store.history()) == 1
 
 
 def test_a_job_whose_task_cannot_be_sent_is_accepted_and_sent_later(one: Submitting) -> None:

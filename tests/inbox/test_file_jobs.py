@@ -14,7 +14,10 @@ import pytest
 
 from tests.inbox.rig import Rig, wait_until
 from vox.errors import StorageError
-from vox.inbox.folders import make_inside
+from vox.inbox.claims import claim
+from vox.inbox.file_jobs import FileJobs
+from vox.inbox.folders import Folders, make_inside
+from vox.inbox.settling import signature
 from vox.jobs import Job, Request
 
 
@@ -374,6 +377,31 @@ def test_a_claim_that_never_became_a_job_becomes_one(rig: Rig) -> None:
     rig.restart()
     (job,) = rig.wait_jobs(1)
     assert (job.id, job.source_name) == ("abcdef", "a.txt")
+
+
+def test_a_claimed_file_whose_id_is_another_jobs_by_now_gets_another_one(rig: Rig) -> None:
+    rig.inbox.stop()
+    rig.submitter.submit(Request(text="Somebody else's.", id="abcdef"))
+    (rig.folder / ".work/abcdef__a.txt").write_text("Hello.")
+    rig.restart()
+    _, job = rig.wait_jobs(2)
+    assert (job.text, job.source_name) == ("Hello.", "a.txt")
+
+
+def test_a_file_whose_id_becomes_another_jobs_before_it_is_submitted_goes_back_into_the_inbox(
+    rig: Rig,
+) -> None:
+    rig.inbox.stop()
+    folders = Folders(str(rig.folder))
+    jobs = FileJobs(folders, rig.config, rig.submitter, rig.store)
+    paths = [drop(rig, f"{number}.txt", f"Number {number}.") for number in range(3)]
+    claims = [claim(folders, jobs.new_id(), str(path), "") for path in paths]
+    rig.submitter.submit(Request(text="Somebody else's.", id=claims[1].id))
+    settled = [signature(os.lstat(each.path)) for each in claims]
+    assert jobs.submit(list(zip(claims, settled, strict=True))) == ([], [])
+    assert jobs.submitted.keys() == {claims[0].id, claims[2].id}
+    assert rig.texts() == ["Somebody else's.", "Number 0.", "Number 2."]
+    assert paths[1].read_text() == "Number 1."
 
 
 # -- the queue ---------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vox.errors import AmbiguousId, JobNotLive, StorageError, UnknownJob
+from vox.errors import AmbiguousId, IdTaken, JobNotLive, StorageError, UnknownJob
 from vox.jobs import Job
 from vox.queue.events import Bus, Event
 from vox.queue.schema import MIGRATIONS, migrate
@@ -132,7 +132,7 @@ def test_every_change_is_told_once_and_in_order(store: Store, bus: Bus) -> None:
 
 def test_adding_is_all_or_nothing(store: Store) -> None:
     store.add([Job(id="aaaaaa", text="first", backend="x")])
-    with pytest.raises(StorageError):
+    with pytest.raises(IdTaken):
         store.add([job("second"), Job(id="aaaaaa", text="third", backend="x")])
     assert [found.text for found in store.history()] == ["first"]
 

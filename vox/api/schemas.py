@@ -89,7 +89,8 @@ class Speak(_SpeakOptions):  # type: ignore[misc]  # made of jobs.OPTIONS
     id: str | None = Field(
         None,
         pattern=_JOB_ID,
-        description="Your own id for the job: a repeated request makes no second job.",
+        description="Your own id for the job: a request that is repeated within 10 minutes makes "
+        "no second job. The job gets another id if one with this id had other words or options.",
     )
     is_async: bool = Field(
         False, alias="async", description="Answer 202 at once instead of after the job was heard."

@@ -48,9 +48,10 @@ class Jobs(Protocol):
     ) -> Job:
         """Make a job. It is durable when this returns.
 
-        Submitting a request again under the same id gives the same job. `is_followed`: the caller
-        will call `follow`; if not, somebody else must speak the job. `timeout_s`: for the
-        daemon's answer. Raises BadInput and its kind, NotAvailable, QueueFull.
+        Submitting a request again under the same id gives the same job. If another job has that
+        id, the new one has a new id. `is_followed`: the caller will call `follow`; if not,
+        somebody else must speak the job. `timeout_s`: for the daemon's answer. Raises BadInput
+        and its kind, NotAvailable, QueueFull.
         """
 
     def replay(self, job_id: str, is_followed: bool = True) -> Job:

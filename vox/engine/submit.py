@@ -15,7 +15,15 @@ from typing import Any, Literal
 
 from ..audio import files
 from ..config import Config
-from ..errors import BadOption, JobNotLive, NotAvailable, QueueFull, StorageError, UnknownJob
+from ..errors import (
+    BadOption,
+    IdTaken,
+    JobNotLive,
+    NotAvailable,
+    QueueFull,
+    StorageError,
+    UnknownJob,
+)
 from ..jobs import (
     ADAPTER_OPTIONS,
     ID_ALPHABET,
@@ -36,6 +44,10 @@ from ..voices.wish import Resolved, Wish
 
 Cancel = Callable[[str, str], Any]
 """Called with a job's id and the reason."""
+
+
+AGAIN_S = 600.0
+"""A caller that lost the answer asks again within that time."""
 
 
 def check_id(value: str | None) -> str:
@@ -75,34 +87,56 @@ class Submitter:
     def submit(self, request: Request) -> Job:
         """Make a job of the request; see `submit_many`.
 
-        A request with the id of a known job returns that job: a caller may ask again.
+        A request that is made again, with its id, returns its job. An id that another job has
+        is replaced by a new one: ids are short, and the history is long.
         """
-        if request.id and (known := self.store.find(check_id(request.id))):
-            return known
-        return self.submit_many([request])[0]
+        try:
+            return self._submit_once(request)
+        except IdTaken:  # by a process that got the lock too, because its file was removed
+            return self._submit_once(request)
+
+    def _submit_once(self, request: Request) -> Job:
+        job = self.check(request)
+        with self.store.in_order():
+            if job.id and (known := self.store.find(job.id)):
+                if self._is_again(known, job, request):
+                    return known
+                job.id = ""
+            self._take_in([job])
+        return job
+
+    def _is_again(self, known: Job, job: Job, request: Request) -> bool:
+        """Whether `job`, with the id of the job `known`, is that one, asked for once more.
+
+        Options that the request left open do not tell them apart: the settings may have changed.
+        """
+        chosen = [name for name in SPEECH_OPTIONS if getattr(request, name) is not None]
+        names = ("text", "sink", "output", "priority", "replace_key", *chosen)
+        is_recent = self._clock() - known.created_at < AGAIN_S
+        return is_recent and all(getattr(known, name) == getattr(job, name) for name in names)
 
     def submit_many(self, requests: Sequence[Request]) -> list[Job]:
         """Make jobs of all requests, in order, or of none. They survive a power cut.
 
-        Raises BadInput, NotAvailable, QueueFull, StorageError.
+        Raises BadInput (IdTaken if a request's id is), NotAvailable, QueueFull, StorageError.
         """
-        config = self._config()
         jobs = [self.check(request) for request in requests]
-        self._take_in(jobs, config)
+        with self.store.in_order():
+            self._take_in(jobs)
         return jobs
 
-    def _take_in(self, jobs: list[Job], config: Config) -> None:
-        with self.store.in_order():  # of two jobs with the same key, one must see the other
-            for job in jobs:
-                self._replace(job)
-                if job.sink == "play":
-                    job.notes += self._obstacles()
-            self._check_room(len(jobs), config)
-            self.store.add(jobs)
-            # The jobs are accepted. If the disk is full now, their tasks are sent later: see
-            # `recovery`.
-            with contextlib.suppress(StorageError):
-                self._tasks.send([(job.id, job.priority) for job in jobs])
+    def _take_in(self, jobs: list[Job]) -> None:
+        """The caller holds `Store.in_order`: of two jobs with one key, one must see the other."""
+        for job in jobs:
+            self._replace(job)
+            if job.sink == "play":
+                job.notes += self._obstacles()
+        self._check_room(len(jobs))
+        self.store.add(jobs)
+        # The jobs are accepted. If the disk is full now, their tasks are sent later: see
+        # `recovery`.
+        with contextlib.suppress(StorageError):
+            self._tasks.send([(job.id, job.priority) for job in jobs])
 
     def replay(
         self, job_id: str, has_audio: Callable[[str], bool], caller: str | None = None
@@ -127,15 +161,14 @@ class Submitter:
             source_name=old.id,
             caller=caller,
         )
-        self._take_in([job], self._config())
+        with self.store.in_order():
+            self._take_in([job])
         return job
 
-    def _check_room(self, count: int, config: Config) -> None:
-        waiting = self.store.count_live()
-        if waiting + count > config["max_queue"]:
-            raise QueueFull(
-                f"the queue is full: {waiting} jobs wait (max_queue is {config['max_queue']})"
-            )
+    def _check_room(self, count: int) -> None:
+        waiting, most = self.store.count_live(), self._config()["max_queue"]
+        if waiting + count > most:
+            raise QueueFull(f"the queue is full: {waiting} jobs wait (max_queue is {most})")
 
     def _replace(self, job: Job) -> None:
         if job.replace_key:

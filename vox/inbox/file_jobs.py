@@ -2,7 +2,8 @@
 
 A claimed file lies in `.work/` under the id of its job. After a crash at any instant that id tells
 what has happened: if there is no such job, the file is still to be submitted; if there is one, it
-is never submitted again. Which files are claimed, and when, is not decided here.
+is never submitted again. If a job that is not of the inbox has the id, the file goes back and gets
+another. Which files are claimed, and when, is not decided here.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 
 from ..config import Config
 from ..engine.submit import Submitter
-from ..errors import BadInput, JobFailed, NotAvailable, VoxError
+from ..errors import BadInput, IdTaken, JobFailed, NotAvailable, VoxError
 from ..files import cannot_write
 from ..jobs import Request, State, new_id
 from ..printable import one_line
@@ -75,6 +76,9 @@ class FileJobs:
             job = jobs[claim.id]
             if job is None and self._store.cleared(claim.id) is None:
                 new.append(claim)
+                continue
+            if job is not None and job.source != "inbox":
+                self.put_back(claim)
                 continue
             self.submitted[claim.id] = claim
             if job is not None and job.output:
@@ -138,9 +142,11 @@ class FileJobs:
             self._submitter.submit_many([each.request for each in ready])
         except (BadInput, NotAvailable) as exc:
             # Something changed after each was checked.
-            if len(ready) == 1:
-                return self._fail(ready[0].claim, exc)
-            return [claim for each in ready for claim in self._send([each])]
+            if len(ready) > 1:
+                return [claim for each in ready for claim in self._send([each])]
+            if isinstance(exc, IdTaken):
+                return self._take_new_id(ready[0].claim)
+            return self._fail(ready[0].claim, exc)
         except VoxError as exc:
             self.error = exc
             sent = [each for each in ready if self._is_job(each.claim)]
@@ -149,10 +155,20 @@ class FileJobs:
         self.submitted.update((each.claim.id, each.claim) for each in sent)
         return [each.claim for each in ready if each.claim.id not in self.submitted]
 
+    def _take_new_id(self, claim: Claim) -> list[Claim]:
+        """Put a file back whose id became another job's; returns it if that fails."""
+        try:
+            self.put_back(claim)
+        except OSError as exc:
+            self.error = cannot_write(self.folders.root, exc)
+            return [claim]
+        return []
+
     def _is_job(self, claim: Claim) -> bool:
         """True if it became a job although submitting failed halfway."""
         with contextlib.suppress(VoxError):
-            return self._store.find(claim.id) is not None
+            job = self._store.find(claim.id)
+            return job is not None and job.source == "inbox"
         return False
 
     # -- finishing ------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from typing import Any, NamedTuple
 
-from ..errors import AmbiguousId, JobNotLive, StorageDamaged, UnknownJob
+from ..errors import AmbiguousId, IdTaken, JobNotLive, StorageDamaged, UnknownJob
 from ..jobs import (
     ENDED,
     ID_ALPHABET,
@@ -136,7 +136,7 @@ class Store:
     def add(self, jobs: Iterable[Job]) -> list[Job]:
         """Insert the jobs, in order, or none of them.
 
-        Sets each job's `seq` and, if it has none, its `id` and `created_at`.
+        Sets each job's `seq` and, if it has none, its `id` and `created_at`. Raises IdTaken.
         """
         jobs = list(jobs)
         columns = [c for c in _COLUMNS if c != "seq"]
@@ -159,9 +159,9 @@ class Store:
             try:
                 job.seq = conn.execute(sql, _row(job)).lastrowid or 0
                 return
-            except sqlite3.IntegrityError:
+            except sqlite3.IntegrityError as exc:
                 if chosen:
-                    raise
+                    raise IdTaken(f"there is a job {chosen} already") from exc
 
     def change(
         self, job_id: str, sources: Sequence[State], target: State, **columns: Any
