@@ -318,7 +318,7 @@ def test_clearing_forgets_ended_jobs_and_their_audio(
 
 def test_what_expires_while_it_waits_for_the_ear_is_not_heard(rig: Rig, hosts: FakeHosts) -> None:
     now = [1_000_000.0]
-    engine = rig.make_engine(clock=lambda: now[0])
+    engine = rig.make_engine(clock=lambda: now[0], steady=lambda: now[0])
     engine.start()
     engine.pause()
     job = engine.submit(request(expires_s=60))

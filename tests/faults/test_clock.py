@@ -104,6 +104,22 @@ def test_a_clock_set_forward_neither_stops_a_busy_daemon_nor_drops_what_is_kept(
     assert json.loads(vox.ok("history", "show", str(spoken.id), "--json"))["state"] == "done"
 
 
+def test_what_waits_expires_in_its_time_whatever_the_clock_does(
+    vox: Home, clock: Path, chance: Chance
+) -> None:
+    vox.ok("daemon", "start")
+    vox.ok("pause")
+    expires_s = 3.0
+    for _ in range(tries(2, 8)):
+        began = time.monotonic()
+        asked = vox.post(expires=expires_s)
+        asked.ends = frozenset({"expired"})
+        time.sleep(chance.pause_s(expires_s / 2))
+        set_clock(clock, any_offset_s(chance))
+        vox.until(str(asked.id), "expired")
+        assert time.monotonic() - began >= expires_s
+
+
 def test_an_idle_daemon_leaves_in_its_time_whatever_the_clock_does(
     vox: Home, clock: Path, chance: Chance
 ) -> None:

@@ -17,11 +17,22 @@ from vox.queue.store import PAGE, PAGE_CHARACTERS, Store
 
 
 class Clock:
+    """The wall clock, and one that is never set."""
+
     def __init__(self) -> None:
         self.now = 1_000_000.0
+        self.set_by = 0.0
 
     def __call__(self) -> float:
         return self.now
+
+    def steady(self) -> float:
+        return self.now - self.set_by
+
+    def set(self, seconds: float) -> None:
+        """Set the wall clock forward, or back."""
+        self.now += seconds
+        self.set_by += seconds
 
 
 @pytest.fixture
@@ -36,7 +47,7 @@ def bus() -> Bus:
 
 @pytest.fixture
 def store(tmp_path: Path, bus: Bus, clock: Clock) -> Iterator[Store]:
-    opened = Store(str(tmp_path / "vox.db"), bus, clock)
+    opened = Store(str(tmp_path / "vox.db"), bus, clock, steady=clock.steady)
     yield opened
     opened.close()
 
@@ -247,6 +258,45 @@ def test_jobs_expire_before_they_are_spoken_but_not_while(store: Store, clock: C
     assert [j.id for j in store.expire()] == [late.id]
     assert store.get(late.id).exit_code == 6
     assert store.get(patient.id).is_live
+
+
+@pytest.mark.parametrize("jump_s", [-3600.0, 3600.0])
+def test_a_clock_that_is_set_lets_no_job_expire_sooner_or_later(
+    store: Store, clock: Clock, jump_s: float
+) -> None:
+    (waits,) = store.add([job("waits", expires_at=clock.now + 5)])
+    clock.set(jump_s)
+    clock.now += 4
+    assert store.expire() == [] == store.expire(only=waits.id)
+    clock.now += 2
+    assert [j.id for j in store.expire(only=waits.id)] == [waits.id]
+
+
+def test_after_a_restart_the_wall_clock_says_when_a_job_expires(store: Store, clock: Clock) -> None:
+    long, brief = store.add(
+        [job("long", expires_at=clock.now + 50), job("brief", expires_at=clock.now + 5)]
+    )
+    clock.now += 10
+    again = Store(store.path, clock=clock, steady=lambda: clock.steady() - 999_000)
+    assert [j.id for j in again.expire()] == [brief.id]
+    clock.set(-3600)
+    clock.now += 39
+    assert again.expire() == []
+    clock.now += 2
+    assert [j.id for j in again.expire()] == [long.id]
+    again.close()
+
+
+def test_a_clock_set_back_before_a_restart_gives_a_job_its_whole_time_again_and_no_more(
+    store: Store, clock: Clock
+) -> None:
+    (waits,) = store.add([job("waits", expires_at=clock.now + 5)])
+    clock.set(-3600)
+    again = Store(store.path, clock=clock, steady=clock.steady)
+    assert again.expire() == []
+    clock.now += 6
+    assert [j.id for j in again.expire()] == [waits.id]
+    again.close()
 
 
 def test_a_damaged_database_is_moved_aside_and_kept(tmp_path: Path) -> None:

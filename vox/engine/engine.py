@@ -31,6 +31,7 @@ from ..jobs import NO_DEVICE, PAUSED, Job, Request
 from ..paths import Paths
 from ..queue import recovery
 from ..queue.events import Bus
+from ..queue.expiry import steady
 from ..queue.store import PAUSE, Store
 from ..queue.tasks import Run, Tasks
 from ..voices.catalog import Catalog
@@ -87,6 +88,7 @@ class Engine:
         config: Callable[[], Config],
         bus: Bus | None = None,
         clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] = steady,
         serves_streams: bool = True,
         hosts: HostFactory | None = None,
         store: Store | None = None,
@@ -103,7 +105,7 @@ class Engine:
         self.paths = paths
         self.config = config
         self._clock = clock
-        self.store = store or Store(paths.db_path, bus or Bus(), clock, check=True)
+        self.store = store or Store(paths.db_path, bus or Bus(), clock, True, steady)
         self.bus = self.store.bus or Bus()
         self.catalog = Catalog(paths, config)
         self.spools = SpoolDir(paths.spool_dir, int(settings["spool_limit_mb"] * 1_000_000))

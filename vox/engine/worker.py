@@ -113,7 +113,7 @@ class Worker:
             self._current = job
         try:
             if job.expires_at is not None:
-                self._store.expire()  # the ticker does so too, but perhaps not in time
+                self._store.expire(only=job_id)  # the ticker does so too, but perhaps not in time
             started_at = job.started_at or self._clock()
             begun = self._store.change(job_id, ("queued",), "preparing", started_at=started_at)
             if begun is not None:

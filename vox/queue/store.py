@@ -30,6 +30,7 @@ from ..jobs import (
 )
 from .database import Database, order_lock
 from .events import Bus
+from .expiry import Deadlines, steady
 from .set_aside import remove_set_aside, set_aside_files
 from .sqlite_errors import LOCK_WAIT_S, locked_error
 
@@ -82,11 +83,13 @@ class Store:
         bus: Bus | None = None,
         clock: Callable[[], float] = time.time,
         check: bool = False,
+        steady: Callable[[], float] = steady,
     ) -> None:
-        """`check`: see `Database`."""
+        """`check`: see `Database`; `steady`: see `expiry`."""
         self.path = path
         self.bus = bus
         self._clock = clock
+        self._deadlines = Deadlines(clock, steady)
         self._db = Database(path, check)
         self._order_lock = threading.Lock()
 
@@ -148,6 +151,8 @@ class Store:
                 job.created_at = job.created_at or self._clock()
                 self._insert(conn, sql, job)
         for job in jobs:
+            if job.expires_at is not None:
+                self._deadlines.begin(job.id, job.created_at, job.expires_at)
             self.publish("state", job)
         return jobs
 
@@ -224,25 +229,33 @@ class Store:
         if row is not None:
             self.publish("progress", _job(row))
 
-    def expire(self, cut_off: str | None = None) -> list[Job]:
-        """End the jobs that were not spoken before their `expires_at`; returns them.
+    def expire(self, cut_off: str | None = None, only: str | None = None) -> list[Job]:
+        """End the jobs that were not spoken before their time was over; returns them.
 
-        `cut_off`: a job that is cut off, and so may expire though speaking had begun.
+        `cut_off`: a job that is cut off, and so may expire though speaking had begun. `only`: look
+        at that one alone.
         """
-        now = self._clock()
-        due = self._db.query(
-            f"select id from job where state in {_LIVE_SQL} and (state != 'speaking' or id = ?) "
-            "and expires_at < ?",
-            (cut_off, now),
+        rows = self._db.query(
+            f"select id, state, created_at, expires_at from job where state in {_LIVE_SQL} "
+            "and expires_at is not null and (? is null or id = ?)",
+            (only, only),
         )
+        over = [
+            row["id"]
+            for row in rows
+            if self._deadlines.is_over(row["id"], row["created_at"], row["expires_at"])
+            and (row["state"] != "speaking" or row["id"] == cut_off)
+        ]
+        if only is None:
+            self._deadlines.forget_others([row["id"] for row in rows])
         message = "it was not spoken in time; give it longer: --expires S"
         return [
             job
-            for row in due
+            for job_id in over
             if (
                 job := self.change(
-                    row["id"],
-                    LIVE if row["id"] == cut_off else ("queued", "preparing"),
+                    job_id,
+                    LIVE if job_id == cut_off else ("queued", "preparing"),
                     "expired",
                     error=message,
                     error_code="job-expired",
