@@ -300,7 +300,7 @@ class Job(SpeechOptions):
     volume: float = 1.0
     fresh: bool = False
     seq: int = 0
-    """Rises with every job: the order of arrival."""
+    """Rises with every job: the order of arrival. One that is tried alone is given another."""
     state: State = "queued"
     priority: int = 0
     source: str = "cli"
@@ -316,7 +316,7 @@ class Job(SpeechOptions):
     audio_s: float | None = None
     """Seconds of audio that the job's speech lasts."""
     attempts: int = 0
-    """How often a daemon died on it."""
+    """How often a daemon died on it without progress in between (see `queue.recovery`)."""
     heard: int = 0
     """Utterances that were heard (or, with another sink, written) to their end."""
     utterances: int | None = None

@@ -167,6 +167,23 @@ def test_leaving_again_and_again_does_not_fail_a_job(rig: Rig, hosts: FakeHosts)
     assert states_after(rig, job) == ["queued"]
 
 
+def test_what_is_to_be_heard_is_not_prepared_beside_a_job_that_is_tried_alone(
+    rig: Rig, tmp_path: Path
+) -> None:
+    engine = rig.make_engine()
+    engine.pause()
+    alone, behind = (engine.submit(request(text)) for text in (ONE, TWO))
+    engine.store.note(alone.id, attempts=MAX_ATTEMPTS)
+    engine.start()
+    rig.until_prepared(alone)
+    file = engine.submit(request(THREE, output=str(tmp_path / "three.wav")))
+    assert rig.until_ended(file)["state"] == "done"
+    assert engine.store.get(behind.id).state == "queued"
+    engine.resume()
+    assert rig.until_ended(behind)["state"] == "done"
+    assert engine.store.get(alone.id).state == "done"
+
+
 def test_a_task_that_comes_after_the_end_is_ignored(rig: Rig, engine: Engine) -> None:
     engine.pause()
     job = engine.submit(request())

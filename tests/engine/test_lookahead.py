@@ -123,6 +123,47 @@ def test_streams_are_left_to_those_who_serve_them(store: Store, player: Player) 
     assert lookahead.may_take([play, stream]) == [play]
 
 
+def test_a_job_that_is_tried_alone_begins_once_nothing_else_is_at_work(
+    store: Store, player: Player, lookahead: LookAhead, prepare: Prepare
+) -> None:
+    before, alone, behind, file, stream = (
+        add(store, **fields)[0] for fields in ({}, {}, {}, {"sink": "file"}, {"sink": "stream"})
+    )
+    lookahead.alone = {alone}
+    ids = [before, alone, behind, file, stream]
+    assert lookahead.may_take(ids) == [before, alone]
+    assert lookahead.may_take(ids[1:]) == [alone]
+    (heard,) = prepare()
+    assert lookahead.may_take(ids) == [before, file, stream]
+    player.cancel(heard)
+    assert lookahead.may_take(ids[1:]) == [alone]
+
+
+def test_nothing_is_prepared_beside_a_job_that_is_tried_alone_until_it_makes_progress(
+    store: Store, lookahead: LookAhead, prepare: Prepare
+) -> None:
+    (alone,) = prepare()
+    ids = [*add(store), *add(store, sink="file"), *add(store, sink="stream")]
+    lookahead.alone = {alone}
+    assert lookahead.may_take(ids) == []
+    lookahead.alone.discard(alone)
+    assert lookahead.may_take(ids) == ids
+
+
+def test_while_nothing_can_be_heard_files_and_streams_wait_for_no_job_that_is_tried_alone(
+    store: Store, player: Player, lookahead: LookAhead, prepare: Prepare
+) -> None:
+    player.pause()
+    (alone,) = prepare()
+    play, file, stream = [*add(store), *add(store, sink="file"), *add(store, sink="stream")]
+    lookahead.alone = {alone, file}
+    assert lookahead.may_take([play, file, stream]) == [file, stream]
+    lookahead.alone = {file}
+    assert lookahead.may_take([play, file, stream]) == [play, file, stream]
+    lookahead.alone = {play}
+    assert lookahead.may_take([play, file, stream]) == [file, stream]
+
+
 def test_a_job_that_was_cleared_is_let_through_and_ignored(
     store: Store, lookahead: LookAhead, prepare: Prepare
 ) -> None:

@@ -54,7 +54,6 @@ def test_a_daemon_killed_at_random_instants_loses_and_doubles_nothing(
     audit(vox, recorder)
 
 
-@open_fault("three deaths of the daemon fail a job that is not to blame")
 def test_a_daemon_killed_while_it_writes_files_leaves_whole_ones_or_none(
     vox: Home, chance: Chance
 ) -> None:

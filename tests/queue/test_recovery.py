@@ -54,17 +54,80 @@ def test_queued_jobs_that_huey_does_not_hold_are_sent_again(store: Store, broker
     assert broker.pending() == [job.id for job in jobs]
 
 
-def test_three_deaths_without_progress_fail_the_job_with_the_reason(
+def test_after_three_deaths_without_progress_a_job_is_tried_alone_behind_those_that_wait(
+    store: Store, broker: Broker
+) -> None:
+    suspect, second, third, low = store.add(
+        [Job(id="", text="x", backend="x", priority=priority) for priority in (0, 0, 0, -10)]
+    )
+    for times in range(1, recovery.MAX_ATTEMPTS + 1):
+        assert recovery.tried_alone(store) == set()
+        die_while_speaking(store, suspect, heard=0)
+        (back,) = recovery.recover(store, broker)
+        assert (back.state, back.attempts) == ("queued", times)
+    assert recovery.tried_alone(store) == {suspect.id}
+    assert broker.pending() == [second.id, third.id, suspect.id, low.id]
+    (later,) = queued(store, "later")
+    assert [entry.id for entry in store.queued()][2:4] == [suspect.id, later.id]
+
+
+def die_often(store: Store, broker: Broker, job: Job, times: int) -> None:
+    for _ in range(times):
+        die_while_speaking(store, job, heard=0)
+        recovery.recover(store, broker)
+
+
+def test_a_job_that_kills_the_daemon_also_while_it_is_alone_fails_with_the_reason(
     store: Store, broker: Broker
 ) -> None:
     (job,) = queued(store, "deadly")
-    for _ in range(recovery.MAX_ATTEMPTS):
-        die_while_speaking(store, job, heard=0)
-        recovery.recover(store, broker)
+    die_often(store, broker, job, recovery.MAX_ATTEMPTS + recovery.MAX_ALONE - 1)
+    assert store.get(job.id).state == "queued"
+    die_often(store, broker, job, 1)
     failed = store.get(job.id)
     assert (failed.state, failed.exit_code) == ("failed", 1)
-    assert "died 3 times" in (failed.error or "")
+    assert "died 8 times while it spoke this, the last 5" in (failed.error or "")
     assert broker.pending() == []
+
+
+def test_jobs_that_are_tried_alone_take_turns_after_each_death(
+    store: Store, broker: Broker
+) -> None:
+    one, two = queued(store, "deadly", "deadly as well")
+    for job in (one, two):
+        die_often(store, broker, job, recovery.MAX_ATTEMPTS)
+    for _ in range(recovery.MAX_ALONE):
+        for job in (one, two):
+            assert broker.pending()[0] == job.id
+            die_often(store, broker, job, 1)
+    assert [store.get(job.id).state for job in (one, two)] == ["failed", "failed"]
+
+
+def test_daemons_that_die_on_other_jobs_as_well_fail_none(store: Store, broker: Broker) -> None:
+    (job,) = queued(store, "innocent")
+    die_often(store, broker, job, recovery.MAX_ATTEMPTS)
+    for _ in range(3):
+        die_often(store, broker, job, recovery.MAX_ALONE - 1)
+        (other,) = queued(store, "another")
+        die_often(store, broker, other, 1)
+        store.cancel(other.id)
+    assert store.get(job.id).state == "queued"
+
+
+def test_a_daemon_that_dies_on_several_at_once_did_not_die_on_one_that_is_tried_alone(
+    store: Store, broker: Broker
+) -> None:
+    """They may be at work at the same time after a pause."""
+    jobs = queued(store, "innocent", "as well")
+    for job in jobs:
+        die_often(store, broker, job, recovery.MAX_ATTEMPTS)
+    (other,) = queued(store, "another")
+    for together in ([*jobs], [jobs[0], other]):
+        for job in together:
+            die_while_speaking(store, job, heard=0)
+        recovery.recover(store, broker)
+    attempts = [store.get(job.id).attempts for job in (*jobs, other)]
+    assert attempts == [recovery.MAX_ATTEMPTS, recovery.MAX_ATTEMPTS, 1]
 
 
 def test_deaths_are_put_down_to_one_job_and_not_to_those_that_were_prepared_behind_it(
@@ -76,10 +139,8 @@ def test_deaths_are_put_down_to_one_job_and_not_to_those_that_were_prepared_behi
         for job in others:
             store.change(job.id, ("queued",), "preparing")
         recovery.recover(store, broker)
-    assert store.get(deadly.id).state == "failed"
-    assert [(store.get(job.id).state, store.get(job.id).attempts) for job in others] == [
-        ("queued", 0)
-    ] * 2
+    attempts = [store.get(job.id).attempts for job in (deadly, *others)]
+    assert attempts == [recovery.MAX_ATTEMPTS, 0, 0]
 
 
 def test_what_only_waits_for_the_ear_is_not_what_the_daemon_died_on(
@@ -87,7 +148,7 @@ def test_what_only_waits_for_the_ear_is_not_what_the_daemon_died_on(
 ) -> None:
     """As while the loudspeaker is paused."""
     waiting, deadly = queued(store, "waiting", "deadly")
-    for _ in range(recovery.MAX_ATTEMPTS):
+    for _ in range(recovery.MAX_ATTEMPTS + recovery.MAX_ALONE):
         for job in (waiting, deadly):
             store.change(job.id, ("queued",), "preparing")
         store.note(waiting.id, audio_s=1.0)
@@ -99,11 +160,10 @@ def test_a_daemon_that_dies_while_it_writes_a_file_died_on_that_job(
     store: Store, broker: Broker
 ) -> None:
     (job,) = store.add([Job(id="", text="deadly", backend="x", sink="file", output="/x.wav")])
-    for _ in range(recovery.MAX_ATTEMPTS):
-        store.change(job.id, ("queued",), "preparing")
-        store.note(job.id, audio_s=1.0)
-        recovery.recover(store, broker)
-    assert store.get(job.id).state == "failed"
+    store.change(job.id, ("queued",), "preparing")
+    store.note(job.id, audio_s=1.0)
+    (back,) = recovery.recover(store, broker)
+    assert back.attempts == 1
 
 
 def test_progress_starts_the_count_of_attempts_anew(store: Store, broker: Broker) -> None:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MAX_DEATHS = 5
-"""How often a daemon is started again for one job."""
+MAX_DEATHS = 10
+"""How often a daemon is started again for one job: more often than one that kills it is tried."""
 STARTING_S = 2.0
 """How long a daemon may take to listen, from when the call that started it has ended."""
 POLL_S = 0.02

@@ -119,7 +119,14 @@ class Engine:
         )
         self.models = Models(self.store, self.pool, self.catalog, config)
         self.outcomes = OutcomeWriter(self.store)
-        self.worker = self._make_worker(serves_streams)
+        self.lookahead = LookAhead(
+            self.store,
+            self.player,
+            config,
+            serves_streams,
+            is_awaited=lambda: self.pool.turns.is_awaited,
+        )
+        self.worker = self._make_worker()
         self.tasks = make_tasks(self.store, self.worker.run)
         self.submitter = self._make_submitter()
         self.device_wait = DeviceWait(self.store, self.player, config, self._give_up)
@@ -138,17 +145,10 @@ class Engine:
         self._ticker = threading.Thread(target=self._tick_until_closed, name="ticker", daemon=True)
         self._next_stranded = time.monotonic() + STRANDED_EVERY_S
 
-    def _make_worker(self, serves_streams: bool) -> Worker:
-        lookahead = LookAhead(
-            self.store,
-            self.player,
-            self.config,
-            serves_streams,
-            is_awaited=lambda: self.pool.turns.is_awaited,
-        )
+    def _make_worker(self) -> Worker:
         synthesizer = Synthesizer(
             self.store,
-            lookahead,
+            self.lookahead,
             self.catalog,
             self.utterances,
             self.config,
@@ -160,7 +160,7 @@ class Engine:
             self.outcomes,
             self.pool,
             self.player,
-            lookahead,
+            self.lookahead,
             self.spools,
             synthesizer,
             self._clock,
@@ -182,6 +182,7 @@ class Engine:
     def start(self) -> None:
         """Recover the jobs of a dead daemon, and begin. The caller holds the consumer lock."""
         recovery.recover(self.store, self.tasks, self._streams_died_before)
+        self.lookahead.alone = recovery.tried_alone(self.store)
         self._remove_leftovers()
         self.player.on_change = self.tasks.wake
         self.player.on_absence = self.device_wait.begin
@@ -410,6 +411,7 @@ class Engine:
 
     def heard(self, job_id: str, utterances: int) -> None:
         self.outcomes.heard(job_id, utterances)
+        self.lookahead.alone.discard(job_id)  # it makes progress: others may go on beside it
 
     def finished(self, job_id: str) -> None:
         self.outcomes.done(job_id, self._clock())

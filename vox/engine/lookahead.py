@@ -1,4 +1,4 @@
-"""How far ahead of playback jobs are prepared.
+"""How far ahead of playback jobs are prepared, and which are prepared alone.
 
 The spool on disk is bounded, and jobs may be cancelled. So jobs to be played are prepared until
 `lookahead_s` of audio are ready. Files, streams and jobs of a higher priority are prepared anyway.
@@ -37,9 +37,41 @@ class LookAhead:
         self._config = config
         self._serves_streams = serves_streams
         self._is_awaited = is_awaited
+        self.alone: set[str] = set()
+        """Jobs that are tried with no other beside them (see `recovery`)."""
 
     def may_take(self, job_ids: Sequence[str]) -> Sequence[str]:
-        """Those of the jobs that may be prepared now. Asks the table at most once."""
+        """Those of the jobs that may be prepared now. Asks the table at most once, in general."""
+        allowed = self._within_reach(job_ids)
+        return self._apart(job_ids, allowed) if self.alone else allowed
+
+    def _apart(self, job_ids: Sequence[str], allowed: Sequence[str]) -> Sequence[str]:
+        """Those of the allowed jobs that are not prepared beside one that is tried alone.
+
+        Such a job begins once nothing else is heard or waits to be heard, and what is to be played
+        after it waits for its first utterance. Files and streams wait only for what can be heard.
+        """
+        is_silent = self._player.is_paused or self._player.absence is not None
+        line = {*self._player.waiting, self._player.current} - {None}
+        is_begun = not line.isdisjoint(self.alone)
+        if is_begun and not is_silent:
+            return []
+        until = next((at for at, each in enumerate(job_ids) if each in self.alone), len(job_ids))
+        before = set() if is_begun else set(job_ids[:until])
+        if not line:
+            before.update(job_ids[until : until + 1])
+            return [each for each in allowed if each in before]
+        entries = self._store.entries(job_ids)
+
+        def may_pass(job_id: str) -> bool:
+            entry = entries.get(job_id)
+            if job_id in before or entry is None:
+                return True
+            return entry.sink != "play" and (is_silent or job_id not in self.alone)
+
+        return [each for each in allowed if may_pass(each)]
+
+    def _within_reach(self, job_ids: Sequence[str]) -> Sequence[str]:
         is_far_ahead = self.is_far_ahead()
         if self._serves_streams and not is_far_ahead:
             return job_ids

@@ -17,7 +17,10 @@ from .tasks import Tasks
 log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 3
-"""How often a daemon may die on a job, without progress in between, before the job fails."""
+"""When a daemon died on a job so often, without progress in between, the job is tried alone: at the
+end of the line, with no other beside it. Whoever kills daemons may have hit an innocent job."""
+MAX_ALONE = 5
+"""How often a daemon may then die while this job alone is at work, before the job fails."""
 
 
 def recover(store: Store, tasks: Tasks, streams_died_before: int = 0) -> list[Job]:
@@ -32,17 +35,45 @@ def recover(store: Store, tasks: Tasks, streams_died_before: int = 0) -> list[Jo
             # The HTTP response that it went into died with the daemon.
             store.cancel(old.id, "its caller went away")
     interrupted = [old for old in store.live() if old.state != "queued" and old.sink != "stream"]
-    # Many jobs may have been prepared. Three deaths must fail the one that caused them, not all.
-    suspect = next((old for old in interrupted if not _only_waited(old)), None)
+    suspect = _suspect([old for old in interrupted if not _only_waited(old)])
     back = [
         job
         for old in interrupted
         if (job := _take_back(store, old) if old is suspect else give_back(store, old.id))
     ]
+    if suspect is not None and not _is_tried_alone(suspect):
+        _acquit_others(store)
     jobs = [job for job in store.live() if job.state == "queued"]
     if [job.id for job in jobs] != tasks.pending():
         tasks.replace_all((job.id, job.priority) for job in jobs)
     return back
+
+
+def tried_alone(store: Store) -> set[str]:
+    """Ids of the jobs that are to be tried alone."""
+    return {job.id for job in store.live() if _is_tried_alone(job)}
+
+
+def _is_tried_alone(job: Job) -> bool:
+    return job.attempts >= MAX_ATTEMPTS
+
+
+def _suspect(at_work: list[Job]) -> Job | None:
+    """The one job that a daemon's death is put down to: many may have been prepared.
+
+    A job that is tried alone is to blame only if it was alone.
+    """
+    among_others = [job for job in at_work if not _is_tried_alone(job)]
+    if among_others:
+        return among_others[0]
+    return at_work[0] if len(at_work) == 1 else None
+
+
+def _acquit_others(store: Store) -> None:
+    """Daemons die without the jobs that are tried alone, too: their count begins anew."""
+    for job in store.live():
+        if job.attempts > MAX_ATTEMPTS:
+            store.note(job.id, attempts=MAX_ATTEMPTS)
 
 
 def _only_waited(job: Job) -> bool:
@@ -52,26 +83,31 @@ def _only_waited(job: Job) -> bool:
 
 def _take_back(store: Store, job: Job) -> Job | None:
     attempts = 1 if job.heard > job.heard_at_attempt else job.attempts + 1
-    if attempts >= MAX_ATTEMPTS:
+    if attempts >= MAX_ATTEMPTS + MAX_ALONE:
         log.error("job %s: %d attempts without progress", job.id, attempts)
         store.change(
             job.id,
             ("preparing", "speaking"),
             "failed",
             attempts=attempts,
-            error=f"the daemon died {attempts} times while it spoke this; see: vox daemon logs",
+            error=f"the daemon died {attempts} times while it spoke this, the last {MAX_ALONE} "
+            "times with nothing else at work; see: vox daemon logs",
             error_code="job-failed",
             error_exit=1,
         )
         return None
     log.warning("job %s was interrupted after %d utterances: queued again", job.id, job.heard)
-    return store.change(
+    back = store.change(
         job.id,
         ("preparing", "speaking"),
         "queued",
         attempts=attempts,
         heard_at_attempt=job.heard,
     )
+    if back is not None and _is_tried_alone(back):
+        log.warning("job %s is tried alone, after those that wait now", job.id)
+        store.put_last(job.id)
+    return back
 
 
 def give_back(store: Store, job_id: str) -> Job | None:

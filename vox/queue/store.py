@@ -192,6 +192,12 @@ class Store:
         self.publish("state", job)
         return job
 
+    def put_last(self, job_id: str) -> None:
+        """Put the job behind all others of its priority that wait now, as if it came just now."""
+        with self._db.transaction() as conn:
+            sql = "update job set seq = (select max(seq) + 1 from job) where id = ?"
+            conn.execute(sql, (job_id,))
+
     def note(self, job_id: str, event: str = "progress", /, **columns: Any) -> Job | None:
         """Set columns of a live job, but not its state, and publish that as `event`.
 
