@@ -18,6 +18,7 @@ from typing import Any
 from vox.backends.kit.venv import site_packages_in
 from vox.client.jobs import NoDaemon
 from vox.client.remote import Remote
+from vox.files import holder
 from vox.install.status import MARKER
 from vox.paths import get_paths
 
@@ -163,8 +164,14 @@ class Vox:
         with contextlib.suppress(Exception):
             self.client.call("POST", "/stop", {"now": True}, timeout_s=5)
         deadline = time.monotonic() + 10
-        while (pid := self.pid) is not None and time.monotonic() < deadline:
+        # Not by the PID file: a test may have written any PID into it.
+        while (pids := self._holders()) and time.monotonic() < deadline:
             time.sleep(0.02)
-        if pid is not None:
+        for pid in pids:
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
+
+    def _holders(self) -> set[int]:
+        """PIDs of the daemons that hold a lock."""
+        locks = (self.paths.lock_path, self.paths.consumer_lock_path)
+        return {pid for pid in map(holder, locks) if pid is not None}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,45 @@ def test_a_lock_keeps_other_processes_out_until_it_is_closed(tmp_path: Path) -> 
 
 def test_asking_for_a_lock_makes_no_file(tmp_path: Path) -> None:
     assert not files.is_locked(str(tmp_path / "lock"))
+    assert files.holder(str(tmp_path / "lock")) is None
     assert os.listdir(tmp_path) == []
+
+
+def test_a_lock_is_of_the_file_that_is_there_now(tmp_path: Path) -> None:
+    path = str(tmp_path / "lock")
+    first = files.lock(path)
+    assert first is not None
+    taken: list[int | None] = []
+    waiting = threading.Thread(target=lambda: taken.append(files.lock(path)))
+    waiting.start()
+    os.unlink(path)
+    with files.locked(path, blocking=False) as second:
+        assert second is not None and files.is_at(second, path)
+        os.close(first)
+        waiting.join(0.2)
+        assert not taken  # it does not take the removed one for the lock
+    waiting.join()
+    (third,) = taken
+    assert third is not None and files.is_at(third, path)
+    os.close(third)
+
+
+def test_the_system_names_who_has_signed_a_lock(tmp_path: Path) -> None:
+    path = str(tmp_path / "lock")
+
+    def named() -> str:
+        code = f"from vox import files; print(files.holder({path!r}))"
+        return subprocess.run(
+            [sys.executable, "-c", code], check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    with files.locked(path) as fd:
+        assert fd is not None
+        os.pwrite(fd, b"1", 0)
+        assert named() == "None"
+        files.sign(fd)
+        assert named() == str(os.getpid())
+    assert named() == "None"
 
 
 # -- links of others -----------------------------------------------------------------------------

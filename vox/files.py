@@ -10,6 +10,8 @@ import contextlib
 import errno
 import os
 import stat
+import struct
+import sys
 import time
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -229,23 +231,72 @@ def _stamps(path: str, name: str) -> Iterator[str]:
 def lock(path: str, blocking: bool = True) -> int | None:
     """Lock a file, which is made if need be, against other processes; None if one has the lock.
 
-    Returns a file descriptor: the lock is held until that is closed. Raises StorageError.
+    Returns a file descriptor: the lock is held until that is closed. It is of the file that is
+    there now: one that was removed or replaced meanwhile is let go. Raises StorageError.
     """
     import fcntl
 
-    try:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as exc:
-        raise cannot_write(path, exc) from exc
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | (0 if blocking else fcntl.LOCK_NB))
-    except BlockingIOError:
+    while True:
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as exc:
+            raise cannot_write(path, exc) from exc
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | (0 if blocking else fcntl.LOCK_NB))
+            if is_at(fd, path):
+                return fd
+        except BlockingIOError:
+            os.close(fd)
+            return None
+        except BaseException:
+            os.close(fd)
+            raise
         os.close(fd)
+
+
+def is_at(fd: int, path: str) -> bool:
+    """Whether the open file is still the one at that path."""
+    try:
+        return os.path.samestat(os.fstat(fd), os.lstat(path))
+    except OSError:
+        return False
+
+
+def sign(fd: int) -> None:
+    """Have `holder` name this process as the one that has the lock `fd`.
+
+    The process must not open that file again: the system forgets who signed as soon as it closes
+    any descriptor of it.
+    """
+    import fcntl
+
+    with contextlib.suppress(OSError):  # a file system that cannot; then nobody is named
+        fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def holder(path: str) -> int | None:
+    """PID of the process, not this one, that holds the lock and has signed it.
+
+    The system itself says so, whatever stands in a file. Changes nothing and makes no file.
+    """
+    import fcntl
+
+    # l_type, l_whence, l_start, l_len and l_pid of the system's `struct flock`.
+    is_mac = sys.platform == "darwin"
+    asked = (0, 0, 0, fcntl.F_WRLCK, 0) if is_mac else (fcntl.F_WRLCK, 0, 0, 0, 0)
+    layout = "qqihh" if is_mac else "hhqqi"
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
         return None
-    except BaseException:
+    try:
+        told = struct.unpack(layout, fcntl.fcntl(fd, fcntl.F_GETLK, struct.pack(layout, *asked)))
+    except OSError:
+        return None
+    finally:
         os.close(fd)
-        raise
-    return fd
+    kind, pid = (told[3], told[2]) if is_mac else (told[0], told[4])
+    return pid if kind != fcntl.F_UNLCK and pid > 0 else None
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ import pytest
 
 from vox.config import LiveConfig
 from vox.daemon.daemon import Daemon
+from vox.daemon.own_files import OwnFiles
 from vox.paths import get_paths
 
 Make = Callable[..., Daemon]
@@ -27,7 +28,8 @@ def make(home: Path) -> Iterator[Make]:
             paths = get_paths({"VOX_HOME": str(home)})
             listener = stack.enter_context(socket.socket())
             config = LiveConfig(paths.config_path, {})
-            daemon = Daemon(paths, config, listener, lambda notes: None, idle_timeout_s)
+            own_files = OwnFiles(paths, lock=-1)
+            daemon = Daemon(paths, config, own_files, listener, lambda notes: None, idle_timeout_s)
             stack.callback(daemon.engine.close)
             return daemon
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from vox.engine.engine import Engine, consumer_lock
+from vox.engine.engine import Engine, consumer_lock, lock_queue
 from vox.errors import JobNotLive, NoAudioKept, UnknownJob
 from vox.jobs import PAUSED, Job
 from vox.queue.recovery import MAX_ATTEMPTS
@@ -88,11 +89,12 @@ def test_an_engine_without_an_api_leaves_streams_to_the_daemon(rig: Rig, hosts: 
 
 
 def test_one_engine_at_a_time_holds_the_consumer_lock(rig: Rig) -> None:
-    with consumer_lock(rig.paths, listens_at="/run/vox.sock") as first:
-        assert first
-        assert Path(rig.paths.consumer_lock_path).read_text() == "/run/vox.sock"
-        with consumer_lock(rig.paths, blocking=False) as second:
-            assert not second
+    first = lock_queue(rig.paths, listens_at="/run/vox.sock")
+    assert first is not None
+    assert Path(rig.paths.consumer_lock_path).read_text() == "/run/vox.sock"
+    with consumer_lock(rig.paths, blocking=False) as second:
+        assert not second
+    os.close(first)
     with consumer_lock(rig.paths, blocking=False) as third:
         assert third
 

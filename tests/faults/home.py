@@ -178,9 +178,15 @@ class Home(Vox):
         call.end()
         return call.asked
 
-    def post(self, script: str = "[say 0.1s]", file: bool = False, **body: Any) -> Asked:
+    def post(
+        self,
+        script: str = "[say 0.1s]",
+        file: bool = False,
+        ends: frozenset[str] = DONE,
+        **body: Any,
+    ) -> Asked:
         """`POST /speak` over the control socket: it is accepted if the answer is 2xx."""
-        asked = self.ask(script)
+        asked = self.ask(script, ends)
         if file:
             asked.output = self.outputs / f"{asked.tag}.wav"
             body["output"] = str(asked.output)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .audit import audit
 from .chance import Chance, tries
-from .home import ANY_END, SETTINGS, Home, remove
+from .home import ANY_END, SETTINGS, Home, remove, wait_until
 
 Fault = Callable[[Home], None]
 
@@ -41,6 +41,11 @@ FAULTS: dict[str, Fault] = {
     "the PID file is removed": lambda vox: remove(vox.paths.pid_path),
     "the PID file is garbage": lambda vox: _write(vox.paths.pid_path, "\0 garbage\n\n"),
     "the PID file names process 1": lambda vox: _write(vox.paths.pid_path, "1\n0.1.0\n"),
+    "the socket is removed": lambda vox: remove(vox.paths.socket_path),
+    "the socket is a file": lambda vox: _file_for_folder(vox.paths.socket_path),
+    "the lock is removed": lambda vox: remove(vox.paths.lock_path),
+    "the queue's lock is removed": lambda vox: remove(vox.paths.consumer_lock_path),
+    "the runtime folder is removed": lambda vox: remove(vox.paths.runtime_dir),
     "the log is removed": lambda vox: remove(vox.paths.log_path),
     "the log folder is removed": lambda vox: remove(vox.paths.log_dir),
     "the inbox is removed": lambda vox: remove(vox.inbox),
@@ -71,7 +76,9 @@ def strike(vox: Home, name: str) -> None:
     if "inbox" in name:
         for asked in vox.books.asked:
             asked.file_name = None  # it is gone
-    after = [vox.say("[say 0.1s]"), vox.post("[say 0.1s]"), vox.post("[say 0.3s]", file=True)]
+    after = [vox.say("[say 0.1s]")]
+    wait_until(vox.client.is_up, "it listens, or listens again")
+    after += [vox.post("[say 0.1s]"), vox.post("[say 0.3s]", file=True)]
     for asked in after:
         assert asked.is_accepted, (name, asked.error)
     vox.drain(30.0)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ..client import daemon as control
-from ..errors import DaemonUnavailable, StorageError, VoxError
+from ..errors import StorageError, VoxError
 from ..paths import Paths, get_paths
 from .options import Count, complete_backend, json_option, quiet_option, request_options
 from .output import duration, engine_of, fields, is_terminal, megabytes, say, say_json, table, tell
@@ -36,11 +36,9 @@ def start() -> None:
 
 
 def _start(paths: Paths) -> None:
-    for note in control.start(paths):
+    notes, health = control.start(paths)
+    for note in notes:
         tell(f"vox: {note}")
-    health = control.health(paths)
-    if health is None:
-        raise DaemonUnavailable("the daemon left as soon as it was started")
     if error := health["http"]["error"]:  # also of one that was running
         tell(f"vox: no HTTP API on TCP: {error}")
     say(f"running, PID {health['pid']}")

@@ -7,13 +7,14 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from ..errors import DaemonUnavailable
-from ..files import is_locked
+from ..errors import DaemonUnavailable, StorageError, VoxError
+from ..files import holder, is_locked, locked
 from ..paths import Paths
 from .jobs import ANSWER_TIMEOUT_S, NoDaemon, OnEvent
-from .remote import Remote, read_pid_file
+from .remote import Remote
 from .spawn import spawn_daemon
 
 POLL_S = 0.02
@@ -25,16 +26,37 @@ WARM_TRIES = 4
 """How often a daemon is asked, and started again, for one model."""
 GRACE_S = 10.0
 """How long `--now` may take before the process is killed."""
-TERM_S = 2.0
+TERM_S = 3.0
 """How long SIGTERM may take before SIGKILL."""
+SILENT_S = 20.0
+"""How long a daemon may be silent, because it starts or leaves, before it counts as hung."""
+START_TRIES = 5
+"""How often a daemon is started that leaves at once."""
+BIND_S = 3.0
+"""How long one that runs may take to bind a socket that was removed."""
 
 
 def health(paths: Paths, timeout_s: float = ANSWER_TIMEOUT_S) -> dict[str, Any] | None:
-    """The daemon's answer to `GET /health`; None if none is up. Raises DaemonUnavailable."""
-    try:
-        answer: dict[str, Any] = Remote(paths).call("GET", "/health", timeout_s=timeout_s)
-    except NoDaemon:
-        return None
+    """The daemon's answer to `GET /health`; None if none is up.
+
+    Waits a moment for one that is there without a socket. Raises DaemonUnavailable.
+    """
+    deadline = time.monotonic() + BIND_S
+    while True:
+        try:
+            return _health(paths, timeout_s)
+        except NoDaemon:
+            if not is_there(paths):
+                return None
+        if time.monotonic() > deadline:
+            raise DaemonUnavailable(
+                "the daemon is just starting or leaving", "try again in a moment"
+            )
+        time.sleep(POLL_S)
+
+
+def _health(paths: Paths, timeout_s: float = ANSWER_TIMEOUT_S) -> dict[str, Any]:
+    answer: dict[str, Any] = Remote(paths).call("GET", "/health", timeout_s=timeout_s)
     return answer
 
 
@@ -54,12 +76,16 @@ def is_up(paths: Paths) -> bool:
     return Remote(paths).is_up()
 
 
-def start(paths: Paths) -> list[str]:
+def start(paths: Paths) -> tuple[list[str], dict[str, Any]]:
     """Start a daemon unless one is up, and wait until it listens.
 
-    Returns notes for the user. Raises DaemonUnavailable, StorageError.
+    Returns notes for the user, and the daemon's `/health`. Raises DaemonUnavailable, StorageError.
     """
-    return spawn_daemon(paths, wait=True)
+    for _ in range(START_TRIES):
+        notes = spawn_daemon(paths, wait=True)
+        with contextlib.suppress(NoDaemon):  # it was just leaving
+            return notes, _health(paths)
+    raise DaemonUnavailable("the daemon left as soon as it was started", "see: vox daemon logs")
 
 
 def warm(paths: Paths, wanted: dict[str, Any], on_event: OnEvent) -> dict[str, Any]:
@@ -92,51 +118,151 @@ def stop(paths: Paths, now: bool, on_note: Callable[[str], None]) -> bool:
     """Stop the daemon and wait until it is gone; False if none was there.
 
     With `now` what is being spoken is cut off, and a daemon that does not answer is killed.
-    `on_note`: called with a sentence about what takes so long. Raises DaemonUnavailable.
+    `on_note`: called with a sentence about what takes so long. Raises DaemonUnavailable if the
+    daemon is still there.
     """
     try:
-        Remote(paths).call("POST", "/stop", {"now": now}, timeout_s=ANSWER_S)
-    except NoDaemon:
-        if not is_there(paths):
+        if not _tell_to_stop(paths, now, on_note):
             return False
     except DaemonUnavailable as exc:
         if not now:
             raise DaemonUnavailable(exc.message, "try: vox daemon stop --now") from exc
-        _kill(paths)
+        _kill(paths, _standing(paths))
+        return True
+    standing = _standing(paths)
     if now:
-        if not _gone_after(paths, GRACE_S):
-            _kill(paths)
-    elif not _gone_after(paths, PATIENCE_S):
+        # One whose place was taken has no socket, so it was not told.
+        _send(signal.SIGTERM, [lock for lock in standing if lock.pid != standing[0].pid])
+        if not _gone_after(standing, GRACE_S):
+            _kill(paths, standing)
+    elif not _gone_after(standing, PATIENCE_S):
         on_note("finishing what is being spoken (vox daemon stop --now cuts it off) ...")
-        _gone_after(paths, None)
+        _wait_for_end(paths, standing)
     return True
 
 
 def is_there(paths: Paths) -> bool:
-    """True if a daemon holds the lock: it is up, starting or leaving."""
-    return is_locked(paths.lock_path)
+    """True if a daemon holds a lock: it is up, starting or leaving."""
+    return is_locked(paths.lock_path) or holder(paths.consumer_lock_path) is not None
 
 
-def _gone_after(paths: Paths, limit_s: float | None) -> bool:
-    """Wait until the daemon that is there now has gone, or another has taken its place."""
-    pid, _ = read_pid_file(paths)
-    deadline = None if limit_s is None else time.monotonic() + limit_s
-    # One that leaves takes its PID file away while it still holds the lock.
-    while is_there(paths) and read_pid_file(paths)[0] in (pid, None):
-        if deadline is not None and time.monotonic() > deadline:
+def _tell_to_stop(paths: Paths, now: bool, on_note: Callable[[str], None]) -> bool:
+    """Reach the daemon, also one whose socket is not there yet or was removed; False if none is
+    there. Raises DaemonUnavailable if it neither answers nor ends."""
+    began = time.monotonic()
+    limit_s, answer_s = (GRACE_S, ANSWER_S) if now else (SILENT_S, SILENT_S)
+    # Nobody removes the queue's lock: with all other files it went under a daemon, or for none.
+    is_lost = os.path.exists(paths.db_path) and not os.path.exists(paths.consumer_lock_path)
+    was_there = was_noted = False
+    while True:
+        try:
+            Remote(paths).call("POST", "/stop", {"now": now}, timeout_s=answer_s)
+            return True
+        except NoDaemon:
+            passed_s = time.monotonic() - began
+        if is_there(paths):
+            was_there = True
+        elif was_there or not is_lost or passed_s > BIND_S:
+            return was_there
+        if passed_s > limit_s and (standing := _standing(paths)):
+            raise _hung(standing, "try: vox daemon stop --now")
+        if passed_s > PATIENCE_S and not (was_noted or now):
+            was_noted = True
+            on_note("waiting for the daemon, which is just starting or leaving ...")
+        time.sleep(POLL_S)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lock:
+    """A lock that a daemon holds, and its PID; None: it has not signed the lock yet."""
+
+    path: str
+    pid: int | None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether that daemon still has it."""
+        pid = holder(self.path)
+        # One that ends is not named any more a moment before its lock is free.
+        return is_locked(self.path) if pid is None else pid == self.pid
+
+
+def _standing(paths: Paths) -> list[_Lock]:
+    """The locks that daemons hold now; the system says whose they are.
+
+    There may be two daemons: the second lock's finishes what it speaks, and the first lock's has
+    taken its place while its files were gone.
+    """
+    first = _Lock(paths.lock_path, holder(paths.lock_path))
+    second = _Lock(paths.consumer_lock_path, holder(paths.consumer_lock_path))
+    # A light call holds the second one too, and does not sign it.
+    return [lock for lock in (first, second) if lock.is_held and (lock is first or lock.pid)]
+
+
+def _gone_after(standing: list[_Lock], limit_s: float) -> bool:
+    """Wait until those daemons have gone, whoever has taken their place."""
+    deadline = time.monotonic() + limit_s
+    while any(lock.is_held for lock in standing):
+        if time.monotonic() > deadline:
             return False
         time.sleep(POLL_S)
     return True
 
 
-def _kill(paths: Paths) -> None:
-    """End a daemon that neither answers nor leaves. Raises DaemonUnavailable."""
-    pid, _ = read_pid_file(paths)
-    if pid is None or not is_there(paths):
-        return
+def _wait_for_end(paths: Paths, standing: list[_Lock]) -> None:
+    """Wait for a daemon that finishes what is being spoken, which may take an hour.
+
+    Raises DaemonUnavailable if it neither answers nor ends.
+    """
+    answered_at = time.monotonic()
+    while not _gone_after(standing, PATIENCE_S):
+        if _answers(paths):
+            answered_at = time.monotonic()
+        elif time.monotonic() - answered_at > SILENT_S:
+            raise _hung(standing, "try: vox daemon stop --now")
+
+
+def _answers(paths: Paths) -> bool:
+    try:
+        Remote(paths).call("GET", "/ping", timeout_s=ANSWER_S)
+    except (NoDaemon, VoxError):
+        return False
+    return True
+
+
+def _kill(paths: Paths, standing: list[_Lock]) -> None:
+    """End daemons that neither answer nor leave. Raises DaemonUnavailable."""
     for signum in (signal.SIGTERM, signal.SIGKILL):
+        _send(signum, standing)
+        if _gone_after(standing, TERM_S):
+            _clean_up(paths)
+            return
+    left = [lock for lock in standing if lock.is_held]
+    raise _hung(left, f"try: kill -9 {_named(left)}")
+
+
+def _send(signum: signal.Signals, standing: list[_Lock]) -> None:
+    for pid in {lock.pid for lock in standing if lock.is_held and lock.pid is not None}:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signum)
-        if _gone_after(paths, TERM_S):
-            return
-    raise DaemonUnavailable(f"the daemon, PID {pid}, cannot be stopped", f"try: kill -9 {pid}")
+            os.kill(pid, signal.SIGCONT)  # one that is suspended heeds nothing else
+
+
+def _clean_up(paths: Paths) -> None:
+    """Remove what a daemon that was killed left, unless another one is there."""
+    with contextlib.suppress(StorageError, OSError), locked(paths.lock_path, wait_s=TERM_S) as lock:
+        if lock is not None:
+            for path in (paths.socket_path, paths.pid_path):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)
+
+
+def _hung(standing: list[_Lock], hint: str) -> DaemonUnavailable:
+    if named := _named(standing):
+        return DaemonUnavailable(f"the daemon, PID {named}, neither answers nor ends", hint)
+    held = " ".join(lock.path for lock in standing)
+    return DaemonUnavailable("an unknown process holds the daemon's lock", f"find it: lsof {held}")
+
+
+def _named(standing: list[_Lock]) -> str:
+    return " ".join(map(str, sorted({lock.pid for lock in standing if lock.pid is not None})))

@@ -159,9 +159,9 @@ def request(
             raise Refused(socket_path)
         try:
             connection.connect(socket_path)
-        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError) as exc:
-            raise Refused(socket_path) from exc
-        except PermissionError as exc:
+        except (BlockingIOError, TimeoutError) as exc:  # so many wait that no more may
+            raise TimeoutError from exc
+        except OSError as exc:
             raise Refused(f"{socket_path}: {exc.strerror}") from exc
         payload = b"" if body is None else json.dumps(body).encode()
         lines = [

@@ -12,7 +12,6 @@ import contextlib
 import gc
 import logging
 import math
-import os
 import signal
 import socket
 import threading
@@ -28,13 +27,14 @@ from ..api.writing import in_writer
 from ..client.local import note_of, open_store
 from ..client.spawn import spawn_daemon
 from ..config import LiveConfig
-from ..engine.engine import Engine, consumer_lock
+from ..engine.engine import Engine
 from ..errors import JobFailed, StorageError
 from ..inbox.inbox import Inbox
 from ..jobs import ENDED, Job
 from ..paths import Paths
 from ..queue.events import Bus, Event
 from .connections import Limits, protocol_class
+from .own_files import LOOK_S, OwnFiles, Superseded
 from .repair import Repair, may_restart
 from .server import Server
 from .tcp import Tcp, open_tcp
@@ -49,7 +49,7 @@ EXPECT_S = 5.0
 """How long a daemon that would leave waits for the loading of a model to begin."""
 SHUTDOWN_S = 3
 
-Reason = Literal["idle", "stop", "signal", "failed", "damaged"]
+Reason = Literal["idle", "stop", "signal", "failed", "damaged", "superseded"]
 
 
 class Daemon:
@@ -63,6 +63,7 @@ class Daemon:
         self,
         paths: Paths,
         config: LiveConfig,
+        own_files: OwnFiles,
         listener: socket.socket,
         on_ready: Callable[[list[str]], None],
         idle_timeout_s: float | None = None,
@@ -73,6 +74,7 @@ class Daemon:
         self._last_active = time.monotonic()
         self._idle_timeout_s = idle_timeout_s
         self._waits_until = -math.inf
+        self._own_files = own_files
         self._listener = listener
         self._on_ready = on_ready
         self._leave = asyncio.Event()
@@ -84,7 +86,7 @@ class Daemon:
         self._was_called = False
         """A client asked for a daemon while this one was leaving."""
         self._last_seq = math.inf
-        """Of the newest job when `stop` was called. Jobs after it are a successor's."""
+        """Of the newest job when `stop` was called. Jobs after it are a successor's; 0: all are."""
         self._leaves_when_drained = False
         self.bus = Bus()
         self.engine = Engine(paths, config, self.bus)
@@ -96,6 +98,7 @@ class Daemon:
         self._loop: asyncio.AbstractEventLoop | None = None
         self.broadcaster: Broadcaster  # made once there is a loop, before the API is
         self._tcp = Tcp()
+        self._looking: asyncio.Task[None]
 
     # -- the API's context ---------------------------------------------------------------------
 
@@ -153,6 +156,8 @@ class Daemon:
         def leave() -> None:
             self._reason = reason
             self._now = self._now or now
+            if reason == "superseded":
+                self._last_seq = 0
             if self._now and self.is_leaving:
                 self.engine.finish_now()
             self._leave.set()
@@ -186,6 +191,7 @@ class Daemon:
         serving = asyncio.create_task(server.serve(sockets=sockets))
         self._report_ready()
         watching = asyncio.create_task(self._watch_idleness())
+        self._looking = asyncio.create_task(self._look_after_files(server))
         leaving = asyncio.create_task(self._leave.wait())
         await asyncio.wait([serving, leaving], return_when=asyncio.FIRST_COMPLETED)
         watching.cancel()
@@ -215,9 +221,7 @@ class Daemon:
     def _start_engine(self) -> None:
         """In a thread, for it may wait: a command line that speaks by itself holds the lock."""
         try:
-            lock = contextlib.ExitStack()
-            lock.enter_context(consumer_lock(self.paths, listens_at=self.paths.socket_path))
-            self._consumer_lock = lock
+            self._own_files.lock_queue()
             if self.is_leaving:
                 return
             self.engine.start()
@@ -257,6 +261,21 @@ class Daemon:
             except StorageError as exc:
                 log.error("%s", exc.line)
 
+    async def _look_after_files(self, server: Server) -> None:
+        """As long as the socket is to be open."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            try:
+                listener = self._own_files.look()
+                if listener is not None:
+                    await server.replace_first(listener)
+            except Superseded:
+                log.error("another daemon has taken this one's place while its files were gone")
+                self.stop(reason="superseded")
+                return
+            except Exception:
+                log.exception("looking after the daemon's files")
+
     async def _shut_down(self, server: Server, serving: asyncio.Task[None]) -> None:
         """Close the sockets, finish the current job or not, end the event streams, stop serving.
 
@@ -271,7 +290,8 @@ class Daemon:
         else:
             await asyncio.to_thread(self._note_newest_job)
         if self._reason != "damaged":
-            self.broadcaster.announce_leaving(self._reason, everybody=self._now)
+            late = await asyncio.to_thread(self._late_jobs)
+            self.broadcaster.announce_leaving(self._reason, everybody=self._now, but=late)
         await asyncio.to_thread(self.inbox.stop)
         if not self._now:
             await asyncio.to_thread(self.engine.finish)
@@ -297,10 +317,10 @@ class Daemon:
             raise JobFailed("the queue cannot be started", "see: vox daemon logs")
 
     def _close_sockets(self, server: Server) -> None:
+        self._looking.cancel()
+        self._own_files.remove_socket()
         for listening in server.servers:
             listening.close()
-        with contextlib.suppress(OSError):
-            os.unlink(self.paths.socket_path)
 
     def _note_newest_job(self) -> None:
         with contextlib.suppress(StorageError):  # then no job counts as late
@@ -319,7 +339,7 @@ class Daemon:
     def _needs_successor(self) -> bool:
         if self._reason == "damaged":
             return may_restart(self.paths)
-        if self._reason == "idle":
+        if self._reason in ("idle", "superseded"):
             # If the database cannot be opened, a successor could not speak either.
             with contextlib.suppress(StorageError), open_store(self.paths) as store:
                 return store.count_live() > 0 or self.inbox.has_new()

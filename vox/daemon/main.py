@@ -14,26 +14,23 @@ import logging
 import logging.handlers
 import os
 import resource
-import socket
+import signal
 import sys
-import time
 from collections.abc import Sequence
 from typing import Any
 
-from .. import __version__, files
-from ..client import http
+from .. import __version__
 from ..config import LiveConfig
 from ..errors import DaemonUnavailable, VoxError
-from ..files import cannot_write, make_dir, make_private_dir
+from ..files import cannot_write, make_dir
 from ..paths import Paths, get_paths
 from ..printable import printable
-from .listener import Listener
+from .own_files import OwnFiles
 
 log = logging.getLogger(__name__)
 
 LOG_BYTES = 5_000_000
 LOG_FILES = 3
-BACKLOG = 2048
 FILES = 8192
 SWITCH_S = 0.0005
 """How long a thread that computes keeps the others waiting. The player has to write every 10 ms,
@@ -86,17 +83,30 @@ def main() -> int:
 
 
 def _be_daemon(paths: Paths, report: StartReport, idle_timeout_s: float | None) -> int:
-    make_private_dir(paths.runtime_dir)
-    lock = acquire_lock(paths)
-    if lock is None:
+    own_files = OwnFiles.acquire(paths)
+    if own_files is None:
         report.send_notes()
         return 0
+    # Told to leave before there is a loop that heeds it, it takes its files along.
+    signal.signal(signal.SIGTERM, lambda _signum, _frame: sys.exit(0))
+    try:
+        _serve(paths, own_files, report, idle_timeout_s)
+    finally:
+        own_files.remove()
+    log.info("vox %s left", __version__)
+    logging.shutdown()
+    # Not sys.exit: PortAudio would wait there for a sound server that hangs.
+    os._exit(0)
+
+
+def _serve(
+    paths: Paths, own_files: OwnFiles, report: StartReport, idle_timeout_s: float | None
+) -> None:
     config = LiveConfig(paths.config_path)
     sys.setswitchinterval(SWITCH_S)
     raise_file_limit()
     set_up_log(paths, str(config()["log_level"]))
-    write_pid(paths)
-    listener = bind(paths)
+    listener = own_files.begin()
     log.info("vox %s starts, PID %d", __version__, os.getpid())
     # Heavy, so only now that a client can connect. Imports leave no garbage behind, and
     # looking for it meanwhile takes a tenth of their time.
@@ -104,14 +114,7 @@ def _be_daemon(paths: Paths, report: StartReport, idle_timeout_s: float | None) 
     from .daemon import Daemon
 
     gc.enable()
-    try:
-        Daemon(paths, config, listener, report.send_notes, idle_timeout_s).run()
-    finally:
-        remove_own_files(paths)
-    log.info("vox %s left", __version__)
-    logging.shutdown()
-    # Not sys.exit: PortAudio would wait there for a sound server that hangs.
-    os._exit(0)
+    Daemon(paths, config, own_files, listener, report.send_notes, idle_timeout_s).run()
 
 
 def raise_file_limit() -> None:
@@ -121,68 +124,6 @@ def raise_file_limit() -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def acquire_lock(paths: Paths) -> int | None:
-    """The daemon lock's file descriptor; None if another daemon holds it and listens.
-
-    Waits for a daemon that is leaving: we are its successor. Raises DaemonUnavailable if the other
-    daemon neither listens nor leaves.
-    """
-    while (fd := files.lock(paths.lock_path, blocking=False)) is None:
-        if _wake(paths):
-            return None
-        # It may finish a long text first, for an hour. There is nothing to do but wait.
-        time.sleep(0.05)
-    return fd
-
-
-def _wake(paths: Paths) -> bool:
-    """Make the other daemon check its queue; False if none listens."""
-    try:
-        http.request(paths.socket_path, "POST", "/wake", body={}, timeout_s=10.0).close()
-    except (http.Refused, http.Dropped):
-        return False
-    except TimeoutError:
-        raise DaemonUnavailable(
-            "a daemon is up but does not answer", "try: vox daemon restart, or see: vox daemon logs"
-        ) from None
-    return True
-
-
-def bind(paths: Paths) -> socket.socket:
-    """The listening control socket, 0600 in a 0700 folder. The caller holds the daemon lock.
-
-    Raises StorageError.
-    """
-    path = paths.socket_path
-    make_private_dir(os.path.dirname(path))
-    listener = Listener(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
-        old_mask = os.umask(0o177)
-        try:
-            listener.bind(path)
-        finally:
-            os.umask(old_mask)
-        listener.listen(BACKLOG)
-    except OSError as exc:
-        listener.close()
-        raise cannot_write(path, exc) from exc
-    listener.setblocking(False)
-    return listener
-
-
-def write_pid(paths: Paths) -> None:
-    """The PID file: our PID, and on the second line our version."""
-    files.write(paths.pid_path, f"{os.getpid()}\n{__version__}\n")
-
-
-def remove_own_files(paths: Paths) -> None:
-    for path in (paths.socket_path, paths.pid_path):
-        with contextlib.suppress(OSError):
-            os.unlink(path)
 
 
 class _Formatter(logging.Formatter):

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import time
+from collections.abc import Callable
 from email.utils import formatdate
 from typing import Any
 
@@ -48,6 +50,20 @@ class Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Any:
         yield
+
+    async def replace_first(self, listener: socket.socket) -> None:
+        """Listen there instead of at the first of the sockets. Its connections stay."""
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(self._make_protocol, sock=listener)
+        self.servers[0].close()
+        self.servers[0] = server
+
+    def _make_protocol(self) -> asyncio.Protocol:
+        """As uvicorn makes them in `startup`."""
+        make: Callable[..., asyncio.Protocol] = self.config.http_protocol_class
+        return make(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
 
     async def main_loop(self) -> None:
         await self._ending.wait()

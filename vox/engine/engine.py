@@ -22,7 +22,7 @@ from ..audio.spool import SpoolDir
 from ..audio.utterances import UtteranceCache
 from ..config import Config
 from ..errors import JobNotLive, NoAudioKept, StorageError, VoxError
-from ..files import locked, make_dir, remove_parts
+from ..files import lock, make_dir, remove_parts, sign
 from ..hosts.base import HostFactory
 from ..hosts.launch import subprocess_hosts
 from ..hosts.memory import Needs
@@ -56,20 +56,34 @@ BUSY_UNLOAD_S = 60.0
 
 
 @contextlib.contextmanager
-def consumer_lock(paths: Paths, blocking: bool = True, listens_at: str = "") -> Iterator[bool]:
-    """Hold the lock of the one process that drains the queue.
+def consumer_lock(paths: Paths, blocking: bool = True) -> Iterator[bool]:
+    """Hold the lock of the one process that drains the queue, while the block runs.
 
-    Yields False if another process holds it and `blocking` is False. `listens_at` is the holder's
-    control socket. It is written into the lock's file, for clients that look for the socket under
-    another XDG_RUNTIME_DIR.
+    Yields False if another process holds it and `blocking` is False.
+    """
+    fd = lock_queue(paths, blocking)
+    try:
+        yield fd is not None
+    finally:
+        if fd is not None:
+            os.close(fd)
+
+
+def lock_queue(paths: Paths, blocking: bool = True, listens_at: str = "") -> int | None:
+    """The descriptor of the queue's lock; None if another process holds it. See `files.lock`.
+
+    `listens_at` is a daemon's control socket. It is written into the lock's file, for clients that
+    look for the socket under another XDG_RUNTIME_DIR. Only a daemon signs the lock.
     """
     make_dir(paths.data_dir)
-    with locked(paths.consumer_lock_path, blocking) as fd:
-        if fd is not None:
-            with contextlib.suppress(OSError):  # a full disk
-                os.ftruncate(fd, 0)
-                os.pwrite(fd, os.fsencode(listens_at), 0)
-        yield fd is not None
+    fd = lock(paths.consumer_lock_path, blocking)
+    if fd is not None:
+        with contextlib.suppress(OSError):  # a full disk
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, os.fsencode(listens_at), 0)
+        if listens_at:
+            sign(fd)
+    return fd
 
 
 def huey_tasks(store: Store, run: Run) -> Tasks:
@@ -325,12 +339,18 @@ class Engine:
 
     def skip(self) -> Job | None:
         """Cancel the job whose turn it is, heard or not; None: there is none."""
-        current = self.player.next
+        # Until it is started, another process may speak, which finds it in the table.
+        current = self.player.next if self.is_started else self._first_live
         if current is None:
             return None
         with contextlib.suppress(JobNotLive):
             return self.cancel(current, "skipped")
         return None
+
+    @property
+    def _first_live(self) -> str | None:
+        live = self.store.live()
+        return live[0].id if live else None
 
     def pause(self) -> None:
         """Be silent until `resume`, beyond a restart as well."""
@@ -346,6 +366,8 @@ class Engine:
             self.store.set_flag(PAUSE, is_paused)
             self._was_flagged = is_paused
         except StorageError as exc:
+            if not self.is_started:  # another process speaks, which finds it in the table alone
+                raise
             log.error("pausing and resuming do not outlast this daemon: %s", exc.line)
 
     def _heed_pause(self) -> None:

@@ -1,0 +1,222 @@
+"""The daemon's own files: its locks, PID file and control socket, which others find it by.
+
+They may go while it runs: with a logout, a cleaner of temporary files, a moved home. So they are
+known by their inodes, not by their paths. What has gone or was replaced is made again, and at the
+end nothing is removed but what is its own: at the same paths may be those of a successor.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import time
+
+from .. import __version__, files
+from ..client import http
+from ..errors import DaemonUnavailable, StorageError
+from ..files import cannot_write, make_private_dir
+from ..paths import Paths
+from .listener import Listener
+
+log = logging.getLogger(__name__)
+
+BACKLOG = 2048
+LOOK_S = 1.0
+"""How often it looks after its files."""
+LOCK_WAIT_S = 20.0
+"""How long a starting daemon waits for one that is leaving."""
+POLL_S = 0.05
+REFUSALS = 3
+"""So many looks in a row another process has the lock: it is a daemon, named or not."""
+
+
+class Superseded(Exception):
+    """Another daemon has the lock: it took this one's place while its files were gone."""
+
+
+class OwnFiles:
+    """The files of the daemon that has the lock. `acquire` it first, then `begin`."""
+
+    def __init__(self, paths: Paths, lock: int) -> None:
+        self._paths = paths
+        self._lock = lock
+        self._consumer_lock: int | None = None
+        # Open as long as it is ours, so that nobody else's file can get its inode.
+        self._pid_file: int | None = None
+        self._socket: os.stat_result | None = None
+        self._refusals = 0
+        self._trouble: str | None = None
+        """What was logged last of what cannot be made again."""
+
+    @classmethod
+    def acquire(cls, paths: Paths, wait_s: float = LOCK_WAIT_S) -> OwnFiles | None:
+        """Become the daemon; None if another one is and listens.
+
+        Waits for a daemon that is leaving: we are its successor. Raises DaemonUnavailable if the
+        other daemon neither listens nor leaves.
+        """
+        deadline = time.monotonic() + wait_s
+        while (lock := _try_lock(paths)) is None:
+            if _wake(paths):
+                return None
+            if time.monotonic() > deadline:
+                pid = files.holder(paths.lock_path)
+                named = f", PID {pid}," if pid else ""
+                raise DaemonUnavailable(
+                    f"another daemon{named} neither answers nor leaves",
+                    "end it: vox daemon stop --now",
+                )
+            time.sleep(POLL_S)
+        files.sign(lock)
+        return cls(paths, lock)
+
+    def begin(self) -> socket.socket:
+        """Write the PID file and bind the control socket. Raises StorageError."""
+        files.remove_parts(self._paths.runtime_dir, older_than_s=0.0)
+        self._write_pid()
+        return self._bind()
+
+    def lock_queue(self) -> None:
+        """Wait for the lock of the one process that drains the queue. Raises StorageError."""
+        from ..engine.engine import lock_queue
+
+        self._consumer_lock = lock_queue(self._paths, listens_at=self._paths.socket_path)
+
+    def look(self) -> socket.socket | None:
+        """Make again what has gone or was replaced. Quick if there is nothing to do.
+
+        Returns the listener that takes the place of the one before, if it was the socket. Raises
+        Superseded.
+        """
+        try:
+            return self._look()
+        except StorageError as exc:
+            if self._trouble != exc.line:
+                self._trouble = exc.line
+                log.error("what others find this daemon by is gone: %s", exc.line)
+        return None
+
+    def _look(self) -> socket.socket | None:
+        paths = self._paths
+        listener = None
+        if not files.is_at(self._lock, paths.lock_path):
+            make_private_dir(paths.runtime_dir)
+            if not self._has_lock_again():
+                return None
+        if self._pid_file is None or not files.is_at(self._pid_file, paths.pid_path):
+            self._write_pid()
+            log.warning("the PID file was made again")
+        if not self._is_our_socket():
+            listener = self._bind()
+            log.warning("the control socket was made again")
+        self._look_at_queue()
+        self._trouble = None
+        return listener
+
+    def _has_lock_again(self) -> bool:
+        lock = files.lock(self._paths.lock_path, blocking=False)
+        if lock is None:
+            # Or only somebody who looks whether it is locked.
+            self._refusals += 1
+            if files.holder(self._paths.lock_path) or self._refusals >= REFUSALS:
+                raise Superseded
+            return False
+        files.sign(lock)
+        os.close(self._lock)
+        self._lock, self._refusals = lock, 0
+        log.warning("the daemon's lock was made again")
+        return True
+
+    def _look_at_queue(self) -> None:
+        mine, path = self._consumer_lock, self._paths.consumer_lock_path
+        if mine is None or files.is_at(mine, path) or not os.path.isdir(self._paths.data_dir):
+            return
+        from ..engine.engine import lock_queue
+
+        again = lock_queue(self._paths, blocking=False, listens_at=self._paths.socket_path)
+        if again is not None:
+            self._consumer_lock = again
+            os.close(mine)
+            log.warning("the queue's lock was made again")
+
+    def _write_pid(self) -> None:
+        """The PID file: our PID, and on the second line our version."""
+        path = self._paths.pid_path
+        try:
+            # Not durable: nobody needs it after a power cut.
+            with files.replacing(path, durable=False) as file:
+                file.write(f"{os.getpid()}\n{__version__}\n".encode())
+                again = os.dup(file.fileno())
+        except OSError as exc:
+            raise cannot_write(path, exc) from exc
+        if self._pid_file is not None:
+            os.close(self._pid_file)
+        self._pid_file = again
+
+    def _is_our_socket(self) -> bool:
+        try:
+            return self._socket is not None and os.path.samestat(
+                self._socket, os.lstat(self._paths.socket_path)
+            )
+        except OSError:
+            return False
+
+    def _bind(self) -> socket.socket:
+        """The listening control socket, 0600 in a 0700 folder."""
+        path = self._paths.socket_path
+        make_private_dir(os.path.dirname(path))
+        listener = Listener(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+            old_mask = os.umask(0o177)
+            try:
+                listener.bind(path)
+            finally:
+                os.umask(old_mask)
+            listener.listen(BACKLOG)
+            self._socket = os.lstat(path)
+        except OSError as exc:
+            listener.close()
+            raise cannot_write(path, exc) from exc
+        listener.setblocking(False)
+        return listener
+
+    def remove_socket(self) -> None:
+        """While its listener is open: once that is closed, another file may get the inode."""
+        if self._is_our_socket():
+            with contextlib.suppress(OSError):
+                os.unlink(self._paths.socket_path)
+        self._socket = None
+
+    def remove(self) -> None:
+        """Remove what is ours. The locks are held until the process ends."""
+        self.remove_socket()
+        if self._pid_file is not None and files.is_at(self._pid_file, self._paths.pid_path):
+            with contextlib.suppress(OSError):
+                os.unlink(self._paths.pid_path)
+
+
+def _try_lock(paths: Paths) -> int | None:
+    make_private_dir(paths.runtime_dir)
+    try:
+        return files.lock(paths.lock_path, blocking=False)
+    except StorageError:
+        if os.path.isdir(paths.runtime_dir):
+            raise
+        return None  # it was removed between these lines
+
+
+def _wake(paths: Paths) -> bool:
+    """Make the other daemon check its queue; False if none listens."""
+    try:
+        http.request(paths.socket_path, "POST", "/wake", body={}, timeout_s=10.0).close()
+    except (http.Refused, http.Dropped):
+        return False
+    except TimeoutError:
+        raise DaemonUnavailable(
+            "a daemon is up but does not answer", "try: vox daemon restart, or see: vox daemon logs"
+        ) from None
+    return True
