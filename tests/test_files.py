@@ -8,6 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
+import psutil
 import pytest
 
 from vox import files
@@ -100,6 +101,8 @@ def test_a_lock_is_of_the_file_that_is_there_now(tmp_path: Path) -> None:
     taken: list[int | None] = []
     waiting = threading.Thread(target=lambda: taken.append(files.lock(path)))
     waiting.start()
+    while sum(file.path == path for file in psutil.Process().open_files()) < 2:
+        pass  # until it waits, too
     os.unlink(path)
     with files.locked(path, blocking=False) as second:
         assert second is not None and files.is_at(second, path)

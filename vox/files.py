@@ -257,7 +257,7 @@ def lock(path: str, blocking: bool = True) -> int | None:
 def is_at(fd: int, path: str) -> bool:
     """Whether the open file is still the one at that path."""
     try:
-        return os.path.samestat(os.fstat(fd), os.lstat(path))
+        return os.path.samestat(os.fstat(fd), os.stat(path))
     except OSError:
         return False
 

@@ -7,8 +7,9 @@ instances). Paths are plain strings: a warm call imports this module, and pathli
 from __future__ import annotations
 
 import os
+import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 # sun_path holds 108 bytes on Linux and 104 on macOS, with the closing NUL.
@@ -24,6 +25,8 @@ class Paths:
     cache_dir: str
     runtime_dir: str
     log_dir: str
+    note: str | None = None
+    """Note for the user: why the usual runtime folder is not used."""
 
     @property
     def config_path(self) -> str:
@@ -103,30 +106,74 @@ def get_paths(environ: Mapping[str, str] = os.environ) -> Paths:
             runtime_dir=join(home, "run"),
             log_dir=join(home, "log"),
         )
+    import tempfile
     import warnings
 
     import platformdirs
 
     dirs = platformdirs.PlatformDirs("vox", appauthor=False)
+    data_dir, why = dirs.user_data_dir, ""
     with warnings.catch_warnings():
         # Without XDG_RUNTIME_DIR it warns that it falls back, and so do we, below.
         warnings.simplefilter("ignore")
-        runtime_dir = dirs.user_runtime_dir
-    if not os.path.isdir(os.path.dirname(runtime_dir)):
-        import tempfile
-
-        runtime_dir = os.path.join(tempfile.gettempdir(), f"vox-{os.getuid()}")
-    data_dir = dirs.user_data_dir
-    if _is_elsewhere(data_dir):
-        # Another home than the user's own has a queue, so also a daemon, of its own.
-        runtime_dir = f"{runtime_dir}-{_digest(data_dir)}"
+        try:
+            usual = dirs.user_runtime_dir
+        except PermissionError as exc:  # also the folder that it falls back to is not the user's
+            usual, why = "", str(exc).partition(";")[0]
+    # Another home than the user's own has a queue, so also a daemon, of its own.
+    suffix = f"-{_digest(data_dir)}" if _is_elsewhere(data_dir) else ""
+    temporary = os.path.join(tempfile.gettempdir(), f"vox-{os.getuid()}")
+    places = [f"{usual}{suffix}"] if usual else []
+    runtime_dir, note = choose_runtime_dir(
+        [*places, f"{temporary}{suffix}", os.path.join(data_dir, "run")], why
+    )
     return Paths(
         config_dir=dirs.user_config_dir,
         data_dir=data_dir,
         cache_dir=dirs.user_cache_dir,
         runtime_dir=runtime_dir,
         log_dir=dirs.user_log_dir,
+        note=note,
     )
+
+
+def choose_runtime_dir(places: Sequence[str], why: str = "") -> tuple[str, str | None]:
+    """The first of these folders that can be used, or the last one: nobody can take that from us.
+
+    Every process of the user finds the same one. Returns also a note if one before it is not the
+    user's; `why`: what is wrong with one that is not among them.
+    """
+    for place in places[:-1]:
+        obstacle = _obstacle(place)
+        if not obstacle:
+            break
+        if obstacle != _MISSING:  # as on most machines without a desktop
+            why = why or obstacle
+    else:
+        place = places[-1]
+    return place, f"{why}; the runtime folder is {place} instead" if why else None
+
+
+_MISSING = "missing"
+
+
+def _obstacle(folder: str) -> str:
+    """Why this cannot be the runtime folder; "" if it can be."""
+    parent, ours = os.path.dirname(folder), (0, os.getuid())
+    try:
+        if os.lstat(parent).st_uid not in ours or os.stat(parent).st_uid not in ours:
+            return f"{parent} belongs to another user"
+        if not os.path.lexists(folder):
+            can_make = os.path.isdir(parent) and os.access(parent, os.W_OK | os.X_OK)
+            return "" if can_make else f"{parent} cannot be written"
+        info = os.lstat(folder)
+    except FileNotFoundError:
+        return _MISSING
+    except OSError as exc:
+        return f"{folder}: {exc.strerror}"
+    if not stat.S_ISDIR(info.st_mode):
+        return f"{folder} is not a folder"
+    return "" if info.st_uid == os.getuid() else f"{folder} belongs to another user"
 
 
 def _is_elsewhere(data_dir: str) -> bool:

@@ -60,6 +60,15 @@ def test_what_it_was_started_with_beats_the_settings(make: Make) -> None:
     assert make("idle_timeout = 8", "inbox.stay = true", idle_timeout_s=3).idle_timeout_s == 3
 
 
+def test_one_that_nobody_can_find_any_more_leaves_when_idle(make: Make, home: Path) -> None:
+    daemon = make("idle_timeout = 77")
+    (home / "run").touch()
+    while not daemon._own_files.are_lost:
+        assert daemon.idle_timeout_s == 77
+        daemon._own_files.look()
+    assert daemon.idle_timeout_s == 0
+
+
 def test_told_to_leave_once_drained_it_does_not_wait(make: Make) -> None:
     daemon = make("idle_timeout = -1", idle_timeout_s=3)
     daemon.stop_when_drained()

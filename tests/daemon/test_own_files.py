@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import shutil
 import socket
@@ -99,6 +100,25 @@ def test_a_daemon_that_neither_listens_nor_leaves_is_not_waited_for_forever(path
         OwnFiles.acquire(paths, wait_s=0.2)
 
 
+def test_one_that_listens_under_another_runtime_folder_is_the_daemon(
+    paths: Paths, home: Path
+) -> None:
+    other = dataclasses.replace(paths, runtime_dir=str(home / "other"))
+    theirs = OwnFiles.acquire(other)
+    assert theirs is not None
+    with theirs.begin() as listener:
+        listener.setblocking(True)
+        with another_holds(paths.consumer_lock_path):
+            Path(paths.consumer_lock_path).write_text(other.socket_path)
+            woken = threading.Thread(target=_answer_one, args=(listener,))
+            woken.start()
+            assert OwnFiles.acquire(paths) is None
+            woken.join()
+            assert not files.is_locked(paths.lock_path)
+            theirs.remove_socket()
+            assert OwnFiles.acquire(paths) is not None
+
+
 def test_the_pid_file_names_the_process_and_its_version(paths: Paths, mine: OwnFiles) -> None:
     with mine.begin():
         assert Path(paths.pid_path).read_text().split() == [str(os.getpid()), __version__]
@@ -164,9 +184,11 @@ def test_what_cannot_be_made_again_is_said_once_and_tried_again(
     assert mine.look() is None
     errors = [record for record in caplog.records if record.levelname == "ERROR"]
     assert len(errors) == 1
+    while not mine.are_lost:
+        assert mine.look() is None
     os.unlink(paths.runtime_dir)
     again = mine.look()
-    assert again is not None
+    assert again is not None and not mine.are_lost
     again.close()
 
 

@@ -60,6 +60,9 @@ FAULTS: dict[str, Fault] = {
     "the spool folder is removed": lambda vox: remove(vox.paths.spool_dir),
     "the cache folder is removed": lambda vox: remove(vox.paths.cache_dir),
     "the memory of models is garbage": lambda vox: _write(vox.paths.memory_path, "[{"),
+    "the folders of voices and backends are removed": lambda vox: _remove_inside(
+        vox.paths.data_dir, "voices", "backends"
+    ),
     "the settings are removed": lambda vox: remove(vox.paths.config_path),
     "the settings are garbage": lambda vox: _write(vox.paths.config_path, "= \0["),
     "the runtime folder is open to all": lambda vox: os.chmod(vox.paths.runtime_dir, 0o777),

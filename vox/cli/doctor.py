@@ -196,6 +196,8 @@ def _default_backends(paths: Paths, _config: Config) -> Iterator[Finding]:
 
 
 def _daemon(paths: Paths, _config: Config) -> Iterator[Finding]:
+    if paths.note:
+        yield Finding("runtime folder", "note", paths.note)
     health = control.health(paths, timeout_s=10.0)
     if health is None:
         yield Finding("daemon", "ok", "not running; it starts when something is to be spoken")

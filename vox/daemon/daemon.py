@@ -116,7 +116,14 @@ class Daemon:
         config = self.config()
         if config["inbox.stay"] and config["inbox.enabled"]:
             return -1.0
+        if self._is_out_of_reach:
+            return 0.0
         return config.idle_timeout_s
+
+    @property
+    def _is_out_of_reach(self) -> bool:
+        """Nobody can ask this daemon: another one should have the queue."""
+        return self._own_files.are_lost and not self._tcp.sockets
 
     @property
     def http(self) -> dict[str, Any]:
@@ -198,10 +205,10 @@ class Daemon:
         await self._shut_down(server, serving)
 
     def _report_ready(self) -> None:
-        note = note_of(self.engine.store)
-        if note is not None:
+        notes = [*filter(None, (self.paths.note, note_of(self.engine.store)))]
+        for note in notes:
             log.error("%s", note)
-        self._on_ready([note] if note else [])
+        self._on_ready(notes)
 
     def _make_server(self) -> Server:
         return Server(
@@ -234,7 +241,7 @@ class Daemon:
     @property
     def _is_kept(self) -> bool:
         """Somebody wants a model to be loaded, and no newer vox wants this daemon to leave."""
-        if self._leaves_when_drained:
+        if self._leaves_when_drained or self._is_out_of_reach:
             return False
         is_expected = time.monotonic() < self._waits_until or self.engine.models.is_warming
         return is_expected or self.engine.pool.kept_for_s > 0
@@ -312,7 +319,10 @@ class Daemon:
         # Requests were served until now, and other processes may have written to the queue.
         if await asyncio.to_thread(self._needs_successor):
             log.info("starting a successor")
-            spawn_daemon(self.paths, wait=False)
+            try:
+                spawn_daemon(self.paths, wait=False)
+            except StorageError as exc:
+                log.error("no successor can be started: %s", exc.line)
         if self._reason == "failed":
             raise JobFailed("the queue cannot be started", "see: vox daemon logs")
 

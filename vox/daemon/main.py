@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gc
+import io
 import json
 import logging
 import logging.handlers
@@ -21,8 +22,8 @@ from typing import Any
 
 from .. import __version__
 from ..config import LiveConfig
-from ..errors import DaemonUnavailable, VoxError
-from ..files import cannot_write, make_dir
+from ..errors import DaemonUnavailable, StorageError, VoxError
+from ..files import cannot_write, is_at, make_dir
 from ..paths import Paths, get_paths
 from ..printable import printable
 from .own_files import OwnFiles
@@ -137,15 +138,36 @@ class _Formatter(logging.Formatter):
         return printable(super().format(record))
 
 
+class _LogFile(logging.handlers.RotatingFileHandler):
+    """The log, made again after it was removed, for us alone."""
+
+    def __init__(self, path: str) -> None:
+        make_dir(os.path.dirname(path))
+        super().__init__(path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8")
+        os.chmod(path, 0o600)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        stream = self.stream
+        if stream is not None and not is_at(stream.fileno(), self.baseFilename):
+            with contextlib.suppress(OSError, StorageError):
+                self._begin_again(stream)
+        super().emit(record)
+
+    def _begin_again(self, old: io.TextIOWrapper) -> None:
+        make_dir(os.path.dirname(self.baseFilename))
+        self.stream = new = self._open()
+        os.chmod(self.baseFilename, 0o600)
+        for fd in (1, 2):  # what a library prints goes there too
+            if os.path.samestat(os.fstat(fd), os.fstat(old.fileno())):
+                os.dup2(new.fileno(), fd)
+        old.close()
+
+
 def set_up_log(paths: Paths, level: str) -> None:
-    make_dir(paths.log_dir)
     try:
-        handler = logging.handlers.RotatingFileHandler(
-            paths.log_path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8"
-        )
+        handler = _LogFile(paths.log_path)
     except OSError as exc:
         raise cannot_write(paths.log_path, exc) from exc
-    os.chmod(paths.log_path, 0o600)
     handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.addHandler(handler)

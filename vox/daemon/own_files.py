@@ -30,6 +30,8 @@ LOCK_WAIT_S = 20.0
 POLL_S = 0.05
 REFUSALS = 3
 """So many looks in a row another process has the lock: it is a daemon, named or not."""
+FAILURES = 10
+"""So many looks in a row what is gone cannot be made again: it stays gone."""
 
 
 class Superseded(Exception):
@@ -49,6 +51,8 @@ class OwnFiles:
         self._refusals = 0
         self._trouble: str | None = None
         """What was logged last of what cannot be made again."""
+        self._failures = 0
+        """Looks in a row at which something could not be made again."""
 
     @classmethod
     def acquire(cls, paths: Paths, wait_s: float = LOCK_WAIT_S) -> OwnFiles | None:
@@ -59,7 +63,7 @@ class OwnFiles:
         """
         deadline = time.monotonic() + wait_s
         while (lock := _try_lock(paths)) is None:
-            if _wake(paths):
+            if _wake(paths.socket_path):
                 return None
             if time.monotonic() > deadline:
                 pid = files.holder(paths.lock_path)
@@ -69,6 +73,9 @@ class OwnFiles:
                     "end it: vox daemon stop --now",
                 )
             time.sleep(POLL_S)
+        if _is_up_elsewhere(paths):
+            os.close(lock)
+            return None
         files.sign(lock)
         return cls(paths, lock)
 
@@ -91,8 +98,11 @@ class OwnFiles:
         Superseded.
         """
         try:
-            return self._look()
+            listener = self._look()
+            self._trouble, self._failures = None, 0
+            return listener
         except StorageError as exc:
+            self._failures += 1
             if self._trouble != exc.line:
                 self._trouble = exc.line
                 log.error("what others find this daemon by is gone: %s", exc.line)
@@ -112,8 +122,13 @@ class OwnFiles:
             listener = self._bind()
             log.warning("the control socket was made again")
         self._look_at_queue()
-        self._trouble = None
         return listener
+
+    @property
+    def are_lost(self) -> bool:
+        """What is gone could not be made again for a while: the user has logged out, for example.
+        Nobody finds this daemon."""
+        return self._failures >= FAILURES
 
     def _has_lock_again(self) -> bool:
         lock = files.lock(self._paths.lock_path, blocking=False)
@@ -209,10 +224,10 @@ def _try_lock(paths: Paths) -> int | None:
         return None  # it was removed between these lines
 
 
-def _wake(paths: Paths) -> bool:
+def _wake(socket_path: str) -> bool:
     """Make the other daemon check its queue; False if none listens."""
     try:
-        http.request(paths.socket_path, "POST", "/wake", body={}, timeout_s=10.0).close()
+        http.request(socket_path, "POST", "/wake", body={}, timeout_s=10.0).close()
     except (http.Refused, http.Dropped):
         return False
     except TimeoutError:
@@ -220,3 +235,15 @@ def _wake(paths: Paths) -> bool:
             "a daemon is up but does not answer", "try: vox daemon restart, or see: vox daemon logs"
         ) from None
     return True
+
+
+def _is_up_elsewhere(paths: Paths) -> bool:
+    """Whether a daemon listens that was started under another XDG_RUNTIME_DIR. It is woken."""
+    if files.holder(paths.consumer_lock_path) is None:
+        return False
+    try:
+        with open(paths.consumer_lock_path, "rb") as file:
+            listens_at = os.fsdecode(file.read())
+    except OSError:
+        return False
+    return listens_at not in ("", paths.socket_path) and _wake(listens_at)
