@@ -147,6 +147,10 @@ class DaemonDied(DaemonUnavailable):
     """Its process ended before it listened, and did not say why."""
 
 
+class DaemonStopped(DaemonUnavailable):
+    """It was told to stop while its caller waited for a job, which stays in the queue."""
+
+
 class DaemonLeaving(DaemonError):
     """The daemon takes no more requests. Its successor does."""
 

@@ -328,7 +328,8 @@ class Job(SpeechOptions):
     error_code: str | None = None
     error_exit: int | None = None
     caller: str | None = None
-    """Who waits for the job to end, a process or a connection; None: nobody does."""
+    """Who waits for the job to end, and whom it does not outlive: a process (see `callers`) or
+    "connection". None: nobody does, or nobody any more."""
     notes: list[str] = field(default_factory=list)
     """What the user should know but is no error, e.g. that the backend ignores --style."""
 

@@ -15,6 +15,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.api.conftest import RunningDaemon, Start, until
+from tests.processes import name_of_the_dead
 from tests.sound import Recorder, SoundServer, read_audio
 from tests.tones import read_tones
 from vox.api.readiness import GOOD_FOR_S
@@ -260,6 +261,21 @@ def test_not_ready_without_a_sound_device(
     assert answer.status_code == 503
     assert answer.json()["checks"]["audio"] != "ok"
     assert "audio" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("is_replay", [False, True])
+def test_only_over_the_control_socket_a_job_is_bound_to_a_process(
+    sound: SoundServer, daemon: RunningDaemon, is_replay: bool
+) -> None:
+    dead = name_of_the_dead()
+    first = daemon.ended(daemon.speak("Hello.")["id"])["id"]
+    for client, state in ((daemon.http, "cancelled"), (daemon.tcp, "done")):
+        if is_replay:
+            answer = client.post(f"/jobs/{first}/replay", params={"caller": dead})
+        else:
+            answer = client.post("/speak", json={"text": "Hi.", "async": True, "caller": dead})
+        assert answer.status_code == 202
+        assert daemon.ended(answer.json()["id"])["state"] == state
 
 
 def test_only_over_the_control_socket_a_caller_leads_to_a_sound_server(

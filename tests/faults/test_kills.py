@@ -86,7 +86,6 @@ def test_hosts_killed_at_random_instants_cost_at_most_their_own_jobs(
     audit(vox, recorder)
 
 
-@open_fault("a caller that dies right behind its request leaves its speech behind")
 def test_callers_killed_at_random_instants_take_their_speech_with_them(
     vox: Home, chance: Chance, recorder: Recorder
 ) -> None:
@@ -103,7 +102,6 @@ def test_callers_killed_at_random_instants_take_their_speech_with_them(
     audit(vox, recorder)
 
 
-@open_fault("a caller that dies right behind its request leaves its speech behind")
 def test_callers_that_get_a_signal_at_random_instants_end_with_their_jobs(
     vox: Home, chance: Chance, sound: object
 ) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from ..callers import WENT_AWAY
 from ..errors import VoxError
 from ..jobs import LIVE, Job, State
 from ..queue.events import Event
@@ -132,7 +133,7 @@ class _Follower:
 
     def cancel_job(self) -> None:
         with contextlib.suppress(VoxError):  # it has ended by itself
-            self._context.engine.cancel(self._job_id, "its caller went away")
+            self._context.engine.cancel(self._job_id, WENT_AWAY)
 
 
 async def all_events(context: Context, last_id: str | None) -> AsyncIterator[bytes]:

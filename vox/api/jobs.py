@@ -13,6 +13,7 @@ from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 from starlette.datastructures import QueryParams
 
+from ..callers import WENT_AWAY
 from ..errors import VoxError
 from ..jobs import Job, State
 from ..jobs import Request as SpeechRequest
@@ -69,9 +70,11 @@ def _add_speak(router: APIRouter, context: Context) -> None:
     )
     async def speak(body: Speak, request: Request) -> Response:
         """Speak: 200 with the job once it was heard, or 202 with the job at once if `async`."""
-        if body.output is not None and is_tcp(request.scope.get("server")):
-            folder = context.config()["http_output_dir"]
-            body.output = await asyncio.to_thread(check_output, body.output, folder)
+        if is_tcp(request.scope.get("server")):
+            body.caller = None  # whose PID that is, nobody can tell
+            if body.output is not None:
+                folder = context.config()["http_output_dir"]
+                body.output = await asyncio.to_thread(check_output, body.output, folder)
         request_to_speak = body.to_request()
         if body.is_async:
             return await _accepted(context, request_to_speak)
@@ -139,12 +142,16 @@ def _add_one(router: APIRouter, context: Context) -> None:
         responses={202: {"model": schemas.Job}, **answers(404, 409, 422, 503)},
     )
     async def replay(
-        job_id: JobId, caller: Annotated[str | None, Query(max_length=schemas.NAME_LIMIT)] = None
+        request: Request,
+        job_id: JobId,
+        caller: Annotated[str | None, Query(max_length=schemas.NAME_LIMIT)] = None,
     ) -> Response:
         """Speak a job again: a new job, from the kept audio if there is any.
 
-        `caller`: the process that waits for it.
+        `caller`: as in `POST /speak`.
         """
+        if is_tcp(request.scope.get("server")):
+            caller = None
         return await json_response(
             lambda: _shown(context, engine.replay(job_id, caller)), 202, writes=True
         )
@@ -167,5 +174,5 @@ async def wait_for_end(context: Context, job: Job, request: Request) -> Job:
     if not ended.done():
         ended.cancel()
         with contextlib.suppress(VoxError):
-            return await in_writer(context.engine.cancel, job.id, "its caller went away")
+            return await in_writer(context.engine.cancel, job.id, WENT_AWAY)
     return await ended

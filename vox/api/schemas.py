@@ -99,7 +99,8 @@ class Speak(_SpeakOptions):  # type: ignore[misc]  # made of jobs.OPTIONS
     caller: str | None = Field(
         None,
         max_length=NAME_LIMIT,
-        description="With `async`: the process that waits for the job all the same.",
+        description="With `async`: the process that waits for the job all the same, as vox names "
+        "its own. Once it is gone the job is cancelled. Only the control socket heeds this.",
     )
     source_name: str | None = Field(None, max_length=NAME_LIMIT)
 

@@ -21,6 +21,7 @@ from starlette.types import Receive, Scope, Send
 from ..audio.files import Encoder, media_type
 from ..audio.pcm import USUAL_RATE, amplified, frames_in, silence
 from ..audio.spool import Spool
+from ..callers import WENT_AWAY
 from ..errors import DaemonUnavailable, VoxError
 from ..jobs import Job
 from . import problems
@@ -158,7 +159,7 @@ class SpeechResponse(Response):
 
     def _cancel(self) -> None:
         with contextlib.suppress(VoxError):  # it has ended by itself
-            self._context.engine.cancel(self._job.id, "its caller went away")
+            self._context.engine.cancel(self._job.id, WENT_AWAY)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         engine = self._context.engine

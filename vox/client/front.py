@@ -12,7 +12,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from ..errors import DaemonDied, DaemonUnavailable, StorageDamaged, VoxError
+from ..errors import (
+    DaemonDied,
+    DaemonStopped,
+    DaemonUnavailable,
+    StorageDamaged,
+    VoxError,
+    WaitTimeout,
+)
 from ..jobs import Request, new_id
 from ..paths import Paths
 from .jobs import ANSWER_TIMEOUT_S, Job, Jobs, NoDaemon, OnEvent, ignore
@@ -72,6 +79,8 @@ class Front:
         self._before_speaking_here = before_speaking_here
         self._is_prepared = False
         self._spoken_here: set[str] = set()
+        self._bound: set[str] = set()
+        """Jobs that were made here to be followed: they do not outlive this process."""
 
     @property
     def _local(self) -> Local:
@@ -99,6 +108,8 @@ class Front:
     ) -> Job:
         # Chosen here, so that a request whose answer was lost can be made again.
         request.id = request.id or new_id()
+        if is_followed:
+            self._bound.add(request.id)
         try:
             return self._remote.submit(request, is_followed, timeout_s)
         except NoDaemon:
@@ -133,9 +144,12 @@ class Front:
 
     def replay(self, job_id: str, is_followed: bool = True) -> Job:
         try:
-            return self._remote.replay(job_id, is_followed)
+            job = self._remote.replay(job_id, is_followed)
         except NoDaemon:
-            return self._see_to(self._local.replay(job_id, is_followed), is_followed)
+            job = self._see_to(self._local.replay(job_id, is_followed), is_followed)
+        if is_followed:
+            self._bound.add(job["id"])
+        return job
 
     def _see_to(self, job: Job, is_followed: bool) -> Job:
         """Make sure that this process or a daemon speaks the job, which is in the table."""
@@ -161,7 +175,19 @@ class Front:
         timeout_s: float | None = None,
         bind: bool = False,
     ) -> Job:
-        """As `Jobs.follow`; calls `on_event` with `starting` before it starts a daemon."""
+        """As `Jobs.follow`; calls `on_event` with `starting` before it starts a daemon.
+
+        A job that was made here is released if it goes on.
+        """
+        try:
+            return self._follow(job_id, on_event, timeout_s, bind)
+        except (WaitTimeout, DaemonStopped):
+            if job_id in self._bound:
+                # By the table, whatever becomes of the daemon now.
+                self._local.release(job_id)
+            raise
+
+    def _follow(self, job_id: str, on_event: OnEvent, timeout_s: float | None, bind: bool) -> Job:
         if job_id in self._spoken_here:
             self._spoken_here.remove(job_id)
             return self._follow_here(job_id, on_event, timeout_s)

@@ -6,10 +6,10 @@ up, and `front` asks whichever of the two is there. Nothing here prints.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
+from .. import callers
 from ..jobs import Request
 
 Job = dict[str, Any]
@@ -29,7 +29,7 @@ def ignore(_name: str, _data: dict[str, Any]) -> None:
 
 def caller_of_followed(is_followed: bool) -> str | None:
     """See `vox.jobs.Job.caller`: this process, if it will follow the job."""
-    return str(os.getpid()) if is_followed else None
+    return callers.me() if is_followed else None
 
 
 class NoDaemon(Exception):

@@ -229,6 +229,11 @@ class Local:
             spools.remove(job_id)
         return len(gone)
 
+    def release(self, job_id: str) -> None:
+        """Have a job that was made by this process outlive it. Raises StorageError."""
+        with self._store() as store:
+            store.note(job_id, caller=None)
+
     def skip(self) -> Job | None:
         raise self._no_daemon()
 

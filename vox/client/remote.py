@@ -15,6 +15,7 @@ from typing import Any
 from .. import __version__
 from ..errors import (
     DaemonLeaving,
+    DaemonStopped,
     DaemonUnavailable,
     StorageDamaged,
     UnknownJob,
@@ -322,8 +323,8 @@ def _does_not_answer() -> VoxError:
     )
 
 
-def _stopped(job_id: str) -> VoxError:
-    return DaemonUnavailable(
+def _stopped(job_id: str) -> DaemonStopped:
+    return DaemonStopped(
         f"the daemon was stopped; job {job_id} stays in the queue",
         f"it is spoken once one runs again: vox wait {job_id}",
     )

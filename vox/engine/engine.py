@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from .. import callers
 from ..audio import files
 from ..audio.device import device_of
 from ..audio.player import Player
@@ -195,6 +196,7 @@ class Engine:
 
     def start(self) -> None:
         """Recover the jobs of a dead daemon, and begin. The caller holds the consumer lock."""
+        self._cancel_abandoned()
         recovery.recover(self.store, self.tasks, self._streams_died_before)
         self.lookahead.alone = recovery.tried_alone(self.store)
         self._remove_leftovers()
@@ -288,15 +290,27 @@ class Engine:
         for job_id in {self.worker.current_id, self.player.current, *self.player.waiting}:
             job = self.store.find(job_id) if job_id else None
             if job is not None and not job.is_live:
-                self.worker.cancel(job.id)
-                self.player.cancel(job.id)
+                self._drop(job.id)
+
+    def _cancel_abandoned(self) -> None:
+        """Cancel the jobs whose callers are gone."""
+        bound = self.store.callers()
+        gone = {caller for caller in {caller for _, caller in bound} if callers.is_gone(caller)}
+        for job_id, caller in bound:
+            if caller in gone and self.store.cancel_abandoned(job_id, caller):
+                self._drop(job_id)
+
+    def _drop(self, job_id: str) -> None:
+        """Stop the work for a job that has ended."""
+        self.worker.cancel(job_id)
+        self.player.cancel(job_id)
 
     def _tick(self) -> None:
+        self._cancel_abandoned()
         self._drop_cancelled_elsewhere()
         self._heed_pause()
         for job in self.store.expire(self.player.current if self.player.absence else None):
-            self.worker.cancel(job.id)
-            self.player.cancel(job.id)
+            self._drop(job.id)
         if time.monotonic() >= self._next_stranded:
             self._next_stranded = time.monotonic() + STRANDED_EVERY_S
             recovery.resend_stranded(self.store, self.tasks, self.outcomes.failed)
@@ -325,8 +339,7 @@ class Engine:
     def cancel(self, job_id: str, reason: str = "cancelled") -> Job:
         """Cancel a live job. Raises UnknownJob, AmbiguousId, JobNotLive."""
         job = self.store.cancel(self.store.get(job_id).id, reason)
-        self.worker.cancel(job.id)
-        self.player.cancel(job.id)
+        self._drop(job.id)
         self.tasks.wake()
         return job
 

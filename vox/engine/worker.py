@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from .. import callers
 from ..audio import files
 from ..audio.player import Playback, Player
 from ..audio.spool import Spool, SpoolDir
@@ -112,8 +113,11 @@ class Worker:
         with self._lock:
             self._current = job
         try:
+            # The ticker does both too, but perhaps not in time.
             if job.expires_at is not None:
-                self._store.expire(only=job_id)  # the ticker does so too, but perhaps not in time
+                self._store.expire(only=job_id)
+            if job.caller is not None and callers.is_gone(job.caller):
+                self._store.cancel_abandoned(job_id, job.caller)
             started_at = job.started_at or self._clock()
             begun = self._store.change(job_id, ("queued",), "preparing", started_at=started_at)
             if begun is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from ..callers import WENT_AWAY
 from ..errors import StorageError
 from ..jobs import Job
 from .store import Store
@@ -33,7 +34,7 @@ def recover(store: Store, tasks: Tasks, streams_died_before: int = 0) -> list[Jo
     for old in store.live():
         if old.sink == "stream" and old.seq < streams_died_before:
             # The HTTP response that it went into died with the daemon.
-            store.cancel(old.id, "its caller went away")
+            store.cancel(old.id, WENT_AWAY)
     interrupted = [old for old in store.live() if old.state != "queued" and old.sink != "stream"]
     suspect = _suspect([old for old in interrupted if not _only_waited(old)])
     back = [

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from typing import Any, NamedTuple
 
+from ..callers import WENT_AWAY
 from ..errors import AmbiguousId, IdTaken, JobNotLive, StorageDamaged, UnknownJob
 from ..jobs import (
     ENDED,
@@ -169,12 +170,17 @@ class Store:
                     raise IdTaken(f"there is a job {chosen} already") from exc
 
     def change(
-        self, job_id: str, sources: Sequence[State], target: State, **columns: Any
+        self,
+        job_id: str,
+        sources: Sequence[State],
+        target: State,
+        bound_to: str | None = None,
+        **columns: Any,
     ) -> Job | None:
         """Compare-and-set: move the job to `target` if it is in one of `sources`.
 
-        `columns` are set in the same statement. Returns the changed job, or None if it was in
-        another state.
+        `bound_to`: and if that is its caller. `columns` are set in the same statement. Returns
+        the changed job, or None if it was in another state.
         """
         if target in ENDED:
             columns.setdefault("finished_at", self._clock())
@@ -183,8 +189,8 @@ class Store:
         with self._db.transaction() as conn:
             row = conn.execute(
                 f"update job set state = ?{assignments} "
-                f"where id = ? and state in ({marks}) returning *",
-                (target, *columns.values(), job_id, *sources),
+                f"where id = ? and state in ({marks}) and (? is null or caller = ?) returning *",
+                (target, *columns.values(), job_id, *sources, bound_to, bound_to),
             ).fetchone()
         if row is None:
             return None
@@ -217,11 +223,19 @@ class Store:
 
     def cancel(self, job_id: str, reason: str = "cancelled") -> Job:
         """Cancel a live job. Raises UnknownJob, JobNotLive."""
-        job = self.change(job_id, LIVE, "cancelled", error=reason, error_code="job-cancelled")
-        if job is not None:
+        if job := self._cancel(job_id, reason):
             return job
         job = self.get(job_id)
         raise JobNotLive(f"job {job.id} is already {job.state}")
+
+    def cancel_abandoned(self, job_id: str, caller: str) -> Job | None:
+        """Cancel a live job whose caller is gone, unless that has released it before."""
+        return self._cancel(job_id, WENT_AWAY, bound_to=caller)
+
+    def _cancel(self, job_id: str, reason: str, bound_to: str | None = None) -> Job | None:
+        return self.change(
+            job_id, LIVE, "cancelled", bound_to, error=reason, error_code="job-cancelled"
+        )
 
     def add_note(self, job_id: str, note: str) -> None:
         """Add a note for the user to a live job, unless it has the same one."""
@@ -440,6 +454,11 @@ class Store:
         """Live jobs to be played that a process waits for."""
         sql = f"select * from job where state in {_LIVE_SQL} and sink = 'play'"
         return [_job(row) for row in self._db.query(f"{sql} and caller is not null")]
+
+    def callers(self) -> list[tuple[str, str]]:
+        """(job id, caller) of each live job that has a caller."""
+        sql = f"select id, caller from job where state in {_LIVE_SQL} and caller is not null"
+        return [(row["id"], row["caller"]) for row in self._db.query(sql)]
 
     def live_ids(self) -> set[str]:
         return {
