@@ -77,4 +77,4 @@ def end(call: Call, chance: Chance) -> None:
     call.process.send_signal(chance.choice(SIGNALS))
     _, told = call.process.communicate(timeout=DRAIN_S)
     assert call.process.returncode != 0
-    assert "Traceback" not in told or "Fatal Python error" in told  # while Python starts
+    assert "Traceback" not in told or "/vox/" not in told  # Python itself may still be starting
