@@ -108,8 +108,9 @@ class Front:
     ) -> Job:
         # Chosen here, so that a request whose answer was lost can be made again.
         request.id = request.id or new_id()
-        if is_followed:
-            self._bound.add(request.id)
+        return self._noted(self._submit(request, is_followed, timeout_s), is_followed)
+
+    def _submit(self, request: Request, is_followed: bool, timeout_s: float) -> Job:
         try:
             return self._remote.submit(request, is_followed, timeout_s)
         except NoDaemon:
@@ -147,6 +148,9 @@ class Front:
             job = self._remote.replay(job_id, is_followed)
         except NoDaemon:
             job = self._see_to(self._local.replay(job_id, is_followed), is_followed)
+        return self._noted(job, is_followed)
+
+    def _noted(self, job: Job, is_followed: bool) -> Job:
         if is_followed:
             self._bound.add(job["id"])
         return job
