@@ -22,9 +22,9 @@ from vox.backends.registry import BUILT_IN
 ROOT = Path(__file__).parents[1]
 
 BASICS = (
-    "vox", "vox.addresses", "vox.bootstrap", "vox.checks", "vox.config", "vox.durations",
-    "vox.errors", "vox.files", "vox.jobs", "vox.languages", "vox.paths", "vox.printable",
-    "vox.sound_variables", "vox.tokens",
+    "vox", "vox.addresses", "vox.bootstrap", "vox.callers", "vox.checks", "vox.config",
+    "vox.durations", "vox.errors", "vox.files", "vox.jobs", "vox.languages", "vox.paths",
+    "vox.printable", "vox.sound_variables", "vox.tokens",
 )  # fmt: skip
 """What every room may import; among themselves they go down only, as all files do."""
 

@@ -11,12 +11,11 @@ import time
 from collections.abc import Callable
 
 import psutil
-import pytest
 
 from tests.sound import Recorder
 
 from .audit import audit
-from .chance import Chance, is_soak, tries
+from .chance import Chance, tries
 from .home import ANY_END, SCRIPTED, Call, Home, wait_until
 
 IN_PLACE = """
@@ -30,11 +29,6 @@ THEN_RENAMED = (
     IN_PLACE.replace("sys.argv[1],", "sys.argv[1] + '.part',")
     + "import os\nos.rename(sys.argv[1] + '.part', sys.argv[1])\n"
 )
-
-
-def open_fault(reason: str) -> pytest.MarkDecorator:
-    """For what still fails now and then: only a soak tries it."""
-    return pytest.mark.skipif(not is_soak(), reason=f"only in a soak: {reason}")
 
 
 def some_jobs(vox: Home, chance: Chance, most: int) -> None:
