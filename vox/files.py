@@ -135,6 +135,7 @@ def replacing(
     temporary: str | None = None,
     durable: bool = True,
     follows_link: bool = True,
+    is_new: bool = False,
 ) -> Iterator[BinaryIO]:
     """Write a file that takes the place of whatever is there, in one step, as the block ends.
 
@@ -142,7 +143,8 @@ def replacing(
     is there or the new one, never a part; with `durable` the new one survives a power cut once
     the block has ended. A link stays a link: what it leads to is replaced, if it is no other
     user's (see `folder_of`); without `follows_link` the link itself is. `temporary`: where it is
-    written first, on the same file system (default: hidden, in the same folder). Raises OSError.
+    written first, on the same file system (default: hidden, in the same folder). With `is_new`
+    FileExistsError is raised if anything is there then. Raises OSError.
     """
     # Not named after the target: a name may be as long as names can be.
     part = temporary or os.urandom(8).hex().join(_PART)
@@ -157,7 +159,10 @@ def replacing(
                 if durable:
                     file.flush()
                     os.fsync(fd)
-            os.replace(part, name, src_dir_fd=folder, dst_dir_fd=folder)
+            if is_new:
+                rename_new(part, name, folder)
+            else:
+                os.replace(part, name, src_dir_fd=folder, dst_dir_fd=folder)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(part, dir_fd=folder)
@@ -185,6 +190,38 @@ def write(path: str, data: str | bytes, *, mode: int = 0o666) -> None:
     except OSError as exc:
         raise cannot_write(path, exc) from exc
 
+
+def rename_new(source: str, target: str, folder: int | None = None) -> None:
+    """Rename; FileExistsError if the target exists. Atomic where the system offers that.
+
+    `folder`: an open folder that both names are in; None: they are paths.
+    """
+    import ctypes  # a warm call renames nothing
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    old, new = os.fsencode(source), os.fsencode(target)
+    if sys.platform == "darwin":
+        at = -2 if folder is None else folder
+        result = libc.renameatx_np(at, old, at, new, _RENAME_EXCL)
+    elif hasattr(libc, "renameat2"):
+        at = -100 if folder is None else folder
+        result = libc.renameat2(at, old, at, new, _RENAME_NOREPLACE)
+    else:
+        ctypes.set_errno(errno.ENOSYS)
+        result = -1
+    if result == 0:
+        return
+    code = ctypes.get_errno()
+    if code not in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP):
+        raise OSError(code, os.strerror(code), source, None, target)
+    with contextlib.suppress(FileNotFoundError):
+        os.stat(target, dir_fd=folder, follow_symlinks=False)
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
+    os.rename(source, target, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+_RENAME_NOREPLACE = 1
+_RENAME_EXCL = 4
 
 PART_AGE_S = 3600.0
 """So old a file that is being written is nobody's any more."""

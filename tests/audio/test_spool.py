@@ -281,3 +281,6 @@ def test_audio_that_was_cut_off_on_disk_is_an_error_to_reader_and_writer(spools:
     spool.begin_utterance(1, 10, 20)
     with pytest.raises(StorageError, match="cut off"):
         spool.append(ramp(10), RATE)
+    with pytest.raises(StorageError, match="cut off"):
+        spool.finish()
+    assert not spool.is_complete

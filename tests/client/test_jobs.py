@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,6 +24,7 @@ from vox.errors import (
     WaitTimeout,
 )
 from vox.jobs import PAUSED, Request, new_id
+from vox.queue.database import order_lock
 
 
 @pytest.fixture(params=["remote", "local", "front"])
@@ -189,6 +191,24 @@ def test_the_daemon_is_paused_and_goes_on(vox: Vox, sound: object) -> None:
         assert jobs.is_paused()
         jobs.resume()
         assert not jobs.is_paused()
+
+
+def test_a_change_without_a_daemon_waits_while_the_database_is_made_again(vox: Vox) -> None:
+    """Else it would be made in the damaged one, which is then set aside."""
+    jobs = Local(vox.paths)
+    jobs.pause()
+    job = jobs.submit(wish())
+    with order_lock(vox.paths.db_path):
+        changes = [threading.Thread(target=change) for change in (jobs.resume, jobs.cancel_all)]
+        for change in changes:
+            change.start()
+        for change in changes:
+            change.join(0.2)
+            assert change.is_alive()
+        assert jobs.is_paused() and [each["id"] for each in jobs.queue()] == [job["id"]]
+    for change in changes:
+        change.join()
+    assert not jobs.is_paused() and jobs.queue() == []
 
 
 def test_without_a_daemon_a_pause_is_kept_and_nothing_is_skipped(vox: Vox) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import shutil
 from pathlib import Path
 
@@ -463,6 +464,39 @@ def test_a_folder_that_went_away_fails_the_file(
     shutil.rmtree(folder)
     gate.open()
     assert rig.until_ended(job)["error_code"] == "storage-error"
+
+
+@pytest.mark.parametrize("source", ["inbox", "cli"])
+def test_what_appears_in_the_inbox_s_done_is_not_replaced_and_what_a_user_names_is(
+    rig: Rig, hosts: FakeHosts, engine: Engine, tmp_path: Path, source: str
+) -> None:
+    gate, path = hosts.gate(), tmp_path / "x.wav"
+    hosts.script(ONE, SPEECH_S, gate)
+    job = engine.submit(request(ONE, output=str(path), source=source))
+    gate.wait_reached()
+    path.write_text("somebody's")
+    gate.open()
+    ended = rig.until_ended(job)
+    if source == "inbox":
+        assert "x.wav: a file of that name was made meanwhile" in ended["error"]
+        assert path.read_text() == "somebody's"
+    else:
+        assert ended["state"] == "done" and soundfile.info(path).frames
+    assert os.listdir(tmp_path) == ["x.wav"]
+
+
+def test_a_file_that_a_killed_daemon_had_written_is_written_again(
+    rig: Rig, hosts: FakeHosts, engine: Engine, tmp_path: Path
+) -> None:
+    path = tmp_path / "x.wav"
+    path.write_text("what it had written")
+    (job,) = engine.store.add(
+        [Job(id="", text=ONE, backend="scripted", source="inbox", sink="file", output=str(path),
+             first_audio_at=1.0)]
+    )  # fmt: skip
+    engine.tasks.send([(job.id, 0)])
+    assert rig.until_ended(job)["state"] == "done"
+    assert soundfile.info(path).frames
 
 
 def test_a_stream_can_be_read_while_it_is_made(rig: Rig, hosts: FakeHosts, engine: Engine) -> None:

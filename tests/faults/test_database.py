@@ -128,7 +128,8 @@ def test_a_database_damaged_under_a_daemon_is_put_right_and_the_daemon_goes_on(
         fill(vox, chance)
         checkpoint(path)
         damage(path, chance)
-        vox("resume", timeout_s=60)
+        # One that could not be written down says so.
+        wait_until(lambda: vox("resume", timeout_s=60).code == 0, "speech goes on", 60.0)
         asked = vox.start_call("[say 0.05s]")
         assert asked.end() in (0, 1, 2), asked.asked.error
         wait_until(vox.client.is_up, "a daemon is up")

@@ -23,8 +23,9 @@ import watchdog.observers.inotify  # noqa: F401
 
 import vox.backends.hibari  # noqa: F401
 from tests.inbox.rig import Rig
+from vox.files import rename_new
 from vox.inbox.claims import forget_record
-from vox.inbox.folders import Folders, rename_new, write_durably
+from vox.inbox.folders import Folders, write_durably
 from vox.jobs import Job, State
 from vox.paths import get_paths
 from vox.queue.broker import Broker

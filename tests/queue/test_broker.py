@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from vox.queue.broker import Broker
 from vox.queue.tasks import SAFETY_NET_S
 
 from .ran import Ran
+
+LIMIT_S = 20.0
 
 MakeBroker = Callable[[Callable[[str], None]], Broker]
 
@@ -95,3 +99,18 @@ def test_replacing_all_tasks_leaves_just_these(make: MakeBroker) -> None:
     broker.send([("a", 0), ("b", 0)])
     broker.replace_all([("b", 0), ("c", 10)])
     assert broker.pending() == ["c", "b"]
+
+
+def test_damage_that_only_huey_meets_is_told(make: MakeBroker, db_path: str) -> None:
+    """Before it runs a task Huey asks a table of its own whether the task was revoked."""
+    broker = make(Ran())
+    with contextlib.closing(sqlite3.connect(db_path)) as conn:
+        conn.execute("drop table kv")
+    assert broker.damage is None
+    broker.send([("abc", 0)])
+    broker.start(lambda job_ids: job_ids)
+    deadline = time.monotonic() + LIMIT_S
+    while broker.damage is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert "no such table: kv" in broker.damage

@@ -81,19 +81,25 @@ def write(
     volume: float = 1.0,
     check: Check = lambda: None,
     part: str | None = None,
+    is_new: bool = False,
 ) -> None:
     """Write a complete spool to an audio file, which replaces an existing one in one step.
 
-    `part`: the name that it has in the same folder until it is complete; None: any.
+    `part`: the name that it has in the same folder until it is complete; None: any. `is_new`:
+    nothing is replaced, not even what has appeared meanwhile.
     `check` is called before every block of ten seconds, and once more before the file appears.
     Raises what `check` raises, BadOutput and StorageError; then no part of the file is left.
     """
     fmt = _format_of(path)
     try:
         # Not durable: it can be synthesized again, and an fsync would hold up the next job.
-        with replacing(path, temporary=part, durable=False) as file:
+        with replacing(path, temporary=part, durable=False, is_new=is_new) as file:
             _encode(spool, file, fmt, volume, check)
             check()
+    except FileExistsError as exc:
+        raise StorageError(
+            f"cannot write {path}: a file of that name was made meanwhile", "choose another name"
+        ) from exc
     except OSError as exc:
         raise StorageError(
             f"cannot write {path}: {exc.strerror or exc}", "free disk space or choose another place"

@@ -120,8 +120,7 @@ class Spool:
         data = memoryview(to_pcm16(samples))
         at = self.frames * BYTES_PER_FRAME
         try:
-            if os.fstat(self._pcm).st_size < at:
-                raise self._was_cut()
+            self._check_not_cut()
             while data:
                 written = os.pwrite(self._pcm, data, at)
                 data, at = data[written:], at + written
@@ -130,6 +129,10 @@ class Spool:
         with self._lock:
             self.frames += len(samples)
             self._wake()
+
+    def _check_not_cut(self) -> None:
+        if os.fstat(self._pcm).st_size < self.frames * BYTES_PER_FRAME:
+            raise self._was_cut()
 
     def end_utterance(self) -> Segment:
         """The utterance is complete; from now on it survives a crash."""
@@ -163,6 +166,7 @@ class Spool:
         """All utterances are there: the job's audio is complete and kept for replay."""
         if self.is_complete:
             return
+        self._check_not_cut()
         if self.sample_rate is not None:
             self._write_line(COMPLETE_LINE)
         with self._lock:

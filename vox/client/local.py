@@ -209,12 +209,18 @@ class Local:
             pages = store.pages(limit, search, states)
             yield from store.shown(job for page in pages for job in page)
 
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[Store]:
+        """The job table, for a change that must not be lost while a damaged one is made again."""
+        with self._store() as store, store.in_order():
+            yield store
+
     def cancel(self, job_id: str, timeout_s: float = ANSWER_TIMEOUT_S) -> Job:
-        with self._store() as store:
+        with self._changing() as store:
             return store.cancel(store.get(job_id).id).to_dict()
 
     def cancel_all(self) -> list[Job]:
-        with self._store() as store:
+        with self._changing() as store:
             return [store.cancel(job.id).to_dict() for job in store.live()]
 
     def clear(self, older_than_s: float | None = None) -> int:
@@ -222,7 +228,7 @@ class Local:
         from ..audio.utterances import UtteranceCache
 
         UtteranceCache(self.paths.utterances_dir, lambda: 0).clear(older_than_s)
-        with self._store() as store:
+        with self._changing() as store:
             gone = store.clear(older_than_s)
         spools = SpoolDir(self.paths.spool_dir, limit_bytes=0)
         for job_id in gone:
@@ -245,7 +251,7 @@ class Local:
 
     def _flag_pause(self, is_paused: bool) -> None:
         """Whoever drains the queue now or next finds it: see `Engine`."""
-        with self._store() as store:
+        with self._changing() as store:
             store.set_flag(PAUSE, is_paused)
 
     def is_paused(self) -> bool:

@@ -177,11 +177,19 @@ class Worker:
         if job.sink == "play":
             return
         if job.sink == "file" and job.output:
-            # What a daemon that was killed had written of it has the same name, and is replaced.
-            part = f".vox-{job.id}.part"
-            files.write(spool, job.output, job.volume, lambda: self._check_live(job), part)
+            self._write(job, spool, job.output)
         now = self._clock()
         self._outcomes.done(job.id, now, first_audio_at=job.first_audio_at or now)
+
+    def _write(self, job: Job, spool: Spool, path: str) -> None:
+        # What a daemon that was killed had written of it has the same name, and is replaced.
+        part = f".vox-{job.id}.part"
+        # No user chose to replace what has come to lie in the inbox's `done/` since. What an
+        # earlier daemon had begun may be complete.
+        is_new = job.source == "inbox" and job.first_audio_at is None
+        if is_new:
+            self._store.note(job.id, first_audio_at=self._clock())
+        files.write(spool, path, job.volume, lambda: self._check_live(job), part, is_new)
 
     def _give_up(self, job: Job, spool: Spool | None, error: VoxError) -> None:
         if spool is not None:

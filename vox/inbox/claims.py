@@ -10,8 +10,9 @@ import json
 import os
 from dataclasses import dataclass
 
+from ..files import rename_new
 from ..jobs import ID_ALPHABET, ID_LENGTH
-from .folders import NAME_MAX, Folders, rename_new, with_tag, write_durably
+from .folders import NAME_MAX, Folders, with_tag, write_durably
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,9 @@ jobs.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import os
 import stat
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,7 +18,7 @@ from dataclasses import dataclass
 from .. import files
 from ..config import Config
 from ..errors import StorageError
-from ..files import cannot_write, make_dir
+from ..files import cannot_write, make_dir, rename_new
 from ..paths import Paths
 from ..printable import printable
 
@@ -157,31 +155,6 @@ def may_have_note(folder: str, name: str) -> bool:
 
 
 # -- moving ----------------------------------------------------------------------------------
-
-_libc = ctypes.CDLL(None, use_errno=True)
-_AT_FDCWD = -100
-_RENAME_NOREPLACE = 1
-_RENAME_EXCL = 4
-
-
-def rename_new(source: str, target: str) -> None:
-    """Rename; FileExistsError if the target exists. Atomic where the system offers that."""
-    old, new = os.fsencode(source), os.fsencode(target)
-    if sys.platform == "darwin":
-        result = _libc.renamex_np(old, new, _RENAME_EXCL)
-    elif hasattr(_libc, "renameat2"):
-        result = _libc.renameat2(_AT_FDCWD, old, _AT_FDCWD, new, _RENAME_NOREPLACE)
-    else:
-        ctypes.set_errno(errno.ENOSYS)
-        result = -1
-    if result == 0:
-        return
-    code = ctypes.get_errno()
-    if code not in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP):
-        raise OSError(code, os.strerror(code), source, None, target)
-    if os.path.lexists(target):
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
-    os.rename(source, target)
 
 
 def _candidates(name: str) -> Iterator[str]:

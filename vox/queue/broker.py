@@ -60,6 +60,16 @@ class WakingStorage(huey.storage.SqliteStorage):  # type: ignore[misc]  # Huey h
         conn.execute("pragma synchronous = normal")
         return conn
 
+    @contextlib.contextmanager
+    def db(self, commit: bool = False, close: bool = False) -> Iterator[sqlite3.Cursor]:
+        """All of Huey's statements go through it. Huey itself logs what fails, and goes on."""
+        try:
+            with super().db(commit, close) as cursor:
+                yield cursor
+        except sqlite3.Error as exc:
+            self.translated(exc)
+            raise
+
     def dequeue(self) -> Any:
         self.wake.clear()
         try:
@@ -138,7 +148,6 @@ class Broker:
 
     def __init__(self, db_path: str, run: Run | None = None) -> None:
         self._db_path = db_path
-        self._damage: str | None = None
         with self._translated():
             self._huey = self._open()
         self._storage: WakingStorage = self._huey.storage
@@ -168,10 +177,7 @@ class Broker:
         try:
             yield
         except sqlite3.Error as exc:
-            error = storage_error(self._db_path, exc)
-            if isinstance(error, StorageDamaged):
-                self._damage = error.message
-            raise error from exc
+            raise storage_error(self._db_path, exc) from exc
 
     def _pack(self, job_id: str, priority: int) -> tuple[bytes, int]:
         return self._huey.serialize_task(self._task.s(job_id, priority=priority)), priority
@@ -212,7 +218,8 @@ class Broker:
 
     @property
     def damage(self) -> str | None:
-        return self._damage or self._storage.damage
+        damage: str | None = self._storage.damage
+        return damage
 
     def stop(self, timeout_s: float) -> None:
         if self._consumer is None:
