@@ -338,6 +338,11 @@ class Job(SpeechOptions):
         return self.state in LIVE
 
     @property
+    def order(self) -> tuple[int, int]:
+        """Sorts jobs into queue order."""
+        return -self.priority, self.seq
+
+    @property
     def wait_s(self) -> float | None:
         """Seconds from the request to the first audible sample (or to the file)."""
         return (
@@ -347,8 +352,8 @@ class Job(SpeechOptions):
     def to_dict(self, position: int | None = None) -> dict[str, Any]:
         """The JSON job object, command line and API alike.
 
-        `position`: 1 for the next job to be prepared, 0 for one that is being prepared or
-        spoken, None for one that has ended.
+        `position`: 0 for the job whose turn it is, which is being prepared or spoken, 1 for the
+        next one, None for one that has ended.
         """
         return {
             "id": self.id,

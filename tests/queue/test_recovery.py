@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -180,6 +182,40 @@ def test_leaving_in_order_is_no_failed_attempt(store: Store, broker: Broker) -> 
         die_while_speaking(store, job, heard=0)
         back = recovery.give_back(store, job.id)
         assert back is not None and back.attempts == 0
+
+
+def test_a_job_that_was_stranded_comes_before_those_of_its_priority_that_came_later(
+    store: Store, broker: Broker
+) -> None:
+    high, stranded, held, later, low = store.add(
+        [Job(id="", text="x", backend="x", priority=priority) for priority in (10, 0, 0, 0, -10)]
+    )
+    broker.send([(held.id, 0), (low.id, -10)])
+    assert recovery.resend_stranded(store, broker, pytest.fail) == 3
+    assert broker.pending() == [job.id for job in (high, stranded, held, later, low)]
+
+
+def test_a_job_that_is_just_being_added_is_not_stranded(store: Store, broker: Broker) -> None:
+    looked = threading.Event()
+
+    class Looking(Broker):
+        def pending(self) -> list[str]:
+            looked.set()
+            return super().pending()
+
+    found: list[int] = []
+    looking = Looking(store.path)
+    resend = threading.Thread(
+        target=lambda: found.append(recovery.resend_stranded(store, looking, pytest.fail))
+    )
+    with contextlib.closing(looking):
+        with store.in_order():
+            (job,) = queued(store, "new")
+            resend.start()
+            assert looked.wait(30)
+            broker.send([(job.id, 0)])
+        resend.join()
+    assert (found, broker.pending()) == ([0], [job.id])
 
 
 def test_jobs_whose_client_died_between_table_and_huey_are_found(

@@ -160,6 +160,23 @@ def test_positions_follow_priority_and_arrival(store: Store) -> None:
     assert [j.text for j in store.live()] == ["high", "1", "2", "low"]
 
 
+def test_several_jobs_that_have_begun_have_positions_of_their_own(store: Store) -> None:
+    """Prepared ones wait for their turn at the loudspeaker, too."""
+    jobs = low, prepared, speaking, high, waiting, waiting_high = store.add(
+        [job(str(priority), priority=priority) for priority in (-10, 0, 0, 10, 0, 10)]
+    )
+    for begun in (low, prepared, speaking, high):
+        store.change(begun.id, ("queued",), "preparing")
+    store.change(speaking.id, ("preparing",), "speaking")
+    in_order = [each.id for each in (speaking, high, prepared, low, waiting_high, waiting)]
+    assert [each.id for each in store.live()] == in_order
+    assert store.positions() == {job_id: at for at, job_id in enumerate(in_order)}
+    assert [store.position(store.get(job_id)) for job_id in in_order] == list(range(len(jobs)))
+    assert {each["id"]: each["position"] for each in store.shown(store.live())} == store.positions()
+    ended = store.cancel(speaking.id)
+    assert (store.position(ended), store.positions()[high.id]) == (None, 0)
+
+
 def test_history_is_newest_first_and_searched_literally(store: Store) -> None:
     store.add([job("100% done"), job("100 apples"), job("Done_and_dusted"), job("ÄPFEL")])
     assert [j.text for j in store.history(limit=2)] == ["ÄPFEL", "Done_and_dusted"]

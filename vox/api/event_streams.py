@@ -51,8 +51,8 @@ class JobTable(Protocol):
     def live(self) -> list[Job]:
         """Live jobs in queue order; those being spoken or prepared come first."""
 
-    def queued_ids(self) -> list[str]:
-        """Ids of the queued jobs in queue order."""
+    def positions(self) -> dict[str, int]:
+        """The position of each live job: 0 for the one whose turn it is, 1 for the next."""
 
 
 class Broadcaster:
@@ -163,12 +163,13 @@ class Broadcaster:
     async def _send_positions(self) -> None:
         try:
             followed = {job_id for job_id in self._streams.values() if job_id is not None}
-            order = await asyncio.to_thread(self._store.queued_ids)
+            positions = await asyncio.to_thread(self._store.positions)
         finally:
             self._are_positions_due = False
-        for position, job_id in enumerate(order, start=1):
-            if job_id in followed:
-                data = {"id": job_id, "position": position, "queue_length": len(order)}
+        length = max(positions.values(), default=0)
+        for job_id, position in positions.items():
+            if job_id in followed and position:
+                data = {"id": job_id, "position": position, "queue_length": length}
                 for queue, stream_id in list(self._streams.items()):
                     if stream_id == job_id:
                         self._put(queue, _transient("progress", job_id, data))

@@ -236,7 +236,7 @@ class Job(_JobOptions):  # type: ignore[misc]  # made of jobs.OPTIONS
     output: str | None
     replace: str | None
     notes: list[str]
-    position: int | None = Field(description="1 is the next; 0 while it is prepared or spoken.")
+    position: int | None = Field(description="0: its turn has come; 1: it is the next.")
 
 
 class Problem(BaseModel):

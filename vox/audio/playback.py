@@ -24,7 +24,7 @@ class Playback:
     job_id: str
     spool: Spool
     order: tuple[int, int]
-    """(-priority, seq): the smallest is played first."""
+    """The smallest is played first (see `Job.order`)."""
     volume: float = 1.0
     start_utterance: int = 0
     """The first to be played: after a crash, the one that was interrupted."""

@@ -137,7 +137,7 @@ class Worker:
                     Playback(
                         job_id=job.id,
                         spool=spool,
-                        order=(-job.priority, job.seq),
+                        order=job.order,
                         volume=job.volume,
                         start_utterance=job.heard,
                     )

@@ -7,12 +7,12 @@ the jobs' states meanwhile.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ..callers import WENT_AWAY
 from ..errors import StorageError
 from ..jobs import Job
-from .store import Store
+from .store import QueueEntry, Store
 from .tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -119,20 +119,28 @@ def give_back(store: Store, job_id: str) -> Job | None:
 def resend_stranded(
     store: Store, tasks: Tasks, on_failure: Callable[[str, StorageError], None]
 ) -> int:
-    """Send tasks for queued jobs that have none: their client died before it sent them.
+    """Send tasks for queued jobs that have none, in queue order: their client died before it did.
 
     Returns how many there were. A job whose task is sent twice is spoken once. `on_failure` is
-    called for each job whose task cannot be sent because the disk is full.
+    called for each job whose task cannot be sent because the disk is full. Raises StorageError.
     """
-    queued = store.queued_ids()
-    if not queued:
+    if not _stranded(store.queued(), tasks):
         return 0
-    held = set(tasks.pending())
-    stranded = [job_id for job_id in queued if job_id not in held]
-    if stranded:
-        try:
-            tasks.send((job_id, store.get(job_id).priority) for job_id in stranded)
-        except StorageError as exc:
-            for job_id in stranded:
-                on_failure(job_id, exc)
+    with store.in_order():  # nobody is about to send the task of a job that was just added
+        queued = store.queued()
+        stranded = _stranded(queued, tasks)
+        if stranded:
+            try:
+                # All of them: a task that is sent alone comes behind those of younger jobs.
+                tasks.replace_all((each.id, each.priority) for each in queued)
+            except StorageError as exc:
+                for job_id in stranded:
+                    on_failure(job_id, exc)
     return len(stranded)
+
+
+def _stranded(queued: Sequence[QueueEntry], tasks: Tasks) -> list[str]:
+    if not queued:
+        return []
+    held = set(tasks.pending())
+    return [each.id for each in queued if each.id not in held]

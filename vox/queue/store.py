@@ -41,7 +41,12 @@ _FLAGS = tuple(name for name in SPEECH_OPTIONS if OPTIONS[name].kind is bool)
 _LIVE_SQL = "('queued', 'preparing', 'speaking')"
 _QUEUED_SQL = f"state in {_LIVE_SQL} and state = 'queued'"
 """With both conditions SQLite uses the index of live jobs and does not read the whole history."""
-
+_BEGUN_SQL = f"state in {_LIVE_SQL} and state in ('preparing', 'speaking')"
+_ORDER_SQL = "priority desc, seq"
+"""Queue order. `Job.order` is the same."""
+_LIVE_ORDER_SQL = (
+    f"case state when 'speaking' then 0 when 'preparing' then 1 else 2 end, {_ORDER_SQL}"
+)
 
 PAUSE = "paused"
 """The flag that keeps speech paused."""
@@ -444,9 +449,8 @@ class Store:
 
     def live(self) -> list[Job]:
         """Live jobs in queue order: what is being spoken or prepared first."""
-        rank = "case state when 'speaking' then 0 when 'preparing' then 1 else 2 end"
         rows = self._db.query(
-            f"select * from job where state in {_LIVE_SQL} order by {rank}, priority desc, seq"
+            f"select * from job where state in {_LIVE_SQL} order by {_LIVE_ORDER_SQL}"
         )
         return [_job(row) for row in rows]
 
@@ -467,7 +471,7 @@ class Store:
 
     def queued(self) -> list[QueueEntry]:
         """The queued jobs in queue order."""
-        sql = f"select {_ENTRY_SQL} from job where {_QUEUED_SQL} order by priority desc, seq"
+        sql = f"select {_ENTRY_SQL} from job where {_QUEUED_SQL} order by {_ORDER_SQL}"
         return [QueueEntry(*row) for row in self._db.query(sql)]
 
     def queued_ids(self) -> list[str]:
@@ -495,21 +499,32 @@ class Store:
         if not job.is_live:
             return None
         if job.state != "queued":
-            return 0
+            sql = f"select id from job where {_BEGUN_SQL} order by {_LIVE_ORDER_SQL}"
+            begun = [row["id"] for row in self._db.query(sql)]
+            return begun.index(job.id) if job.id in begun else 0
         count = f"(select count(*) from job where {_QUEUED_SQL} and priority"
-        sql = f"select {count} > ?) + {count} = ? and seq <= ?)"
+        begun_before = f"max((select count(*) from job where {_BEGUN_SQL}) - 1, 0)"
+        sql = f"select {begun_before} + {count} > ?) + {count} = ? and seq <= ?)"
         return int(self._db.query(sql, (job.priority, job.priority, job.seq))[0][0])
+
+    def positions(self) -> dict[str, int]:
+        """The position of each live job, in queue order."""
+        rows = self._db.query(
+            f"select id, state from job where state in {_LIVE_SQL} order by {_LIVE_ORDER_SQL}"
+        )
+        first = 0 if rows and rows[0]["state"] != "queued" else 1
+        return {row["id"]: position for position, row in enumerate(rows, first)}
 
     def shown(self, jobs: Iterable[Job]) -> Iterator[dict[str, Any]]:
         """The jobs as JSON objects, each with its position as of when the first live one came."""
-        order: dict[str, int] | None = None
+        positions: dict[str, int] | None = None
         for job in jobs:
             if not job.is_live:
                 yield job.to_dict()
                 continue
-            if order is None:
-                order = {job_id: at for at, job_id in enumerate(self.queued_ids(), 1)}
-            yield job.to_dict(order.get(job.id, 0))
+            if positions is None:
+                positions = self.positions()
+            yield job.to_dict(positions.get(job.id, 0))
 
     def count_live(self) -> int:
         return int(self._db.count(f"select count(*) from job where state in {_LIVE_SQL}")[0][0])
