@@ -32,4 +32,8 @@ class Chance(random.Random):
 
 def tries(ci: int, soak: int) -> int:
     """How often a case tries something: a few times in a check, many times in a soak."""
-    return soak if os.environ.get(SOAK_VARIABLE) else ci
+    return soak if is_soak() else ci
+
+
+def is_soak() -> bool:
+    return bool(os.environ.get(SOAK_VARIABLE))

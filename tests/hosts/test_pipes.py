@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import os
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -92,3 +93,28 @@ def test_what_models_need_is_kept_though_its_folder_was_removed(tmp_path: Path) 
     path = tmp_path / "cache" / "memory.json"
     memory.Needs(str(path)).put("a", 100.0, None)
     assert memory.Needs(str(path)).get("a") == (100.0, 0.0)
+
+
+class Progress(io.RawIOBase):
+    """What a progress bar prints: much, and never the end of a line."""
+
+    left = 200_000_000
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        size = min(self.left, len(buffer))
+        self.left -= size
+        buffer[:size] = b"." * size
+        return size
+
+
+def test_a_line_without_end_takes_no_memory() -> None:
+    tracemalloc.start()
+    try:
+        (line,) = pipes.lines(io.BufferedReader(Progress()))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert line.startswith("....") and peak < 10 * pipes.MAX_LINE + 100_000

@@ -26,7 +26,7 @@ from vox.backends.base import Chunk, Info, Loaded, Progress, Settings, Utterance
 
 _FAULT = re.compile(r"\[fault ([a-z-]+)\]")
 _ESCAPES = "\x1b]0;owned\x07\x1b[2Jred\nand a second line"
-_LINE_MB = 64
+_LINE_MB = 16
 
 
 class Faulty(Scripted):
