@@ -8,13 +8,16 @@ import signal
 import subprocess
 import sys
 import time
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from tests.running import CHECKOUT, Vox
 from tests.sound import Recorder
 from vox.callers import WENT_AWAY
+from vox.client.local import Local
+from vox.client.sound import SoundAhead
+from vox.jobs import Request
 from vox.queue.store import Store
 
 SCRIPTED = ("-b", "scripted")
@@ -137,3 +140,25 @@ def test_waiting_in_vain_for_another_s_job_does_not_release_it(vox: Vox, sound: 
     call.kill()
     call.communicate()
     assert only_job(vox, "cancelled")["error"] == WENT_AWAY
+
+
+class Interrupted:
+    """Sound that opens when Ctrl-C comes."""
+
+    is_closed = False
+
+    def player(self) -> None:
+        raise KeyboardInterrupt
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def test_sound_that_opened_when_an_interrupt_came_is_closed(vox: Vox) -> None:
+    jobs, sound = Local(vox.paths), Interrupted()
+    job_id = jobs.submit(Request(text="One.", backend="say"))["id"]
+    jobs.sound = cast(SoundAhead, sound)
+    with pytest.raises(KeyboardInterrupt):
+        jobs.follow(job_id)
+    jobs.close()
+    assert sound.is_closed

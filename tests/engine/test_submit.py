@@ -20,7 +20,7 @@ from vox.queue.broker import Broker
 from vox.queue.store import Store
 from vox.voices.catalog import Catalog
 
-from .rig import request
+from .rig import ONE, TWO, request
 
 MAX_QUEUE = 100
 
@@ -144,6 +144,28 @@ def test_of_jobs_with_the_same_key_the_last_one_is_left(one: Submitting) -> None
     assert [job.id for job in one.store.live()] == [jobs[-1].id]
     other = one.submitter.submit(request(replace="another"))
     assert [job.id for job in one.store.live()] == [jobs[-1].id, other.id]
+
+
+@pytest.mark.parametrize("reason", ["no room", "id taken"])
+def test_what_is_refused_replaces_nothing(one: Submitting, reason: str) -> None:
+    old = one.submitter.submit(request(replace="status"))
+    if reason == "no room":
+        one.store.add([Job(id="", text=ONE, backend="scripted") for _ in range(MAX_QUEUE + 5)])
+        with pytest.raises(QueueFull):
+            one.submitter.submit(request(replace="status"))
+    else:
+        with pytest.raises(IdTaken):
+            one.submitter.submit_many([request(TWO, id=old.id, replace="status")])
+    assert one.store.get(old.id).state == "queued"
+
+
+def test_a_full_queue_has_room_for_what_replaces_a_job(one: Submitting) -> None:
+    old = one.submitter.submit(request(replace="status"))
+    one.submitter.submit_many(numbered(MAX_QUEUE - 1))
+    new = one.submitter.submit(request(replace="status"))
+    assert [one.store.get(job.id).state for job in (old, new)] == ["cancelled", "queued"]
+    with pytest.raises(QueueFull):
+        one.submitter.submit(request())
 
 
 def at_once(count: int, fields: dict[str, str], ids: list[str] | None = None) -> None:

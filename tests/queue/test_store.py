@@ -221,7 +221,14 @@ def test_what_is_asked_all_the_time_never_reads_the_whole_history(store: Store) 
     asked: list[str] = []
     for connection in (store._db.reader, store._db.counter):
         connection.set_trace_callback(asked.append)
-    store.expire(), store.live(), store.live_ids(), store.queued_ids(), store.live_with_key("k")
+    (
+        store.expire(),
+        store.live(),
+        store.live_ids(),
+        store.queued_ids(),
+        store.count_replaced_by([made]),
+        store.callers(),
+    )
     store.position(made), store.count_live(), store.live_counts(), store.get(made.id)
     store.latest(), list(store.shown([made])), store.history(limit=1)
     for connection in (store._db.reader, store._db.counter):

@@ -180,11 +180,13 @@ class Local:
     ) -> Job:
         from .in_process import InProcess
 
-        store, self._kept_store = self._kept_store, None
-        store = store or Store(self.paths.db_path, Bus())
-        sound, self.sound = self.sound, None
-        in_process = InProcess(self.paths, job_id, store, sound.player() if sound else None)
+        # An interrupt may come at any time: until `in_process` has it, `close` releases it. A
+        # player that goes on while Python ends may crash the process.
+        store = self._kept_store or Store(self.paths.db_path, Bus())
+        player = self.sound.player() if self.sound else None
+        in_process = InProcess(self.paths, job_id, store, player)
         try:
+            self._kept_store = self.sound = None
             return in_process.speak(on_event, timeout_s)
         except BaseException as exc:
             if not isinstance(exc, Exception):  # Ctrl-C and its like

@@ -187,7 +187,7 @@ class Engine:
             self.tasks,
             self.catalog,
             self.config,
-            self.cancel,
+            self._drop,
             self._clock,
             obstacles=self.obstacles,
         )

@@ -22,7 +22,6 @@ from ..errors import (
     NotAvailable,
     QueueFull,
     StorageError,
-    UnknownJob,
 )
 from ..jobs import (
     ADAPTER_OPTIONS,
@@ -42,8 +41,8 @@ from ..voices.catalog import Catalog
 from ..voices.choice import ignored, resolve, unspoken_scripts
 from ..voices.wish import Resolved, Wish
 
-Cancel = Callable[[str, str], Any]
-"""Called with a job's id and the reason."""
+Drop = Callable[[str], object]
+"""Called with the id of a job that has ended and is to be worked on no more."""
 
 
 AGAIN_S = 600.0
@@ -68,11 +67,11 @@ class Submitter:
         tasks: Sender,
         catalog: Catalog,
         config: Callable[[], Config],
-        cancel: Cancel | None = None,
+        drop: Drop = lambda _job_id: None,
         clock: Callable[[], float] = time.time,
         obstacles: Callable[[], Sequence[str]] = tuple,
     ) -> None:
-        """`cancel` cancels a job that a newer one replaces (None: in the table alone).
+        """`drop`: called with the id of a job that a newer one has replaced.
 
         `obstacles`: notes on what keeps jobs from being heard now.
         """
@@ -80,7 +79,7 @@ class Submitter:
         self._tasks = tasks
         self._catalog = catalog
         self._config = config
-        self._cancel = cancel or store.cancel
+        self._drop = drop
         self._clock = clock
         self._obstacles = obstacles
 
@@ -128,13 +127,15 @@ class Submitter:
     def _take_in(self, jobs: list[Job]) -> None:
         """The caller holds `Store.in_order`: of two jobs with one key, one must see the other."""
         for job in jobs:
-            self._replace(job)
             if job.sink == "play":
                 job.notes += self._obstacles()
-        self._check_room(len(jobs))
-        self.store.add(jobs)
-        # The jobs are accepted. If the disk is full now, their tasks are sent later: see
-        # `recovery`.
+        self._check_room(len(jobs) - self.store.count_replaced_by(jobs))
+        replaced: list[str] = []
+        self.store.add(jobs, replaced.append)
+        # The jobs are accepted. If the disk fails now, the engine's housekeeping does the rest.
+        with contextlib.suppress(StorageError):
+            for job_id in replaced:
+                self._drop(job_id)
         with contextlib.suppress(StorageError):
             self._tasks.send([(job.id, job.priority) for job in jobs])
 
@@ -166,18 +167,10 @@ class Submitter:
         return job
 
     def _check_room(self, count: int) -> None:
+        """Raises QueueFull if there is no room for so many more."""
         waiting, most = self.store.count_live(), self._config()["max_queue"]
         if waiting + count > most:
             raise QueueFull(f"the queue is full: {waiting} jobs wait (max_queue is {most})")
-
-    def _replace(self, job: Job) -> None:
-        if job.replace_key:
-            reason = f"replaced by a newer one under the key {job.replace_key!r}"
-            for old in self.store.live_with_key(job.replace_key):
-                try:
-                    self._cancel(old.id, reason)
-                except (JobNotLive, UnknownJob):
-                    continue  # It ended in the meantime.
 
     def check(self, request: Request) -> Job:
         """The job that the request asks for, not stored yet. Raises as `submit_many`."""

@@ -142,10 +142,13 @@ class Store:
 
     # -- write -------------------------------------------------------------------------------
 
-    def add(self, jobs: Iterable[Job]) -> list[Job]:
-        """Insert the jobs, in order, or none of them.
+    def add(
+        self, jobs: Iterable[Job], on_replaced: Callable[[str], object] = lambda _job_id: None
+    ) -> list[Job]:
+        """Insert the jobs, in order, and cancel live ones with their `replace_key`; or neither.
 
-        Sets each job's `seq` and, if it has none, its `id` and `created_at`. Raises IdTaken.
+        Sets each job's `seq` and, if it has none, its `id` and `created_at`. `on_replaced`:
+        called with the id of each job that was replaced. Raises IdTaken.
         """
         jobs = list(jobs)
         columns = [c for c in _COLUMNS if c != "seq"]
@@ -153,14 +156,27 @@ class Store:
             f"insert into job ({', '.join(columns)}) values ({', '.join(':' + c for c in columns)})"
         )
         with self._db.transaction(survives_power_cut=True) as conn:
+            replaced = [old for key in _replace_keys(jobs) for old in self._replace(conn, key)]
             for job in jobs:
                 job.created_at = job.created_at or self._clock()
                 self._insert(conn, sql, job)
+        for old in replaced:
+            self.publish("state", old)
+            on_replaced(old.id)
         for job in jobs:
             if job.expires_at is not None:
                 self._deadlines.begin(job.id, job.created_at, job.expires_at)
             self.publish("state", job)
         return jobs
+
+    def _replace(self, conn: sqlite3.Connection, key: str) -> list[Job]:
+        """Cancel the live jobs with that key."""
+        sql = (
+            "update job set state = 'cancelled', error_code = 'job-cancelled', error = ?, "
+            f"finished_at = ? where replace_key = ? and state in {_LIVE_SQL} returning *"
+        )
+        error = f"replaced by a newer one under the key {key!r}"
+        return [_job(row) for row in conn.execute(sql, (error, self._clock(), key)).fetchall()]
 
     @staticmethod
     def _insert(conn: sqlite3.Connection, sql: str, job: Job) -> None:
@@ -490,9 +506,10 @@ class Store:
         rows = self._db.query(f"select {_ENTRY_SQL} from job where id in ({marks})", job_ids)
         return {row["id"]: QueueEntry(*row) for row in rows}
 
-    def live_with_key(self, replace_key: str) -> list[Job]:
-        sql = f"select * from job where replace_key = ? and state in {_LIVE_SQL}"
-        return [_job(row) for row in self._db.query(sql, (replace_key,))]
+    def count_replaced_by(self, jobs: Iterable[Job]) -> int:
+        """How many live jobs `add` would cancel."""
+        sql = f"select count(*) from job where replace_key = ? and state in {_LIVE_SQL}"
+        return sum(int(self._db.query(sql, (key,))[0][0]) for key in _replace_keys(jobs))
 
     def position(self, job: Job) -> int | None:
         """See `Job.to_dict`."""
@@ -540,6 +557,10 @@ class Store:
             "select state, backend, count(*) as n from job group by state, backend"
         )
         return {(row["state"], row["backend"]): row["n"] for row in rows}
+
+
+def _replace_keys(jobs: Iterable[Job]) -> set[str]:
+    return {job.replace_key for job in jobs if job.replace_key}
 
 
 def _where(
