@@ -186,6 +186,21 @@ def test_what_is_to_be_heard_is_not_prepared_beside_a_job_that_is_tried_alone(
     assert engine.store.get(alone.id).state == "done"
 
 
+def test_what_a_killed_daemon_had_half_written_is_removed_by_the_next(rig: Rig) -> None:
+    paths = rig.paths
+    engine = rig.make_engine()
+    parts = [
+        Path(folder, ".vox-0123456789abcdef.part")
+        for folder in (paths.cache_dir, paths.utterances_dir, paths.config_dir)
+    ]
+    for part in parts:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        part.touch()
+    engine.start()
+    # Another process may be changing the settings just now.
+    assert [part.exists() for part in parts] == [False, False, True]
+
+
 def test_a_task_that_comes_after_the_end_is_ignored(rig: Rig, engine: Engine) -> None:
     engine.pause()
     job = engine.submit(request())

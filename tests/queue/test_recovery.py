@@ -195,6 +195,31 @@ def test_a_job_that_was_stranded_comes_before_those_of_its_priority_that_came_la
     assert broker.pending() == [job.id for job in (high, stranded, held, later, low)]
 
 
+def test_a_task_that_is_sent_while_the_queue_is_recovered_is_kept(
+    store: Store, broker: Broker
+) -> None:
+    (old,) = queued(store, "old")
+
+    def submit() -> None:
+        with contextlib.closing(Store(store.path)) as other, other.in_order():
+            other.add([Job(id="newjob", text="new", backend="x")])
+            broker.send([("newjob", 0)])
+
+    submitting = threading.Thread(target=submit)
+
+    class Interrupted(Broker):
+        def pending(self) -> list[str]:
+            found = super().pending()
+            submitting.start()
+            submitting.join(0.5)  # it cannot end before we do
+            return found
+
+    with contextlib.closing(Interrupted(store.path)) as interrupted:
+        recovery.recover(store, interrupted)
+    submitting.join()
+    assert broker.pending() == [old.id, "newjob"]
+
+
 def test_a_job_that_is_just_being_added_is_not_stranded(store: Store, broker: Broker) -> None:
     looked = threading.Event()
 

@@ -214,7 +214,9 @@ class Engine:
         """Remove what processes that were killed had half written."""
         self.spools.remove_exports()
         paths = self.paths
-        for folder in {paths.cache_dir, paths.utterances_dir, paths.data_dir, paths.config_dir}:
+        for folder in (paths.cache_dir, paths.utterances_dir):
+            remove_parts(folder, older_than_s=0.0)  # only who drains the queue writes there
+        for folder in {paths.data_dir, paths.config_dir}:
             remove_parts(folder)
 
     def finish(self) -> None:

@@ -44,9 +44,10 @@ def recover(store: Store, tasks: Tasks, streams_died_before: int = 0) -> list[Jo
     ]
     if suspect is not None and not _is_tried_alone(suspect):
         _acquit_others(store)
-    jobs = [job for job in store.live() if job.state == "queued"]
-    if [job.id for job in jobs] != tasks.pending():
-        tasks.replace_all((job.id, job.priority) for job in jobs)
+    with store.in_order():  # nobody is about to send the task of a job that was just added
+        queued = store.queued()
+        if [each.id for each in queued] != tasks.pending():
+            tasks.replace_all((each.id, each.priority) for each in queued)
     return back
 
 
@@ -126,7 +127,7 @@ def resend_stranded(
     """
     if not _stranded(store.queued(), tasks):
         return 0
-    with store.in_order():  # nobody is about to send the task of a job that was just added
+    with store.in_order():
         queued = store.queued()
         stranded = _stranded(queued, tasks)
         if stranded:
