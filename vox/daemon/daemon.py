@@ -222,6 +222,7 @@ class Daemon:
                 ws="none",
                 timeout_graceful_shutdown=SHUTDOWN_S,
                 server_header=False,
+                proxy_headers=False,  # nobody asks for a caller's address
             )
         )
 

@@ -41,6 +41,9 @@ from ..voices.catalog import Catalog
 from ..voices.choice import ignored, resolve, unspoken_scripts
 from ..voices.wish import Resolved, Wish
 
+_WISHED = tuple(f.name for f in fields(Wish) if f.name in OPTIONS)
+"""The options that decide who speaks."""
+
 Drop = Callable[[str], object]
 """Called with the id of a job that has ended and is to be worked on no more."""
 
@@ -184,7 +187,7 @@ class Submitter:
         if output:
             files.check_output(output)
         wish = Wish(
-            **{f.name: options[f.name] for f in fields(Wish) if f.name in options},
+            **{name: options[name] for name in _WISHED},
             default_backend=config["backend"],
             default_voice=config["voice"],
             default_lang=config["lang"],

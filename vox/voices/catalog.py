@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -121,7 +121,10 @@ class Catalog:
         BadConfig, UnknownBackend.
         """
         environment = registry.environment_of(name)
-        table = {**self._table(environment), **self._table(name)}
+        tables = self._config().backends
+        table = self._checked(environment, tables)
+        if name != environment:
+            table |= self._checked(name, tables)
         return Settings(
             voices_dir=self._voices_dir,
             env_dir=os.path.join(self._backends_dir, environment),
@@ -130,7 +133,7 @@ class Catalog:
             options=table,
         )
 
-    def _table(self, name: str) -> dict[str, Any]:
+    def _checked(self, name: str, tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         """`[backends.NAME]` with the backend's own options checked; unknown keys are kept.
 
         Raises BadConfig, UnknownBackend.
@@ -140,7 +143,7 @@ class Catalog:
             key: checked(f"backends.{name}.{key}", value, own, where="config.toml")
             if key in own
             else value
-            for key, value in self._config().backends.get(name, {}).items()
+            for key, value in tables.get(name, {}).items()
         }
 
     def host_settings(self, name: str, model: str | None = None) -> Settings:
