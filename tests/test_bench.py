@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from bench import idle
 from bench.heavy import Case, drop_page_cache, parse_case, spoken, table
 from vox.backends.base import Settings
 
@@ -71,3 +74,41 @@ def test_what_is_not_installed_is_one_line() -> None:
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("bench.heavy: ")
     assert "Traceback" not in done.stderr
+
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="bench.idle reads /proc")
+
+
+@on_linux
+def test_memory_and_processor_time_are_those_of_the_process() -> None:
+    before, used_s = idle.memory_mb(os.getpid()), idle.cpu_s(os.getpid())
+    block = b"x" * 50_000_000
+    until = time.process_time() + 0.1
+    while time.process_time() < until:
+        pass
+    after = idle.memory_mb(os.getpid())
+    for kind in ("rss", "pss", "private", "dirty"):
+        assert 45 < after[kind] - before[kind] < 60, kind
+    assert after["dirty"] <= after["private"] <= after["pss"] <= after["rss"]
+    assert idle.cpu_s(os.getpid()) - used_s > 0.09
+    assert len(block) == 50_000_000
+
+
+def test_requests_are_sent_and_answered_over_one_connection() -> None:
+    with idle.floor() as path:
+        assert idle.rate(path, "/commit", {"text": "x"}, count=3) > 0
+        connection = idle.Connection(path)
+        assert connection.post("/echo", {}) == b"{}"
+        connection.close()
+
+
+def test_each_figure_is_a_row_with_its_median_and_range() -> None:
+    case, bare = idle.Case("here", "."), idle.Case("floor", "")
+    for value in (1.0, 2.0, 9.0):
+        case.note("threads", value)
+    bare.note("bare answers a second", 1234.5)
+    rows = idle.table([case], bare).splitlines()[2:]
+    assert [[cell.strip() for cell in row.strip("|").split("|")] for row in rows] == [
+        ["threads", "2.00 (1.00 to 9.00)"],
+        ["bare answers a second", "1,234.50 (1,234.50 to 1,234.50)"],
+    ]
