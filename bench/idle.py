@@ -127,7 +127,11 @@ class Connection:
 
     def __init__(self, path: str) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.connect(path)
+        try:
+            self._socket.connect(path)
+        except OSError:
+            self._socket.close()
+            raise
         self._stream = self._socket.makefile("rb")
 
     def post(self, target: str, body: Mapping[str, Any]) -> bytes:
@@ -213,6 +217,14 @@ class Case:
         vox.checked("resume")
 
 
+def _wait_for_listener(path: str) -> None:
+    while True:
+        try:
+            return Connection(path).close()
+        except OSError:  # not there yet, or there and not listening
+            time.sleep(0.05)
+
+
 @contextmanager
 def floor() -> Iterator[str]:
     """A bare server's socket: POST /echo answers at once, POST /commit after one commit."""
@@ -221,8 +233,7 @@ def floor() -> Iterator[str]:
         command = [sys.executable, "-c", _FLOOR, path, os.path.join(folder, "floor.db")]
         process = subprocess.Popen(command)
         try:
-            while not os.path.exists(path):
-                time.sleep(0.05)
+            _wait_for_listener(path)
             yield path
         finally:
             process.terminate()
