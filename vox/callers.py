@@ -16,6 +16,8 @@ WENT_AWAY = "its caller went away"
 """Why a job was cancelled whose caller is gone."""
 
 _LINUX, _MACOS = "linux", "macos"
+_UNKNOWN = (OSError, ValueError, TypeError, OverflowError, AttributeError)
+"""What the system does not tell, and what is no name of ours."""
 _DEAD = (b"Z", b"X")
 """States of a process that has died and that its parent has not asked about."""
 
@@ -26,7 +28,7 @@ def me() -> str:
     Its PID alone, by which nobody judges, where the system does not tell more.
     """
     pid = os.getpid()
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(*_UNKNOWN):
         if sys.platform == "darwin":
             return f"{_MACOS}:{pid}:{_macos_start(pid)}"
         if place := _place():
@@ -45,7 +47,7 @@ def is_gone(caller: str) -> bool:
         if system == _MACOS and sys.platform == "darwin":
             return _macos_start(pid) != start
         return system == _LINUX and _is_gone_from_linux(pid, start, *place)
-    except (OSError, ValueError, TypeError, OverflowError):
+    except _UNKNOWN:
         return False
 
 
