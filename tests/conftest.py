@@ -26,8 +26,12 @@ settings.load_profile("vox")
 _NAMED = {name: value for name, value in os.environ.items() if name.startswith("VOX_TEST_")}
 
 
+# Before pytest starts workers: all of them draw the same cases.
+SEED = choose_seed()
+
+
 def pytest_report_header() -> str:
-    return f"faults: {SEED_VARIABLE}={choose_seed()}"
+    return f"faults: {SEED_VARIABLE}={SEED}"
 
 
 @pytest.fixture(scope="session", autouse=True)

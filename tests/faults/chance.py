@@ -9,6 +9,10 @@ from __future__ import annotations
 import os
 import random
 import secrets
+from collections.abc import Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
 
 SEED_VARIABLE = "VOX_TEST_FAULTS_SEED"
 SOAK_VARIABLE = "VOX_TEST_SOAK"
@@ -33,6 +37,11 @@ class Chance(random.Random):
 def tries(ci: int, soak: int) -> int:
     """How often a case tries something: a few times in a check, many times in a soak."""
     return soak if is_soak() else ci
+
+
+def some(choices: Sequence[T], ci: int) -> list[T]:
+    """Cases to be tried: all of them in a soak, so many in a check. The run's seed draws them."""
+    return [*choices] if is_soak() else Chance(choose_seed(), "some").sample(choices, ci)
 
 
 def is_soak() -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from .audit import audit
-from .chance import Chance, tries
+from .chance import Chance, some, tries
 from .home import Asked, Home, wait_until
 
 PAGE = 4096
@@ -96,7 +96,7 @@ def checkpoint(path: Path) -> None:
         conn.execute("pragma wal_checkpoint(truncate)")
 
 
-@pytest.mark.parametrize("damage", TAKEN_AWAY)
+@pytest.mark.parametrize("damage", some(TAKEN_AWAY, 2))
 def test_a_database_taken_from_under_a_daemon_costs_no_accepted_job(
     vox: Home, chance: Chance, sound: object, damage: Damage
 ) -> None:
@@ -118,7 +118,7 @@ def test_a_database_taken_from_under_a_daemon_costs_no_accepted_job(
     audit(vox)
 
 
-@pytest.mark.parametrize("damage", IN_PLACE)
+@pytest.mark.parametrize("damage", some(IN_PLACE, 2))
 def test_a_database_damaged_under_a_daemon_is_put_right_and_the_daemon_goes_on(
     vox: Home, chance: Chance, sound: object, damage: Damage
 ) -> None:

@@ -64,7 +64,7 @@ def test_a_disk_that_is_full_at_any_write_of_a_job_fails_it_or_not_and_room_mend
     vox = small
     vox.ok("daemon", "start")
     most = 40
-    for pages_left in chance.sample(range(most), tries(6, most)):
+    for pages_left in chance.sample(range(most), tries(4, most)):
         fill(disk, pages_left)
         for ask in chance.sample([vox.say, vox.post, vox.drop], 2):
             asked = ask("[say 0.3s]")
@@ -87,7 +87,7 @@ def test_a_daemon_that_starts_on_a_full_disk_says_so_and_room_mends_it(
     # The database is there: how little room it takes to make one is tried elsewhere.
     vox.say()
     vox.drain()
-    for pages_left in chance.sample(range(30), tries(3, 30)):
+    for pages_left in chance.sample(range(30), tries(2, 30)):
         if chance.random() < 0.5:
             vox.kill_daemons()
         else:
@@ -106,7 +106,7 @@ def test_a_disk_that_fills_and_empties_while_jobs_run_loses_none(
 ) -> None:
     vox = small
     vox.ok("daemon", "start")
-    for _ in range(tries(6, 40)):
+    for _ in range(tries(4, 40)):
         script = f"[say {chance.uniform(0.1, 1.0):.2f}s]"
         asked = chance.choice([vox.say, vox.post, vox.drop])(script)
         asked.ends = frozenset({"done", "failed"})

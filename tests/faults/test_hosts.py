@@ -22,6 +22,7 @@ import pytest
 from tests.sound import SoundServer
 
 from .audit import audit
+from .chance import some
 from .home import ANY_END, Asked, Home, wait_until
 
 FAULTY_PLUGIN = Path(__file__).parent.parent / "plugins" / "faulty"
@@ -164,7 +165,7 @@ def end_children(home: Home) -> None:
                     child.kill()
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+@pytest.mark.parametrize("fault", some(FAULTS, 25), ids=lambda fault: fault.name)
 def test_whatever_a_host_does_its_job_ends_with_a_reason_and_the_next_is_spoken(
     shared: Home, fault: Fault
 ) -> None:

@@ -96,7 +96,7 @@ def test_what_goes_or_is_damaged_under_a_daemon_costs_at_most_what_was_in_it(
     vox: Home, chance: Chance, sound: object
 ) -> None:
     vox.ok("daemon", "start")
-    for name in chance.sample(sorted(FAULTS), tries(6, len(FAULTS))):
+    for name in chance.sample(sorted(FAULTS), tries(4, len(FAULTS))):
         strike(vox, name)
         if chance.random() < 0.3:
             vox.drop()

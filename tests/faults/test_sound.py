@@ -39,7 +39,7 @@ def bring_back(server: SoundServer, how: str) -> None:
 def test_what_nobody_waits_for_is_spoken_whatever_the_sound_server_does(
     vox: Home, chance: Chance, server: SoundServer, how: str
 ) -> None:
-    for _ in range(tries(2, 10)):
+    for _ in range(tries(1, 10)):
         for _ in range(chance.randint(1, 3)):
             ask = chance.choice([vox.say, vox.post, vox.drop])
             ask(script=f"[say {chance.uniform(0.1, 1.0):.2f}s]")
