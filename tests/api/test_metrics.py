@@ -76,6 +76,21 @@ def test_events_of_several_threads_are_all_counted(context: FakeContext, metrics
     assert found["vox_wait_seconds_count", "b"] == 1000
 
 
+def test_sources_that_are_new_for_ever_are_counted_together(
+    context: FakeContext, metrics: Metrics
+) -> None:
+    for number in range(1000):
+        data = {
+            "state": "done", "backend": "b", "source": f"build {number}", "started_at": None,
+            "wait_s": None, "audio_s": 1.0,
+        }  # fmt: skip
+        context.engine.bus.publish("state", "x", data)
+    found = {key: value for key, value in samples(metrics).items() if "jobs_ended" in key[0]}
+    assert len(found) < 100
+    assert found["vox_jobs_ended_total", "b", "other", "done"] > 900
+    assert sum(found.values()) == 1000
+
+
 def test_models_are_looked_up(context: FakeContext, metrics: Metrics) -> None:
     model = {"backend": "b", "model": None, "device": "cpu", "load_s": 2.0, "memory_mb": 3.0,
              "vram_mb": None, "audio_s": 6.0, "synthesis_s": 3.0}  # fmt: skip

@@ -21,6 +21,8 @@ from ..queue.events import Event
 from .context import Context
 
 BUCKETS_S = (0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
+SOURCES = 50
+"""So many sources of jobs are counted each for itself: callers may name new ones for ever."""
 _PLAIN = {"content": {"text/plain": {"schema": {"type": "string"}}}}
 
 
@@ -44,6 +46,7 @@ class Metrics:
         # No series for the time at which a counter was made: vox_uptime_seconds tells it.
         prometheus.disable_created_metrics()  # type: ignore[no-untyped-call]  # theirs
         self._registry = prometheus.CollectorRegistry()
+        self._sources: set[str] = set()
         self._ended = prometheus.Counter(
             "vox_jobs_ended", "Jobs that ended.", ("state", "backend", "source"),
             registry=self._registry,
@@ -72,12 +75,17 @@ class Metrics:
         if event.name != "state" or job.get("state") not in ENDED:
             return
         backend = job["backend"]
-        self._ended.labels(job["state"], backend, job["source"]).inc()
+        self._ended.labels(job["state"], backend, self._source(job["source"])).inc()
         if job["started_at"]:
             self._wait_s.labels(backend).observe(_between_s(job["created_at"], job["started_at"]))
         if job["wait_s"] is not None:
             self._first_audio_s.labels(backend).observe(job["wait_s"])
         self._audio_s.labels(backend).inc(job["audio_s"] or 0.0)
+
+    def _source(self, name: str) -> str:
+        if len(self._sources) < SOURCES:
+            self._sources.add(name)
+        return name if name in self._sources else "other"
 
     def render(self) -> bytes:
         """The text. Reads the table and the disk, so it must not run in the loop's thread."""
