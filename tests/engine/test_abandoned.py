@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.processes import Process, name_of_the_dead
+from vox.audio.files import part_name
 from vox.callers import WENT_AWAY, me
 from vox.engine.engine import Engine
 
@@ -50,6 +53,19 @@ def test_a_job_that_was_begun_when_both_caller_and_daemon_died_is_cancelled(
     assert rig.until_ended(left)["error"] == WENT_AWAY
     assert rig.states(left) == ["queued", state, "cancelled"]
     assert hosts.texts == []
+
+
+def test_a_file_that_was_half_written_when_both_died_is_removed(
+    rig: Rig, dead: str, tmp_path: Path
+) -> None:
+    engine = rig.make_engine()
+    left = engine.submit(request(ONE, caller=dead, output=str(tmp_path / "out.wav")))
+    engine.store.change(left.id, ("queued",), "preparing")
+    (tmp_path / part_name(left.id)).write_bytes(b"RIFF")
+    (tmp_path / part_name("nobody")).touch()
+    engine.start()
+    assert rig.until_ended(left)["error"] == WENT_AWAY
+    assert os.listdir(tmp_path) == [part_name("nobody")]
 
 
 def test_a_job_whose_caller_was_dead_when_it_came_is_never_begun(

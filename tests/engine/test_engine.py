@@ -67,6 +67,15 @@ def test_a_job_that_a_daemon_died_on_goes_on_at_the_utterance_it_was_at(
     assert (done.state, done.heard, done.attempts) == ("done", 3, 1)
 
 
+def test_what_was_half_done_of_a_repair_is_removed(rig: Rig) -> None:
+    engine = rig.make_engine()
+    half = [Path(rig.paths.db_path + ending) for ending in (".salvage", ".salvage-wal", ".rebuilt")]
+    for path in half:
+        path.write_text("texts")
+    engine.start()
+    assert not any(path.exists() for path in half)
+
+
 def test_streams_of_a_dead_daemon_are_cancelled_and_later_ones_served(
     rig: Rig, hosts: FakeHosts
 ) -> None:
@@ -246,6 +255,18 @@ def test_finishing_now_cuts_off_what_is_said(rig: Rig, hosts: FakeHosts, engine:
     assert not finishing.is_alive()
     rig.close(engine)
     assert states_after(rig, job) == ["queued"]
+
+
+def test_what_has_ended_is_not_known_for_ever(rig: Rig, hosts: FakeHosts, engine: Engine) -> None:
+    gate = hosts.gate()
+    hosts.script(TWO, gate)
+    ended, hangs = engine.submit(request(ONE)), engine.submit(request(TWO))
+    rig.until_ended(ended)
+    gate.wait_reached()
+    engine.worker.forget_ended(engine.store.live_ids)
+    assert engine.worker.begun_ids == {hangs.id}
+    rig.close(engine)
+    assert states_after(rig, ended, hangs) == ["done", "queued"]
 
 
 def test_an_engine_that_was_never_started_leaves_the_queue_alone(rig: Rig) -> None:

@@ -5,6 +5,7 @@ A file appears complete or not at all. Owns the extensions; formats and codecs a
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from collections.abc import Callable, Iterator
@@ -17,7 +18,15 @@ from .encoder import Encoder, Format, media_type
 from .pcm import USUAL_RATE, Resampler, Samples, amplified, frames_in
 from .spool import Spool
 
-__all__ = ["FORMATS", "Encoder", "check_output", "media_type", "write"]
+__all__ = [
+    "FORMATS",
+    "Encoder",
+    "check_output",
+    "media_type",
+    "part_name",
+    "remove_part",
+    "write",
+]
 
 FORMATS = {f".{name}": ENCODINGS[name] for name in ("wav", "flac", "ogg", "opus", "mp3")}
 """By extension, in lower case."""
@@ -104,6 +113,17 @@ def write(
         raise StorageError(
             f"cannot write {path}: {exc.strerror or exc}", "free disk space or choose another place"
         ) from exc
+
+
+def part_name(job_id: str) -> str:
+    """The name of a job's file until it is complete: the same one after a crash."""
+    return f".vox-{job_id}.part"
+
+
+def remove_part(path: str, part: str) -> None:
+    """Remove what a process that was killed had written. Raises nothing."""
+    with contextlib.suppress(OSError), folder_of(path) as (folder, _):
+        os.unlink(part, dir_fd=folder)
 
 
 class _Sink:

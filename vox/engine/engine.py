@@ -196,10 +196,10 @@ class Engine:
 
     def start(self) -> None:
         """Recover the jobs of a dead daemon, and begin. The caller holds the consumer lock."""
+        self._remove_leftovers()
         self._cancel_abandoned()
         recovery.recover(self.store, self.tasks, self._streams_died_before)
         self.lookahead.alone = recovery.tried_alone(self.store)
-        self._remove_leftovers()
         self.player.on_change = self.tasks.wake
         self.player.on_absence = self.device_wait.begin
         if not self.player.is_alive():
@@ -213,11 +213,16 @@ class Engine:
     def _remove_leftovers(self) -> None:
         """Remove what processes that were killed had half written."""
         self.spools.remove_exports()
+        with contextlib.suppress(StorageError):
+            self.store.remove_unfinished()
         paths = self.paths
         for folder in (paths.cache_dir, paths.utterances_dir):
             remove_parts(folder, older_than_s=0.0)  # only who drains the queue writes there
         for folder in {paths.data_dir, paths.config_dir}:
             remove_parts(folder)
+        for job in self.store.live():
+            if job.output:  # its caller may be gone as well, and nobody would write it again
+                files.remove_part(job.output, files.part_name(job.id))
 
     def finish(self) -> None:
         """Begin no other job, and wait for the end of what is being said and written now."""
@@ -243,6 +248,8 @@ class Engine:
             self.player.stop(now=True)
             self.outcomes.close()
             # Only the jobs that this engine has begun: another process may drain the queue now.
+            with contextlib.suppress(StorageError):
+                self.worker.forget_ended(self.store.live_ids)
             for job_id in self.worker.begun_ids:
                 # What cannot be written, the next daemon finds out by itself.
                 with contextlib.suppress(StorageError):
@@ -317,6 +324,7 @@ class Engine:
             self._next_stranded = time.monotonic() + STRANDED_EVERY_S
             recovery.resend_stranded(self.store, self.tasks, self.outcomes.failed)
             self.spools.evict(keep=self.store.live_ids())
+            self.worker.forget_ended(self.store.live_ids)
             self.utterances.evict()
         self._set_up_pool()
         self.models.unload_due()

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from .. import callers
 from ..audio import files
@@ -60,7 +60,7 @@ class Worker:
         self._cancelled: set[str] = set()
         self._is_stopped = False
         self.begun_ids: set[str] = set()
-        """The jobs that this worker has taken out of the queue."""
+        """The jobs that this worker has taken out of the queue, at least those that are live."""
         self._lock = threading.Lock()
 
     @property
@@ -87,6 +87,11 @@ class Worker:
         self._is_stopped = True
         if not self._synthesizer.cancel():
             self._pool.abort()
+
+    def forget_ended(self, live_ids: Callable[[], Collection[str]]) -> None:
+        """Of the jobs of `begun_ids` know only those that are live."""
+        begun = self.begun_ids.copy()  # first: what begins meanwhile is live
+        self.begun_ids -= begun.difference(live_ids())
 
     def may_take(self, job_ids: Sequence[str]) -> Sequence[str]:
         """Those of the jobs, the next in the queue, that may be taken out of it now."""
@@ -183,7 +188,7 @@ class Worker:
 
     def _write(self, job: Job, spool: Spool, path: str) -> None:
         # What a daemon that was killed had written of it has the same name, and is replaced.
-        part = f".vox-{job.id}.part"
+        part = files.part_name(job.id)
         # No user chose to replace what has come to lie in the inbox's `done/` since. What an
         # earlier daemon had begun may be complete.
         is_new = job.source == "inbox" and job.first_audio_at is None

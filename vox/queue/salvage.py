@@ -19,7 +19,7 @@ from typing import Any
 from ..files import cannot_write
 from ..jobs import STATES
 from .schema import migrate
-from .set_aside import remove, set_aside
+from .set_aside import UNFINISHED, remove_unfinished, set_aside
 from .sqlite_errors import storage_error
 
 log = logging.getLogger(__name__)
@@ -40,10 +40,9 @@ def rebuild(path: str) -> str:
     Returns where the damaged one is now. Raises StorageError, for example on a full disk; then
     nothing has changed. The caller holds the lock of repairs.
     """
-    copy, new = path + ".salvage", path + ".rebuilt"
+    copy, new = (path + ending for ending in UNFINISHED)
     try:
-        for each in (copy, new):
-            remove(each)
+        remove_unfinished(path)
         for suffix in ("", "-wal"):
             with contextlib.suppress(FileNotFoundError):
                 _copy(path + suffix, copy + suffix)
@@ -55,8 +54,7 @@ def rebuild(path: str) -> str:
     except OSError as exc:
         raise cannot_write(path, exc) from exc
     finally:
-        for each in (copy, new):
-            remove(each)
+        remove_unfinished(path)
     return aside
 
 

@@ -11,6 +11,8 @@ from ..files import cannot_write
 MARK = ".damaged-"
 FILES = ("", "-wal", "-shm", "-journal")
 """The endings of a database's files."""
+UNFINISHED = (".salvage", ".rebuilt")
+"""What a database that is made again is copied to, and made as, until it takes its place."""
 
 
 def set_aside_files(path: str) -> list[str]:
@@ -30,6 +32,15 @@ def remove_set_aside(path: str) -> int:
     for aside in found:
         remove(aside)
     return len(found)
+
+
+def remove_unfinished(path: str) -> None:
+    """Delete what a process that was killed left when it made this database again.
+
+    Raises StorageError. The caller holds the lock of repairs.
+    """
+    for ending in UNFINISHED:
+        remove(path + ending)
 
 
 def set_aside(path: str) -> str:

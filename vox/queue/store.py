@@ -32,7 +32,7 @@ from ..jobs import (
 from .database import Database, order_lock
 from .events import Bus
 from .expiry import Deadlines, steady
-from .set_aside import remove_set_aside, set_aside_files
+from .set_aside import remove_set_aside, remove_unfinished, set_aside_files
 from .sqlite_errors import LOCK_WAIT_S, locked_error
 
 _COLUMNS = tuple(f.name for f in fields(Job))
@@ -113,6 +113,11 @@ class Store:
     def set_aside(self) -> list[str]:
         """The damaged databases that were set aside, oldest first."""
         return set_aside_files(self.path)
+
+    def remove_unfinished(self) -> None:
+        """Delete what a process that was killed left when it made the database again."""
+        with order_lock(self.path):
+            remove_unfinished(self.path)
 
     def patiently(self, is_over: Callable[[], bool]) -> contextlib.AbstractContextManager[None]:
         """See `Database.patiently`."""
