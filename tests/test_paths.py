@@ -54,9 +54,9 @@ as_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can give a fold
 def test_a_runtime_folder_of_somebody_else_is_not_used(tmp_path: Path, what: str) -> None:
     base = tmp_path / "runtime"
     usual, other = base / "vox", tmp_path / "other"
-    places = [str(usual), str(other), str(tmp_path / "last")]
+    places = [str(usual), str(other)]
     base.mkdir()
-    assert choose_runtime_dir(places) == (str(usual), None)
+    assert choose_runtime_dir(places, "last") == (str(usual), None)
     if what == "its parent":
         os.chown(base, 12345, -1)
     elif what == "itself":
@@ -67,31 +67,31 @@ def test_a_runtime_folder_of_somebody_else_is_not_used(tmp_path: Path, what: str
         base.symlink_to(tmp_path / "elsewhere")
         os.chown(base, 12345, -1, follow_symlinks=False)
     owned = usual if what == "itself" else base
-    assert choose_runtime_dir(places) == (
+    assert choose_runtime_dir(places, "last") == (
         str(other),
         f"{owned} belongs to another user; the runtime folder is {other} instead",
     )
     other.mkdir()
     os.chown(other, 12345, -1)
-    assert choose_runtime_dir(places)[0] == places[-1]
+    assert choose_runtime_dir(places, "last")[0] == "last"
 
 
 def test_what_is_in_place_of_the_runtime_folder_is_said(tmp_path: Path) -> None:
     for name, lead in (("file", None), ("link", tmp_path)):
         place = tmp_path / name
         place.symlink_to(lead) if lead else place.touch()
-        found, note = choose_runtime_dir([str(place), str(tmp_path / "other"), "last"])
+        found, note = choose_runtime_dir([str(place), str(tmp_path / "other")], "last")
         assert found == str(tmp_path / "other")
         assert f"{place} is not a folder" in str(note)
 
 
 def test_a_machine_without_runtime_folders_is_nothing_to_be_told_of(tmp_path: Path) -> None:
-    places = [str(tmp_path / "missing" / "vox"), str(tmp_path / "other"), "last"]
-    assert choose_runtime_dir(places) == (places[1], None)
+    places = [str(tmp_path / "missing" / "vox"), str(tmp_path / "other")]
+    assert choose_runtime_dir(places, "last") == (places[1], None)
 
 
 def test_no_runtime_folder_of_the_system_is_told_of(tmp_path: Path) -> None:
-    found, note = choose_runtime_dir([str(tmp_path / "other"), "last"], "it is another user's")
+    found, note = choose_runtime_dir([str(tmp_path / "other")], "last", "it is another user's")
     assert (found, str(note).partition(";")[0]) == (str(tmp_path / "other"), "it is another user's")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 # sun_path holds 108 bytes on Linux and 104 on macOS, with the closing NUL.
@@ -106,7 +106,6 @@ def get_paths(environ: Mapping[str, str] = os.environ) -> Paths:
             runtime_dir=join(home, "run"),
             log_dir=join(home, "log"),
         )
-    import tempfile
     import warnings
 
     import platformdirs
@@ -122,11 +121,8 @@ def get_paths(environ: Mapping[str, str] = os.environ) -> Paths:
             usual, why = "", str(exc).partition(";")[0]
     # Another home than the user's own has a queue, so also a daemon, of its own.
     suffix = f"-{_digest(data_dir)}" if _is_elsewhere(data_dir) else ""
-    temporary = os.path.join(tempfile.gettempdir(), f"vox-{os.getuid()}")
-    places = [f"{usual}{suffix}"] if usual else []
-    runtime_dir, note = choose_runtime_dir(
-        [*places, f"{temporary}{suffix}", os.path.join(data_dir, "run")], why
-    )
+    last = os.path.join(data_dir, "run")
+    runtime_dir, note = choose_runtime_dir(_runtime_dirs(usual, suffix), last, why)
     return Paths(
         config_dir=dirs.user_config_dir,
         data_dir=data_dir,
@@ -137,21 +133,29 @@ def get_paths(environ: Mapping[str, str] = os.environ) -> Paths:
     )
 
 
-def choose_runtime_dir(places: Sequence[str], why: str = "") -> tuple[str, str | None]:
-    """The first of these folders that can be used, or the last one: nobody can take that from us.
+def _runtime_dirs(usual: str, suffix: str) -> Iterator[str]:
+    if usual:
+        yield usual + suffix
+    import tempfile
+
+    yield os.path.join(tempfile.gettempdir(), f"vox-{os.getuid()}{suffix}")
+
+
+def choose_runtime_dir(places: Iterable[str], last: str, why: str = "") -> tuple[str, str | None]:
+    """The first of the places that can be used, or the last one, which nobody can take from us.
 
     Every process of the user finds the same one. Returns also a note if one before it is not the
     user's; `why`: what is wrong with one that is not among them.
     """
-    for place in places[:-1]:
+    found = last
+    for place in places:
         obstacle = _obstacle(place)
         if not obstacle:
+            found = place
             break
         if obstacle != _MISSING:  # as on most machines without a desktop
             why = why or obstacle
-    else:
-        place = places[-1]
-    return place, f"{why}; the runtime folder is {place} instead" if why else None
+    return found, f"{why}; the runtime folder is {found} instead" if why else None
 
 
 _MISSING = "missing"
