@@ -83,11 +83,11 @@ only_in_a_soak = pytest.mark.skipif(not is_soak(), reason="only in a soak: it ta
 
 
 def test_what_goes_under_an_idle_daemon_is_there_again_and_it_is_the_same_daemon(
-    vox: Home, sound: object
+    vox: Home, chance: Chance, sound: object
 ) -> None:
     pid = start(vox)
-    for lose in LOSSES.values():
-        lose(vox)
+    for name in chance.sample(sorted(LOSSES), tries(3, len(LOSSES))):
+        LOSSES[name](vox)
         until_whole(vox)
         assert vox.pid == pid
         assert vox.post().is_accepted
@@ -97,7 +97,7 @@ def test_what_goes_at_any_time_while_jobs_run_costs_none(
     vox: Home, chance: Chance, sound: object
 ) -> None:
     vox.ok("daemon", "start")
-    for _ in range(tries(4, 60)):
+    for _ in range(tries(3, 30)):
         vox.post("[say 0.3s]")
         call = vox.start_call("[say 0.1s]", *chance.choice([(), ("--async",)]))
         time.sleep(chance.pause_s(1.5))
@@ -116,7 +116,7 @@ def test_many_calls_after_the_socket_went_leave_one_daemon(vox: Home, sound: obj
     playing = vox.post("[say 2s]")
     vox.until(playing.id or "", "speaking")
     remove(vox.paths.socket_path)
-    calls = [vox.start_call("[say 0.05s]", "--async") for _ in range(tries(8, 40))]
+    calls = [vox.start_call("[say 0.05s]", "--async") for _ in range(tries(6, 40))]
     for call in calls:
         assert call.end() == 0, call.asked.error
     until_whole(vox)
@@ -179,7 +179,7 @@ def test_a_daemon_without_a_socket_is_asked_as_soon_as_it_has_one(vox: Home, sou
 
 
 def test_stop_ends_a_daemon_whose_files_went(vox: Home, chance: Chance, sound: object) -> None:
-    for number in range(tries(2, 20)):
+    for number in range(tries(2, 8)):
         now = ["--now"] if number % 2 else []
         pid = start(vox)
         LOSSES[chance.choice(sorted(LOSSES))](vox)
@@ -195,8 +195,9 @@ def test_stop_now_ends_a_daemon_that_hangs_without_a_socket(vox: Home, sound: ob
     os.kill(pid, signal.SIGSTOP)
     remove(vox.paths.socket_path)
     refused = vox("daemon", "stop")
-    assert (refused.code, refused.out, refused.err.count("\n")) == (3, "", 1)
-    assert f"PID {pid}" in refused.err and "--now" in refused.err
+    assert (refused.code, refused.out) == (3, "")
+    note, error = refused.err.splitlines()
+    assert "waiting" in note and f"PID {pid}" in error and "--now" in error
     assert vox.ok("daemon", "stop", "--now") == "stopped"
     until_gone(pid)
     assert not is_there(vox.paths)
@@ -226,6 +227,7 @@ def test_stop_now_leaves_no_files_of_a_daemon_that_it_kills(vox: Home, sound: ob
         assert not os.path.exists(path)
 
 
+@only_in_a_soak
 def test_stop_ends_both_when_one_has_taken_the_other_s_place(vox: Home, sound: object) -> None:
     old = start(vox)
     playing = vox.post("[say 60s]", ends=ANY_END)
@@ -239,7 +241,7 @@ def test_stop_ends_both_when_one_has_taken_the_other_s_place(vox: Home, sound: o
 
 
 def test_a_daemon_that_is_being_born_is_stopped(vox: Home, chance: Chance, sound: object) -> None:
-    for number in range(tries(2, 40)):
+    for number in range(tries(2, 10)):
         born = vox.popen("daemon", "start", stderr=subprocess.DEVNULL)
         wait_until(lambda: is_there(vox.paths), "it has the lock")
         time.sleep(chance.pause_s(1.0))
@@ -281,7 +283,7 @@ def test_a_storm_of_killed_starters_leaves_one_daemon_or_none(
     killing = threading.Thread(target=kill)
     killing.start()
     try:
-        for _ in range(tries(2, 20)):
+        for _ in range(tries(2, 10)):
             starters = [vox.popen("daemon", "start") for _ in range(4)]
             for starter in starters:
                 out, err = starter.communicate(timeout=100)
