@@ -174,11 +174,11 @@ def test_a_lock_of_another_program_keeps_nobody_from_reading_and_refuses_what_is
         asked = time.monotonic()
         assert first.id in vox.ok("history")
         assert vox.health()["status"] == "ok"
-        assert time.monotonic() - asked < 3.0
+        assert time.monotonic() - asked < LOCK_S / 2
         for call in calls:
             assert call.end() == 1, call.asked.error
             assert "locked by another program" in str(call.asked.error)
-        assert time.monotonic() - began < 40.0
+        assert time.monotonic() - began < 6 * LOCK_S
     assert vox.start_call("[say 0.05s]").end() == 0
     vox.drain()
     for call in calls:
