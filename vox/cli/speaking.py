@@ -20,6 +20,8 @@ from ..paths import get_paths
 from .output import complain, is_terminal, say, say_json, tell
 
 CANCEL_TIMEOUT_S = 5.0
+AGAIN_S = 0.05
+"""How long after an interrupt was dropped it is raised again."""
 LEAST_ANSWER_S = 2.0
 """The daemon gets at least this long to accept a job, however short `--timeout` is."""
 
@@ -52,11 +54,30 @@ def signals() -> Iterator[None]:
     for signum in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(signum) is not signal.SIG_IGN:
             before[signum] = signal.signal(signum, stop)
+    hook, sys.unraisablehook = sys.unraisablehook, _raise_again
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         for signum, handler in before.items():
             signal.signal(signum, handler)
+
+
+def _raise_again(lost: sys.UnraisableHookArgs) -> None:
+    """Raise an interrupt again that came in a callback, where Python drops what is raised.
+
+    Importing modules calls such callbacks all the time.
+    """
+    interrupt = lost.exc_value
+    if not isinstance(interrupt, KeyboardInterrupt | Terminated):
+        sys.__unraisablehook__(lost)
+        return
+
+    def again(_signum: int, _frame: FrameType | None) -> None:
+        raise interrupt
+
+    signal.signal(signal.SIGALRM, again)
+    signal.setitimer(signal.ITIMER_REAL, AGAIN_S)
 
 
 def open_jobs() -> Front:
