@@ -124,7 +124,9 @@ class TestEach:
         loaded = vox.host(subject)
         warm_s = min(vox.write(subject) for _ in range(2))
         warm = vox.host(subject)
-        assert (warm["pid"], warm["load_s"]) == (loaded["pid"], loaded["load_s"])
+        # What a request wants loaded besides counts with the load, be it nothing.
+        loaded_s = pytest.approx(loaded["load_s"], rel=0.01)
+        assert (warm["pid"], warm["load_s"]) == (loaded["pid"], loaded_s)
         assert warm["jobs"] == loaded["jobs"] + 2
         assert warm_s < cold_s / 2
         assert warm_s < warm["load_s"]

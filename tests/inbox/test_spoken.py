@@ -37,7 +37,7 @@ def test_a_dropped_file_is_heard_as_its_words_and_stands_in_the_history(
     drop(vox, "news.txt", SENTENCE)
     job = spoken(vox, "news.txt")
     assert (job["source"], job["state"], job["text"]) == ("inbox", "done", SENTENCE)
-    assert word_overlap(SENTENCE, recognise(recorder.stop())) >= 0.8
+    assert word_overlap(SENTENCE, recognise(recorder.stop())) >= 0.7
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ from ..files import cannot_write, locked, make_dir
 from .schema import migrate, refuse_newer
 from .sqlite_errors import (
     LOCK_WAIT_S,
+    ORDER_WAIT_S,
     check_integrity,
     is_corrupt,
     locked_error,
@@ -230,7 +231,7 @@ class Database:
 @contextlib.contextmanager
 def order_lock(path: str) -> Iterator[None]:
     """Hold the lock under which jobs are added, by one process at a time. Raises StorageError."""
-    with locked(path + ".order", wait_s=LOCK_WAIT_S) as fd:
+    with locked(path + ".order", wait_s=ORDER_WAIT_S) as fd:
         if fd is None:
             raise locked_error(path)
         yield

@@ -15,6 +15,10 @@ LOCK_WAIT_S = 10.0
 """How long a write waits for each lock that another holds. A caller waits 60 s for an answer, and
 must be told what became of its request before that."""
 
+ORDER_WAIT_S = 25.0
+"""How long one who adds a job waits for those that came before it, each of which may wait for a
+slow disk. Together with the locks of a write this is less than those 60 s."""
+
 
 def is_corrupt(exc: sqlite3.DatabaseError) -> bool:
     """True if the file is damaged or no database, and not just locked, full or read-only."""
