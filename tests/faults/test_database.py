@@ -152,6 +152,39 @@ def test_a_database_damaged_under_a_daemon_is_put_right_and_the_daemon_goes_on(
     audit(vox)
 
 
+def set_version(path: Path, version: int) -> int:
+    """Say that it is a vox of that version that made the database; what was said before."""
+    with contextlib.closing(sqlite3.connect(path)) as conn:
+        (before,) = conn.execute("pragma user_version").fetchone()
+        conn.execute(f"pragma user_version = {version}")
+        conn.execute("pragma wal_checkpoint(truncate)")
+    return int(before)
+
+
+def test_a_database_that_a_newer_vox_made_is_refused_in_one_line_and_left_as_it_is(
+    vox: Home, chance: Chance, sound: object
+) -> None:
+    path = Path(vox.paths.db_path)
+    vox.ok("daemon", "start")
+    fill(vox, chance)
+    vox.ok("daemon", "stop")
+    version = set_version(path, 999)
+    before = path.read_bytes()
+    calls = ["daemon start", "history", "queue", "pause", "cancel --all", "history clear --yes",
+             "--async hello", "-b say hello"]  # fmt: skip
+    for call in chance.sample(calls, tries(4, len(calls))):
+        result = vox(*call.split())
+        assert result.code != 0, call
+        assert "a newer vox made" in result.err and result.err.count("\n") == 1, (call, result)
+    wait_until(lambda: not vox.processes(), "nothing runs")
+    assert path.read_bytes() == before
+    assert [each.name for each in vox.home.glob("vox.db.*")] == ["vox.db.order"]
+    set_version(path, version)
+    vox.ok("resume")
+    vox.drain()
+    audit(vox)
+
+
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
