@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import os
+import signal
+import socket
 import stat
 import time
 from collections.abc import Iterator
@@ -58,6 +61,25 @@ def test_a_caller_that_goes_away_cancels_its_job(daemon: RunningDaemon) -> None:
     with pytest.raises(Exception, match="timed out"):
         daemon.http.post("/speak", json=body, timeout=0.3)
     until(lambda: daemon.http.get("/jobs").json()[0]["state"] == "cancelled")
+
+
+def test_a_request_that_was_given_up_while_the_daemon_hung_is_not_spoken(
+    daemon: RunningDaemon,
+) -> None:
+    wanted = {"text": "hello", "async": True, "output": str(daemon.home / "out.wav")}
+    os.kill(daemon.pid, signal.SIGSTOP)
+    for more in ({"id": "234567"}, {}):
+        with contextlib.closing(socket.socket(socket.AF_UNIX)) as caller:
+            caller.connect(daemon.paths.socket_path)
+            body = json.dumps({**wanted, **more}).encode()
+            head = b"POST /speak HTTP/1.0\r\nHost: x\r\nContent-Type: application/json\r\n"
+            caller.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    os.kill(daemon.pid, signal.SIGCONT)
+    # Who has chosen no id cannot ask again: all of its words have come, so they are spoken.
+    until(lambda: daemon.http.get("/jobs").json())
+    (job,) = daemon.http.get("/jobs").json()
+    assert job["id"] != "234567"
+    assert daemon.ended(job["id"])["state"] == "done"
 
 
 @pytest.mark.parametrize(

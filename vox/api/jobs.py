@@ -19,7 +19,7 @@ from ..jobs import Job, State
 from ..jobs import Request as SpeechRequest
 from . import problems, schemas
 from .context import Context
-from .responses import disconnected, json_array, json_response
+from .responses import disconnected, has_gone, json_array, json_response
 from .schemas import Speak, answers
 from .security import check_output, is_tcp
 from .writing import in_writer
@@ -76,6 +76,10 @@ def _add_speak(router: APIRouter, context: Context) -> None:
                 folder = context.config()["http_output_dir"]
                 body.output = await asyncio.to_thread(check_output, body.output, folder)
         request_to_speak = body.to_request()
+        if body.id is not None and await has_gone(request):
+            # Who chooses an id makes a request again if it has lost the answer, or has told its
+            # user that nothing is spoken. This process may have hung meanwhile.
+            return Response(status_code=499)  # Nobody reads it.
         if body.is_async:
             return await _accepted(context, request_to_speak)
         job = await in_writer(context.engine.submit, request_to_speak)

@@ -11,7 +11,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 
-from fastapi import Response
+from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive
 
@@ -70,6 +70,13 @@ def _parts(items: Iterator[Any]) -> Iterator[bytes]:
             yield "".join(part).encode()
             part, size = [], 0
     yield "".join([*part, "\n]\n"]).encode()
+
+
+async def has_gone(request: Request) -> bool:
+    """Whether the caller has disconnected already."""
+    for _ in range(3):  # the loop learns of the end of a connection after what came before it
+        await asyncio.sleep(0)
+    return await request.is_disconnected()
 
 
 async def disconnected(receive: Receive) -> None:
