@@ -51,8 +51,8 @@ def make_private_dir(path: str) -> str:
 
     Raises StorageError if it cannot be made, is a link, or belongs to somebody else.
     """
+    make_dir(path)
     try:
-        os.makedirs(path, mode=0o700, exist_ok=True)
         info = os.lstat(path)
         if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.getuid():
             raise StorageError(

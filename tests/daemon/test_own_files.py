@@ -19,7 +19,7 @@ import pytest
 from vox import __version__, files
 from vox.client import http
 from vox.daemon.own_files import REFUSALS, OwnFiles, Superseded
-from vox.errors import DaemonUnavailable
+from vox.errors import DaemonUnavailable, StorageError
 from vox.files import make_private_dir
 from vox.paths import Paths, get_paths
 
@@ -131,6 +131,16 @@ def test_what_a_killed_daemon_had_half_written_is_removed(paths: Paths, mine: Ow
     Path(paths.runtime_dir, ".vox-0123.part").touch()
     with mine.begin():
         assert not [name for name in os.listdir(paths.runtime_dir) if name.endswith(".part")]
+
+
+def test_what_lies_in_the_way_is_named_with_what_to_do(paths: Paths, mine: OwnFiles) -> None:
+    os.mkdir(paths.socket_path)
+    with pytest.raises(StorageError, match=r"vox\.sock is a folder$"):
+        mine.begin()
+    os.rename(paths.runtime_dir, f"{paths.runtime_dir}-moved")
+    Path(paths.runtime_dir).touch()
+    with pytest.raises(StorageError, match="it is not a folder"):
+        OwnFiles.acquire(paths)
 
 
 # -- files that go ---------------------------------------------------------------------------------

@@ -195,6 +195,8 @@ class OwnFiles:
             self._socket = os.lstat(path)
         except OSError as exc:
             listener.close()
+            if os.path.isdir(path):
+                raise StorageError(f"{path} is a folder", "move it away") from exc
             raise cannot_write(path, exc) from exc
         listener.setblocking(False)
         return listener
