@@ -155,6 +155,20 @@ def test_a_cancelled_load_is_ended_when_another_voice_is_wanted(
     assert (stored(engine, job).state, hosts.texts) == ("cancelled", [TWO])
 
 
+def test_a_cancelled_load_is_ended_when_another_model_is_wanted_later(
+    rig: Rig, hosts: FakeHosts, engine: Engine
+) -> None:
+    gate = hosts.gate()
+    hosts.loads.append([gate])
+    job = engine.submit(request(ONE, model="large"))
+    gate.wait_reached()
+    engine.cancel(job.id)
+    other = engine.submit(request(TWO))
+    assert rig.until_ended(other)["state"] == "done"
+    assert [host.is_alive for host in hosts.started] == [False, True]
+    assert (stored(engine, job).state, hosts.texts) == ("cancelled", [TWO])
+
+
 def test_a_cancelled_load_of_further_weights_goes_on_unless_another_voice_is_wanted(
     rig: Rig, hosts: FakeHosts, engine: Engine
 ) -> None:

@@ -326,6 +326,7 @@ class Engine:
             self.spools.evict(keep=self.store.live_ids())
             self.worker.forget_ended(self.store.live_ids)
             self.utterances.evict()
+        self.worker.stop_useless_load()
         self._set_up_pool()
         self.models.unload_due()
 

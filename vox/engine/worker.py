@@ -74,12 +74,20 @@ class Worker:
             if self._current is None or self._current.id != job_id:
                 return
             self._cancelled.add(job_id)
-            backend = self._current.backend
-        if not self._synthesizer.cancel() and any(
-            job.backend != backend for job in self._store.queued()
-        ):
-            # The model is still loading. Go on: the user may correct the text and ask again. But
-            # stop if a job waits that needs another model.
+        if not self._synthesizer.cancel():
+            self.stop_useless_load()
+
+    def stop_useless_load(self) -> None:
+        """Stop loading the model of a cancelled job, if a job waits that needs another one.
+
+        Else it goes on: the user may correct the text and ask again.
+        """
+        with self._lock:
+            job = self._current
+            if job is None or job.id not in self._cancelled:
+                return
+        wanted = self._store.wanted_models()
+        if wanted and (job.backend, job.model) not in wanted:
             self._synthesizer.abort_load()
 
     def stop(self) -> None:
