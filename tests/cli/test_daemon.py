@@ -9,6 +9,7 @@ import signal
 import socket
 import stat
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -102,9 +103,14 @@ def test_http_that_cannot_listen_is_told_by_start_status_and_doctor(
         failed = [each for each in examined.json() if each["level"] == "fail"]
         assert [each["name"] for each in failed] == ["http"]
         assert f"cannot listen on {address}" in failed[0]["text"]
+        pid = vox.pid
+    # Nobody has the port any more.
+    while f"http://{address}" not in vox.ok("daemon", "status"):
+        time.sleep(0.05)
+    assert f"http://{address}" in vox.ok("doctor")
+    assert vox.pid == pid
     assert vox("daemon", "restart").err == ""
     assert f"http://{address}" in vox.ok("daemon", "status")
-    assert f"http://{address}" in vox.ok("doctor")
 
 
 def status_of_started(vox: Vox) -> str:

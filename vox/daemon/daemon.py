@@ -277,12 +277,19 @@ class Daemon:
                 listener = self._own_files.look()
                 if listener is not None:
                     await server.replace_first(listener)
+                if self._tcp.error:
+                    await self._open_tcp_again(server)
             except Superseded:
                 log.error("another daemon has taken this one's place while its files were gone")
                 self.stop(reason="superseded")
                 return
             except Exception:
                 log.exception("looking after the daemon's files")
+
+    async def _open_tcp_again(self, server: Server) -> None:
+        tcp = await asyncio.to_thread(open_tcp, self.paths, self.config(), self._tcp)
+        await server.listen_also(tcp.sockets)
+        self._tcp = tcp
 
     async def _shut_down(self, server: Server, serving: asyncio.Task[None]) -> None:
         """Close the sockets, finish the current job or not, end the event streams, stop serving.

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from email.utils import formatdate
 from typing import Any
 
@@ -57,6 +57,11 @@ class Server(uvicorn.Server):
         server = await loop.create_server(self._make_protocol, sock=listener)
         self.servers[0].close()
         self.servers[0] = server
+
+    async def listen_also(self, sockets: Iterable[socket.socket]) -> None:
+        loop = asyncio.get_running_loop()
+        for listener in sockets:
+            self.servers.append(await loop.create_server(self._make_protocol, sock=listener))
 
     def _make_protocol(self) -> asyncio.Protocol:
         """As uvicorn makes them in `startup`."""

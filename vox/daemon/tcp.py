@@ -1,7 +1,8 @@
 """The API's listener on TCP.
 
 Off until `http` is set. It needs a token, and a second setting to listen beyond this machine. An
-error here never stops the daemon: it is logged and shown, and the control socket is served.
+error here never stops the daemon: it is logged and shown, the control socket is served, and the
+daemon tries again: whoever has the port, a daemon that is leaving for example, may go.
 """
 
 from __future__ import annotations
@@ -36,15 +37,19 @@ class Tcp:
         return {"address": self.address, "error": self.error}
 
 
-def open_tcp(paths: Paths, config: Config) -> Tcp:
-    """Listen where the setting `http` says. Never raises: an error is logged and kept."""
+def open_tcp(paths: Paths, config: Config, before: Tcp | None = None) -> Tcp:
+    """Listen where the setting `http` says. Never raises: an error is logged and kept.
+
+    `before`: what the last try came to, whose error is not logged again.
+    """
     address = config["http"]
     if address is None:
         return Tcp()
     try:
         sockets = _open(paths, address, bool(config["http_allow_remote"]))
     except VoxError as exc:
-        log.error("no HTTP API on TCP: %s", exc.line)
+        if before is None or before.error != exc.line:
+            log.error("no HTTP API on TCP: %s", exc.line)
         return Tcp(address, exc.line)
     log.info("HTTP API on http://%s", address)
     return Tcp(address, None, sockets)
