@@ -175,6 +175,13 @@ def test_a_callers_sound_server_that_does_not_answer_keeps_no_other_from_being_u
         listener.wait("finished", "a")
 
 
+def test_a_callers_variables_that_abort_every_process_are_not_tried() -> None:
+    servers = SoundServers(list)
+    servers.offer({"ALSA_CONFIG_PATH": "/nowhere/alsa.conf"})
+    assert not servers.vet()
+    assert servers.candidates() == [servers.kept]
+
+
 def test_the_sound_server_of_the_desktop_is_found_in_its_usual_place(
     server: SoundServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -222,6 +222,18 @@ def test_a_database_damaged_deep_within_is_kept_aside_as_well(
     assert kept.read_bytes() == damaged
 
 
+def test_what_was_resumed_stays_so_when_the_database_is_made_again(
+    vox: Vox, home: Path, sound: object
+) -> None:
+    vox.ok("daemon", "start")
+    vox.ok("pause")
+    waiting = vox.ok(*SCRIPTED, "--async", "1 [say 0.1s]")
+    (home / "vox.db-wal").unlink()
+    vox.ok("resume")
+    vox.ok("daemon", "start")
+    assert vox.until(waiting, "done")
+
+
 def test_a_folder_in_the_place_of_the_database_is_said(vox: Vox, home: Path) -> None:
     (home / "vox.db").mkdir()
     one_line(vox("hello"), 1, "vox.db is a folder", "move it away")

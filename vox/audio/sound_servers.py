@@ -118,10 +118,13 @@ def _distinct(environs: Iterable[Environment]) -> list[Environment]:
 
 
 def _answers(environ: Environment) -> bool:
-    """Whether PortAudio finishes its look for devices with these variables."""
+    """Whether PortAudio finishes its look for devices with these variables.
+
+    It may hang, and a bad configuration of ALSA aborts the process.
+    """
     others = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     try:
-        subprocess.run(
+        done = subprocess.run(
             [sys.executable, "-P", "-c", "import sounddevice"],
             env={**others, **environ},
             stdin=subprocess.DEVNULL,
@@ -135,7 +138,7 @@ def _answers(environ: Environment) -> bool:
     except OSError as exc:  # no memory for a process
         log.warning("a sound server cannot be looked for: %s", exc)
         return False
-    return True
+    return done.returncode >= 0  # no signal has ended it
 
 
 @contextlib.contextmanager

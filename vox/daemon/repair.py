@@ -35,6 +35,7 @@ class Repair:
         self._engine = engine
         self._inode: int | None = None
         self._is_paused = engine.player.is_paused
+        self._unwritten_pause = engine.unwritten_pause
         self._live: list[Job] | None = None
         """The live jobs of a file that is not at its place any more; None: it is there."""
 
@@ -58,6 +59,9 @@ class Repair:
                 log.error("the damaged database is kept as %s", rebuild(self._paths.db_path))
             else:
                 self._bring_back(self._live)
+            if self._unwritten_pause is not None:
+                with open_store(self._paths) as store:
+                    store.set_flag(PAUSE, self._unwritten_pause)
         except StorageError as exc:
             log.error("the database cannot be put right: %s", exc.line)
 

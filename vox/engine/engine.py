@@ -394,6 +394,12 @@ class Engine:
                 raise
             log.error("pausing and resuming do not outlast this daemon: %s", exc.line)
 
+    @property
+    def unwritten_pause(self) -> bool | None:
+        """Whether speech is paused, if the table does not say so yet; None: it does."""
+        is_paused = self.player.is_paused
+        return None if is_paused == self._was_flagged else is_paused
+
     def _heed_pause(self) -> None:
         """Pause or resume if another process, which found no daemon, did so in the table."""
         is_flagged = self.store.is_set(PAUSE)
