@@ -15,6 +15,7 @@ import pytest
 from vox.errors import SchemaTooNew, StorageDamaged, StorageLocked
 from vox.jobs import Job
 from vox.queue import sqlite_errors
+from vox.queue.database import rebuild
 from vox.queue.events import Bus
 from vox.queue.set_aside import set_aside_files
 from vox.queue.store import PAUSE, Store
@@ -97,6 +98,28 @@ def test_the_beginning_of_a_file_that_was_cut_off_survives(tmp_path: Path) -> No
     found = read_again(path)
     assert len(found) > 100
     assert all(each == known[each.id] for each in found.values())
+
+
+@pytest.mark.parametrize("damage", ["state = 'queuef'", "created_at = 'now'"])
+def test_a_row_that_is_damaged_in_a_page_that_looks_whole_is_left_out(
+    tmp_path: Path, damage: str
+) -> None:
+    path = tmp_path / "vox.db"
+    known = fill(path, 20)
+    lost = next(iter(known))
+    store = Store(str(path), check=True)
+    with contextlib.closing(sqlite3.connect(path)) as conn:
+        conn.execute(f"update job set {damage} where id = ?", (lost,))
+        conn.commit()
+    with pytest.raises(StorageDamaged):
+        store.history()
+    assert "a damaged job" in str(store.damage)
+    store.close()
+    rebuild(str(path))
+    store = Store(str(path))
+    assert {each.id for each in store.history()} == known.keys() - {lost}
+    assert store.damage is None
+    store.close()
 
 
 def test_a_newer_database_is_refused_and_left_as_it_is(tmp_path: Path) -> None:

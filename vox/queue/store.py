@@ -145,6 +145,14 @@ class Store:
         finally:
             self._order_lock.release()
 
+    def _job(self, row: sqlite3.Row) -> Job:
+        """The row's job. A damaged one, in a page that looks whole, is damage like any other."""
+        try:
+            return _job(row)
+        except StorageDamaged as exc:
+            self._db.damage = exc.message
+            raise
+
     # -- write -------------------------------------------------------------------------------
 
     def add(
@@ -181,7 +189,7 @@ class Store:
             f"finished_at = ? where replace_key = ? and state in {_LIVE_SQL} returning *"
         )
         error = f"replaced by a newer one under the key {key!r}"
-        return [_job(row) for row in conn.execute(sql, (error, self._clock(), key)).fetchall()]
+        return [self._job(row) for row in conn.execute(sql, (error, self._clock(), key)).fetchall()]
 
     @staticmethod
     def _insert(conn: sqlite3.Connection, sql: str, job: Job) -> None:
@@ -220,7 +228,7 @@ class Store:
             ).fetchone()
         if row is None:
             return None
-        job = _job(row)
+        job = self._job(row)
         self.publish("state", job)
         return job
 
@@ -243,7 +251,7 @@ class Store:
             ).fetchone()
         if row is None:
             return None
-        job = _job(row)
+        job = self._job(row)
         self.publish(event, job)
         return job
 
@@ -273,7 +281,7 @@ class Store:
                 (note, job_id, note),
             ).fetchone()
         if row is not None:
-            self.publish("progress", _job(row))
+            self.publish("progress", self._job(row))
 
     def expire(self, cut_off: str | None = None, only: str | None = None) -> list[Job]:
         """End the jobs that were not spoken before their time was over; returns them.
@@ -392,16 +400,16 @@ class Store:
         if len(rows) > 1:
             some = ", ".join(row["id"] for row in rows[:3])
             raise AmbiguousId(f"{job_id!r} could be several jobs ({some}, ...)")
-        return _job(rows[0])
+        return self._job(rows[0])
 
     def find(self, job_id: str) -> Job | None:
         """The job of exactly that id; None if there is none."""
         rows = self._db.query("select * from job where id = ?", (job_id,))
-        return _job(rows[0]) if rows else None
+        return self._job(rows[0]) if rows else None
 
     def latest(self) -> Job | None:
         rows = self._db.query("select * from job order by seq desc limit 1")
-        return _job(rows[0]) if rows else None
+        return self._job(rows[0]) if rows else None
 
     def history(
         self,
@@ -452,7 +460,7 @@ class Store:
             room -= len(row["text"] or "")
             return room <= 0
 
-        return [_job(row) for row in self._db.query(sql, [*params, limit], is_enough)]
+        return [self._job(row) for row in self._db.query(sql, [*params, limit], is_enough)]
 
     def last_of_page(
         self,
@@ -473,12 +481,12 @@ class Store:
         rows = self._db.query(
             f"select * from job where state in {_LIVE_SQL} order by {_LIVE_ORDER_SQL}"
         )
-        return [_job(row) for row in rows]
+        return [self._job(row) for row in rows]
 
     def awaited(self) -> list[Job]:
         """Live jobs to be played that a process waits for."""
         sql = f"select * from job where state in {_LIVE_SQL} and sink = 'play'"
-        return [_job(row) for row in self._db.query(f"{sql} and caller is not null")]
+        return [self._job(row) for row in self._db.query(f"{sql} and caller is not null")]
 
     def callers(self) -> list[tuple[str, str]]:
         """(job id, caller) of each live job that has a caller."""
@@ -601,7 +609,8 @@ def _sql_value(value: Any) -> Any:
 def _job(row: sqlite3.Row) -> Job:
     # A newer vox may have added columns while this daemon still finishes its queue.
     values = {name: row[name] for name in _COLUMNS}
-    if values["state"] not in STATES or None in (values["text"], values["created_at"]):
+    is_whole = isinstance(values["text"], str) and isinstance(values["created_at"], int | float)
+    if values["state"] not in STATES or not is_whole:
         raise StorageDamaged("the queue's database holds a damaged job")
     try:
         values["notes"] = json.loads(values["notes"])
