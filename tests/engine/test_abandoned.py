@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,9 +15,31 @@ from tests.processes import Process, name_of_the_dead
 from vox.audio.files import part_name
 from vox.callers import WENT_AWAY, me
 from vox.engine.engine import Engine
+from vox.errors import StorageError
+from vox.queue.store import Store
 
-from .fakes import FakeHosts
+from .fakes import LIMIT_S, FakeHosts
 from .rig import ONE, THREE, TWO, Rig, request
+
+
+class FullStore(Store):
+    """Has no room for what is done, until there `is_room`."""
+
+    is_room = False
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.looked = threading.Semaphore(0)
+        """Released by each look for the callers."""
+
+    def change(self, job_id: str, sources: Any, target: Any, *more: Any, **columns: Any) -> Any:
+        if target == "done" and not self.is_room:
+            raise StorageError("there is no room")
+        return super().change(job_id, sources, target, *more, **columns)
+
+    def callers(self) -> list[tuple[str, str]]:
+        self.looked.release()
+        return super().callers()
 
 
 @pytest.fixture
@@ -128,3 +152,20 @@ def test_a_job_that_is_released_at_the_last_moment_is_not_cancelled(rig: Rig, de
     engine.store.note(job.id, caller=None)
     assert engine.store.cancel_abandoned(job_id, caller) is None
     assert engine.store.get(job.id).state == "queued"
+
+
+def test_who_leaves_before_the_end_of_its_job_is_written_does_not_cancel_it(
+    rig: Rig, process: Process
+) -> None:
+    store = FullStore(rig.paths.db_path, rig.bus)
+    engine = rig.make_engine(store=store)
+    engine.start()
+    job = engine.submit(request(caller=process.name))
+    assert rig.until_ended(job)["state"] == "done"
+    process.kill()
+    while store.looked.acquire(blocking=False):
+        pass
+    for _ in range(2):
+        assert store.looked.acquire(timeout=LIMIT_S)
+    store.is_room = True
+    rig.until(lambda: store.get(job.id).state == "done")

@@ -15,9 +15,10 @@ import pytest
 import soundfile
 
 from vox.engine.engine import Engine, consumer_lock, lock_queue
-from vox.errors import JobNotLive, NoAudioKept, UnknownJob
+from vox.errors import JobNotLive, NoAudioKept, StorageLocked, UnknownJob
 from vox.jobs import PAUSED, Job
 from vox.queue.recovery import MAX_ATTEMPTS
+from vox.queue.store import PAUSE, Store
 
 from .fakes import LIMIT_S, SPEECH_S, FakeHosts
 from .rig import ONE, THREE, TWO, Rig, request
@@ -366,6 +367,28 @@ def test_clearing_forgets_ended_jobs_and_their_audio(
     assert engine.clear() == [ended.id]
     assert not engine.spools.has(ended.id) and engine.spools.has(live.id)
     assert [job.id for job in engine.store.history()] == [live.id]
+
+
+class LockedStore(Store):
+    """Another program keeps it locked when the first flag is set."""
+
+    is_locked = True
+
+    def set_flag(self, flag: str, is_set: bool) -> None:
+        if self.is_locked:
+            self.is_locked = False
+            raise StorageLocked("it is locked")
+        super().set_flag(flag, is_set)
+        self.publish("progress", Job(id="", text="", backend=""))
+
+
+def test_a_pause_that_could_not_be_written_is_written_later(rig: Rig, hosts: FakeHosts) -> None:
+    store = LockedStore(rig.paths.db_path, rig.bus)
+    engine = rig.make_engine(store=store)
+    engine.start()
+    engine.pause()
+    assert engine.player.is_paused and not store.is_set(PAUSE)
+    rig.until(lambda: store.is_set(PAUSE))
 
 
 # -- housekeeping --------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ class Remote:
         try:
             with self._request(method, target, timeout_s=ANSWER_TIMEOUT_S) as answer:
                 if answer.status >= 400:
-                    raise _error(answer.json())
+                    raise self._to_raise(_error(answer.json()))
                 for item in answer.items():
                     has_begun = True
                     yield item

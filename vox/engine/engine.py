@@ -306,7 +306,10 @@ class Engine:
         bound = self.store.callers()
         gone = {caller for caller in {caller for _, caller in bound} if callers.is_gone(caller)}
         for job_id, caller in bound:
-            if caller in gone and self.store.cancel_abandoned(job_id, caller):
+            # Who has been told how its job ended goes away before that is in the table.
+            if caller not in gone or self.outcomes.is_ending(job_id):
+                continue
+            if self.store.cancel_abandoned(job_id, caller):
                 self._drop(job_id)
 
     def _drop(self, job_id: str) -> None:
@@ -318,6 +321,8 @@ class Engine:
         self._cancel_abandoned()
         self._drop_cancelled_elsewhere()
         self._heed_pause()
+        if self.unwritten_pause is not None:
+            self._flag_pause(self.unwritten_pause)
         for job in self.store.expire(self.player.current if self.player.absence else None):
             self._drop(job.id)
         if time.monotonic() >= self._next_stranded:
@@ -392,7 +397,7 @@ class Engine:
         except StorageError as exc:
             if not self.is_started:  # another process speaks, which finds it in the table alone
                 raise
-            log.error("pausing and resuming do not outlast this daemon: %s", exc.line)
+            log.error("pausing and resuming are written down later: %s", exc.line)
 
     @property
     def unwritten_pause(self) -> bool | None:

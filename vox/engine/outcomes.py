@@ -42,8 +42,8 @@ class OutcomeWriter:
         self._store = store
         self._retry_s = retry_s
         self._entries: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
-        self._failing: set[str] = set()
-        """Jobs that failed, until that is written."""
+        self._ending: set[str] = set()
+        """Jobs that ended, until that is written."""
         self._thread = threading.Thread(target=self._run, name="outcomes", daemon=True)
 
     def start(self) -> None:
@@ -54,6 +54,10 @@ class OutcomeWriter:
         self._entries.put(None)
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
+
+    def is_ending(self, job_id: str) -> bool:
+        """Whether the job has ended, which the table does not say yet."""
+        return job_id in self._ending
 
     def started(self, job_id: str, at: float) -> None:
         """The job's first sample was heard, at that time."""
@@ -75,9 +79,8 @@ class OutcomeWriter:
 
     def failed(self, job_id: str, error: VoxError) -> None:
         """The job failed with that error. Of several failures of a job the first counts."""
-        if job_id in self._failing:
+        if job_id in self._ending:
             return
-        self._failing.add(job_id)
         log.error("job %s failed: %s", job_id, error.line)
         self._end(
             job_id,
@@ -91,8 +94,9 @@ class OutcomeWriter:
     def _end(self, job_id: str, sources: Sequence[State], state: State, **columns: Any) -> None:
         def write() -> None:
             self._store.change(job_id, sources, state, **columns)
-            self._failing.discard(job_id)
+            self._ending.discard(job_id)
 
+        self._ending.add(job_id)
         self._entries.put(_Entry(write, lambda: self._publish(job_id, state, columns)))
 
     def _publish(self, job_id: str, state: State, columns: dict[str, Any]) -> None:

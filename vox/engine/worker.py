@@ -119,7 +119,7 @@ class Worker:
 
     def _take(self, job_id: str) -> None:
         job = self._store.find(job_id)
-        if job is None:
+        if job is None or self._outcomes.is_ending(job_id):
             return
         # The current job is set before its state changes: a cancel that comes right after the
         # change must find it.
