@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -308,7 +310,20 @@ def test_a_daemon_that_hangs_is_said_and_a_restart_mends_it(vox: Vox, sound: obj
     pid = vox.pid
     assert pid is not None
     os.kill(pid, 19)  # SIGSTOP
-    one_line(vox("--timeout", "0.5", "hello"), 3, "does not answer", "vox daemon restart")
+    one_line(vox("--timeout", "0.5", "hello"), 3, "does not answer", "vox daemon stop --now")
     vox.ok("daemon", "restart", "--now", timeout_s=200)
     assert vox.pid != pid
     vox.ok(*SCRIPTED, "1")
+
+
+def test_a_job_that_is_lost_under_its_caller_is_said_to_be(vox: Vox, sound: object) -> None:
+    vox.ok("daemon", "start")
+    call = vox.popen(*SCRIPTED, "2 [say 60s]")
+    vox.until(_newest(vox), "speaking")
+    call.send_signal(signal.SIGSTOP)
+    vox.kill_daemon()
+    with contextlib.closing(sqlite3.connect(vox.paths.db_path)) as database, database:
+        database.execute("delete from job")
+    call.send_signal(signal.SIGCONT)
+    _, err = call.communicate(timeout=60)
+    one_line(Result(call.returncode, "", err), 1, "is lost", "vox daemon logs")

@@ -165,6 +165,29 @@ def test_a_warm_host_that_hangs_before_a_request_is_ended_and_may_be_replaced(
     assert not host.is_alive
 
 
+def test_a_cancel_does_not_wait_for_a_warm_host_that_hangs_before_a_request(
+    start: StartHost,
+) -> None:
+    host = start()
+    host.load()
+    os.kill(host.pid, signal.SIGSTOP)
+    timer = threading.Timer(0.1, host.cancel)
+    timer.start()
+    with pytest.raises(HostCrashed):
+        host.load()
+    timer.join()
+    assert not host.is_alive
+
+
+def test_a_cancel_ends_no_first_load(start: StartHost) -> None:
+    host = start(cancel_s=0.1)
+    timer = threading.Timer(0.05, host.cancel)
+    timer.start()
+    host.load(needing("load-slow:0.5"))
+    timer.join()
+    assert host.is_alive and say(host, "[say 0.1s]") == 2_400
+
+
 def test_further_weights_that_do_not_load_in_time_end_the_host(start: StartHost) -> None:
     host = start()
     host.load()

@@ -17,7 +17,7 @@ from .. import __version__
 from ..client import daemon as control
 from ..config import Config, load
 from ..errors import NoAudioOutput, VoxError
-from ..files import make_dir
+from ..files import cannot_write, make_dir
 from ..install.status import size_mb
 from ..paths import Paths, get_paths
 from .options import json_option
@@ -99,11 +99,9 @@ def _folder(folder: str) -> Finding:
         make_dir(folder)
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"x")
-    except VoxError as exc:
-        return Finding("folder", "fail", exc.message, exc.hint)
-    except OSError as exc:
-        text = f"cannot write {folder}: {exc.strerror}"
-        return Finding("folder", "fail", text, "fix its permissions")
+    except (VoxError, OSError) as exc:
+        error = exc if isinstance(exc, VoxError) else cannot_write(folder, exc)
+        return Finding("folder", "fail", error.message, error.hint)
     free_mb = shutil.disk_usage(folder).free / 1e6
     text = f"{folder}, {free_mb / 1000:.1f} GB free"
     if was_missing:

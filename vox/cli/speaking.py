@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ..client.front import Front
 from ..client.jobs import ANSWER_TIMEOUT_S, Job, Jobs, OnEvent, ignore
-from ..errors import VoxError, WaitTimeout
+from ..errors import JobFailed, UnknownJob, VoxError, WaitTimeout
 from ..jobs import Request, new_id
 from ..paths import get_paths
 from .output import complain, is_terminal, say, say_json, tell
@@ -143,7 +143,8 @@ def _submit(jobs: Jobs, request: Request, options: CallOptions) -> Job:
 def _follow(jobs: Jobs, job: Job, options: CallOptions) -> Job:
     """The job once it has ended. It dies with this process, unless a `--timeout` says otherwise.
 
-    Raises WaitTimeout; with `as_json` the job as it is then is printed first.
+    Raises WaitTimeout; with `as_json` the job as it is then is printed first. Raises JobFailed if
+    the job is lost.
     """
     job_id, bind = job["id"], options.timeout_s is None
     try:
@@ -154,6 +155,11 @@ def _follow(jobs: Jobs, job: Job, options: CallOptions) -> Job:
             with contextlib.suppress(VoxError):
                 say_json(jobs.get(job_id, CANCEL_TIMEOUT_S))
         raise
+    except UnknownJob as exc:
+        raise JobFailed(
+            f"job {job_id} is lost: the queue's database was damaged, or its history was cleared",
+            "see: vox daemon logs",
+        ) from exc
 
 
 @contextlib.contextmanager

@@ -126,7 +126,7 @@ def stop(paths: Paths, now: bool, on_note: Callable[[str], None]) -> bool:
             return False
     except DaemonUnavailable as exc:
         if not now:
-            raise DaemonUnavailable(exc.message, "try: vox daemon stop --now") from exc
+            raise DaemonUnavailable(exc.message, "end it: vox daemon stop --now") from exc
         _kill(paths, _standing(paths))
         return True
     standing = _standing(paths)

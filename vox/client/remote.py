@@ -319,7 +319,7 @@ def goes_on(job_id: str) -> WaitTimeout:
 
 def _does_not_answer() -> VoxError:
     return DaemonUnavailable(
-        "the daemon does not answer", "try: vox daemon restart, or see: vox daemon logs"
+        "the daemon does not answer", "end it: vox daemon stop --now; or see: vox daemon logs"
     )
 
 

@@ -234,7 +234,7 @@ def _wake(socket_path: str) -> bool:
         return False
     except TimeoutError:
         raise DaemonUnavailable(
-            "a daemon is up but does not answer", "try: vox daemon restart, or see: vox daemon logs"
+            "a daemon is up but does not answer", "end it: vox daemon stop --now"
         ) from None
     return True
 

@@ -98,6 +98,8 @@ class Synthesizer:
         with self._lock:
             host = self._host
         if host is None:
+            if self._is_loading:
+                self._pool.cancel()
             return False
         host.cancel()
         return True

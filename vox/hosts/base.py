@@ -90,7 +90,10 @@ class Host(Protocol):
         """
 
     def cancel(self) -> None:
-        """End the current synthesis soon, if need be by killing the host."""
+        """End the current synthesis soon, if need be by killing the host.
+
+        So also a `load` on a loaded host, but never the first, which may take minutes.
+        """
 
     def end_job(self) -> None:
         """A job's synthesis is over: count the job; the host is idle from now on."""

@@ -120,6 +120,8 @@ class Handle:
     def load(self, wish: Utterance | None = None, on_progress: Progress = no_progress) -> None:
         """Load the model, or what the wish needs besides (see `Host.load`)."""
         self.state = "loading"
+        if self.load_s is not None:
+            self._begin_request()  # mostly nothing is to be loaded, so a cancel ends it soon
         self._command({"op": "load", "wish": asdict(wish) if wish else None})
         usable = False
         try:
@@ -132,6 +134,7 @@ class Handle:
             usable = self.load_s is not None
             raise
         finally:
+            self._current_id = None
             self._settle(usable)
 
     def _ready(self, on_progress: Progress) -> dict[str, Any]:
@@ -211,10 +214,8 @@ class Handle:
         Closing the generator, or `cancel` from another thread, stops the work. The host stays
         warm if it confirms that in time, and is killed if not.
         """
-        self._next_id += 1
-        request_id = self._next_id
+        request_id = self._begin_request()
         self.state = "busy"
-        self._current_id = request_id
         began = time.monotonic()
         self._command({"op": "synthesize", "id": request_id, "utterance": asdict(utterance)})
         ended = False
@@ -275,8 +276,16 @@ class Handle:
             log.warning("%s: cancelled, then %s", self.name, exc.message)
             return False
 
+    def _begin_request(self) -> int:
+        self._next_id += 1
+        self._current_id = self._next_id
+        return self._next_id
+
     def cancel(self) -> None:
-        """End the current synthesis within `cancel_s`, if need be by killing the host."""
+        """End the current request within `cancel_s`, if need be by killing the host.
+
+        That is a synthesis, or the look of a loaded host what a request needs besides.
+        """
         request_id = self._current_id
         if request_id is None:
             return

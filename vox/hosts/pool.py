@@ -159,12 +159,21 @@ class Pool:
                     if not host.is_alive:
                         self._drop(key)
 
+    def cancel(self) -> None:
+        """Cancel what the busy host does (see `Host.cancel`)."""
+        host = self._busy_host()
+        if host is not None:
+            host.cancel()
+
     def abort(self) -> None:
         """Kill the busy host, also while it loads. Its job fails or is tried again."""
-        with self._lock:
-            host = self._hosts.get(self._busy) if self._busy else None
+        host = self._busy_host()
         if host is not None:
             host.kill()
+
+    def _busy_host(self) -> Host | None:
+        with self._lock:
+            return self._hosts.get(self._busy) if self._busy else None
 
     def _make_room(self, name: str, settings: Settings) -> None:
         """Unload idle models, least recently used first, until the predicted need fits."""
