@@ -55,6 +55,7 @@ def test_what_nobody_waits_for_is_spoken_whatever_the_sound_server_does(
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_a_call_that_waits_outlasts_a_short_silence_and_fails_with_8_in_a_long_one(
     vox: Home, server: SoundServer
 ) -> None:
