@@ -20,6 +20,7 @@ from vox.backends import registry
 from vox.backends.base import Info, Loaded, Settings
 from vox.bootstrap import environ_for, vox_dir
 from vox.languages import normalize, primary
+from vox.text.kinds import KINDS
 
 ROOT = Path(vox_dir()).parent
 SCRIPTED_DIR = Path(__file__).parent.parent / "plugins" / "scripted"
@@ -131,6 +132,7 @@ def test_info_is_coherent(name: str) -> None:
     assert info.summary and "\n" not in info.summary
     assert info.license
     assert info.max_chars >= 50
+    assert set(info.reads) <= set(KINDS)
     assert all(re.fullmatch("[a-z]{2,3}", lang) for lang in info.languages)
     if info.speed is not None:
         low, high = info.speed

@@ -116,6 +116,11 @@ class Info:
     """Follows `--gender`."""
     max_chars: int = 400
     """The longest utterance, in characters, that it speaks well in one call."""
+    reads: tuple[str, ...] = ()
+    """The kinds of `vox.text.kinds` that it says well by itself, in each of its languages.
+
+    All others reach it as words: "12:30" as "twelve thirty" unless `times` is among these.
+    """
     sample_rate: int | None = None
     """Of its audio, in Hz, if that never changes: the loudspeaker can be opened in advance."""
     devices: tuple[Accelerator, ...] = ()

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from vox.backends.base import Backend, Chunk, Info, Loaded, Progress, Settings, Utterance, Voice
+from vox.text.kinds import KINDS
 
 SAMPLE_RATE = 24_000
 PITCH_HZ = 1000.0
@@ -21,6 +22,7 @@ class Beep(Backend):
         package="",
         light=True,
         languages=("en",),
+        reads=KINDS,  # it beeps once for each word as it was written
         license="Apache-2.0",
     )
 

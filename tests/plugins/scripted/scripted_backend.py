@@ -32,6 +32,7 @@ import numpy as np
 
 from vox.backends.base import Backend, Chunk, Info, Loaded, Progress, Settings, Utterance, Voice
 from vox.errors import LoadFailed, OutOfMemory, SynthesisFailed, UnknownVoice
+from vox.text.kinds import KINDS
 
 SAMPLE_RATE = 24_000
 CHUNK_S = 0.05
@@ -106,6 +107,7 @@ class Scripted(Backend):
         speed=(0.25, 4.0),
         gender=True,
         max_chars=400,
+        reads=KINDS,  # a script reaches it as it was written
         models=("plain",),
         license="Apache-2.0",
     )
