@@ -1,0 +1,69 @@
+"""The words that vox itself says, in the languages that it knows best: "dot", "link to", "slash".
+
+Owns the table and nothing else. A key is the English word; a row is one line, so that additions
+merge easily. What fills a gap, a count for example, stands in braces: see `str.format`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..languages import primary
+
+LANGUAGES: Final = ("en", "de", "fr", "es", "it", "pt")
+"""The columns, in this order."""
+
+_ROWS: Final = """
+and so on     | and so on     | und so weiter | et ainsi de suite | y así sucesivamente | e così via | e assim por diante
+and           | and           | und           | et            | y             | e             | e
+at            | at            | ät            | arobase       | arroba        | chiocciola    | arroba
+at least      | is greater than or equal to | ist größer oder gleich | est supérieur ou égal à | es mayor o igual que | è maggiore o uguale a | é maior ou igual a
+at most       | is less than or equal to | ist kleiner oder gleich | est inférieur ou égal à | es menor o igual que | è minore o uguale a | é menor ou igual a
+backslash     | backslash     | Backslash     | antislash     | barra invertida | barra rovesciata | barra invertida
+colon         | colon         | Doppelpunkt   | deux-points   | dos puntos    | due punti     | dois pontos
+copyright     | copyright     | Copyright     | copyright     | copyright     | copyright     | copyright
+dash          | dash          | Strich        | tiret         | guion         | trattino      | traço
+dollar        | dollar        | Dollar        | dollar        | dólar         | dollaro       | dólar
+dot           | dot           | Punkt         | point         | punto         | punto         | ponto
+dunder        | dunder        | Dunder        | dunder        | dunder        | dunder        | dunder
+equals        | equals        | ist gleich    | égale         | es igual a    | è uguale a    | é igual a
+flag          | flag of {}    | Flagge {}     | drapeau {}    | bandera de {} | bandiera {}   | bandeira {}
+hash          | hash          | Raute         | dièse         | almohadilla   | cancelletto   | cerquilha
+hashtag       | hashtag       | Hashtag       | hashtag       | hashtag       | hashtag       | hashtag
+is not        | is not equal to | ist ungleich | est différent de | es distinto de | è diverso da | é diferente de
+less          | is less than  | ist kleiner als | est inférieur à | es menor que | è minore di  | é menor que
+line          | line          | Zeile         | ligne         | línea         | riga          | linha
+link to       | link to       | Link zu       | lien vers     | enlace a      | link a        | link para
+more          | is greater than | ist größer als | est supérieur à | es mayor que | è maggiore di | é maior que
+number        | number        | Nummer        | numéro        | número        | numero        | número
+or            | or            | oder          | ou            | o             | o             | ou
+plus          | plus          | plus          | plus          | más           | più           | mais
+point         | point         | Punkt         | point         | punto         | punto         | ponto
+port          | port          | Port          | port          | puerto        | porta         | porta
+section       | section       | Paragraf      | paragraphe    | sección       | paragrafo     | parágrafo
+slash         | slash         | Slash         | slash         | barra         | barra         | barra
+star          | star          | Stern         | étoile        | asterisco     | asterisco     | asterisco
+tilde         | tilde         | Tilde         | tilde         | tilde         | tilde         | til
+to            | to            | nach          | vers          | a             | a             | para
+underscore    | underscore    | Unterstrich   | tiret bas     | guion bajo    | trattino basso | sublinhado
+version       | version       | Version       | version       | versión       | versione      | versão
+"""  # noqa: E501
+
+_TABLE: Final = {
+    cells[0]: dict(zip(LANGUAGES, cells[1:], strict=True))
+    for cells in ([cell.strip() for cell in row.split("|")] for row in _ROWS.strip().splitlines())
+}
+
+
+def is_known(lang: str) -> bool:
+    """Whether the table has this language."""
+    return primary(lang) in LANGUAGES
+
+
+def word(lang: str, key: str) -> str:
+    """What the row `key` says in this language; in English if the table does not have it.
+
+    Raises KeyError for a row that is not there.
+    """
+    row = _TABLE[key]
+    return row.get(primary(lang), row["en"])
