@@ -77,6 +77,13 @@ KEYS: dict[str, Key] = {
     "lang": Key(None, text, "language when -l is not given, e.g. en or de-AT"),
     "speed": Key(1.0, _option("speed"), "speaking rate, 0.25 to 4"),
     "volume": Key(1.0, _option("volume"), "loudness, 0 to 5"),
+    "format": Key(
+        "auto", one_of(*OPTIONS["format"].choices), "how a text is read: auto, plain or markdown"
+    ),
+    "speak_code": Key(
+        "announce", one_of("announce", "read"), "blocks of code in Markdown: announce or read"
+    ),
+    "emoji": Key("name", one_of("name", "drop"), "emoji: name or drop"),
     "audio_device": Key(None, text, "output device by name or number (default: the system's)"),
     "no_device": Key(
         "wait",
@@ -87,6 +94,12 @@ KEYS: dict[str, Key] = {
         5.0, number(0), "longest time that a call waits for a sound device, seconds"
     ),
     "pause_s": Key(0.25, number(0.0, 5.0), "pause between sentences, seconds"),
+    "lead_in_s": Key(
+        0.02, number(0.0, 5.0), "silence before speech if the device was silent, seconds"
+    ),
+    "stream_flush_s": Key(
+        1.0, number(0.0, 60.0), "wait for more of a sentence that is still written, seconds"
+    ),
     "lookahead_s": Key(120, number(0), "speech that is prepared ahead of what is heard, seconds"),
     "keep": Key((), texts, "backends whose models are never unloaded while the daemon is up"),
     "max_text": Key(1_000_000, integer(1), "longest text, characters"),

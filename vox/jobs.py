@@ -217,6 +217,13 @@ class SpeechOptions:
         kind=bool,
         for_adapter=False,
     )
+    format: str | None = option(
+        "Read the text as Markdown or plain text; auto decides.",
+        schema_help="How the text is read: `auto` decides for each paragraph.",
+        choices=("auto", "plain", "markdown"),
+        envvar=True,
+        for_adapter=False,
+    )
     keep_alive: float | None = option(
         "How long the model stays loaded then: 30m, 0 or -1 (for ever).",
         schema_help="How long the model stays loaded after it was last used: seconds or a time "

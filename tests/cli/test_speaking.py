@@ -34,7 +34,7 @@ def queued(vox: Vox, *args: str, **options: object) -> dict[str, object]:
 def test_text_comes_from_arguments_a_file_or_standard_input(warm: Vox, tmp_path: Path) -> None:
     warm.ok("pause")
     file = tmp_path / "text.txt"
-    file.write_bytes("\ufeffFrom a file, caf\u00e9.\r\n".encode("utf-16"))
+    file.write_bytes("From a file, caf\u00e9.\r\n".encode("utf-16"))
     texts = [
         (("one", "two"), None),
         (("--", "history"), None),

@@ -21,7 +21,7 @@ from vox.errors import (
 )
 from vox.jobs import Job
 
-from .fakes import CRASH, SPEECH_S, FakeHosts
+from .fakes import CRASH, RATE, SPEECH_S, FakeHosts
 from .rig import ONE, THREE, TWO, Rig, request
 
 
@@ -260,7 +260,8 @@ def test_after_a_crash_it_goes_on_at_the_interrupted_utterance(
     assert (done.state, done.heard) == ("done", 3)
     with contextlib.closing(engine.spools.open(job.id)) as spool:
         first, second, _ = spool.segments
-    assert first.end_frame == second.start_frame  # the half utterance was dropped
+    # The half utterance was dropped, and the pause before it was kept.
+    assert second.start_frame - first.end_frame == 0.25 * RATE
 
 
 @pytest.mark.parametrize(
@@ -391,7 +392,7 @@ def test_no_more_is_prepared_than_the_ear_will_soon_need(
     second.open()
     engine.resume()
     third.wait_reached()
-    assert engine.player.remaining_s() < 1.0
+    assert engine.player.remaining_s() < 1.0 + 0.25  # the pause before the third
     third.open()
     assert rig.until_ended(job)["state"] == "done"
 

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vox.errors import BadInput, EmptyText, TextTooLong
-from vox.text.clean import clean
+from vox.errors import BadInput, TextTooLong
+from vox.text.clean import check, plain
 from vox.text.decode import decode
 from vox.text.scripts import written_in
+from vox.text.speakable import Reading, pieces
 from vox.text.split import split
 
 
@@ -19,37 +20,36 @@ def texts(text: str, lang: str | None = None) -> list[str]:
 
 @pytest.mark.parametrize("text", ["", " \n\t", "...!?", "👍 🎉", "— * —", "\ufeff"])
 def test_text_without_words_is_empty(text: str) -> None:
-    with pytest.raises(EmptyText, match="no text to speak"):
-        clean(text)
+    assert list(pieces(text, Reading(emoji="drop"))) == []
 
 
 @pytest.mark.parametrize("text", ["a", "7", "日本", "§ 3"])
 def test_anything_that_can_be_said_is_text(text: str) -> None:
-    assert clean(text) == text
+    assert [piece.text for piece in pieces(text, Reading())] == [text]
 
 
 def test_newlines_and_control_characters_are_normalised() -> None:
-    assert clean("\ufeffone\r\ntwo\rthree\u2028four\x1b \x07five\n") == "one\ntwo\nthree\nfour five"
+    assert plain("\ufeffone\r\ntwo\rthree\u2028four\x1b \x07five\n") == "one\ntwo\nthree\nfour five"
 
 
 def test_binary_is_said_to_be_binary() -> None:
     with pytest.raises(BadInput, match="binary"):
-        clean("a\0b")
+        check("a\0b")
 
 
 def test_arguments_that_were_not_utf_8_are_refused() -> None:
     with pytest.raises(BadInput, match="UTF-8"):
-        clean("caf\udce9")
+        check("caf\udce9")
 
 
 def test_too_long_a_text_says_how_long_it_is() -> None:
     with pytest.raises(TextTooLong, match=r"1,001 .*1,000"):
-        clean("a" * 1_001, limit=1_000)
+        check("a" * 1_001, limit=1_000)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_unicode_is_decoded(encoding: str) -> None:
-    assert clean(decode("Grüße, 世界".encode(encoding))) == "Grüße, 世界"
+    assert plain(decode("Grüße, 世界".encode(encoding))) == "Grüße, 世界"
 
 
 def test_what_is_not_utf_8_is_refused_with_the_place() -> None:

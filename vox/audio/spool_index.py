@@ -87,7 +87,7 @@ class Index:
             return True
         segment = Segment(int(entry["index"]), *map(int, (*entry["chars"], *entry["frames"])))
         begins = self.segments[-1].end_frame if self.segments else 0
-        if segment.start_frame != begins or not begins <= segment.end_frame <= frames_on_disk:
+        if not begins <= segment.start_frame <= segment.end_frame <= frames_on_disk:
             return False
         self.segments.append(segment)
         return True

@@ -17,6 +17,7 @@ from ..audio import files
 from ..config import Config
 from ..errors import (
     BadOption,
+    EmptyText,
     IdTaken,
     JobNotLive,
     NotAvailable,
@@ -35,11 +36,13 @@ from ..jobs import (
 )
 from ..queue.store import Store
 from ..queue.tasks import Sender
-from ..text.clean import clean
+from ..text.clean import check
 from ..text.scripts import written_in
+from ..text.speakable import pieces
 from ..voices.catalog import Catalog
 from ..voices.choice import ignored, resolve, unspoken_scripts
 from ..voices.wish import Resolved, Wish
+from .reading import reading_of
 
 _WISHED = tuple(f.name for f in fields(Wish) if f.name in OPTIONS)
 """The options that decide who speaks."""
@@ -178,11 +181,12 @@ class Submitter:
     def check(self, request: Request) -> Job:
         """The job that the request asks for, not stored yet. Raises as `submit_many`."""
         config = self._config()
-        text = clean(request.text, limit=config["max_text"])
+        check(request.text, limit=config["max_text"])
+        text = request.text.strip()
         options = {name: each.check(getattr(request, name)) for name, each in OPTIONS.items()}
-        for name in ("speed", "volume"):
+        for name in ("speed", "volume", "format"):
             if options[name] is None:
-                options[name] = float(config[name])
+                options[name] = config[name]
         output = os.path.abspath(request.output) if request.output else None
         if output:
             files.check_output(output)
@@ -195,7 +199,7 @@ class Submitter:
         resolved = resolve(self._catalog, wish)
         speech = {name: options[name] for name in SPEECH_OPTIONS}
         speech |= {"backend": resolved.backend, "voice": resolved.voice, "lang": resolved.lang}
-        return Job(
+        job = Job(
             id=check_id(request.id),
             text=text,
             **speech,
@@ -209,6 +213,9 @@ class Submitter:
             expires_at=self._clock() + options["expires_s"] if options["expires_s"] else None,
             notes=self._notes(text, resolved, options, config),
         )
+        if next(pieces(text, reading_of(job, self._catalog, config)), None) is None:
+            raise EmptyText("no text to speak", "it needs letters or digits")
+        return job
 
     def _notes(
         self, text: str, resolved: Resolved, options: dict[str, Any], config: Config

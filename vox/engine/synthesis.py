@@ -8,6 +8,7 @@ business.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import threading
 import time
@@ -26,10 +27,12 @@ from ..hosts import sound_checks
 from ..hosts.base import Host
 from ..jobs import ADAPTER_OPTIONS, Job
 from ..queue.store import Store
-from ..text.split import Piece, split
+from ..text.speakable import pieces
+from ..text.split import Piece
 from ..voices.catalog import Catalog
 from .cache_keys import CacheKeys
 from .lookahead import LookAhead
+from .reading import reading_of
 from .warming import Models
 
 log = logging.getLogger(__name__)
@@ -37,6 +40,9 @@ log = logging.getLogger(__name__)
 RETRIES = 1
 """How often a job's synthesis is tried again after its host died, hung or raised. A model that does
 not load is not tried again: that may have taken minutes and would fail in the same way."""
+
+AT_ONCE_CHARS = 20_000
+"""The pieces of a longer text are made one by one: their number is known in the end."""
 
 CheckWanted = Callable[[], None]
 """Raises if the work for a job is to stop."""
@@ -118,13 +124,11 @@ class Synthesizer:
         if spool.is_complete:
             self._store.note(job.id, utterances=len(spool.segments), audio_s=_audio_s(spool))
             return
-        max_chars = self._catalog.info(job.backend).max_chars
-        pieces = split(job.text, job.lang, max_chars=max_chars)
-        self._store.note(job.id, utterances=len(pieces))
         for retry in range(RETRIES + 1):
             first = _utterances_in(spool)
             try:
-                self._synthesize(pieces[first:], self._work(job, spool, check_wanted))
+                rest = itertools.islice(self._pieces(job), first, None)
+                self._synthesize(rest, self._work(job, spool, check_wanted))
                 break
             except NotLoaded as exc:
                 raise exc.error from exc
@@ -148,6 +152,22 @@ class Synthesizer:
         if job.keep_alive == 0:
             self._models.unload_due()  # before the job is done: its caller has the memory then
 
+    def _pieces(self, job: Job) -> Iterator[Piece]:
+        """The text's pieces. Those of a long text are made when they are asked for."""
+        made = pieces(job.text, reading_of(job, self._catalog, self._config()))
+        if len(job.text) > AT_ONCE_CHARS:
+            return self._counted(made, job)
+        known = list(made)
+        self._store.note(job.id, utterances=len(known))
+        return iter(known)
+
+    def _counted(self, made: Iterator[Piece], job: Job) -> Iterator[Piece]:
+        count = 0
+        for piece in made:
+            count += 1
+            yield piece
+        self._store.note(job.id, utterances=count)
+
     def _work(self, job: Job, spool: Spool, check_wanted: CheckWanted) -> _Work:
         clone = self._catalog.clone(job.voice) if job.voice else None
         said = Utterance.saying("", clone, {name: getattr(job, name) for name in ADAPTER_OPTIONS})
@@ -164,24 +184,23 @@ class Synthesizer:
         except OSError:  # the clone's recording: the adapter says what is wrong with it
             return None
 
-    def _synthesize(self, pieces: list[Piece], work: _Work) -> None:
+    def _synthesize(self, pieces: Iterator[Piece], work: _Work) -> None:
         job = work.job
         with contextlib.ExitStack() as held:
             host: Host | None = None
             for piece in pieces:
                 self._lookahead.wait_for_room(job, work.check_wanted)
                 work.check_wanted()
-                is_last = piece is pieces[-1]
                 key = work.keys.of(piece.text) if work.keys else None
                 kept = self._cache.get(key) if key and not job.fresh else None
                 if kept is not None:
-                    self._say((chunk for chunk in (kept,)), piece, work, is_last)
+                    self._say((chunk for chunk in (kept,)), piece, work)
                 else:
                     if host is None:
                         held.enter_context(self._turn(work))
                         host = held.enter_context(self._warm_host(work))
                     chunks = _shaped(host, replace(work.said, text=piece.text))
-                    parts, sample_rate = self._say(chunks, piece, work, is_last)
+                    parts, sample_rate = self._say(chunks, piece, work)
                     if key and any(map(len, parts)) and not host.cut_off:
                         self._cache.put(key, parts, sample_rate)
                 if job.sink != "play":
@@ -237,12 +256,13 @@ class Synthesizer:
             self._store.bus.publish("progress", job.id, {"id": job.id, **progress})
 
     def _say(
-        self, chunks: Generator[Heard, None, None], piece: Piece, work: _Work, is_last: bool
+        self, chunks: Generator[Heard, None, None], piece: Piece, work: _Work
     ) -> tuple[list[Samples], int]:
         """Write the utterance into the spool as it comes. Returns its chunks and sample rate."""
         job, spool = work.job, work.spool
         parts: list[Samples] = []
         sample_rate = 0
+        self._pause(spool)
         spool.begin_utterance(piece.index, piece.start, piece.end)
         with contextlib.closing(chunks):
             for samples, sample_rate in chunks:
@@ -252,10 +272,14 @@ class Synthesizer:
                 if job.sink == "stream" and spool.frames:
                     job.first_audio_at = job.first_audio_at or self._clock()
         work.check_wanted()
-        if any(map(len, parts)) and not is_last:
-            spool.append(silence(self._config()["pause_s"], sample_rate), sample_rate)
         spool.end_utterance()
         return parts, sample_rate
+
+    def _pause(self, spool: Spool) -> None:
+        """Silence after the utterance before, if it sounded and is not followed by any yet."""
+        last = spool.segments[-1] if spool.segments else None
+        if last and spool.sample_rate and last.start_frame < last.end_frame == spool.frames:
+            spool.append(silence(self._config()["pause_s"], spool.sample_rate), spool.sample_rate)
 
 
 def _shaped(host: Host, utterance: Utterance) -> Generator[Heard, None, None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 
-from ..errors import BadInput, EmptyText, TextTooLong
+from ..errors import BadInput, TextTooLong
 
 LIMIT_CHARS = 1_000_000
 
@@ -15,11 +15,8 @@ _NEWLINE = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def clean(text: str, limit: int = LIMIT_CHARS) -> str:
-    """The text with plain newlines, without control characters and without space around it.
-
-    Raises TextTooLong, BadInput (binary data, or bytes that were not UTF-8), EmptyText.
-    """
+def check(text: str, limit: int = LIMIT_CHARS) -> None:
+    """Raises TextTooLong, BadInput (binary data, or bytes that were not UTF-8)."""
     if len(text) > limit:
         raise TextTooLong(
             f"the text has {len(text):,} characters; {limit:,} are the limit",
@@ -29,10 +26,11 @@ def clean(text: str, limit: int = LIMIT_CHARS) -> str:
         raise BadInput("the text has NUL bytes: it looks like binary", "give plain text")
     if _SURROGATE.search(text):
         raise BadInput("the text is not valid UTF-8", "convert it: iconv -f LATIN1 -t UTF-8 FILE")
-    text = _CONTROL.sub("", _NEWLINE.sub("\n", text)).strip()
-    if not is_speakable(text):
-        raise EmptyText("no text to speak", "it needs letters or digits")
-    return text
+
+
+def plain(text: str) -> str:
+    """The text with plain newlines, without control characters and without space around it."""
+    return _CONTROL.sub("", _NEWLINE.sub("\n", text)).strip()
 
 
 def is_speakable(text: str, start: int = 0, end: int = sys.maxsize) -> bool:
