@@ -19,6 +19,7 @@ from tests.sound import (
     segments_of_sound,
     word_overlap,
 )
+from vox.audio.gaps import Gaps
 from vox.audio.pcm import Samples, silence
 from vox.audio.player import Playback, Player
 from vox.audio.shaping import Shaper
@@ -132,9 +133,10 @@ def test_a_job_is_heard_whole_and_reported_once(
     assert player.current is None and player.waiting == []
 
 
-def test_jobs_follow_each_other_in_order_without_a_gap(
+def test_jobs_follow_each_other_in_order(
     player: Player, listener: RecordingListener, spools: SpoolDir, recorder: Recorder
 ) -> None:
+    player.gaps = Gaps(pause_s=lambda: 0.0)
     first = spools.open("first")
     player.add(Playback("first", first, (0, 1)))
     player.add(Playback("third", tones(spools, "third", 880), (0, 3)))

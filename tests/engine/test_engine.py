@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.sound import Recorder, segments_of_sound
 from vox.engine.engine import Engine, consumer_lock, lock_queue
 from vox.errors import JobNotLive, NoAudioKept, StorageLocked, UnknownJob
 from vox.jobs import PAUSED, Job
@@ -66,6 +67,19 @@ def test_a_job_that_a_daemon_died_on_goes_on_at_the_utterance_it_was_at(
     assert hosts.texts == [THREE]
     done = engine.store.get(job.id)
     assert (done.state, done.heard, done.attempts) == ("done", 3, 1)
+
+
+def test_the_silences_before_speech_are_those_of_the_settings_at_that_time(
+    rig: Rig, hosts: FakeHosts, engine: Engine, recorder: Recorder
+) -> None:
+    rig.settings |= {"lead_in_s": 0.8, "pause_s": 0.0}
+    begun_at = time.monotonic()
+    jobs = [engine.submit(request(ONE)), engine.submit(request(TWO))]
+    rig.until_state(jobs[0], "speaking")
+    rig.settings["pause_s"] = 0.9
+    rig.until_ended(jobs[1])
+    (first, _), (second, _) = segments_of_sound(recorder.stop().after(begun_at), 0.3)
+    assert first > 0.75 and second - first > SPEECH_S + 0.85
 
 
 def test_what_was_half_done_of_a_repair_is_removed(rig: Rig) -> None:

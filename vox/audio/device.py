@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import queue
 import threading
 import time
@@ -30,7 +31,7 @@ added. With four busy programs on each core it ran dry once a second; then the b
 """
 _BUFFER_MAX_S = 0.16
 BLOCK_S = 0.01
-_LEAD_IN_S = 0.02  # a device does not play the first milliseconds after it was opened
+_OPENING_S = 0.02  # a device does not play the first milliseconds after it was opened
 _SERVER_S = 0.02  # what the sound server holds beside our buffer
 STALL_S = 5.0
 """A device that accepts nothing for so long counts as hung."""
@@ -130,6 +131,8 @@ class Loudspeaker:
         self._has_sounded = False
         """Whether anything but silence was written since it was opened."""
         self._probed_at = -_PROBE_GOOD_S
+        self.silent_s = math.inf
+        """How much silence was written since the last sound, in seconds."""
         self.name = ""
         self.sample_rate: int | None = None
 
@@ -142,7 +145,7 @@ class Loudspeaker:
             if self._stream is None:
                 self._stream = self._open_somewhere(lambda: self._make_stream(sample_rate))
                 self.sample_rate, self._has_sounded = sample_rate, False
-                self._write(silence(_LEAD_IN_S, sample_rate))
+                self.write_silence(_OPENING_S)
 
     def probe(self) -> None:
         """Check that it is open or can be opened now."""
@@ -169,14 +172,20 @@ class Loudspeaker:
         if ran_dry and self._was_sound and self._buffer_s < _BUFFER_MAX_S:
             self._widen(samples)
         self._was_sound = self._has_sounded = True
+        self.silent_s = 0.0
+
+    def write_silence(self, seconds: float) -> None:
+        """As `write`; at most a part of a second, for what is written cannot be taken back."""
+        self._was_sound = False
+        self._write(silence(seconds, self.sample_rate or 1))
+        self.silent_s += seconds
 
     def idle(self) -> float:
         """Write some silence if the stream needs it. Returns for how many seconds it needs none."""
         ahead_s = self.buffered_s() - self._buffer_s / 2
         if ahead_s > 0:
             return ahead_s
-        self._was_sound = False
-        self._write(silence(BLOCK_S, self.sample_rate or 1))
+        self.write_silence(BLOCK_S)
         return 0.0
 
     def _write(self, samples: Samples) -> bool:

@@ -52,6 +52,14 @@ class Playback:
         """All of its audio is there and was taken."""
         return self.spool.is_complete and self.position == self.spool.frames
 
+    @property
+    def has_more(self) -> bool:
+        """There is a sample to take, unless it waits for more."""
+        position = self.position
+        if position is None:
+            position = self.spool.start_of(self.start_utterance)
+        return position is not None and position < self.spool.frames
+
     def ahead_frames(self) -> int:
         """How many frames on disk are still to be played."""
         position = self.position

@@ -18,6 +18,7 @@ from ..errors import NoAudioOutput, VoxError
 from ..sound_variables import Environment
 from .absence import Absence
 from .device import BLOCK_S, BUFFER_S, STALL_S, Loudspeaker
+from .gaps import Gaps
 from .line import Line
 from .notices import Notices
 from .pcm import USUAL_RATE, Samples
@@ -64,6 +65,8 @@ class Player:
 
         `stall_s`: a device that accepts no sound for so long counts as gone."""
         self.listener = listener
+        self.gaps = Gaps()
+        """May be set later as well."""
         self._linger_s = linger_s
         self._speaker = Loudspeaker(device, stall_s)
         self._lock = threading.RLock()
@@ -289,6 +292,9 @@ class Player:
         if playback is None or self._paused:
             self._idle()
             return
+        if playback.has_more and (left_s := self._gap_s(playback)) > 0:
+            self._write_gap(left_s)
+            return
         samples = playback.take()
         if len(samples):
             self._sound(playback, samples)
@@ -314,19 +320,35 @@ class Player:
 
     def _fade_out(self, playback: Playback) -> None:
         samples = playback.take_fade_out()
+        self.gaps.note_pause()
         if len(samples) and self._speaker.is_open:
             self._speaker.write(samples)
             self._active_at = time.monotonic()
 
-    def _sound(self, playback: Playback, samples: Samples) -> None:
+    def _open_for(self, playback: Playback) -> None:
         rate = playback.spool.sample_rate
         assert rate is not None
         if self._speaker.sample_rate != rate:
             self._speaker.close()
             self._speaker.open(rate)
             self._error = None
+
+    def _gap_s(self, playback: Playback) -> float:
+        """Seconds of silence that are due before the playback's next sample."""
+        self._open_for(playback)
+        return self.gaps.left_s(playback, self._speaker)
+
+    def _write_gap(self, left_s: float) -> None:
+        """Write some of the silence that is due. Meanwhile the job can be cancelled or paused."""
+        block_s = min(left_s, BLOCK_S)
+        self._speaker.write_silence(block_s)
+        self.gaps.wrote(block_s)
+
+    def _sound(self, playback: Playback, samples: Samples) -> None:
+        self._open_for(playback)
         playback.is_sounding = True
         self._speaker.write(samples)
+        self.gaps.sounded(playback)
         self._active_at = time.monotonic()
         if not playback.was_started:
             playback.was_started = True
@@ -375,6 +397,7 @@ class Player:
     def _lose_device(self, error: NoAudioOutput) -> None:
         """The device is gone or cannot be opened: jobs wait until one can."""
         error = NoAudioOutput(error.message, error.hint)
+        self.gaps.note_loss()
         now = time.monotonic()
         self._error = error.line
         if self._absence is not None:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from .. import callers
 from ..audio import files
 from ..audio.device import device_of
+from ..audio.gaps import Gaps
 from ..audio.player import Player
 from ..audio.spool import SpoolDir
 from ..audio.utterances import UtteranceCache
@@ -129,6 +130,7 @@ class Engine:
         )
         self.player = player or Player(device=device_of(settings["audio_device"]))
         self.player.listener = self
+        self.player.gaps = Gaps(lambda: config()["lead_in_s"], lambda: config()["pause_s"])
         self.pool = Pool(
             hosts or subprocess_hosts(paths.backends_dir, config), Needs(paths.memory_path)
         )
