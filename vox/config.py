@@ -60,6 +60,21 @@ def _map(value: Any) -> dict[str, str]:
     return dict(value)
 
 
+def _say_as(value: Any) -> tuple[Any, ...]:
+    """Files and entries (see `text.say_as_files`). What is in them is looked at later."""
+    if isinstance(value, str):
+        return texts(value)
+    if not isinstance(value, (list, tuple)) or not all(
+        isinstance(each, str)
+        or (isinstance(each, Mapping) and all(isinstance(part, str) for part in each.values()))
+        for each in value
+    ):
+        raise ValueError(
+            'must be a list of files and entries: ["team.toml", {word = "", say = ""}]'
+        )
+    return tuple(each if isinstance(each, str) else dict(each) for each in value)
+
+
 def _option(name: str) -> Check:
     """A number that the option of that name may be."""
     return number(OPTIONS[name].low, OPTIONS[name].high)
@@ -102,6 +117,7 @@ KEYS: dict[str, Key] = {
     ),
     "lookahead_s": Key(120, number(0), "speech that is prepared ahead of what is heard, seconds"),
     "keep": Key((), texts, "backends whose models are never unloaded while the daemon is up"),
+    "say_as": Key((), _say_as, "files of words to respell, besides `vox say-as add`"),
     "max_text": Key(1_000_000, integer(1), "longest text, characters"),
     "max_queue": Key(10_000, integer(1), "most jobs that may wait"),
     "spool_limit_mb": Key(1000, number(1), "disk for the audio of past jobs, megabytes"),

@@ -33,6 +33,16 @@ class Paths:
         return os.path.join(self.config_dir, "config.toml")
 
     @property
+    def say_as_path(self) -> str:
+        """The user's own entries that respell words (see `text.say_as_files`)."""
+        return os.path.join(self.config_dir, "say-as.toml")
+
+    @property
+    def say_as_lock_path(self) -> str:
+        """Held while that file is changed. Not beside it: people share its folder."""
+        return os.path.join(self.data_dir, "say-as.lock")
+
+    @property
     def token_path(self) -> str:
         return os.path.join(self.config_dir, "token")
 

@@ -113,7 +113,7 @@ def _text(value: Any, none: str = "-") -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (list, tuple)):
-        return ", ".join(map(str, value)) or none
+        return ", ".join(map(_text, value)) or none
     if isinstance(value, dict):
         return ", ".join(f"{name} = {item}" for name, item in value.items()) or none
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,114 @@
+"""`vox say-as`: how words are said that a voice says wrongly."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable
+
+import click
+
+from ..config import load
+from ..errors import BadInput
+from ..languages import normalize
+from ..paths import Paths, get_paths
+from ..text import say_as_files
+from ..text.say_as import SayAs
+from ..text.say_as_entry import Entry, entry, on_one_line
+from .options import F, complete_backend, json_option
+from .output import is_terminal, say, say_json, table, tell
+
+
+def _scope(lang_help: str, backend_help: str) -> Callable[[F], F]:
+    def decorate(command: F) -> F:
+        lang = click.option("-l", "--lang", metavar="LANG", help=lang_help)
+        backend = click.option(
+            "-b",
+            "--backend",
+            metavar="NAME",
+            shell_complete=complete_backend,
+            help=backend_help,
+        )
+        return lang(backend(command))
+
+    return decorate
+
+
+@click.group("say-as")
+def say_as() -> None:
+    """How words are said that a voice says wrongly.
+
+    A word in lower case is respelled in any case, one with capitals only as it is written: "US" is
+    not "us". Only whole words are, also with 's behind them; of several the longest is. /.../ is a
+    regular expression, /.../i one in any case, and what is said may have its groups: \\1.
+
+    They are kept in say-as.toml, beside config.toml. More such files, for example a team's, are
+    named by a setting: vox config set say_as ~/team/say-as.toml
+    """
+
+
+@say_as.command(context_settings={"ignore_unknown_options": True})
+@click.argument("word")
+@click.argument("said")
+@_scope("For this language only, e.g. en.", "For this backend only.")
+def add(word: str, said: str, lang: str | None, backend: str | None) -> None:
+    """Have SAID spoken for WORD, for example: vox say-as add WCAG "W C A G"."""
+    if backend:
+        from ..backends import registry
+
+        registry.import_string(backend)
+    paths = get_paths()
+    new = entry(word, said, lang, backend, paths.say_as_path)
+    old = say_as_files.add(paths.say_as_path, paths.say_as_lock_path, new)
+    before = f" (before: {old.say})" if old is not None and old.say != new.say else ""
+    say(f"{_about(new)} is said: {new.say}{before}" if new.say else f"{_about(new)} is not said")
+
+
+def _about(known: Entry) -> str:
+    scope = ", ".join(filter(None, (known.lang, known.backend)))
+    return f"{known.word} ({scope})" if scope else known.word
+
+
+@say_as.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """List the words, with the file that each stands in."""
+    known = _known(get_paths())
+    for trouble in known.troubles:
+        tell(f"vox: {trouble}")
+    if as_json:
+        say_json([dataclasses.asdict(each) for each in known.entries])
+    elif known.entries or not is_terminal(sys.stdout):
+        rows = [
+            (each.word, each.say, each.lang or "", each.backend or "", each.source)
+            for each in known.entries
+        ]
+        table(("word", "said", "language", "backend", "file"), rows, spare=(4,))
+    else:
+        say('no words yet; add one: vox say-as add WCAG "W C A G"')
+
+
+@say_as.command(context_settings={"ignore_unknown_options": True})
+@click.argument("word")
+@_scope("Only what is said in this language.", "Only what this backend says.")
+def remove(word: str, lang: str | None, backend: str | None) -> None:
+    """Have WORD spoken as it is written again."""
+    paths = get_paths()
+    word, lang = on_one_line(word), normalize(lang) if lang else None
+    gone = say_as_files.remove(paths.say_as_path, paths.say_as_lock_path, word, lang, backend)
+    for each in gone:
+        say(f"{_about(each)} removed")
+    if gone:
+        return
+    own = paths.say_as_path
+    others = [each for each in _known(paths).entries if each.word == word]
+    for each in sorted(others, key=lambda each: each.source != own):
+        if each.source == own:
+            raise BadInput(f"{word} is there only as {_about(each)}", "see: vox say-as list")
+        raise BadInput(f"{_about(each)} stands in {each.source}", "remove it from that file")
+    raise BadInput(f"there is no entry for {word!r}", "see: vox say-as list")
+
+
+def _known(paths: Paths) -> SayAs:
+    shared = load(paths.config_path)["say_as"]
+    return say_as_files.load(paths.say_as_path, shared, paths.config_path)
