@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import click
 
@@ -15,8 +16,9 @@ from ..paths import Paths, get_paths
 from ..text import say_as_files
 from ..text.say_as import SayAs
 from ..text.say_as_entry import Entry, entry, on_one_line
-from .options import F, complete_backend, json_option
+from .options import F, complete_backend, json_option, request_options
 from .output import is_terminal, say, say_json, table, tell
+from .text_input import checked, model_name, read_text
 
 
 def _scope(lang_help: str, backend_help: str) -> Callable[[F], F]:
@@ -107,6 +109,34 @@ def remove(word: str, lang: str | None, backend: str | None) -> None:
             raise BadInput(f"{word} is there only as {_about(each)}", "see: vox say-as list")
         raise BadInput(f"{_about(each)} stands in {each.source}", "remove it from that file")
     raise BadInput(f"there is no entry for {word!r}", "see: vox say-as list")
+
+
+@say_as.command()
+@click.argument("text", nargs=-1)
+@request_options("backend", "voice", "lang", "model", "format")
+@json_option
+@click.pass_context
+def test(ctx: click.Context, /, text: tuple[str, ...], as_json: bool, **wishes: Any) -> None:
+    """Print what would be said of TEXT, one utterance a line, without saying it.
+
+    Without TEXT, standard input is read.
+    """
+    from ..client.said import said
+    from ..jobs import Request
+
+    given = read_text(ctx, None, list(text))
+    if given is None:
+        raise click.UsageError("no text to test; pass words or a pipe", ctx)
+    wishes = {name: checked(name, value) for name, value in wishes.items()}
+    wishes["model"] = model_name(wishes["model"])
+    job, utterances = said(get_paths(), Request(text=given, **wishes))
+    for note in job["notes"]:
+        tell(f"vox: {note}")
+    if as_json:
+        names = ("backend", "voice", "lang", "model", "format", "notes")
+        say_json({**{name: job[name] for name in names}, "utterances": utterances})
+    else:
+        say("\n".join(utterances))
 
 
 def _known(paths: Paths) -> SayAs:

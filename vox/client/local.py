@@ -135,6 +135,7 @@ class Local:
         # Ctrl-C in the middle of this import, which cannot be repeated.
         from ..config import LiveConfig
         from ..engine.submit import Submitter
+        from ..text.say_as_files import LiveSayAs
         from ..voices.catalog import Catalog
 
         config = LiveConfig(self.paths.config_path)
@@ -147,6 +148,7 @@ class Local:
                 sender,
                 Catalog(self.paths, config),
                 config,
+                say_as=LiveSayAs(self.paths, config),
                 obstacles=lambda: [PAUSED] if store.is_set(PAUSE) else [],
             )
             job = make(submitter)

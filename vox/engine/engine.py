@@ -36,6 +36,7 @@ from ..queue.events import Bus
 from ..queue.expiry import steady
 from ..queue.store import PAUSE, Store
 from ..queue.tasks import Run, Tasks
+from ..text.say_as_files import LiveSayAs
 from ..voices.catalog import Catalog
 from .device_wait import DeviceWait
 from .lookahead import LookAhead
@@ -124,6 +125,7 @@ class Engine:
         self.store = store or Store(paths.db_path, bus or Bus(), clock, True, steady)
         self.bus = self.store.bus or Bus()
         self.catalog = Catalog(paths, config)
+        self.say_as = LiveSayAs(paths, config)
         self.spools = SpoolDir(paths.spool_dir, int(settings["spool_limit_mb"] * 1_000_000))
         self.utterances = UtteranceCache(
             paths.utterances_dir, lambda: int(config()["cache_mb"] * 1_000_000)
@@ -170,6 +172,7 @@ class Engine:
             self.utterances,
             self.config,
             self.models,
+            self.say_as,
             self._clock,
         )
         return Worker(
@@ -192,6 +195,7 @@ class Engine:
             self._drop,
             self._clock,
             obstacles=self.obstacles,
+            say_as=self.say_as,
         )
 
     # -- life --------------------------------------------------------------------------------

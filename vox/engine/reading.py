@@ -6,12 +6,13 @@ from typing import cast
 
 from ..config import Config
 from ..jobs import Job
+from ..text.say_as import SayAs
 from ..text.speakable import Format, Reading
 from ..voices.catalog import Catalog
 from ..voices.choice import DEFAULT_LANG
 
 
-def reading_of(job: Job, catalog: Catalog, config: Config) -> Reading:
+def reading_of(job: Job, catalog: Catalog, config: Config, say_as: SayAs) -> Reading:
     """The reading of a job whose backend and voice are chosen. Raises UnknownBackend."""
     return Reading(
         lang=_language(job, catalog),
@@ -19,6 +20,7 @@ def reading_of(job: Job, catalog: Catalog, config: Config) -> Reading:
         format=cast(Format, job.format or config["format"]),
         speak_code=config["speak_code"],
         emoji=config["emoji"],
+        say_as=say_as,
         max_chars=catalog.info(job.backend).max_chars,
     )
 

@@ -37,8 +37,9 @@ from ..jobs import (
 from ..queue.store import Store
 from ..queue.tasks import Sender
 from ..text.clean import check
+from ..text.say_as import SayAs
 from ..text.scripts import written_in
-from ..text.speakable import pieces
+from ..text.speakable import Reading, pieces
 from ..voices.catalog import Catalog
 from ..voices.choice import ignored, resolve, unspoken_scripts
 from ..voices.wish import Resolved, Wish
@@ -76,6 +77,7 @@ class Submitter:
         drop: Drop = lambda _job_id: None,
         clock: Callable[[], float] = time.time,
         obstacles: Callable[[], Sequence[str]] = tuple,
+        say_as: Callable[[], SayAs] = SayAs,
     ) -> None:
         """`drop`: called with the id of a job that a newer one has replaced.
 
@@ -88,6 +90,7 @@ class Submitter:
         self._drop = drop
         self._clock = clock
         self._obstacles = obstacles
+        self._say_as = say_as
 
     def submit(self, request: Request) -> Job:
         """Make a job of the request; see `submit_many`.
@@ -213,9 +216,13 @@ class Submitter:
             expires_at=self._clock() + options["expires_s"] if options["expires_s"] else None,
             notes=self._notes(text, resolved, options, config),
         )
-        if next(pieces(text, reading_of(job, self._catalog, config)), None) is None:
+        if next(pieces(text, self.reading(job)), None) is None:
             raise EmptyText("no text to speak", "it needs letters or digits")
         return job
+
+    def reading(self, job: Job) -> Reading:
+        """How the job's text is read."""
+        return reading_of(job, self._catalog, self._config(), self._say_as())
 
     def _notes(
         self, text: str, resolved: Resolved, options: dict[str, Any], config: Config
@@ -223,7 +230,7 @@ class Submitter:
         """What the user should know although the request is accepted."""
         given = {name: options[name] for name in ADAPTER_OPTIONS}
         notes = [*resolved.notes, *ignored(self._catalog, resolved, options["model"], **given)]
-        notes += self._left_out(text, resolved)
+        notes += [*self._left_out(text, resolved), *self._say_as().troubles]
         if config.trouble:
             notes.append(f"{config.trouble}; the earlier settings are in force until it is fixed")
         return notes

@@ -27,6 +27,7 @@ from ..hosts import sound_checks
 from ..hosts.base import Host
 from ..jobs import ADAPTER_OPTIONS, Job
 from ..queue.store import Store
+from ..text.say_as import SayAs
 from ..text.speakable import pieces
 from ..text.split import Piece
 from ..voices.catalog import Catalog
@@ -82,6 +83,7 @@ class Synthesizer:
         cache: UtteranceCache,
         config: Callable[[], Config],
         models: Models,
+        say_as: Callable[[], SayAs],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
@@ -91,6 +93,7 @@ class Synthesizer:
         self._catalog = catalog
         self._cache = cache
         self._config = config
+        self._say_as = say_as
         self._clock = clock
         self._host: Host | None = None
         self._is_loading = False
@@ -154,12 +157,10 @@ class Synthesizer:
 
     def _pieces(self, job: Job) -> Iterator[Piece]:
         """The text's pieces. Those of a long text are made when they are asked for."""
-        made = pieces(job.text, reading_of(job, self._catalog, self._config()))
-        if len(job.text) > AT_ONCE_CHARS:
-            return self._counted(made, job)
-        known = list(made)
-        self._store.note(job.id, utterances=len(known))
-        return iter(known)
+        reading = reading_of(job, self._catalog, self._config(), self._say_as())
+        made = self._counted(pieces(job.text, reading), job)
+        yield from made if len(job.text) > AT_ONCE_CHARS else list(made)
+        self._tell(job, reading.say_as.slow(reading.lang, reading.backend))
 
     def _counted(self, made: Iterator[Piece], job: Job) -> Iterator[Piece]:
         count = 0

@@ -66,6 +66,7 @@ class _Match(NamedTuple):
     rank: tuple[Any, ...]
     """The smaller, the better the match, among those that start at the same place."""
     said: str
+    is_word: bool
 
 
 class _Word:
@@ -120,7 +121,7 @@ class _Word:
                     return None
                 end = ending.end()
                 said += ending.group()
-        return _Match(start, end, (start - core, *self._rank), said if self._say else "")
+        return _Match(start, end, (start - core, *self._rank), said if self._say else "", True)
 
 
 def _ends_word(text: str, at: int) -> bool:
@@ -170,7 +171,7 @@ class _Regex:
         if found is None:
             return None
         rank = (found.start() - found.end(), *self._rank)
-        return _Match(found.start(), found.end(), rank, _expanded(self._say, found))
+        return _Match(found.start(), found.end(), rank, _expanded(self._say, found), False)
 
 
 def _expanded(say: str, found: Any) -> str:
@@ -203,7 +204,7 @@ class _Rules:
             if match.start > at:
                 parts.append((text[at : match.start], False))
             if match.said:
-                parts.append((_spaced(text, match), True))
+                parts.append((_spaced(text, match) if match.is_word else match.said, True))
             at = match.end
         if at < len(text) or not text:
             parts.append((text[at:], False))
@@ -305,3 +306,7 @@ class SayAs:
             f"{word} of `vox say-as list` takes too long and is left out; make it simpler"
             for word in (rules.slow if rules else ())
         ]
+
+
+NONE = SayAs()
+"""Nothing is respelled."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .clean import plain
+from .say_as import NONE, SayAs
 from .split import FIRST_MAX_CHARS, MAX_CHARS, Piece, split
 
 Format = Literal["auto", "plain", "markdown"]
@@ -31,6 +32,8 @@ class Reading:
     speak_code: Literal["announce", "read"] = "announce"
     """What becomes of a block of code in Markdown."""
     emoji: Literal["name", "drop"] = "name"
+    say_as: SayAs = NONE
+    """What the user has respelled."""
     max_chars: int = MAX_CHARS
     """The longest piece, in characters."""
     first_max: int = FIRST_MAX_CHARS
@@ -56,7 +59,9 @@ class Speakable:
     def finish(self) -> list[Piece]:
         """The pieces of the rest: the text is complete."""
         reading = self._reading
-        return split(plain(self._text), reading.lang, reading.max_chars, reading.first_max)
+        parts = reading.say_as.parts(plain(self._text), reading.lang, reading.backend)
+        text = "".join(part for part, _ in parts)
+        return split(text, reading.lang, reading.max_chars, reading.first_max)
 
 
 def pieces(text: str, reading: Reading) -> Iterator[Piece]:
