@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -197,6 +198,18 @@ def test_the_inbox_is_a_folder_to_drop_files_into(vox: Vox) -> None:
     nothing = vox("inbox", "retry")
     assert (nothing.code, nothing.out, nothing.err) == (0, "", "nothing has failed\n")
     assert not vox.client.is_up()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who writes")
+def test_a_file_that_a_program_has_open_is_named(vox: Vox) -> None:
+    folder = Path(vox.ok("inbox"))
+    with (folder / "long.txt").open("w") as file:
+        file.write("To be continued.")
+        assert "long.txt waits for its writer" in vox.ok("inbox", "status")
+        examined = json.loads(vox("doctor", "--json").out)
+        (found,) = [each for each in examined if each["name"] == "inbox"]
+        assert found["level"] == "note"
+        assert found["text"] == "long.txt waits for its writer: a program has it open"
 
 
 def test_the_inbox_keeps_the_daemon_while_it_is_on(vox: Vox, sound: object) -> None:

@@ -6,12 +6,10 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
-from types import FrameType
 
 import pytest
 
@@ -220,29 +218,6 @@ def test_a_file_written_again_after_it_was_taken_is_another_job(rig: Rig) -> Non
     rig.wait_tree("done/a-2.txt", "done/a.txt")
     assert (rig.folder / "done/a.txt").read_text() == "First."
     assert (rig.folder / "done/a-2.txt").read_text() == "Second."
-
-
-def test_a_writer_that_goes_on_as_the_file_is_taken_is_waited_for(rig: Rig) -> None:
-    """It holds the file open: what it writes lands in `.work/`, where the file settles anew."""
-    with (rig.folder / ".a").open("w") as file:
-        file.write("One. ")
-        file.flush()
-        os.utime(file.fileno(), (0, 0))
-
-        def write_on(frame: FrameType, event: str, _arg: object) -> None:
-            if event == "return" and frame.f_code.co_name == "claim":
-                file.write("Two.")
-                file.flush()
-
-        rig.inbox.stop()
-        threading.setprofile(write_on)
-        try:
-            rig.restart()
-        finally:
-            threading.setprofile(None)
-        # Moved in place: it counts as whole, and old.
-        (rig.folder / ".a").rename(rig.folder / "a.txt")
-        assert rig.wait_jobs(1)[0].text == "One. Two."
 
 
 def test_what_is_no_regular_file_stays_where_it_is(rig: Rig) -> None:

@@ -15,6 +15,7 @@ import click
 
 from .. import __version__
 from ..client import daemon as control
+from ..client import inbox as inbox_client
 from ..config import Config, load
 from ..errors import NoAudioOutput, VoxError
 from ..files import cannot_write, make_dir
@@ -215,6 +216,14 @@ def _daemon(paths: Paths, _config: Config) -> Iterator[Finding]:
         yield Finding("http", "ok", f"listens on http://{http['address']}")
 
 
+def _inbox(paths: Paths, config: Config) -> Iterator[Finding]:
+    if not config["inbox.enabled"]:
+        return
+    for name in inbox_client.status(paths)["being_written"]:
+        text = f"{name} waits for its writer: a program has it open"
+        yield Finding("inbox", "note", text, "it is spoken once that program closes it or ends")
+
+
 def _failures(paths: Paths, _config: Config) -> Iterator[Finding]:
     if not os.path.exists(paths.db_path):
         return
@@ -237,5 +246,6 @@ CHECKS: tuple[Check, ...] = (
     _backend,
     _default_backends,
     _daemon,
+    _inbox,
     _failures,
 )

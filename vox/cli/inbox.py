@@ -83,6 +83,12 @@ def status(as_json: bool) -> None:
         *((name, one_line(state[name])) for name in ("note", "error") if state[name]),
     ]
     fields(pairs)
+    for name in state["being_written"]:
+        say(
+            one_line(
+                f"{name} waits for its writer: a program has it open; it is spoken once closed"
+            )
+        )
     if state["failed"]:
         say(f"reasons are in {state['folder']}/failed; to retry: vox inbox retry")
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..files import rename_new
 from ..jobs import ID_ALPHABET, ID_LENGTH
 from .folders import NAME_MAX, Folders, with_tag, write_durably
+from .remains import NOTHING, Spoken
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Claim:
     """Its whole original name."""
     subfolder: str = ""
     """The subfolder of the inbox that it was in, "" for none."""
+    spoken: Spoken = NOTHING
+    """What earlier jobs have spoken of the same file."""
 
 
 def claim(folders: Folders, job_id: str, path: str, subfolder: str) -> Claim:
@@ -33,20 +36,28 @@ def claim(folders: Folders, job_id: str, path: str, subfolder: str) -> Claim:
 
     What does not fit into the new name goes into a record beside it, which is written first.
     """
-    name = os.path.basename(path)
-    held = with_tag(name, "", NAME_MAX - ID_LENGTH - 2)
-    target = os.path.join(folders.work, f"{job_id}__{held}")
-    has_record = held != name or bool(subfolder)
+    return _take(folders, path, Claim(job_id, "", os.path.basename(path), subfolder))
+
+
+def claim_again(folders: Folders, job_id: str, earlier: Claim, spoken: Spoken) -> Claim:
+    """Give a claimed file to a further job, for what was not `spoken` of it. Raises OSError."""
+    return _take(folders, earlier.path, replace(earlier, id=job_id, spoken=spoken))
+
+
+def _take(folders: Folders, path: str, claim: Claim) -> Claim:
+    held = with_tag(claim.name, "", NAME_MAX - ID_LENGTH - 2)
+    target = os.path.join(folders.work, f"{claim.id}__{held}")
+    has_record = held != claim.name or bool(claim.subfolder) or claim.spoken != NOTHING
     if has_record:
-        record = json.dumps({"name": name, "subfolder": subfolder})
-        write_durably(folders, _record_path(folders, job_id), record.encode())
+        record = {"name": claim.name, "subfolder": claim.subfolder, "spoken": claim.spoken}
+        write_durably(folders, _record_path(folders, claim.id), json.dumps(record).encode())
     try:
         rename_new(path, target)
     except OSError:
         if has_record:
-            forget_record(folders, job_id)
+            forget_record(folders, claim.id)
         raise
-    return Claim(job_id, target, name, subfolder)
+    return replace(claim, path=target)
 
 
 def _record_path(folders: Folders, job_id: str) -> str:
@@ -65,19 +76,22 @@ def find_claims(folders: Folders) -> list[Claim]:
         for entry in entries:
             job_id, separator, name = entry.name.partition("__")
             if separator and len(job_id) == ID_LENGTH and set(job_id) <= set(ID_ALPHABET):
-                name, subfolder = _recorded(folders, job_id, name)
                 info = entry.stat(follow_symlinks=False)
-                found.append((info.st_ctime_ns, Claim(job_id, entry.path, name, subfolder)))
+                bare = Claim(job_id, entry.path, name)
+                found.append((info.st_ctime_ns, _with_record(folders, bare)))
     return [claim for _, claim in sorted(found, key=lambda pair: (pair[0], pair[1].name))]
 
 
-def _recorded(folders: Folders, job_id: str, name: str) -> tuple[str, str]:
+def _with_record(folders: Folders, claim: Claim) -> Claim:
     try:
-        with open(_record_path(folders, job_id), "rb") as file:
+        with open(_record_path(folders, claim.id), "rb") as file:
             record = json.load(file)
-        return str(record["name"]), str(record["subfolder"])
-    except (OSError, ValueError, LookupError, TypeError):
-        return name, ""
+        name, subfolder = str(record["name"]), str(record["subfolder"])
+        chars, digest = record.get("spoken", NOTHING)
+        spoken = Spoken(int(chars), str(digest))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return claim
+    return replace(claim, name=name, subfolder=subfolder, spoken=spoken)
 
 
 def tidy_work(folders: Folders, ids: set[str]) -> None:

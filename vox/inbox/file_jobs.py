@@ -21,8 +21,8 @@ from ..files import cannot_write
 from ..jobs import Request, State, new_id
 from ..printable import one_line
 from ..queue.store import Store
-from .claims import Claim, find_claims, forget_record, tidy_work
-from .file_requests import Changed, FileRequests
+from .claims import Claim, claim_again, find_claims, forget_record, tidy_work
+from .file_requests import AsRead, Changed, FileRequests, NothingLeft
 from .folders import Folders, make_inside, may_have_note, move_in, note_name, shown, write_durably
 from .settling import Signature
 from .status import count_done, failed_files
@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 class _Submission:
     claim: Claim
     request: Request
+    read: AsRead
 
 
 class FileJobs:
@@ -51,12 +52,16 @@ class FileJobs:
         """Why the last `submit` failed for files that are not at fault; None if it did not."""
         self.submitted: dict[str, Claim] = {}
         """The claims whose jobs have not ended, by id; their files are still in `.work/`."""
+        self.further: list[Claim] = []
+        """Claims for what was written into files after their jobs had read them."""
         self.done = 0
         self.failed = 0
         self._config = config
         self._submitter = submitter
         self._store = store
         self._requests = FileRequests(folders, config, submitter)
+        self._read: dict[str, AsRead] = {}
+        """By id, what this process submitted."""
 
     def make_folders(self) -> None:
         """Make those of the folders that are missing. Raises StorageError."""
@@ -113,14 +118,16 @@ class FileJobs:
         later: list[Claim] = []
         for claim, settled_as in batch:
             try:
-                request = self._requests.read(claim, settled_as)
+                request, read = self._requests.read(claim, settled_as)
                 # It replaces only what is a job already, so those before it are submitted first.
                 if request.replace:
                     later += self._send(ready)
                     ready = []
-                ready.append(_Submission(claim, request))
+                ready.append(_Submission(claim, request, read))
             except Changed as exc:
                 changed.append((claim, exc.info))
+            except NothingLeft:
+                later += self._put_into_done(claim)
             except FileNotFoundError:
                 forget_record(self.folders, claim.id)  # Someone moved it out of `.work/`.
             except (BadInput, NotAvailable) as exc:
@@ -153,6 +160,7 @@ class FileJobs:
         else:
             sent = list(ready)
         self.submitted.update((each.claim.id, each.claim) for each in sent)
+        self._read.update((each.claim.id, each.read) for each in sent)
         return [each.claim for each in ready if each.claim.id not in self.submitted]
 
     def _take_new_id(self, claim: Claim) -> list[Claim]:
@@ -190,6 +198,8 @@ class FileJobs:
             return
         try:
             if state == "done":
+                if self._go_on(claim):
+                    return
                 _move(claim, self.folders.done)
                 self.done += 1
             else:
@@ -205,6 +215,32 @@ class FileJobs:
             log.error("inbox: cannot move %s: %s", shown(claim.name), exc)
             return  # The next scan tries again.
         self._forget(claim)
+
+    def _go_on(self, claim: Claim) -> bool:
+        """If more was written into the file since it was read, give it to a further job.
+
+        Raises OSError.
+        """
+        spoken = self._requests.spoken_before_more(
+            claim, self._read.get(claim.id), lambda: self._store.find(claim.id)
+        )
+        if spoken is None:
+            return False
+        log.info("inbox: %s has more than was spoken", shown(claim.name))
+        self.further.append(claim_again(self.folders, self.new_id(), claim, spoken))
+        self._forget(claim)
+        return True
+
+    def _put_into_done(self, claim: Claim) -> list[Claim]:
+        """Move a file to `done/` for which there is no job. Returns it if that fails."""
+        try:
+            _move(claim, self.folders.done)
+        except OSError as exc:
+            self.error = cannot_write(self.folders.done, exc)
+            return [claim]
+        self.done += 1
+        self._forget(claim)
+        return []
 
     def _fail(self, claim: Claim, error: VoxError) -> list[Claim]:
         """Move a file that is at fault to `failed/`, with the reason. Returns it if that fails."""
@@ -231,6 +267,7 @@ class FileJobs:
 
     def _forget(self, claim: Claim) -> None:
         self.submitted.pop(claim.id, None)
+        self._read.pop(claim.id, None)
         self._requests.forget_output(claim)
         forget_record(self.folders, claim.id)
 

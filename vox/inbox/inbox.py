@@ -29,6 +29,7 @@ from .folders import Folders, inbox_dir, remove_older, shown
 from .observer import FolderObserver
 from .pending import RETRY_S, PendingFiles
 from .scan import Scan, is_wanted, scan
+from .writers import still_written
 
 log = logging.getLogger(__name__)
 
@@ -104,13 +105,17 @@ class Inbox:
         self._move_out_ended()
 
     def has_new(self) -> bool:
-        """After `stop`: whether a file has arrived since the last scan that can be submitted."""
+        """After `stop`: whether a file has arrived since the last scan that can be submitted.
+
+        One that is being written is none: it would keep daemons coming for as long as it is.
+        """
         config = self._config()
         if self._error is not None or not config["inbox.enabled"]:
             return False
         try:
             root = os.path.realpath(inbox_dir(self._paths, config))
-            return bool(scan(root, config["inbox.patterns"], self._picks).files)
+            files = scan(root, config["inbox.patterns"], self._picks).files
+            return self._has_further or len(still_written(files)) < len(files)
         except OSError:
             return False
 
@@ -129,12 +134,18 @@ class Inbox:
     def is_busy(self) -> bool:
         """Whether there are files that will soon be jobs, so that the daemon should not leave.
 
-        False while an error keeps them from being submitted: the next daemon will find them.
+        False while an error keeps them from being submitted, or a program has them open and has
+        not written for minutes: the next daemon will find them.
         """
         if self._is_stopping or self._error is not None or not self._config()["inbox.enabled"]:
             return False
         is_about_to_scan = bool(self._hints) or self._scan_requested or self._is_scanning
-        return is_about_to_scan or not self._has_scanned or len(self._pending) > 0
+        is_waiting = len(self._pending) > self._pending.for_long or self._has_further
+        return is_about_to_scan or not self._has_scanned or is_waiting
+
+    @property
+    def _has_further(self) -> bool:
+        return any(jobs.further for jobs in list(self._file_jobs.values()))
 
     def describe(self) -> dict[str, Any]:
         """The same keys as `status.status`, from memory: reads neither disk nor job table."""
@@ -149,6 +160,7 @@ class Inbox:
             "watching": watching if is_on else "off",
             "note": self._note,
             "pending": len(self._pending),
+            "being_written": list(self._pending.being_written),
             "working": sum(len(jobs.submitted) for jobs in all_jobs),
             "done": sum(jobs.done for jobs in all_jobs),
             "failed": sum(jobs.failed for jobs in all_jobs),
@@ -242,6 +254,7 @@ class Inbox:
             bool(self._hints)
             or inbox_dir(self._paths, config) != self._folder
             or self._scan_requested
+            or self._has_further
             or self._pending.waits_for_room
             or now >= self._next_scan_at
             or (self._had_other_event and now >= self._scan_began_at + POLL_S)
@@ -265,12 +278,17 @@ class Inbox:
         found = self._scan(jobs, config, now)
         self._has_scanned = True
         scanned_at = time.monotonic()
+        for each in self._file_jobs.values():
+            self._pending.take_further(each)
         self._pending.update(jobs, found, self._closed, scanned_at)
         if not self._observer.is_running:
             next_scan = now + max(POLL_S, 20 * (scanned_at - now))
         elif is_regular_scan:
             next_scan = now + config["inbox.scan_s"]
-        self._pending.submit_due(jobs, found, config["inbox.settle_s"], scanned_at)
+        try:
+            self._pending.submit_due(jobs, found, config["inbox.settle_s"], scanned_at)
+        finally:
+            self._pending.note_written(scanned_at)
         self._next_scan_at = next_scan
 
     def _reconcile(self, jobs: FileJobs, config: Config, now: float) -> None:

@@ -15,7 +15,8 @@ from .claims import Claim, claim
 from .file_jobs import FileJobs
 from .folders import shown
 from .scan import Scan
-from .settling import SettlingFile, SettlingFiles, Signature
+from .settling import EMPTY_S, SettlingFile, SettlingFiles, Signature
+from .writers import still_written
 
 BATCH = 200
 RETRY_S = 5.0
@@ -34,6 +35,10 @@ class PendingFiles:
         """The queue is full: look again when a job has ended."""
         self.next_due_at: float | None = None
         """When (monotonic) the next file will be due; None if none waits."""
+        self.being_written: tuple[str, ...] = ()
+        """Names of files that wait because a program still has them open for writing."""
+        self.for_long = 0
+        """How many of those have not changed for `EMPTY_S`."""
         self._on_activity = on_activity
         self._is_stopping = is_stopping
         self._settling = SettlingFiles()
@@ -54,10 +59,17 @@ class PendingFiles:
         """Forget all files. What is claimed stays claimed."""
         self._settling, self._failures = SettlingFiles(), {}
         self.next_due_at, self.waits_for_room = None, False
+        self.being_written, self.for_long = (), 0
 
     def recover(self, jobs: FileJobs) -> None:
         """Go on with what a dead daemon had claimed there. Raises OSError, StorageError."""
         for each in jobs.recover():
+            self._claimed[each.path] = jobs, each
+
+    def take_further(self, jobs: FileJobs) -> None:
+        """Take up what was written into files after their jobs had read them."""
+        while jobs.further:
+            each = jobs.further.pop()
             self._claimed[each.path] = jobs, each
 
     def update(self, jobs: FileJobs, found: Scan, closed: set[str], now: float) -> None:
@@ -101,11 +113,29 @@ class PendingFiles:
                 return
             self.waits_for_room = False
             batch, rest = rest[: min(BATCH, room)], rest[min(BATCH, room) :]
-            claimed = [pair for file in batch if (pair := self._claim(jobs, file, found, now))]
+            closed = self._closed(batch, now)
+            claimed = [pair for file in closed if (pair := self._claim(jobs, file, found, now))]
             if not self._submit(jobs, claimed, now):
                 return
             # Let other threads run.
             time.sleep(0)
+
+    def note_written(self, now: float) -> None:
+        """Set `being_written` and `for_long` anew."""
+        files = self._settling.being_written()
+        self.being_written = tuple(sorted(self._name(file.path) for file in files))
+        self.for_long = sum(file.changed_at + EMPTY_S < now for file in files)
+
+    def _name(self, path: str) -> str:
+        known = self._claimed.get(path)
+        return shown(known[1].name if known else os.path.basename(path))
+
+    def _closed(self, batch: Sequence[SettlingFile], now: float) -> list[SettlingFile]:
+        """Those of the due files that no program has open for writing; the others wait."""
+        written = still_written(file.path for file in batch)
+        for path in written:
+            self._ask_again(self._settling.wait_for_writer(path, now))
+        return [file for file in batch if file.path not in written]
 
     def _claim(
         self, jobs: FileJobs, file: SettlingFile, found: Scan, now: float
@@ -164,4 +194,7 @@ class PendingFiles:
     def _try_again(self, path: str, why: str, now: float) -> None:
         self._failures[path] = why
         self._settling.postpone(path, now + RETRY_S)
-        self.next_due_at = min(self.next_due_at or now + RETRY_S, now + RETRY_S)
+        self._ask_again(now + RETRY_S)
+
+    def _ask_again(self, at: float) -> None:
+        self.next_due_at = at if self.next_due_at is None else min(self.next_due_at, at)

@@ -1,6 +1,7 @@
 """Whether a file has settled: it has been unchanged for so long that it is taken for complete.
 
-Sees only paths and what `lstat` says; time comes in as an argument.
+Sees only paths and what `lstat` says; whether a file is still being written, and the time, come in
+as arguments.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ PATIENCE = 1.5
 EMPTY_S = 600.0
 """So long an empty file is waited for, unless its writer has closed it: `slow-command > a.txt`
 makes the file long before there is a text."""
+
+WRITER_S = (1.0, 30.0)
+"""How soon, at least and at most, to ask again whether a file is still open for writing. If there
+are file system events, they tell of the close at once."""
 
 
 def signature(info: os.stat_result) -> Signature:
@@ -38,6 +43,8 @@ class SettlingFile:
     """Since then it was closed by its writer, or moved in."""
     not_before: float = 0.0
     """It could not be submitted: try again then (monotonic)."""
+    written_since: float | None = None
+    """Since then (monotonic) a program was found to have it open for writing each time."""
 
     @property
     def is_empty(self) -> bool:
@@ -69,7 +76,11 @@ class SettlingFiles:
         for path, info in found.items():
             has_changed |= self.update_one(path, info, now)
             if path in closed:
-                self._files[path].is_closed = True
+                file = self._files[path]
+                file.is_closed = True
+                if file.written_since is not None:
+                    # Another program may still have it open.
+                    file.written_since, file.not_before = now, 0.0
         return has_changed
 
     def update_one(self, path: str, info: os.stat_result, now: float, name: str = "") -> bool:
@@ -93,6 +104,19 @@ class SettlingFiles:
         """The file is not due before `until` (monotonic)."""
         if path in self._files:
             self._files[path].not_before = until
+
+    def wait_for_writer(self, path: str, now: float) -> float:
+        """A program has the file open for writing. Returns when (monotonic) to ask again."""
+        file = self._files[path]
+        if file.written_since is None:
+            file.written_since = now
+        shortest, longest = WRITER_S
+        file.not_before = now + min(longest, max(shortest, (now - file.written_since) / 4))
+        return file.not_before
+
+    def being_written(self) -> list[SettlingFile]:
+        """The files that a program had open for writing when they were due."""
+        return [file for file in self._files.values() if file.written_since is not None]
 
     def due_at(self, file: SettlingFile, settle_s: float, now: float, wall: float) -> float:
         """When (monotonic) the file will have been unchanged for `settle_s`.

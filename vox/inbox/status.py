@@ -15,8 +15,19 @@ from ..config import Config
 from ..errors import StorageError
 from ..files import cannot_write
 from ..paths import Paths
-from .folders import RESERVED, Folders, as_text, inbox_dir, is_note, make_inside, move_in, note_name
+from .folders import (
+    RESERVED,
+    Folders,
+    as_text,
+    inbox_dir,
+    is_note,
+    make_inside,
+    move_in,
+    note_name,
+    shown,
+)
 from .scan import is_wanted
+from .writers import still_written
 
 __all__ = ["inbox_dir", "retry", "status"]
 
@@ -28,6 +39,7 @@ def status(paths: Paths, config: Config) -> dict[str, Any]:
     backend or clone.
     """
     folders = Folders(inbox_dir(paths, config))
+    pending = _pending(folders, config["inbox.patterns"])
     error = None if os.path.isdir(folders.root) else f"there is no folder {folders.root}"
     return {
         "folder": folders.root,
@@ -35,7 +47,8 @@ def status(paths: Paths, config: Config) -> dict[str, Any]:
         "stay": config["inbox.stay"],
         "watching": "off",
         "note": None,
-        "pending": count_pending(folders, config["inbox.patterns"]),
+        "pending": len(pending),
+        "being_written": sorted(shown(os.path.basename(path)) for path in still_written(pending)),
         "working": sum("__" in name for _, name in _files(folders.work)),
         "done": count_done(folders, config["inbox.patterns"]),
         "failed": len(failed_files(folders)),
@@ -86,13 +99,13 @@ def _without(note_path: str) -> Iterator[None]:
         raise
 
 
-def count_pending(folders: Folders, patterns: tuple[str, ...]) -> int:
-    """Files that wait in the inbox and its subfolders."""
-    return sum(
-        is_wanted(name, patterns)
+def _pending(folders: Folders, patterns: tuple[str, ...]) -> list[str]:
+    """Paths of the files that wait in the inbox and its subfolders."""
+    return [
+        os.path.join(folders.root, subfolder, name)
         for subfolder, name in _files(folders.root)
-        if not subfolder.startswith(".") and subfolder not in RESERVED
-    )
+        if is_wanted(name, patterns) and not subfolder.startswith(".") and subfolder not in RESERVED
+    ]
 
 
 def count_done(folders: Folders, patterns: tuple[str, ...]) -> int:
