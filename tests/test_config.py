@@ -77,6 +77,31 @@ def test_a_change_keeps_comments_order_and_links(path: Path, tmp_path: Path) -> 
     assert not config.unset_value(str(path), "inbox.polling")
 
 
+def test_a_byte_order_mark_is_no_part_of_the_settings_and_stays_in_the_file(path: Path) -> None:
+    path.write_bytes("\ufeff# grün\r\nspeed = 1.5\r\n".encode())
+    assert config.load(str(path), {})["speed"] == 1.5
+    config.set_value(str(path), "volume", "2")
+    config.set_value(str(path), "speed", "1.2")
+    assert path.read_bytes().startswith("\ufeff# grün\r\nspeed = 1.2\r\n".encode())
+    loaded = config.load(str(path), {})
+    assert (loaded["speed"], loaded["volume"]) == (1.2, 2)
+    assert config.unset_value(str(path), "volume")
+    assert path.read_bytes() == "\ufeff# grün\r\nspeed = 1.2\r\n".encode()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_settings_in_utf_16_are_one_line_that_says_what_to_do(path: Path, encoding: str) -> None:
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    path.write_bytes((mark + "speed = 1.5\n").encode(encoding))
+    for act in (
+        lambda: config.load(str(path), {}),
+        lambda: config.set_value(str(path), "speed", "1"),
+    ):
+        with pytest.raises(BadConfig) as caught:
+            act()
+        assert caught.value.line == f"{path} is UTF-16; save it as UTF-8"
+
+
 def test_a_change_is_seen_and_a_broken_file_leaves_the_last_good_settings(path: Path) -> None:
     path.write_text("speed = 1.5")
     live = config.LiveConfig(str(path), {})

@@ -6,6 +6,7 @@ merges all but the flags. `tomlkit`, which keeps comments, is imported only to w
 
 from __future__ import annotations
 
+import codecs
 import math
 import os
 import re
@@ -19,6 +20,8 @@ from .checks import Check, Key, boolean, integer, number, one_of, text, texts
 from .durations import seconds_or_span
 from .errors import BadConfig
 from .jobs import OPTIONS
+
+_BOM = "\ufeff"
 
 
 def _idle_timeout(value: Any) -> float:
@@ -203,8 +206,8 @@ def load(path: str, environ: Mapping[str, str] = os.environ) -> Config:
 
 def _read(path: str) -> dict[str, Any]:
     try:
-        with open(path, "rb") as file:
-            return tomllib.load(file)
+        # Notepad and PowerShell put a byte order mark before UTF-8, or write UTF-16.
+        return tomllib.loads(_content(path).removeprefix(_BOM))
     except FileNotFoundError:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
@@ -213,6 +216,15 @@ def _read(path: str) -> dict[str, Any]:
         ) from exc
     except OSError as exc:
         raise BadConfig(f"cannot read {path}: {exc.strerror}", "fix its permissions") from exc
+
+
+def _content(path: str) -> str:
+    """Raises BadConfig, UnicodeDecodeError, OSError."""
+    with open(path, "rb") as file:
+        data = file.read()
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise BadConfig(f"{path} is UTF-16", "save it as UTF-8")
+    return data.decode()
 
 
 def _flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -279,7 +291,7 @@ def set_value(path: str, name: str, given: str, own: Mapping[str, Key] | None = 
     if value is None:
         unset_value(path, name)
         return None
-    document = _document(path)
+    bom, document = _document(path)
     table: Any = document
     *parents, last = name.split(".")
     for parent in parents:
@@ -287,7 +299,7 @@ def set_value(path: str, name: str, given: str, own: Mapping[str, Key] | None = 
             table[parent] = tomlkit.table(is_super_table=parent == "backends")
         table = table[parent]
     table[last] = list(value) if isinstance(value, tuple) else value
-    files.write(path, tomlkit.dumps(document))
+    files.write(path, bom + tomlkit.dumps(document))
     return value
 
 
@@ -299,7 +311,7 @@ def unset_value(path: str, name: str) -> bool:
     import tomlkit
 
     find_key(name)
-    document = _document(path)
+    bom, document = _document(path)
     tables: list[Any] = [document]
     *parents, last = name.split(".")
     for parent in parents:
@@ -311,19 +323,21 @@ def unset_value(path: str, name: str) -> bool:
         if inner.as_string().strip(" \n{}"):  # other keys, or somebody's comments
             break
         del table[parent]
-    files.write(path, tomlkit.dumps(document))
+    files.write(path, bom + tomlkit.dumps(document))
     return True
 
 
-def _document(path: str) -> Any:
+def _document(path: str) -> tuple[str, Any]:
+    """The file's byte order mark or "", and what follows."""
     import tomlkit
 
     _read(path)  # gives the clear line for a broken file
     try:
-        with open(path, encoding="utf-8") as file:
-            return tomlkit.parse(file.read())
+        text = _content(path)
     except FileNotFoundError:
-        return tomlkit.document()
+        return "", tomlkit.document()
+    body = text.removeprefix(_BOM)
+    return text[: len(text) - len(body)], tomlkit.parse(body)
 
 
 class LiveConfig:

@@ -96,7 +96,9 @@ BAD = {
     "punctuation": (b"... --- !!!", "no text to speak"),
     "latin-1": ("Grüße".encode("latin-1"), "the text is not valid UTF-8: byte 3 is 0xfc"),
     "nul": (b"a\0b", "the text has NUL bytes: it looks like binary"),
-    "png": (b"\x89PNG\r\n\x1a\n\0\0", "the text is not valid UTF-8: byte 1 is 0x89"),
+    "png": (b"\x89PNG\r\n\x1a\n\0\0", "byte 1 is 0x89; it is binary: a PNG image"),
+    "unmarked": ("Hello.".encode("utf-16-le"), "it is UTF-16 without a byte order mark"),
+    "no end": (b"---\nvoice: heart\nHi.", "the header, which begins with 'voice: heart', does not"),
     "unknown key": (b"---\ncolour: red\n---\nHi.", "unknown key 'colour'"),
     "no value": (b"---\nvoice:\n---\nHi.", "voice has no value"),
     "speed": (b"---\nspeed: 9\n---\nHi.", "speed '9' must be a number from 0.25 to 4"),
@@ -125,6 +127,8 @@ def test_bad_files_fail_each_with_its_reason_and_good_ones_beside_them_are_spoke
     for name, (content, said) in BAD.items():
         assert said in why(rig, f"{name}.txt")
         assert (rig.folder / f"failed/{name}.txt").read_bytes() == content
+        if name != "lang":
+            assert "What to do: " in (rig.folder / f"failed/{name}.txt.error.txt").read_text()
     wait_until(lambda: rig.inbox.describe()["failed"] == len(BAD))
     assert rig.error is None
 

@@ -43,18 +43,52 @@ def test_a_key_may_be_spelled_as_its_flag() -> None:
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
-def test_any_newlines_and_a_byte_order_mark_are_fine(newline: str) -> None:
-    text = "\ufeff" + newline.join(["---", "voice: heart", "---", "Hello."])
+@pytest.mark.parametrize("before", ["", "\ufeff", "\ufeff\ufeff", "\n\n", "\ufeff\n \n"])
+def test_any_newlines_byte_order_marks_and_blank_lines_are_fine(newline: str, before: str) -> None:
+    text = before + newline.join(["---", "voice: heart", "---", "Hello."])
     assert parse(text) == ({"voice": "heart"}, "Hello.")
 
 
-def test_a_ruled_line_without_a_second_one_begins_no_header() -> None:
-    assert parse("---\nvoice: heart\nHello.") == ({}, "---\nvoice: heart\nHello.")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "---\nvoice: heart\nHello.",
+        "---\nVoice: heart",
+        "\ufeff---\r\nkeep-alive: 5m\r\n\r\nHello.",
+        "---\n# mine\n\nspeed: 2\n----\nHello.",
+        "---\nlang: en\nHello.\n-- -\n",
+    ],
+)
+def test_a_header_that_does_not_end_is_refused_and_not_read_aloud(text: str) -> None:
+    with pytest.raises(BadInput, match=r"which begins with '.*', does not end") as found:
+        parse(text)
+    assert found.value.hint == "add a line of --- below its last KEY: VALUE"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "---\nHello.\n",
+        "---\nNote: this is a text.\n",
+        "---\n\nOne thing: a rule is above.\n\n---\n\nAnd another.\n",
+        "---\ntitle: A page\ndate: 2026-11-29\n---\nHello.",
+        "---\ntitle: A page\nlang: en\ntags:\n  - one\n---\nHello.",
+        "---\nlang: en\ntitle: A page\n",
+        "---",
+    ],
+)
+def test_a_rule_and_the_front_matter_of_a_page_are_no_header(text: str) -> None:
+    assert parse(text) == ({}, text)
+
+
+def test_a_header_may_be_empty() -> None:
+    assert parse("---\n---\nHello.") == ({}, "Hello.")
 
 
 @pytest.mark.parametrize(
     ("line", "said"),
     [
+        ("title: x\nvoice: heart", "line 2 of the header has an unknown key 'title'"),
         ("colour: red", "line 2 of the header has an unknown key 'colour'"),
         ("just words", "line 2 of the header is not KEY: VALUE: 'just words'"),
         ("voice:", "line 2 of the header: voice has no value"),

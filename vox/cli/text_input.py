@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 MOST_BYTES = 64_000_000
 """Nothing larger is read; how much may be spoken is the queue's business (`max_text`)."""
 
-_BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+_NOT_PLAIN = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff", b"%PDF-", b"{\\rtf")
+"""Byte order marks, and documents that are no plain text though they may look like it."""
 
 
 def read_text(ctx: click.Context, file: str | None, words: list[str]) -> str | None:
@@ -63,7 +64,7 @@ def _read(stream: BinaryIO) -> bytes:
 
 
 def _decoded(data: bytes) -> str:
-    if not data.startswith(_BOMS):
+    if not data.startswith(_NOT_PLAIN) and b"\0" not in data:
         try:
             return data.decode()
         except UnicodeDecodeError:

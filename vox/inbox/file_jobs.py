@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from ..config import Config
 from ..engine.submit import Submitter
-from ..errors import BadInput, IdTaken, JobFailed, NotAvailable, VoxError
+from ..errors import BadInput, BadOption, IdTaken, JobFailed, NotAvailable, VoxError
 from ..files import cannot_write
 from ..jobs import Request, State, new_id
 from ..printable import one_line
@@ -246,7 +246,8 @@ class FileJobs:
         """Move a file that is at fault to `failed/`, with the reason. Returns it if that fails."""
         log.info("inbox: %s failed: %s", shown(claim.name), error.line)
         try:
-            more = f"What to do: {error.hint}" if error.hint else ""
+            hint = error.hint or ("correct the header" if isinstance(error, BadOption) else "")
+            more = f"What to do: {hint}" if hint else ""
             _move_to_failed(self.folders, claim, _note(claim, error.message, more))
         except OSError as exc:
             self.error = cannot_write(self.folders.failed, exc)

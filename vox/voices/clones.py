@@ -59,7 +59,7 @@ class Clones:
         audio_path = os.path.join(folder, _AUDIO)
         try:
             with open(os.path.join(folder, _FACTS), "rb") as file:
-                facts = tomllib.load(file)
+                facts = tomllib.loads(file.read().decode("utf-8-sig"))
         except (OSError, ValueError):
             return None
         if not os.path.isfile(audio_path):
