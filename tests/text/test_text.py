@@ -29,7 +29,9 @@ def test_anything_that_can_be_said_is_text(text: str) -> None:
 
 
 def test_newlines_and_control_characters_are_normalised() -> None:
-    assert plain("\ufeffone\r\ntwo\rthree\u2028four\x1b \x07five\n") == "one\ntwo\nthree\nfour five"
+    assert (
+        plain("\ufeffone\r\ntwo\x0bthree\u2028four\x1b \x07five\n") == "one\ntwo\nthree\nfour five"
+    )
 
 
 def test_binary_is_said_to_be_binary() -> None:

@@ -1,18 +1,116 @@
-"""Text without what no voice can speak: control characters, unusual newlines, binary data."""
+"""Text without what no voice can speak: control characters, unusual newlines, binary data.
+
+A `Cleaner` takes a text as it comes. What a terminal would not show is left out, see `terminal`.
+"""
 
 from __future__ import annotations
 
 import re
 import sys
+import unicodedata
+from collections.abc import Iterator
 
 from ..errors import BadInput, TextTooLong
+from . import terminal
 
 LIMIT_CHARS = 1_000_000
+BLOCK_CHARS = 4096
 
 _SPEAKABLE = re.compile(r"[^\W_]")
-_CONTROL = re.compile("[\x01-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")
-_NEWLINE = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+_NEWLINE = re.compile("\r\n|[\x0b\x0c\x85\u2028\u2029]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_UNSEEN = re.compile(
+    "[\x01-\x07\x0e-\x17\x1a\x1c-\x1f\x7f-\x84\x86-\x8f\x91-\x97\x99\x9a\ufffe\uffff"
+    "\xad\u034f\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffc]"
+)
+"""Control characters, and those that have no width and break words for a voice: soft hyphens,
+zero-width spaces, byte order marks, what sets the direction. ZWJ and ZWNJ belong to words."""
+_EDITING = re.compile("\r(?!\n)|\x08|(?:\x1b\\[|\x9b)[0-9;]*[KDG`]")
+
+_MARKS_MAX = 30
+"""As many combining marks on one letter are kept: Unicode's Stream-Safe Text Format, UAX 15. To put
+any number of them in order takes a time that grows with its square."""
+_MANY_MARKS = re.compile(rf"[^\w\s\x00-\x7f]{{{_MARKS_MAX + 1},}}")
+
+
+class Cleaner:
+    """Cleans a text that comes in parts; where they are cut makes no difference.
+
+    What it gives out is NFC with plain newlines. The end of a part is held back where what follows
+    may change it: an escape sequence, a letter whose accent may come. If a line is written over
+    after its text was given out, `terminal.ERASE` or `terminal.BACK` says so.
+    """
+
+    def __init__(self) -> None:
+        self._escape = ""
+        self._tail = ""
+
+    def feed(self, text: str) -> str:
+        """Take the next part; returns what is certain."""
+        text = self._escape + terminal.without_own(text)
+        text, self._escape = terminal.split_unfinished(text)
+        text = self._edited(text)
+        cut = _last_cell(text)
+        self._tail = text[cut:]
+        return text[:cut]
+
+    def flush(self) -> str:
+        """What is held back as it stands, but for an escape sequence without its end."""
+        text, self._tail = self._tail.rstrip("\r\b"), ""
+        return text
+
+    def finish(self) -> str:
+        """The rest."""
+        text, self._escape = self._edited(self._escape), ""
+        self._tail = text
+        return self.flush()
+
+    def _edited(self, text: str) -> str:
+        text = self._tail + _UNSEEN.sub("", terminal.without_escapes(text))
+        text = _NEWLINE.sub("\n", terminal.with_short_runs(text))
+        if not text.isascii():
+            text = unicodedata.normalize("NFC", _MANY_MARKS.sub(_fewer_marks, text))
+        return terminal.edited(text)
+
+
+def _fewer_marks(run: re.Match[str]) -> str:
+    kept: list[str] = []
+    marks = 0
+    for char in run.group():
+        marks = marks + 1 if _is_mark(char) else 0
+        if marks <= _MARKS_MAX:
+            kept.append(char)
+    return "".join(kept)
+
+
+def _is_mark(char: str) -> bool:
+    return unicodedata.category(char)[0] == "M"
+
+
+def _last_cell(text: str) -> int:
+    """Where the last character begins that something may follow which changes it."""
+    cut = terminal.undecided(text)
+    for _ in range(2 * _MARKS_MAX):
+        if not cut or text[cut - 1] in "\n\b":
+            break
+        cut -= 1
+        if not (_is_mark(text[cut]) or "\u1160" <= text[cut] <= "\u11ff"):  # vowels of Hangul
+            break
+    return cut
+
+
+def cleaned(text: str) -> Iterator[str]:
+    """A whole text, clean, in blocks. Of each line only what it says at its end."""
+    cleaner = Cleaner()
+    is_edited = _EDITING.search(text) is not None
+    line = ""
+    for at in range(0, len(text), BLOCK_CHARS):
+        block = cleaner.feed(text[at : at + BLOCK_CHARS])
+        if is_edited:
+            *lines, line = (line + block).split("\n")
+            block = "".join(terminal.last_state(whole) + "\n" for whole in lines)
+        yield block
+    yield terminal.last_state(line + cleaner.finish())
 
 
 def check(text: str, limit: int = LIMIT_CHARS) -> None:
@@ -30,7 +128,7 @@ def check(text: str, limit: int = LIMIT_CHARS) -> None:
 
 def plain(text: str) -> str:
     """The text with plain newlines, without control characters and without space around it."""
-    return _CONTROL.sub("", _NEWLINE.sub("\n", text)).strip()
+    return "".join(cleaned(text)).strip()
 
 
 def is_speakable(text: str, start: int = 0, end: int = sys.maxsize) -> bool:
