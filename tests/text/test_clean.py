@@ -142,28 +142,11 @@ def test_what_was_given_out_of_a_growing_line_is_called_back() -> None:
     assert cleaner.feed("Done!") + cleaner.finish() == "%" + ERASE + "Done!"
 
 
-PARTS = st.sampled_from(
-    [
-        ESC,
-        "[",
-        "]",
-        "0;",
-        "8;;",
-        "31m",
-        "K",
-        "2K",
-        "D",
-        "\\",
-        "\x07",
-        "\x9b",
-        "\x9c",
-        "\x9d",
-        "P",
-        "(",
-    ]
-    + ["\r", "\n", "\b", "_", "a", "b", " ", "e", "\u0301", "\u0323", "\u1100", "\u1161", "\u11a8"]
-    + ["\u200b", "\u200d", "\xad", "世", "؟", "1", "\u0bc6", "\u0bbe"]
+CONTROLS = f"{ESC} [ ] 0; 8;; 31m K 2K D \\ \a \x9b \x9c \x9d P ( \b _".split(" ")
+LETTERS = "a b e 1 世 ؟ \u0301 \u0323 \u1100 \u1161 \u11a8 \u200b \u200d \xad \u0bc6 \u0bbe".split(
+    " "
 )
+PARTS = st.sampled_from([*CONTROLS, *LETTERS, "\r", "\n", " "])
 
 
 @given(st.lists(PARTS, max_size=60).map("".join), st.data())

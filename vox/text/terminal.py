@@ -49,7 +49,7 @@ _CELL = "[^\\n\\r\\x08\\x18\\x19][\u0300-\u036f]*"
 _OVERSTRUCK = re.compile(f"{_CELL}(?:\\x08{_CELL})+")
 _CELLS = re.compile(_CELL)
 _STEP = re.compile(f"\\x08|{_CELL}")
-_ERASED_AFTER_BACK = re.compile("(\x08{1,%d})\x19" % _BACK_MAX)
+_ERASED_AFTER_BACK = re.compile(f"(\\x08{{1,{_BACK_MAX}}})\\x19")
 
 
 def without_own(text: str) -> str:
@@ -111,7 +111,7 @@ def edited(text: str) -> str:
 
 
 def _struck(chain: re.Match[str]) -> str:
-    cells = _CELLS.findall(chain.group())
+    cells: list[str] = _CELLS.findall(chain.group())
     shown = cells[0]
     for cell in cells[1:]:
         shown = written_over(shown, cell)
