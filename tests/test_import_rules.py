@@ -63,6 +63,8 @@ OWNERS = {
     "tomlkit": ("vox.config", "vox.text.say_as_files", "vox.voices.clones"),
     "regex": ("vox.text.say_as_entry",),
     "sentencex": ("vox.text.split",),
+    "markdown_it": ("vox.text.markdown*",),
+    "emoji": ("vox.text.markdown_inline",),
     "sounddevice": ("vox.audio.portaudio", "vox.voices.clones"),
     "soundfile": ("vox.audio.*", "vox.backends.*", "vox.voices.clones"),
     "soxr": ("vox.audio.pcm",),
