@@ -22,6 +22,8 @@ ENDED: tuple[State, ...] = ("done", "failed", "cancelled", "expired")
 STATES = (*LIVE, *ENDED)
 PRIORITIES = {"high": 10, "normal": 0, "low": -10}
 
+CONNECTION = "connection"
+"""The caller of a job that is bound to a connection: see `Job.caller`."""
 PAUSED = "speech is paused; to resume: vox resume"
 """Note for callers while speech is paused."""
 NO_DEVICE = "speech waits for a sound device; see: vox doctor"
@@ -277,12 +279,14 @@ class Request(SpeechOptions):
     """The inbox file's name, or the id of the job that is replayed."""
     caller: str | None = None
     """See `Job.caller`."""
+    is_open: bool = False
+    """More of the text will come; `text` may be empty."""
     id: str | None = None
     """Chosen by the caller so that asking again makes one job; None: a new one. The job has
     another if there is one of this id with another text."""
 
 
-REQUEST_FIELDS = tuple(f.name for f in fields(Request))
+REQUEST_FIELDS = tuple(f.name for f in fields(Request) if f.name != "is_open")
 
 OPTIONS: dict[str, Option] = {
     f.name: found._replace(key=found.key or f.name)
@@ -336,7 +340,9 @@ class Job(SpeechOptions):
     error_exit: int | None = None
     caller: str | None = None
     """Who waits for the job to end, and whom it does not outlive: a process (see `callers`) or
-    "connection". None: nobody does, or nobody any more."""
+    CONNECTION. None: nobody does, or nobody any more."""
+    is_open: bool = False
+    """Its text is still being written."""
     notes: list[str] = field(default_factory=list)
     """What the user should know but is no error, e.g. that the backend ignores --style."""
 
@@ -366,6 +372,7 @@ class Job(SpeechOptions):
             "id": self.id,
             "state": self.state,
             "text": self.text,
+            "open": self.is_open,
             **{OPTIONS[name].key: getattr(self, name) for name in SPEECH_OPTIONS},
             "priority": priority_name(self.priority),
             "source": self.source,

@@ -14,13 +14,13 @@ from starlette.background import BackgroundTask
 from starlette.datastructures import QueryParams
 
 from ..callers import WENT_AWAY
-from ..errors import VoxError
+from ..errors import BadOption, VoxError
 from ..jobs import Job, State
 from ..jobs import Request as SpeechRequest
 from . import problems, schemas
 from .context import Context
 from .responses import disconnected, has_gone, json_array, json_response
-from .schemas import Speak, answers
+from .schemas import MoreText, Speak, answers
 from .security import check_output, is_tcp
 from .writing import in_writer
 
@@ -76,6 +76,8 @@ def _add_speak(router: APIRouter, context: Context) -> None:
                 folder = context.config()["http_output_dir"]
                 body.output = await asyncio.to_thread(check_output, body.output, folder)
         request_to_speak = body.to_request()
+        if body.is_open and not (body.is_async and body.caller):
+            raise BadOption("open needs async and a caller", field="open")
         if body.id is not None and await has_gone(request):
             # Who chooses an id makes a request again if it has lost the answer, or has told its
             # user that nothing is spoken. This process may have hung meanwhile.
@@ -139,6 +141,21 @@ def _add_one(router: APIRouter, context: Context) -> None:
     async def cancel(job_id: JobId) -> Response:
         """Cancel a live job: waiting, being prepared or being spoken."""
         return await json_response(lambda: engine.cancel(job_id).to_dict(), writes=True)
+
+    @router.post(
+        "/jobs/{job_id}/text", response_model=schemas.Grown, responses=answers(404, 409, 413, 422)
+    )
+    async def more_text(job_id: JobId, body: MoreText) -> Response:
+        """Add to a text that is still being written, or end it."""
+
+        def add() -> dict[str, Any]:
+            known = engine.store.get(job_id)
+            length, is_open = engine.append_text(known.id, body.offset, body.text)
+            if body.end:
+                engine.end_text(known.id)
+            return {"length": length, "open": is_open and not body.end}
+
+        return await json_response(add, writes=True)
 
     @router.post(
         "/jobs/{job_id}/replay",

@@ -103,6 +103,12 @@ class Speak(_SpeakOptions):  # type: ignore[misc]  # made of jobs.OPTIONS
         "its own. Once it is gone the job is cancelled. Only the control socket heeds this.",
     )
     source_name: str | None = Field(None, max_length=NAME_LIMIT)
+    is_open: bool = Field(
+        False,
+        alias="open",
+        description="With `async` and `caller`: more of the text comes with `POST /jobs/ID/text`, "
+        "and `text` may be empty. Over TCP, see `WS /v1/audio/stream`.",
+    )
 
     def to_request(self) -> jobs.Request:
         values: dict[str, Any] = self.model_dump(exclude={"is_async"})
@@ -111,8 +117,25 @@ class Speak(_SpeakOptions):  # type: ignore[misc]  # made of jobs.OPTIONS
             if values[name] == "":
                 values[name] = None
         if not self.is_async:
-            values["caller"] = "connection"
+            values["caller"] = jobs.CONNECTION
         return jobs.Request(**values)
+
+
+class MoreText(Body):
+    """What follows the first `offset` characters of a text that is still being written."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"offset": 0, "text": "Hello. "}, {"end": True}]}
+    )
+
+    offset: int = Field(0, ge=0, le=1_000_000_000)
+    text: str = Field("", description="What is there already is not added again.")
+    end: bool = Field(False, description="No more will come.")
+
+
+class Grown(BaseModel):
+    length: int = Field(description="Characters that are there: the next `offset`.")
+    open: bool = Field(description="Whether more is taken.")
 
 
 _Backend = Annotated[str, Field(min_length=1, max_length=NAME_LIMIT, pattern=_NO_NUL)]
@@ -217,6 +240,7 @@ class Job(_JobOptions):  # type: ignore[misc]  # made of jobs.OPTIONS
     id: str
     state: jobs.State
     text: str
+    open: bool = Field(description="Its text is still being written; `text` is what has come.")
     priority: str
     source: str
     source_name: str | None

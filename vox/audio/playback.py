@@ -64,7 +64,9 @@ class Playback:
         """How many frames on disk are still to be played."""
         position = self.position
         if position is None:
-            position = self.spool.start_of(self.start_utterance) or 0
+            position = self.spool.start_of(self.start_utterance)
+        if position is None:  # what is on disk was heard before
+            return 0
         return max(0, self.spool.frames - position)
 
     def take(self) -> Samples:

@@ -119,6 +119,12 @@ def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
 )
 @request_options(*OPTIONS)
 @click.option("--async", "is_async", is_flag=True, help="Print the job's id and return at once.")
+@click.option(
+    "--stream",
+    "is_stream",
+    is_flag=True,
+    help="Speak the text while it is being written: some-llm | vox --stream",
+)
 @timeout_option
 @json_option
 @quiet_option
@@ -168,6 +174,7 @@ def _speak(
     ctx: click.Context,
     file: str | None,
     is_async: bool,
+    is_stream: bool,
     timeout_s: float | None,
     as_json: bool,
     quiet: bool,
@@ -180,19 +187,26 @@ def _speak(
 
     if is_async and timeout_s is not None:
         raise click.UsageError("--timeout goes with waiting, not with --async", ctx)
-    text = read_text(ctx, file, ctx.args)
+    if is_stream and ctx.args not in ([], ["-"]):
+        raise click.UsageError("--stream goes with a pipe or -f FILE, not with words", ctx)
+    text = "" if is_stream else read_text(ctx, file, ctx.args)
     if text is None:
         click.echo(ctx.get_help(), file=sys.stderr)
         return 2
-    if file is None and not quiet and (meant := mistyped(ctx.args)):
+    if file is None and not is_stream and not quiet and (meant := mistyped(ctx.args)):
         tell(f"this speaks {text!r}; the command is: vox {meant}")
     output = output_path(wishes.pop("output"))
     wishes = {name: checked(name, value) for name, value in wishes.items()}
     wishes["model"] = model_name(wishes["model"])
     wishes["output"] = output
     request = Request(text=text, **wishes)
+    call = CallOptions(is_async, timeout_s, as_json, quiet)
     try:
-        return speak(request, CallOptions(is_async, timeout_s, as_json, quiet))
+        if is_stream:
+            from .streaming import speak_stream
+
+            return speak_stream(request, file, call)
+        return speak(request, call)
     except VoxError as exc:
         from .failures import blame_variable
 

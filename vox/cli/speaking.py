@@ -97,7 +97,7 @@ def speak(request: Request, options: CallOptions) -> int:
     jobs = open_jobs()
     # Chosen here: an interrupt cancels the job even when the answer that names it is under way.
     request.id = new_id()
-    return make_and_follow(jobs, request.id, lambda: _submit(jobs, request, options), options)
+    return make_and_follow(jobs, request.id, lambda: submit(jobs, request, options), options)
 
 
 def make_and_follow(
@@ -129,13 +129,13 @@ def spoken(jobs: Jobs, request: Request, options: CallOptions) -> Job:
     request.id = new_id()
     try:
         with signals():
-            return _follow(jobs, _submit(jobs, request, options), options)
+            return _follow(jobs, submit(jobs, request, options), options)
     except (KeyboardInterrupt, Terminated):
         _cancel(jobs, request.id, options)
         raise KeyboardInterrupt from None
 
 
-def _submit(jobs: Jobs, request: Request, options: CallOptions) -> Job:
+def submit(jobs: Jobs, request: Request, options: CallOptions) -> Job:
     answer_s = min(ANSWER_TIMEOUT_S, max(LEAST_ANSWER_S, options.timeout_s or ANSWER_TIMEOUT_S))
     return jobs.submit(request, not options.is_async, answer_s)
 

@@ -22,7 +22,7 @@ from ..errors import (
 )
 from ..jobs import Request, new_id
 from ..paths import Paths
-from .jobs import ANSWER_TIMEOUT_S, Job, Jobs, NoDaemon, OnEvent, ignore
+from .jobs import ANSWER_TIMEOUT_S, Growth, Job, Jobs, NoDaemon, OnEvent, ignore
 from .remote import Remote, goes_on
 
 if TYPE_CHECKING:
@@ -81,6 +81,8 @@ class Front:
         self._spoken_here: set[str] = set()
         self._bound: set[str] = set()
         """Jobs that were made here to be followed: they do not outlive this process."""
+        self._written: set[str] = set()
+        """Those of them whose text is written here."""
 
     @property
     def _local(self) -> Local:
@@ -128,7 +130,7 @@ class Front:
 
     def _open_sound_ahead(self, request: Request) -> SoundAhead | None:
         """Open the device while the job is made, if it seems that it is heard in this process."""
-        if request.backend is None or request.output:
+        if request.backend is None or request.output or request.is_open:
             return None
         from ..backends import registry
 
@@ -142,6 +144,17 @@ class Front:
 
         self._prepare_to_speak()
         return SoundAhead(self.paths, info.sample_rate)
+
+    def write(self, job_id: str, at: int, text: str) -> Growth:
+        self._written.add(job_id)
+        return self._ask(lambda jobs: jobs.write(job_id, at, text))
+
+    def end(self, job_id: str) -> None:
+        self._ask(lambda jobs: jobs.end(job_id))
+
+    def release(self, job_id: str) -> None:
+        """See `Local.release`. By the table, whatever becomes of the daemon now."""
+        self._local.release(job_id)
 
     def replay(self, job_id: str, is_followed: bool = True) -> Job:
         try:
@@ -158,7 +171,9 @@ class Front:
     def _see_to(self, job: Job, is_followed: bool) -> Job:
         """Make sure that this process or a daemon speaks the job, which is in the table."""
         is_light = self._local.is_light(job)
-        if is_light and is_followed:
+        if is_light and job["open"]:
+            self._start_passing_daemon()  # others are to be heard while the text is silent
+        elif is_light and is_followed:
             self._prepare_to_speak()
             self._spoken_here.add(job["id"])
         elif is_light:
@@ -187,8 +202,9 @@ class Front:
             return self._follow(job_id, on_event, timeout_s, bind)
         except (WaitTimeout, DaemonStopped):
             if job_id in self._bound:
-                # By the table, whatever becomes of the daemon now.
-                self._local.release(job_id)
+                self.release(job_id)
+                if job_id in self._written:
+                    self.end(job_id)
             raise
 
     def _follow(self, job_id: str, on_event: OnEvent, timeout_s: float | None, bind: bool) -> Job:

@@ -7,13 +7,23 @@ up, and `front` asks whichever of the two is there. Nothing here prints.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 
 from .. import callers
 from ..jobs import Request
 
 Job = dict[str, Any]
 """A job as JSON (see `vox.jobs.Job.to_dict`)."""
+
+
+class Growth(TypedDict):
+    """How far a text has come that is still being written."""
+
+    length: int
+    """In characters; what follows these is to be written next."""
+    open: bool
+    """Whether more is taken."""
+
 
 OnEvent = Callable[[str, dict[str, Any]], None]
 """Called with an event's name and data; see `Bus` for the names, plus `starting` while a daemon
@@ -32,6 +42,11 @@ def caller_of_followed(is_followed: bool) -> str | None:
     return callers.me() if is_followed else None
 
 
+def caller_of(request: Request, is_followed: bool) -> str | None:
+    """As `caller_of_followed`; who writes a text is its caller until it has ended."""
+    return caller_of_followed(is_followed or request.is_open)
+
+
 class NoDaemon(Exception):
     """No daemon is up (never shown to a user)."""
 
@@ -48,11 +63,23 @@ class Jobs(Protocol):
     ) -> Job:
         """Make a job. It is durable when this returns.
 
+        If the request `is_open`, the text is to be written with `write` and ended with `end`.
+
         Submitting a request again under the same id gives the same job. If another job has that
         id, the new one has a new id. `is_followed`: the caller will call `follow`; if not,
         somebody else must speak the job. `timeout_s`: for the daemon's answer. Raises BadInput
         and its kind, NotAvailable, QueueFull.
         """
+
+    def write(self, job_id: str, at: int, text: str) -> Growth:
+        """Add to a text what follows its first `at` characters. The id must be whole.
+
+        It is durable when this returns. What is there already is not added again. Raises BadInput,
+        UnknownJob, JobNotLive.
+        """
+
+    def end(self, job_id: str) -> None:
+        """No more of the text will come. Raises UnknownJob."""
 
     def replay(self, job_id: str, is_followed: bool = True) -> Job:
         """Make a job that speaks an ended one again, from its audio if that is kept.

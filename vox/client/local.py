@@ -18,7 +18,15 @@ from ..paths import Paths
 from ..queue.events import Bus
 from ..queue.sqlite_errors import find_corruption_in_file
 from ..queue.store import PAUSE, Store
-from .jobs import ANSWER_TIMEOUT_S, Job, OnEvent, caller_of_followed, ignore
+from .jobs import (
+    ANSWER_TIMEOUT_S,
+    Growth,
+    Job,
+    OnEvent,
+    caller_of,
+    caller_of_followed,
+    ignore,
+)
 
 if TYPE_CHECKING:
     from ..engine.submit import Submitter
@@ -110,8 +118,20 @@ class Local:
     def submit(
         self, request: Request, is_followed: bool = True, timeout_s: float = ANSWER_TIMEOUT_S
     ) -> Job:
-        request.caller = caller_of_followed(is_followed)
+        request.caller = caller_of(request, is_followed)
         return self._add(lambda submitter: submitter.submit(request), is_followed)
+
+    def write(self, job_id: str, at: int, text: str) -> Growth:
+        from ..config import LiveConfig
+
+        limit = LiveConfig(self.paths.config_path)()["max_text"]
+        with self._changing() as store:
+            grown = store.texts.append(job_id, at, text, limit)
+        return {"length": grown.length, "open": grown.is_open}
+
+    def end(self, job_id: str) -> None:
+        with self._changing() as store:
+            store.texts.end(job_id)
 
     def replay(self, job_id: str, is_followed: bool = True) -> Job:
         from ..audio.spool import SpoolDir
@@ -155,7 +175,7 @@ class Local:
             data = job.to_dict(position=store.position(job))
             if note := note_of(store):
                 data["notes"].append(note)
-            if is_followed and self.is_light(data):
+            if is_followed and self.is_light(data) and not job.is_open:
                 if job.keep_alive and job.source != "replay":
                     data["notes"].append(NOTHING_STAYS.format(job.backend))
                 if self._kept_store is not None:

@@ -26,7 +26,16 @@ from ..errors import (
 from ..jobs import ID_ALPHABET, NO_DEVICE, OPTIONS, PAUSED, REQUEST_FIELDS, Request
 from ..paths import Paths
 from . import http
-from .jobs import ANSWER_TIMEOUT_S, Job, NoDaemon, OnEvent, caller_of_followed, ignore
+from .jobs import (
+    ANSWER_TIMEOUT_S,
+    Growth,
+    Job,
+    NoDaemon,
+    OnEvent,
+    caller_of,
+    caller_of_followed,
+    ignore,
+)
 
 REPAIR_S = 5.0
 """A daemon whose database is damaged leaves within that time, and its successor puts it right."""
@@ -164,9 +173,19 @@ class Remote:
         self, request: Request, is_followed: bool = True, timeout_s: float = ANSWER_TIMEOUT_S
     ) -> Job:
         self._retire_older()
-        request.caller = caller_of_followed(is_followed)
-        made: Job = self.call("POST", "/speak", {**_body(request), "async": True}, timeout_s)
+        request.caller = caller_of(request, is_followed)
+        body = {**_body(request), "async": True}
+        if request.is_open:
+            body["open"] = True
+        made: Job = self.call("POST", "/speak", body, timeout_s)
         return made
+
+    def write(self, job_id: str, at: int, text: str) -> Growth:
+        growth: Growth = self.call("POST", f"{_target(job_id)}/text", {"offset": at, "text": text})
+        return growth
+
+    def end(self, job_id: str) -> None:
+        self.call("POST", f"{_target(job_id)}/text", {"end": True})
 
     def replay(self, job_id: str, is_followed: bool = True) -> Job:
         caller = caller_of_followed(is_followed)

@@ -48,6 +48,8 @@ WATCH_S = 1.0
 EXPECT_S = 5.0
 """How long a daemon that would leave waits for the loading of a model to begin."""
 SHUTDOWN_S = 3
+TEXT_ENDS = "the daemon was stopped: the text ends here"
+"""Note for who was still writing a text."""
 
 Reason = Literal["idle", "stop", "signal", "failed", "damaged", "superseded"]
 
@@ -304,6 +306,9 @@ class Daemon:
             self._close_sockets(server)
         else:
             await asyncio.to_thread(self._note_newest_job)
+        if self._reason in ("stop", "signal"):
+            with contextlib.suppress(StorageError):
+                await asyncio.to_thread(self.engine.texts.end_all, TEXT_ENDS)
         if self._reason != "damaged":
             late = await asyncio.to_thread(self._late_jobs)
             self.broadcaster.announce_leaving(self._reason, everybody=self._now, but=late)

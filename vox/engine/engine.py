@@ -29,17 +29,19 @@ from ..hosts.base import HostFactory
 from ..hosts.launch import subprocess_hosts
 from ..hosts.memory import Needs
 from ..hosts.pool import Pool
-from ..jobs import NO_DEVICE, PAUSED, Job, Request
+from ..jobs import CONNECTION, NO_DEVICE, PAUSED, Job, Request
 from ..paths import Paths
 from ..queue import recovery
 from ..queue.events import Bus
 from ..queue.expiry import steady
 from ..queue.store import PAUSE, Store
 from ..queue.tasks import Run, Tasks
+from ..queue.texts import Grown
 from ..text.say_as_files import LiveSayAs
 from ..voices.catalog import Catalog
 from .device_wait import DeviceWait
 from .lookahead import LookAhead
+from .open_texts import OpenTexts
 from .outcomes import OutcomeWriter
 from .submit import Submitter
 from .synthesis import Synthesizer
@@ -145,6 +147,9 @@ class Engine:
             serves_streams,
             is_awaited=lambda: self.pool.turns.is_awaited,
         )
+        self.texts = OpenTexts(
+            self.store, self.player, lambda: int(config()["max_text"]), self._send_stranded
+        )
         self.worker = self._make_worker()
         self.tasks = make_tasks(self.store, self.worker.run)
         self.submitter = self._make_submitter()
@@ -173,6 +178,7 @@ class Engine:
             self.config,
             self.models,
             self.say_as,
+            self.texts,
             self._clock,
         )
         return Worker(
@@ -183,6 +189,7 @@ class Engine:
             self.lookahead,
             self.spools,
             synthesizer,
+            self.texts,
             self._clock,
         )
 
@@ -204,6 +211,7 @@ class Engine:
         """Recover the jobs of a dead daemon, and begin. The caller holds the consumer lock."""
         self._remove_leftovers()
         self._cancel_abandoned()
+        self._end_orphaned_texts()
         recovery.recover(self.store, self.tasks, self._streams_died_before)
         self.lookahead.alone = recovery.tried_alone(self.store)
         self.player.on_change = self.tasks.wake
@@ -229,6 +237,12 @@ class Engine:
         for job in self.store.live():
             if job.output:  # its caller may be gone as well, and nobody would write it again
                 files.remove_part(job.output, files.part_name(job.id))
+
+    def _end_orphaned_texts(self) -> None:
+        """Whoever wrote these did it over a connection, which died with its daemon."""
+        for job_id, caller in self.store.texts.open():
+            if caller in (None, CONNECTION):
+                self.texts.end(job_id)
 
     def finish(self) -> None:
         """Begin no other job, and wait for the end of what is being said and written now."""
@@ -326,6 +340,7 @@ class Engine:
     def _tick(self) -> None:
         self._cancel_abandoned()
         self._drop_cancelled_elsewhere()
+        self.texts.look()
         self._heed_pause()
         if self.unwritten_pause is not None:
             self._flag_pause(self.unwritten_pause)
@@ -333,7 +348,7 @@ class Engine:
             self._drop(job.id)
         if time.monotonic() >= self._next_stranded:
             self._next_stranded = time.monotonic() + STRANDED_EVERY_S
-            recovery.resend_stranded(self.store, self.tasks, self.outcomes.failed)
+            self._send_stranded()
             self.spools.evict(keep=self.store.live_ids())
             self.worker.forget_ended(self.store.live_ids)
             self.utterances.evict()
@@ -357,6 +372,18 @@ class Engine:
         job = self.submitter.submit(request)
         self.player.try_again()
         return job
+
+    def append_text(self, job_id: str, at: int, text: str) -> Grown:
+        """Add to a text that is still being written; see `Texts.append`. Raises BadInput too."""
+        return self.texts.append(job_id, at, text)
+
+    def end_text(self, job_id: str) -> None:
+        """No more of the job's text will come."""
+        self.texts.end(job_id)
+
+    def release(self, job_id: str) -> None:
+        """The job outlives its caller from now on."""
+        self.store.note(job_id, caller=None)
 
     def cancel(self, job_id: str, reason: str = "cancelled") -> Job:
         """Cancel a live job. Raises UnknownJob, AmbiguousId, JobNotLive."""
@@ -464,6 +491,11 @@ class Engine:
     def check_queue(self) -> None:
         """Look at the queue now: another process may have written to it."""
         self.player.try_again()
+        self.texts.wake()
+        self.texts.look()
+        self._send_stranded()
+
+    def _send_stranded(self) -> None:
         recovery.resend_stranded(self.store, self.tasks, self.outcomes.failed)
         self.tasks.wake()
 

@@ -17,7 +17,6 @@ from ..audio import files
 from ..config import Config
 from ..errors import (
     BadOption,
-    EmptyText,
     IdTaken,
     JobNotLive,
     NotAvailable,
@@ -43,7 +42,7 @@ from ..text.speakable import Reading, pieces
 from ..voices.catalog import Catalog
 from ..voices.choice import ignored, resolve, unspoken_scripts
 from ..voices.wish import Resolved, Wish
-from .reading import reading_of
+from .reading import nothing_to_speak, reading_of
 
 _WISHED = tuple(f.name for f in fields(Wish) if f.name in OPTIONS)
 """The options that decide who speaks."""
@@ -185,7 +184,7 @@ class Submitter:
         """The job that the request asks for, not stored yet. Raises as `submit_many`."""
         config = self._config()
         check(request.text, limit=config["max_text"])
-        text = request.text.strip()
+        text = request.text if request.is_open else request.text.strip()
         options = {name: each.check(getattr(request, name)) for name, each in OPTIONS.items()}
         for name in ("speed", "volume", "format"):
             if options[name] is None:
@@ -212,12 +211,13 @@ class Submitter:
             caller=request.caller,
             sink=request.sink or ("file" if output else "play"),
             output=output,
+            is_open=request.is_open,
             replace_key=request.replace or None,
             expires_at=self._clock() + options["expires_s"] if options["expires_s"] else None,
             notes=self._notes(text, resolved, options, config),
         )
-        if next(pieces(text, self.reading(job)), None) is None:
-            raise EmptyText("no text to speak", "it needs letters or digits")
+        if not job.is_open and next(pieces(text, self.reading(job)), None) is None:
+            raise nothing_to_speak()
         return job
 
     def reading(self, job: Job) -> Reading:

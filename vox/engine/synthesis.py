@@ -8,7 +8,6 @@ business.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import logging
 import threading
 import time
@@ -22,18 +21,25 @@ from ..audio.spool import Spool
 from ..audio.utterances import UtteranceCache
 from ..backends.base import Utterance
 from ..config import Config
-from ..errors import HostCrashed, HostError, LoadFailed, OutOfMemory, SynthesisFailed
+from ..errors import (
+    HostCrashed,
+    HostError,
+    LoadFailed,
+    OutOfMemory,
+    SynthesisFailed,
+)
 from ..hosts import sound_checks
 from ..hosts.base import Host
 from ..jobs import ADAPTER_OPTIONS, Job
 from ..queue.store import Store
 from ..text.say_as import SayAs
-from ..text.speakable import pieces
+from ..text.speakable import Reading, Speakable, pieces
 from ..text.split import Piece
 from ..voices.catalog import Catalog
 from .cache_keys import CacheKeys
 from .lookahead import LookAhead
-from .reading import reading_of
+from .open_texts import OpenTexts, Reader
+from .reading import nothing_to_speak, reading_of
 from .warming import Models
 
 log = logging.getLogger(__name__)
@@ -59,7 +65,7 @@ class NotLoaded(Exception):
         self.error = error
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Work:
     """A job that is synthesized."""
 
@@ -70,6 +76,8 @@ class _Work:
     """How it is said: an utterance without its text."""
     keys: CacheKeys | None
     """None: its utterances are not cached."""
+    is_warm: bool = False
+    """Its model was loaded before there was any text."""
 
 
 class Synthesizer:
@@ -84,9 +92,11 @@ class Synthesizer:
         config: Callable[[], Config],
         models: Models,
         say_as: Callable[[], SayAs],
+        texts: OpenTexts,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
+        self._texts = texts
         self._models = models
         self._pool = models.pool
         self._lookahead = lookahead
@@ -128,10 +138,9 @@ class Synthesizer:
             self._store.note(job.id, utterances=len(spool.segments), audio_s=_audio_s(spool))
             return
         for retry in range(RETRIES + 1):
-            first = _utterances_in(spool)
+            work = self._work(job, spool, check_wanted)
             try:
-                rest = itertools.islice(self._pieces(job), first, None)
-                self._synthesize(rest, self._work(job, spool, check_wanted))
+                self._synthesize(_from(_utterances_in(spool), self._pieces(work)), work)
                 break
             except NotLoaded as exc:
                 raise exc.error from exc
@@ -155,18 +164,37 @@ class Synthesizer:
         if job.keep_alive == 0:
             self._models.unload_due()  # before the job is done: its caller has the memory then
 
-    def _pieces(self, job: Job) -> Iterator[Piece]:
-        """The text's pieces. Those of a long text are made when they are asked for."""
+    def _pieces(self, work: _Work) -> Iterator[Piece | None]:
+        """The text's pieces. Those of a long text are made when they are asked for.
+
+        None: there are no more yet, because the text is still being written. Raises Parked.
+        """
+        job = work.job
         reading = reading_of(job, self._catalog, self._config(), self._say_as())
-        made = self._counted(pieces(job.text, reading), job)
-        yield from made if len(job.text) > AT_ONCE_CHARS else list(made)
+        if job.is_open or self._texts.flushes(job.id):
+            yield from self._counted(self._reader(work, reading).pieces(), job)
+        else:
+            made = self._counted(pieces(job.text, reading), job)
+            yield from made if len(job.text) > AT_ONCE_CHARS else list(made)
         self._tell(job, reading.say_as.slow(reading.lang, reading.backend))
 
-    def _counted(self, made: Iterator[Piece], job: Job) -> Iterator[Piece]:
+    def _reader(self, work: _Work, reading: Reading) -> Reader:
+        return Reader(
+            self._texts,
+            work.job,
+            Speakable(reading),
+            float(self._config()["stream_flush_s"]),
+            lambda: _utterances_in(work.spool),
+            work.check_wanted,
+        )
+
+    def _counted(self, made: Iterator[Piece | None], job: Job) -> Iterator[Piece | None]:
         count = 0
         for piece in made:
-            count += 1
+            count += piece is not None
             yield piece
+        if not count:
+            raise nothing_to_speak()
         self._store.note(job.id, utterances=count)
 
     def _work(self, job: Job, spool: Spool, check_wanted: CheckWanted) -> _Work:
@@ -185,11 +213,16 @@ class Synthesizer:
         except OSError:  # the clone's recording: the adapter says what is wrong with it
             return None
 
-    def _synthesize(self, pieces: Iterator[Piece], work: _Work) -> None:
+    def _synthesize(self, pieces: Iterator[Piece | None], work: _Work) -> None:
         job = work.job
         with contextlib.ExitStack() as held:
             host: Host | None = None
             for piece in pieces:
+                if piece is None:
+                    held.close()  # others may have the model until there is more text
+                    host = None
+                    self._rest(work)
+                    continue
                 self._lookahead.wait_for_room(job, work.check_wanted)
                 work.check_wanted()
                 key = work.keys.of(piece.text) if work.keys else None
@@ -208,6 +241,15 @@ class Synthesizer:
                     self._store.note(job.id, heard=piece.index + 1)
             if host is None:
                 self._models.stay(job)  # it may be warm all the same
+
+    def _rest(self, work: _Work) -> None:
+        """Have the model loaded when the first sentence comes, and be silent between sentences."""
+        if work.job.sink == "play":
+            self._pause(work.spool)
+        if not (work.spool.segments or work.is_warm):
+            work.is_warm = True
+            with self._turn(work), self._warm_host(work):
+                pass
 
     @contextlib.contextmanager
     def _turn(self, work: _Work) -> Iterator[None]:
@@ -291,6 +333,11 @@ def _shaped(host: Host, utterance: Utterance) -> Generator[Heard, None, None]:
             yield shaper.feed(samples, sample_rate), sample_rate
     if sample_rate:
         yield shaper.finish(), sample_rate
+
+
+def _from(first: int, pieces: Iterator[Piece | None]) -> Iterator[Piece | None]:
+    """The pieces that have this index or a later one."""
+    return (piece for piece in pieces if piece is None or piece.index >= first)
 
 
 def _utterances_in(spool: Spool) -> int:

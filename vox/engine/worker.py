@@ -19,8 +19,10 @@ from ..audio.spool import Spool, SpoolDir
 from ..errors import DaemonLeaving, JobFailed, StorageDamaged, StorageError, VoxError
 from ..hosts.pool import Pool
 from ..jobs import Job
+from ..queue import recovery
 from ..queue.store import Store
 from .lookahead import LookAhead
+from .open_texts import OpenTexts, Parked
 from .outcomes import OutcomeWriter
 from .synthesis import Synthesizer
 
@@ -46,9 +48,11 @@ class Worker:
         lookahead: LookAhead,
         spools: SpoolDir,
         synthesizer: Synthesizer,
+        texts: OpenTexts,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
+        self._texts = texts
         self._outcomes = outcomes
         self._pool = pool
         self._player = player
@@ -74,6 +78,7 @@ class Worker:
             if self._current is None or self._current.id != job_id:
                 return
             self._cancelled.add(job_id)
+        self._texts.wake()
         if not self._synthesizer.cancel():
             self.stop_useless_load()
 
@@ -93,6 +98,7 @@ class Worker:
     def stop(self) -> None:
         """Stop working for good. The caller puts the jobs of `begun_ids` back into the queue."""
         self._is_stopped = True
+        self._texts.wake()
         if not self._synthesizer.cancel():
             self._pool.abort()
 
@@ -103,7 +109,10 @@ class Worker:
 
     def may_take(self, job_ids: Sequence[str]) -> Sequence[str]:
         """Those of the jobs, the next in the queue, that may be taken out of it now."""
-        return () if self._is_stopped else self._lookahead.may_take(job_ids)
+        if self._is_stopped:
+            return ()
+        parked = self._texts.parked
+        return self._lookahead.may_take([each for each in job_ids if each not in parked])
 
     def run(self, job_id: str) -> None:
         """Take the job, if it is still queued, and prepare it. Raises nothing."""
@@ -157,6 +166,8 @@ class Worker:
                 )
             self._synthesizer.complete(job, spool, lambda: self._check_wanted(job))
             self._finish(job, spool)
+        except Parked:
+            self._park(job)
         except (JobStopped, DaemonLeaving, StorageDamaged):
             if spool is not None:
                 spool.abandon()
@@ -170,6 +181,13 @@ class Worker:
             if spool is not None:
                 spool.close()
                 self._drop_if_useless(spool)
+
+    def _park(self, job: Job) -> None:
+        """Put a stream that has nothing to say back into the queue, where it holds up nobody."""
+        self._player.cancel(job.id)
+        if recovery.give_back(self._store, job.id) is not None:
+            log.info("job %s waits for more of its text", job.id)
+        self._texts.look()  # it may have come just now
 
     def _drop_if_useless(self, spool: Spool) -> None:
         """Give the disk back what a job that failed or was cancelled left half made.

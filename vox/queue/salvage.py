@@ -31,6 +31,7 @@ LONGEST_S = 5.0
 looked for one by one."""
 FURTHEST = 1_000_000
 """The highest number that a row may have, if nothing that can be read says it."""
+TABLES = ("job", "cleared", "flag", "text_part", "text_flush")
 _TYPES: dict[str, tuple[type, ...]] = {"text": (str,), "real": (float, int), "integer": (int,)}
 
 
@@ -110,7 +111,7 @@ def _copy_tables(old: str, target: sqlite3.Connection) -> int | None:
             source.execute("pragma cell_size_check = on")
             if not _columns(source, "job"):
                 return None
-            return sum(_copy_table(source, target, name) for name in ("job", "cleared", "flag"))
+            return sum(_copy_table(source, target, name) for name in TABLES)
     except sqlite3.DatabaseError as exc:
         if isinstance(exc, sqlite3.OperationalError | sqlite3.IntegrityError) and _is_full(exc):
             raise

@@ -57,6 +57,22 @@ MIGRATIONS: tuple[str, ...] = (
     create index job_live on job (state, priority desc, seq)
         where state in ('queued', 'preparing', 'speaking');
     """,
+    # The parts of texts that are still being written, and where such a text was cut because its
+    # writer was silent: cut there again, it gives the same utterances (see `texts`).
+    """
+    alter table job add column is_open integer not null default 0;
+    create table text_part (
+        job_id text not null,
+        at integer not null,
+        text text not null,
+        primary key (job_id, at)
+    ) without rowid;
+    create table text_flush (
+        job_id text not null,
+        at integer not null,
+        primary key (job_id, at)
+    ) without rowid;
+    """,
 )
 
 _SQL_TYPES: dict[type, str] = {str: "text", float: "real", bool: "integer"}

@@ -29,6 +29,7 @@ from ..jobs import (
     State,
     new_id,
 )
+from . import texts
 from .database import Database, order_lock
 from .events import Bus
 from .expiry import Deadlines, steady
@@ -98,6 +99,8 @@ class Store:
         self._deadlines = Deadlines(clock, steady)
         self._db = Database(path, check)
         self._order_lock = threading.Lock()
+        self.texts = texts.Texts(self._db, self._tell)
+        """Those that are still being written."""
 
     @property
     def moved_aside(self) -> str | None:
@@ -146,12 +149,18 @@ class Store:
             self._order_lock.release()
 
     def _job(self, row: sqlite3.Row) -> Job:
-        """The row's job. A damaged one, in a page that looks whole, is damage like any other."""
+        """The row's job, with all of its text that has come.
+
+        A damaged row, in a page that looks whole, is damage like any other.
+        """
         try:
-            return _job(row)
+            job = _job(row)
         except StorageDamaged as exc:
             self._db.damage = exc.message
             raise
+        if job.is_open:
+            job.text = self.texts.so_far(job.id, job.text)
+        return job
 
     # -- write -------------------------------------------------------------------------------
 
@@ -182,6 +191,12 @@ class Store:
             self.publish("state", job)
         return jobs
 
+    def _tell(self, row: sqlite3.Row) -> Job:
+        """Publish what was changed of a live job; returns it."""
+        job = self._job(row)
+        self.publish("progress", job)
+        return job
+
     def _replace(self, conn: sqlite3.Connection, key: str) -> list[Job]:
         """Cancel the live jobs with that key."""
         sql = (
@@ -189,7 +204,8 @@ class Store:
             f"finished_at = ? where replace_key = ? and state in {_LIVE_SQL} returning *"
         )
         error = f"replaced by a newer one under the key {key!r}"
-        return [self._job(row) for row in conn.execute(sql, (error, self._clock(), key)).fetchall()]
+        rows = conn.execute(sql, (error, self._clock(), key)).fetchall()
+        return [self._job(texts.close(conn, row)) for row in rows]
 
     @staticmethod
     def _insert(conn: sqlite3.Connection, sql: str, job: Job) -> None:
@@ -226,6 +242,8 @@ class Store:
                 f"where id = ? and state in ({marks}) and (? is null or caller = ?) returning *",
                 (target, *columns.values(), job_id, *sources, bound_to, bound_to),
             ).fetchone()
+            if row is not None and target in ENDED:
+                row = texts.close(conn, row)
         if row is None:
             return None
         job = self._job(row)
@@ -291,7 +309,9 @@ class Store:
         """
         rows = self._db.query(
             f"select id, state, created_at, expires_at from job where state in {_LIVE_SQL} "
-            "and expires_at is not null and (? is null or id = ?)",
+            "and expires_at is not null and (? is null or id = ?) "
+            # One that was heard and waits for more of its text was spoken in time.
+            "and not (is_open and first_audio_at is not null)",
             (only, only),
         )
         over = [
@@ -585,7 +605,7 @@ def _where(
         where.append("seq < ?")
         params.append(before)
     if search:
-        where.append("instr(folded(text), ?)")
+        where.append(f"instr(folded({texts.TEXT_SQL}), ?)")
         params.append(search.casefold())
     if states:
         where.append(f"state in ({', '.join('?' * len(states))})")
@@ -619,6 +639,6 @@ def _job(row: sqlite3.Row) -> Job:
     # `returning` gives a whole number as an integer, whatever the column is.
     for name in _NUMBERS:
         values[name] = None if values[name] is None else float(values[name])
-    for name in _FLAGS:
+    for name in (*_FLAGS, "is_open"):
         values[name] = bool(values[name])
     return Job(**values)

@@ -1,0 +1,177 @@
+"""`vox --stream`: speaks a text while it is being written.
+
+One thread reads and hands on what has come, the main thread follows the job. The text is part of
+one job, so an interrupt, `vox cancel` and the history do with it as with any other.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import os
+import select
+import sys
+import threading
+
+from ..client.front import Front
+from ..client.jobs import Job
+from ..errors import BadInput, JobNotLive, UnknownJob, VoxError
+from ..jobs import Request, new_id
+from .output import complain
+from .speaking import CallOptions, make_and_follow, open_jobs, submit
+
+READ_BYTES = 64 * 1024
+_CONVERT = "convert it: iconv -f LATIN1 -t UTF-8"
+_BOMS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+
+
+def open_source(file: str | None) -> int:
+    """A descriptor of the file, or of standard input, to read from as it is written.
+
+    Opening a FIFO waits for its writer. Raises BadInput.
+    """
+    if file is not None and file != "-":
+        try:
+            return os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as exc:
+            raise BadInput(f"cannot read {file}: {exc.strerror}", "check the path") from exc
+    if sys.stdin is None:
+        raise BadInput("standard input is closed", "pipe a text into it")
+    fd = sys.stdin.fileno()
+    source = os.dup(fd)
+    # Ours alone: once it is closed, SIGPIPE tells the writer that nobody reads any more.
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, fd)
+    os.close(nothing)
+    return source
+
+
+def speak_stream(request: Request, file: str | None, options: CallOptions) -> int:
+    """Returns the exit code."""
+    jobs = open_jobs()
+    request.id, request.is_open = new_id(), True
+    writers: list[Writer] = []
+
+    def make() -> Job:
+        source = open_source(file)
+        job = submit(jobs, request, options)
+        writer = Writer(jobs, job["id"], source)
+        writers.append(writer)
+        writer.start()
+        if options.is_async:
+            writer.join()
+            jobs.release(job["id"])
+        return job
+
+    code = make_and_follow(jobs, request.id, make, options)
+    error = writers[0].error if writers else None
+    if error is None:
+        return code
+    complain(error.line)
+    return code or error.exit_code
+
+
+class Writer(threading.Thread):
+    """Writes what comes from a descriptor into a job's text, and ends that where it ends."""
+
+    def __init__(self, jobs: Front, job_id: str, source: int) -> None:
+        super().__init__(name="stream", daemon=True)
+        self._jobs = jobs
+        self._job_id = job_id
+        self._source = source
+        self._decoder = Decoder()
+        self._written = 0
+        self.error: VoxError | None = None
+        """Why the text ended before its writer ended it."""
+
+    def run(self) -> None:
+        try:
+            self._copy()
+        except (JobNotLive, UnknownJob):
+            pass  # who follows the job says what became of it
+        except VoxError as exc:
+            self.error = exc
+        finally:
+            with contextlib.suppress(OSError):
+                os.close(self._source)
+            with contextlib.suppress(VoxError):
+                self._jobs.end(self._job_id)
+
+    def _copy(self) -> None:
+        is_taken = True
+        while is_taken:
+            data = self._read()
+            text = self._decoder.decode(data)
+            if text:
+                is_taken = self._write(text)
+            if self._decoder.error is not None:
+                raise self._decoder.error
+            if not data:
+                return
+
+    def _read(self) -> bytes:
+        """What has come, at least a byte; none at the end."""
+        try:
+            with contextlib.suppress(BlockingIOError):  # a pipe that its maker made so
+                return os.read(self._source, READ_BYTES)
+            select.select([self._source], [], [])
+            return os.read(self._source, READ_BYTES)
+        except OSError as exc:
+            raise BadInput(f"cannot read the text: {exc.strerror}") from exc
+
+    def _write(self, text: str) -> bool:
+        """False if no more of it is taken."""
+        while text:
+            growth = self._jobs.write(self._job_id, self._written, text)
+            if not growth["open"]:
+                return False
+            # After damage less may be there than we know of: then it goes on behind that.
+            text = text[max(0, growth["length"] - self._written) :]
+            self._written = growth["length"]
+        return True
+
+
+class Decoder:
+    """Bytes as they come as text: UTF-8, or UTF-8 or UTF-16 with a byte order mark."""
+
+    def __init__(self) -> None:
+        self._decoder: codecs.IncrementalDecoder | None = None
+        self._begun = b""
+        self._seen = 0
+        self.error: BadInput | None = None
+        """What is wrong with the bytes after what was decoded."""
+
+    def decode(self, data: bytes) -> str:
+        """The text of what has come; no data: that was all. Stops at what cannot be decoded."""
+        if self._decoder is None:
+            self._begun += data
+            if data and any(
+                len(self._begun) < len(bom) and bom.startswith(self._begun) for bom in _BOMS
+            ):
+                return ""  # it may become one
+            bom = next(filter(self._begun.startswith, _BOMS), b"")
+            self._decoder = codecs.getincrementaldecoder(_BOMS.get(bom, "utf-8"))()
+            self._seen = len(bom)
+            return self._decode(self._begun[len(bom) :], is_end=not data)
+        return self._decode(data, is_end=not data)
+
+    def _decode(self, data: bytes, is_end: bool) -> str:
+        assert self._decoder is not None
+        begins_at = self._seen - len(self._decoder.getstate()[0])
+        self._seen += len(data)
+        try:
+            text = self._decoder.decode(data, is_end)
+        except UnicodeDecodeError as exc:
+            where = f"byte {begins_at + exc.start + 1} is 0x{exc.object[exc.start]:02x}"
+            self.error = BadInput(
+                f"the text is not valid {exc.encoding.upper()}: {where}", _CONVERT
+            )
+            text = exc.object[: exc.start].decode(exc.encoding)
+        if "\0" in text:
+            text = text[: text.index("\0")]
+            self.error = BadInput("the text has NUL bytes: it looks like binary", "give plain text")
+        return text

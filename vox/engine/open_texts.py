@@ -1,0 +1,238 @@
+"""Texts that are still being written: who waits for more of them, and which jobs are parked.
+
+What is written is in the job table. This wakes whoever waits for it. A stream that has nothing to
+say and whose writer is silent is parked: its job is queued, and taken again once more text comes.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator
+
+from ..audio.player import Player
+from ..errors import BadInput, StorageError, UnknownJob
+from ..jobs import Job
+from ..queue.events import Event
+from ..queue.store import Store
+from ..queue.texts import Grown, Written
+from ..text.speakable import Speakable
+from ..text.split import Piece
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 1.0
+"""How often a waiting stream looks without being woken: another process may have written."""
+PARK_S = 10.0
+"""So long after the last sound a stream is parked even if no other job waits."""
+LITTLE_S = 0.3
+"""A text is cut because its writer is silent once no more audio than this is still to be heard."""
+
+
+class Parked(Exception):
+    """The stream has nothing to say now: its job waits in the queue for more text."""
+
+
+class OpenTexts:
+    """The texts that are still being written. Any thread may use it."""
+
+    def __init__(
+        self,
+        store: Store,
+        player: Player,
+        max_text: Callable[[], int],
+        on_ready: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_ready`: called when there is more to say of a job that was parked."""
+        self._store = store
+        self._player = player
+        self._max_text = max_text
+        self.on_ready = on_ready
+        self._changed = threading.Condition()
+        self._changes = 0
+        self._ended: set[str] = set()
+        """Texts that have ended, though a full disk kept that from being written."""
+        self._parked: dict[str, int] = {}
+        """The parked jobs, and how much of each text they had read."""
+        if store.bus is not None:
+            store.bus.subscribe(self._on_event)
+
+    def _on_event(self, event: Event) -> None:
+        if event.name == "state" or "heard" in event.data:
+            self.wake()
+
+    def wake(self) -> None:
+        """Have those who wait look again."""
+        with self._changed:
+            self._changes += 1
+            self._changed.notify_all()
+
+    # -- for writers -------------------------------------------------------------------------
+
+    def append(self, job_id: str, at: int, text: str) -> Grown:
+        """See `Texts.append`. Raises BadInput too."""
+        if "\0" in text:
+            raise BadInput("the text has NUL bytes: it looks like binary", "give plain text")
+        grown = self._store.texts.append(job_id, at, text, self._max_text())
+        self._note_change()
+        return grown
+
+    def end(self, job_id: str, note: str = "") -> None:
+        """No more of the text will come. What cannot be written holds for this process."""
+        try:
+            self._store.texts.end(job_id, note)
+        except StorageError as exc:
+            log.error("job %s: that its text has ended cannot be written: %s", job_id, exc.line)
+            self._ended.add(job_id)
+        self._note_change()
+
+    def end_all(self, note: str) -> None:
+        for job_id, _ in self._store.texts.open():
+            self.end(job_id, note)
+
+    def _note_change(self) -> None:
+        self.wake()
+        self.look()
+
+    # -- parked jobs -------------------------------------------------------------------------
+
+    @property
+    def parked(self) -> Collection[str]:
+        """The jobs that are not to be taken out of the queue now."""
+        return self._parked.keys()
+
+    def park(self, job_id: str, at: int) -> None:
+        """Hold the job in the queue until there is more than the first `at` characters."""
+        self._parked[job_id] = at
+
+    def look(self) -> None:
+        """Let those parked jobs through of which there is more to say, or that have ended."""
+        ready = [job_id for job_id, at in list(self._parked.items()) if self._has_more(job_id, at)]
+        for job_id in ready:
+            self._parked.pop(job_id, None)
+        if ready:
+            self.on_ready()
+
+    def _has_more(self, job_id: str, at: int) -> bool:
+        try:
+            written = self.since(job_id, at)
+        except UnknownJob:
+            return True
+        return bool(written.text) or not written.is_open
+
+    # -- for who speaks them -----------------------------------------------------------------
+
+    def since(self, job_id: str, at: int) -> Written:
+        """See `Texts.since`."""
+        written = self._store.texts.since(job_id, at)
+        return written._replace(is_open=written.is_open and job_id not in self._ended)
+
+    @property
+    def changes(self) -> int:
+        return self._changes
+
+    def wait(self, changes: int, timeout_s: float) -> None:
+        """Wait until there have been more changes than that."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._changes != changes, timeout_s)
+
+    def is_heard(self, job: Job, utterances: int) -> bool:
+        """Whether so many utterances of the job were heard, and all that is written down."""
+        if job.sink != "play" or not utterances:
+            return True
+        known = self._store.find(job.id)
+        return known is None or known.heard >= utterances
+
+    def unheard_s(self, job: Job) -> float:
+        return self._player.remaining_s(job.id) if job.sink == "play" else 0.0
+
+    def is_other_waiting(self, job: Job) -> bool:
+        """Whether a job is queued that has something to say."""
+        return any(each.id not in (job.id, *self._parked) for each in self._store.queued())
+
+    def note_flush(self, job_id: str, at: int) -> None:
+        self._store.texts.note_flush(job_id, at)
+
+    def flushes(self, job_id: str) -> list[int]:
+        return self._store.texts.flushes(job_id)
+
+
+class Reader:
+    """Cuts one job's text into utterances while it is being written."""
+
+    def __init__(
+        self,
+        texts: OpenTexts,
+        job: Job,
+        speakable: Speakable,
+        flush_s: float,
+        utterances: Callable[[], int],
+        check_wanted: Callable[[], None],
+    ) -> None:
+        """`utterances`: how many of the job's have their audio."""
+        self._texts = texts
+        self._job = job
+        self._speakable = speakable
+        self._flush_s = flush_s
+        self._utterances = utterances
+        self._check_wanted = check_wanted
+        self._at = 0
+        self._flushes = texts.flushes(job.id)
+        self._is_flushed = True
+        """What came since the last cut was all said."""
+
+    def pieces(self) -> Iterator[Piece | None]:
+        """The utterances as they come, and None before each wait for more of the text.
+
+        Raises Parked once there is nothing to say, and what `check_wanted` raises.
+        """
+        silent_since = time.monotonic()
+        while True:
+            changes = self._texts.changes
+            written = self._texts.since(self._job.id, self._at)
+            if written.text:
+                yield from self._feed(written.text)
+                silent_since = time.monotonic()
+            if not written.is_open:
+                yield from self._speakable.finish()
+                return
+            if written.text:
+                continue
+            yield None
+            self._check_wanted()
+            left_s = self._left_s(silent_since)
+            if left_s > 0:
+                self._texts.wait(changes, left_s)
+            elif not self._is_flushed:
+                yield from self._flush()
+
+    def _feed(self, text: str) -> Iterator[Piece]:
+        """What is new, cut where it was cut the last time."""
+        while self._flushes and self._flushes[0] <= self._at + len(text):
+            before = self._flushes.pop(0) - self._at
+            yield from self._speakable.feed(text[:before])
+            yield from self._speakable.flush()
+            self._at, text = self._at + before, text[before:]
+        self._at += len(text)
+        self._is_flushed = not text
+        yield from self._speakable.feed(text)
+
+    def _flush(self) -> Iterator[Piece]:
+        """A clause of what is there: the writer is silent."""
+        self._is_flushed = True
+        self._texts.note_flush(self._job.id, self._at)
+        yield from self._speakable.flush()
+
+    def _left_s(self, silent_since: float) -> float:
+        """How long to wait for more text now; 0: it is to be cut. Raises Parked."""
+        silent_s = time.monotonic() - silent_since
+        if not self._is_flushed:
+            unheard_s = self._texts.unheard_s(self._job) - LITTLE_S
+            return max(0.0, min(LOOK_S, max(self._flush_s - silent_s, unheard_s)))
+        if self._texts.is_heard(self._job, self._utterances()) and (
+            silent_s > PARK_S or self._texts.is_other_waiting(self._job)
+        ):
+            self._texts.park(self._job.id, self._at)
+            raise Parked
+        return LOOK_S
