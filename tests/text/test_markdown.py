@@ -33,6 +33,7 @@ MARKUP = {
     "*This is a note.": ["This is a note."],
     "It goes on.*": ["It goes on."],
     "<b>One.": ["One."],
+    "It ends](https://example.com/a) here.": ["It ends here."],
     # code spans, links, images
     "Call `foo(*args)` or `` a`b ``.": ["Call foo(*args) or a`b."],
     "Use the `<div>` element.": ["Use the div element."],

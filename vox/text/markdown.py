@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
     from markdown_it.token import Token
 
-_HINT: Final = re.compile(r"[*_`~\[<&\\|#>=:+-]|\d[.)][ \t]| {2}\n")
+_SIGN: Final = re.compile(r"[*_`~\[\]<&\\|#>=]")
+_PLACED_SIGN: Final = re.compile(r"^[ \t]*(?:[-+:]|\d{1,9}[.)])|:[\w+-]+:| {2}\n", re.MULTILINE)
+"""Signs that prose is full of, where they may mean something. With `_SIGN`, what is quick to find:
+without any of them there can be no `_EVIDENCE`."""
 _EVIDENCE: Final = re.compile(
     r"""^[ \t]*(?:
         \#{1,6}(?:[ \t]|$) | `{3} | ~{3} | [-*+](?:[ \t]|$) | > | \[[^\]\n]+\]: | :[ \t]
@@ -40,6 +43,8 @@ _FRONT_MATTER: Final = re.compile(
     r"\s*(?:---[ \t]*\n(?=\w[\w -]*:)(?:(?:\w[\w -]*:|[ \t]|-[ \t]|#).*\n|\n)*(?:---|\.\.\.)"
     r"|\+\+\+[ \t]*\n(?=\w[\w.-]*[ \t]*=|\[)(?:(?!\+\+\+).*\n)*\+\+\+)[ \t]*(?:\n|\Z)"
 )
+_LINK_END: Final = re.compile(r"\A([^\[\]]*)\]\((?:https?://|www\.|[/#.])[^\s()]*\)")
+"""Of a link that begins in the segment before."""
 _DEEP: Final = re.compile(
     r"^[ \t]*(?:(?:>[ \t]*|[-*+][ \t]+|\d{1,9}[.)][ \t]+)){10,}", re.MULTILINE
 )
@@ -71,7 +76,8 @@ _PASSES: Final = 4
 
 def is_markdown(source: str) -> bool:
     """Whether something in a segment may be markup; if not, `spoken` leaves the words alone."""
-    return bool(_HINT.search(source) and _EVIDENCE.search(source))
+    has_sign = _SIGN.search(source) or _PLACED_SIGN.search(source)
+    return bool(has_sign and _EVIDENCE.search(source))
 
 
 def spoken(source: str, speak_code: str, lang: str, sure: bool = False) -> list[str]:
@@ -149,7 +155,7 @@ class _Reader:
             source = source[front.end() :]
         if not _SAID.search(source):
             return []
-        source = _DEEP.sub("", source)
+        source = _DEEP.sub("", _LINK_END.sub(r"\1", source))
         if self.sure and (item := _OF_ITEM.match(source)):
             source = re.sub(rf"^[ \t]{{1,{item.end()}}}", "", source, flags=re.MULTILINE)
         self._walk(source, inner=False)
