@@ -36,7 +36,7 @@ MARKUP = {
     "It ends](https://example.com/a) here.": ["It ends here."],
     # code spans, links, images
     "Call `foo(*args)` or `` a`b ``.": ["Call foo(*args) or a`b."],
-    "Use the `<div>` element.": ["Use the div element."],
+    "Use the `<div>` element, as in `<b>x</b>`.": ["Use the div element, as in b x /b ."],
     "See [the guide](https://example.com/a_b 'Title').": ["See the guide."],
     "See [the **bold** guide][guide], [guide][] and [it][1].": [
         "See the bold guide, guide and it."
@@ -50,6 +50,7 @@ MARKUP = {
     "**https://example.com/a_b**": ["https://example.com/a_b"],
     "[](https://example.com)": ["https://example.com"],
     "![A cat](cat.png)": ["image: A cat"],
+    "So![][logo] it is": ["So it is"],
     "![](cat.png) and ![image](x) and ![cat.png](x)": ["and image and image"],
     "[![CI](https://a.b/c.svg)](https://a.b) [![Docs][d]][e]": ["image: CI, image: Docs"],
     # blocks
@@ -115,6 +116,7 @@ PLAIN = [
     "git clone <address> <output> and <style> is an element",
     "a[0][1] and f[x](y) and [sic] and [INFO][main] it is [1][2] and [^a-z]",
     "[Alice]: hello",
+    "[worker 3][main] it is",
     "src/**/*.ts and *.txt and **/*.py and foo/*",
     r"C:\Users\me and \\server\share and \n",
     "12:30:45 and a:b:c and std::string and :notanemoji:",

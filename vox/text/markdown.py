@@ -110,8 +110,8 @@ def _disarmed(text: str) -> str:
     """Literal markup, from code for example, such that its letters are no markup any more."""
     text = _MARKER.sub("", text, count=1) if _MARKER.match(text) else text
     if "<" in text:
-        text = TAG.sub(lambda tag: tag.group()[1:-1].strip() if is_tag(tag) else tag.group(), text)
-        text = text.replace("<!--", "< !--")
+        text = TAG.sub(lambda tag: f" {tag.group()[1:-1]} " if is_tag(tag) else tag.group(), text)
+        text = _SPACES.sub(" ", text.replace("<!--", "< !--")).strip()
     if "](" in text:
         text = _LINK.sub(_parted, text)
     if "][" in text:

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 _LABEL_CHARS: Final = 400
 REFERENCE: Final = re.compile(
     r"!?\[((?:[^\[\]\\\n]|\\.|!?\[[^\[\]\n]{0,200}\](?:\[[^\[\]\n]{0,200}\]|\([^()\n]{0,300}\))?)"
-    r"{1,300})\]\[([^\[\]\n]{0,200})\]"
+    r"{0,300})\]\[([^\[\]\n]{0,200})\]"
 )
 FOOTNOTE: Final = re.compile(r"\[\^([^\]\s]{1,64})\](?!:)")
+_TWO_WORDS: Final = re.compile(r"[^\W\d_]+[ \n][^\W\d_]+")
 _SCHEME: Final = re.compile(r"(_?)[A-Za-z][A-Za-z0-9+.-]*\Z")
 _URL_REST: Final = re.compile(r"://[^\s<>\[\]\"`|]+")
 ADDRESS: Final = re.compile(r"\s*<?(?:[a-z][a-z0-9+.-]*:|www\.|[/#.])", re.IGNORECASE)
@@ -194,15 +195,11 @@ def is_reference(found: re.Match[str]) -> bool:
     """Whether [a][b] is a link with its target elsewhere, not an index or the fields of a log."""
     text, label, source = found.group(1), found.group(2), found.string
     before = source[max(0, found.start() - 40) : found.start()]
+    if found.group().startswith("!"):
+        return True
     if not re.search(r"[^\W\d]", text) or re.search(r"[\w\])]\Z", before):
         return False
-    if (
-        found.group().startswith("!")
-        or not label
-        or label.isdecimal()
-        or " " in text
-        or "[" in text
-    ):
+    if not label or label.isdecimal() or "[" in text or _TWO_WORDS.search(text):
         return True
     if text.strip("*_`").casefold() in label.casefold() or label.casefold() in text.casefold():
         return True
