@@ -248,9 +248,10 @@ class Request(SpeechOptions):
 
     text: str
     output: str | None = option(
-        "Write .wav .flac .ogg .opus .mp3 instead of playing.",
-        schema_help="Absolute path of an audio file (.wav .flac .ogg .opus .mp3) to write "
-        "instead of playing.",
+        "Write .wav .flac .ogg .opus .mp3 .m4a .aac instead of playing; - is standard output, "
+        "DIR/ has a file for each -f.",
+        schema_help="Absolute path of an audio file (.wav .flac .ogg .opus .mp3 .m4a .aac) to "
+        "write instead of playing.",
         short="-o",
         metavar="FILE",
         max_length=4_096,
@@ -281,6 +282,8 @@ class Request(SpeechOptions):
     """See `Job.caller`."""
     is_open: bool = False
     """More of the text will come; `text` may be empty."""
+    umask: int | None = None
+    """See `Job.umask`."""
     id: str | None = None
     """Chosen by the caller so that asking again makes one job; None: a new one. The job has
     another if there is one of this id with another text."""
@@ -343,6 +346,8 @@ class Job(SpeechOptions):
     CONNECTION. None: nobody does, or nobody any more."""
     is_open: bool = False
     """Its text is still being written."""
+    umask: int | None = None
+    """The permissions that a new `output` file is not given; None: as the daemon's own files."""
     notes: list[str] = field(default_factory=list)
     """What the user should know but is no error, e.g. that the backend ignores --style."""
 

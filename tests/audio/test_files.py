@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
+import stat
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +16,7 @@ import soundfile
 
 from tests.sound import decoded
 from vox.audio.encoder import Encoder
-from vox.audio.files import FORMATS, check_output, media_type, write
+from vox.audio.files import FORMATS, check_output, encode, media_type, write
 from vox.audio.pcm import Samples, from_pcm16
 from vox.audio.spool import Spool, SpoolDir
 from vox.errors import BadOption, BadOutput, StorageError
@@ -46,7 +49,11 @@ def assert_is_tone(samples: Samples, rate: int, seconds: float) -> None:
 def test_every_format_is_written_and_reads_back(tmp_path: Path, extension: str, rate: int) -> None:
     path = tmp_path / f"out{extension}"
     write(spool_of(tmp_path, tone(1.0, rate), rate), str(path))
-    samples, found = soundfile.read(path, dtype="float32")
+    if extension in (".aac", ".m4a"):
+        heard = decoded(path.read_bytes())
+        samples, found = heard.samples, heard.sample_rate
+    else:
+        samples, found = soundfile.read(path, dtype="float32")
     assert_is_tone(samples, found, 1.0)
     assert sorted(os.listdir(tmp_path)) == [path.name, "spool"]
 
@@ -84,6 +91,46 @@ def test_an_existing_file_is_replaced_and_a_link_stays_a_link(tmp_path: Path) ->
     write(spool_of(tmp_path, tone(0.2, 24_000), 24_000), str(link))
     assert link.is_symlink()
     assert soundfile.info(target).frames == 4_800
+
+
+@pytest.mark.parametrize("extension", [".wav", ".m4a"])
+def test_a_new_file_obeys_the_umask_of_its_caller_and_an_old_one_keeps_its_permissions(
+    tmp_path: Path, extension: str
+) -> None:
+    spool, path = spool_of(tmp_path, tone(0.2, 24_000), 24_000), tmp_path / f"out{extension}"
+
+    def written(umask: int | None) -> int:
+        write(spool, str(path), umask=umask)
+        return stat.S_IMODE(path.stat().st_mode)
+
+    assert written(0o077) == 0o600
+    assert written(0o022) == 0o600
+    path.chmod(0o664)
+    assert written(0o077) == 0o664
+    path.unlink()
+    assert written(0o007) == 0o660
+
+
+class FullDisk(io.BytesIO):
+    """A file on a disk that is full once so much is written."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self._room = room
+
+    def write(self, data: Any, /) -> int:
+        if self.tell() + len(data) > self._room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(data)
+
+
+@pytest.mark.parametrize("room", [0, 1_000, 20_000])
+@pytest.mark.parametrize("extension", sorted(FORMATS))
+def test_a_full_disk_is_told(tmp_path: Path, extension: str, room: int) -> None:
+    spool = spool_of(tmp_path, tone(20.0, 24_000), 24_000)
+    fmt = FORMATS[extension]
+    with pytest.raises(OSError, match="No space left"):
+        encode(spool, FullDisk(room), fmt, 1.0, lambda: None, f"x{extension}")
 
 
 def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:

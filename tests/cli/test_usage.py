@@ -38,7 +38,7 @@ def assert_one_line(result: Result, code: int, *words: str) -> None:
         (("-f", "x.txt", "hi"), ("both",)),
         (("-f", "no-such-file.txt"), ("no-such-file.txt",)),
         (("-f", "/"), ("/",)),
-        (("-f", "a.txt", "-f", "b.txt"), ("one file", "cat FILE... | vox")),
+        (("-f", "a.txt", "-f", "b.txt"), ("-o DIR/", "cat FILE... | vox")),
         (("-o", " ", "hi"), ("-o",)),
         (("--json", "history"), ("--json goes after the command", "vox -- history")),
         (("history", "of", "the", "world"), ("vox history --help",)),

@@ -109,6 +109,12 @@ class Speak(_SpeakOptions):  # type: ignore[misc]  # made of jobs.OPTIONS
         description="With `async` and `caller`: more of the text comes with `POST /jobs/ID/text`, "
         "and `text` may be empty. Over TCP, see `WS /v1/audio/stream`.",
     )
+    umask: int | None = Field(
+        None,
+        ge=0,
+        le=0o777,
+        description="The permissions that a new `output` file is not given, as a process's umask.",
+    )
 
     def to_request(self) -> jobs.Request:
         values: dict[str, Any] = self.model_dump(exclude={"is_async"})

@@ -201,10 +201,14 @@ class _Sndfile:
         return self._outlet.take()
 
 
-class _Aac:
-    """AAC in ADTS frames, by ffmpeg's libraries (PyAV): libsndfile does not write it."""
+class AacFile:
+    """AAC in an open file, by ffmpeg's libraries (PyAV): libsndfile does not write it.
 
-    def __init__(self, sample_rate: int) -> None:
+    The file must be one that can be sought in. It stays open.
+    """
+
+    def __init__(self, file: Any, sample_rate: int, container: str = "adts") -> None:
+        """`container` is ffmpeg's word: "adts" is a row of frames, "ipod" is an m4a file."""
         try:
             import av
         except ImportError as exc:
@@ -214,14 +218,13 @@ class _Aac:
                 "response_format",
             ) from exc
         self._av: Any = av
-        self._outlet = _Outlet()
-        self._container = self._av.open(self._outlet, "w", format="adts")
+        self._container = self._av.open(file, "w", format=container)
         self._stream = self._container.add_stream("aac", rate=sample_rate, layout="mono")
         self._stream.bit_rate = _AAC_BIT_RATE
         self._sample_rate = sample_rate
         self._frames = 0
 
-    def feed(self, samples: Samples) -> bytes:
+    def write(self, samples: Samples) -> None:
         if len(samples):
             clipped = np.clip(samples, -1.0, 1.0).reshape(1, -1)
             frame = self._av.AudioFrame.from_ndarray(clipped, format="fltp", layout="mono")
@@ -229,9 +232,24 @@ class _Aac:
             frame.pts = self._frames
             self._frames += len(samples)
             self._container.mux(self._stream.encode(frame))
+
+    def close(self) -> None:
+        """Write what is still to come."""
+        self._container.mux(self._stream.encode(None))
+        self._container.close()
+
+
+class _Aac:
+    """AAC in ADTS frames."""
+
+    def __init__(self, sample_rate: int) -> None:
+        self._outlet = _Outlet()
+        self._file = AacFile(self._outlet, sample_rate)
+
+    def feed(self, samples: Samples) -> bytes:
+        self._file.write(samples)
         return self._outlet.take()
 
     def finish(self) -> bytes:
-        self._container.mux(self._stream.encode(None))
-        self._container.close()
+        self._file.close()
         return self._outlet.take()

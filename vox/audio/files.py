@@ -8,13 +8,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 from ..errors import BadOutput, StorageError
 from ..files import folder_of, replacing
 from .encoder import FORMATS as ENCODINGS
-from .encoder import Encoder, Format, media_type
+from .encoder import AacFile, Encoder, Format, media_type
 from .pcm import USUAL_RATE, Resampler, Samples, amplified, frames_in
 from .spool import Spool
 
@@ -28,7 +29,8 @@ __all__ = [
     "write",
 ]
 
-FORMATS = {f".{name}": ENCODINGS[name] for name in ("wav", "flac", "ogg", "opus", "mp3")}
+FORMATS = {f".{name}": ENCODINGS[name] for name in ("wav", "flac", "ogg", "opus", "mp3", "aac")}
+FORMATS[".m4a"] = ENCODINGS["aac"]
 """By extension, in lower case."""
 
 _BLOCK_S = 10.0
@@ -91,8 +93,12 @@ def write(
     check: Check = lambda: None,
     part: str | None = None,
     is_new: bool = False,
+    umask: int | None = None,
 ) -> None:
     """Write a complete spool to an audio file, which replaces an existing one in one step.
+
+    It keeps the permissions of the existing one. A new one has those that `umask` leaves (None:
+    that of this process).
 
     `part`: the name that it has in the same folder until it is complete; None: any. `is_new`:
     nothing is replaced, not even what has appeared meanwhile.
@@ -103,7 +109,9 @@ def write(
     try:
         # Not durable: it can be synthesized again, and an fsync would hold up the next job.
         with replacing(path, temporary=part, durable=False, is_new=is_new) as file:
-            _encode(spool, file, fmt, volume, check)
+            if (mode := _mode(path, umask)) is not None:
+                os.fchmod(file.fileno(), mode)
+            encode(spool, file, fmt, volume, check, path)
             check()
     except FileExistsError as exc:
         raise StorageError(
@@ -113,6 +121,14 @@ def write(
         raise StorageError(
             f"cannot write {path}: {exc.strerror or exc}", "free disk space or choose another place"
         ) from exc
+
+
+def _mode(path: str, umask: int | None) -> int | None:
+    """The permissions that the file is to have; None: those of any new file."""
+    try:
+        return stat.S_IMODE(os.stat(path).st_mode) & 0o777
+    except OSError:
+        return None if umask is None else 0o666 & ~umask
 
 
 def part_name(job_id: str) -> str:
@@ -150,25 +166,34 @@ class _Sink:
         return self._file.read(size)
 
 
-def _encode(spool: Spool, file: BinaryIO, fmt: Format, volume: float, check: Check) -> None:
+def encode(
+    spool: Spool, file: BinaryIO, fmt: Format, volume: float, check: Check, path: str
+) -> None:
     import soundfile
 
     source_rate = spool.sample_rate or USUAL_RATE  # without any sound it has none
     rate = fmt.rate_for(source_rate)
     sink = _Sink(file)
     try:
-        with soundfile.SoundFile(
-            sink, "w", rate, 1, subtype=fmt.subtype, format=fmt.container
-        ) as out:
+        with contextlib.closing(_opened(sink, fmt, rate, path)) as out:
             for samples in _at_rate(spool, source_rate, rate, volume, check):
                 out.write(samples.clip(-1.0, 1.0))
                 if sink.error is not None:
                     break
         file.flush()
     except (soundfile.LibsndfileError, AssertionError) as exc:  # a short write
-        raise sink.error or OSError(errno.EIO, f"libsndfile: {exc}") from exc
+        raise sink.error or OSError(errno.EIO, str(exc)) from exc
     if sink.error is not None:
         raise sink.error
+
+
+def _opened(sink: _Sink, fmt: Format, rate: int, path: str) -> Any:
+    """The encoder, to which samples are written, and which is closed in the end."""
+    if fmt.container:
+        import soundfile
+
+        return soundfile.SoundFile(sink, "w", rate, 1, subtype=fmt.subtype, format=fmt.container)
+    return AacFile(sink, rate, "ipod" if path.lower().endswith(".m4a") else "adts")
 
 
 def _at_rate(

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +17,10 @@ from ..errors import VoxError
 from ..jobs import OPTIONS
 from .commands import COMMANDS
 from .options import json_option, quiet_option, request_options, timeout_option
+
+if TYPE_CHECKING:
+    from ..jobs import Request
+    from .speaking import CallOptions
 
 EPILOG = """\b
 Examples:
@@ -86,12 +91,6 @@ class Root(click.Group):
             )
 
 
-def _one_file(ctx: click.Context, _param: click.Parameter, files: tuple[str, ...]) -> str | None:
-    if len(files) > 1:
-        raise click.UsageError("-f goes with one file; for several: cat FILE... | vox", ctx)
-    return files[0] if files else None
-
-
 def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
         from .. import __version__
@@ -111,9 +110,8 @@ def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
 @click.option(
     "-f",
     "--file",
-    "file",
+    "files",
     multiple=True,
-    callback=_one_file,
     metavar="FILE",
     help="Read the text from FILE (- is standard input).",
 )
@@ -172,7 +170,7 @@ def _is_one_off(name: str, word: str) -> bool:
 
 def _speak(
     ctx: click.Context,
-    file: str | None,
+    files: tuple[str, ...],
     is_async: bool,
     is_stream: bool,
     timeout_s: float | None,
@@ -181,34 +179,60 @@ def _speak(
     **wishes: Any,
 ) -> int:
     from ..jobs import Request
-    from .output import tell
-    from .speaking import CallOptions, speak
-    from .text_input import checked, model_name, output_path, read_text
+    from .speaking import CallOptions
+    from .text_input import checked, model_name, names_folder, output_path
 
     if is_async and timeout_s is not None:
         raise click.UsageError("--timeout goes with waiting, not with --async", ctx)
     if is_stream and ctx.args not in ([], ["-"]):
         raise click.UsageError("--stream goes with a pipe or -f FILE, not with words", ctx)
-    text = "" if is_stream else read_text(ctx, file, ctx.args)
-    if text is None:
-        click.echo(ctx.get_help(), file=sys.stderr)
-        return 2
-    if file is None and not is_stream and not quiet and (meant := mistyped(ctx.args)):
-        tell(f"this speaks {text!r}; the command is: vox {meant}")
-    output = output_path(wishes.pop("output"))
+    options = CallOptions(is_async, timeout_s, as_json, quiet)
+    output = wishes.pop("output")
+    is_for_each = len(files) > 1 or names_folder(output)
+    if is_stream and is_for_each:
+        raise click.UsageError("--stream goes with one text, not with several files", ctx)
     wishes = {name: checked(name, value) for name, value in wishes.items()}
     wishes["model"] = model_name(wishes["model"])
-    wishes["output"] = output
-    request = Request(text=text, **wishes)
-    call = CallOptions(is_async, timeout_s, as_json, quiet)
     try:
-        if is_stream:
-            from .streaming import speak_stream
+        if is_for_each:
+            from .outputs import each_to_its_file
 
-            return speak_stream(request, file, call)
-        return speak(request, call)
+            return each_to_its_file(ctx, files, output, wishes, options)
+        text = "" if is_stream else _text(ctx, files, quiet)
+        if text is None:
+            return 2
+        speak = _speaker(files, is_stream)
+        if output == "-":
+            from .outputs import to_standard_output
+
+            return to_standard_output(ctx, Request(text=text, **wishes), options, speak)
+        return speak(Request(text=text, output=output_path(output), **wishes), options)
     except VoxError as exc:
         from .failures import blame_variable
 
         blame_variable(ctx, exc)
         raise
+
+
+def _speaker(files: tuple[str, ...], is_stream: bool) -> Callable[[Request, CallOptions], int]:
+    """What makes the job, follows it and returns its exit code."""
+    if not is_stream:
+        from .speaking import speak
+
+        return speak
+    from .streaming import speak_stream
+
+    return lambda request, options: speak_stream(request, files[0] if files else None, options)
+
+
+def _text(ctx: click.Context, files: tuple[str, ...], quiet: bool) -> str | None:
+    """The text to speak; None if there is none, and the help is shown."""
+    from .output import tell
+    from .text_input import read_text
+
+    text = read_text(ctx, files[0] if files else None, ctx.args)
+    if text is None:
+        click.echo(ctx.get_help(), file=sys.stderr)
+    elif not files and not quiet and (meant := mistyped(ctx.args)):
+        tell(f"this speaks {text!r}; the command is: vox {meant}")
+    return text

@@ -6,6 +6,7 @@ On the way to the first sound: with a daemon up nothing heavy is imported.
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -136,6 +137,10 @@ def spoken(jobs: Jobs, request: Request, options: CallOptions) -> Job:
 
 
 def submit(jobs: Jobs, request: Request, options: CallOptions) -> Job:
+    if request.output:
+        # The daemon, which writes the file, has another one.
+        request.umask = os.umask(0)
+        os.umask(request.umask)
     answer_s = min(ANSWER_TIMEOUT_S, max(LEAST_ANSWER_S, options.timeout_s or ANSWER_TIMEOUT_S))
     return jobs.submit(request, not options.is_async, answer_s)
 

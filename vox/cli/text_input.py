@@ -102,3 +102,11 @@ def output_path(path: str | None) -> str | None:
     if checked("output", path) is None:
         raise BadOutput("-o has no file name", "give one, e.g. -o speech.wav")
     return os.path.abspath(path)
+
+
+def names_folder(path: str | None) -> bool:
+    """Whether it is a folder for audio files: "DIR/", or "DIR/.mp3" for files of that kind."""
+    if path is None or "/" not in path:
+        return False
+    name = os.path.basename(path)
+    return not name or (name.startswith(".") and name[1:].isalnum())

@@ -212,6 +212,7 @@ class Submitter:
             sink=request.sink or ("file" if output else "play"),
             output=output,
             is_open=request.is_open,
+            umask=request.umask,
             replace_key=request.replace or None,
             expires_at=self._clock() + options["expires_s"] if options["expires_s"] else None,
             notes=self._notes(text, resolved, options, config),

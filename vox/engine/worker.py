@@ -220,7 +220,7 @@ class Worker:
         is_new = job.source == "inbox" and job.first_audio_at is None
         if is_new:
             self._store.note(job.id, first_audio_at=self._clock())
-        files.write(spool, path, job.volume, lambda: self._check_live(job), part, is_new)
+        files.write(spool, path, job.volume, lambda: self._check_live(job), part, is_new, job.umask)
 
     def _give_up(self, job: Job, spool: Spool | None, error: VoxError) -> None:
         if spool is not None:

@@ -73,6 +73,7 @@ MIGRATIONS: tuple[str, ...] = (
         primary key (job_id, at)
     ) without rowid;
     """,
+    "alter table job add column umask integer",
 )
 
 _SQL_TYPES: dict[type, str] = {str: "text", float: "real", bool: "integer"}

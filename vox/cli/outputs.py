@@ -1,0 +1,143 @@
+"""Where `vox -o` writes what is no plain file: standard output, or one file for each text.
+
+The daemon writes files and nothing else. So the audio of `-o -` is first made as a file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, BinaryIO
+
+import click
+
+from ..errors import BadInput, BadOutput, DaemonStopped, StorageError, VoxError, WaitTimeout
+from ..jobs import Request
+from .output import complain, is_terminal
+from .speaking import CANCEL_TIMEOUT_S, CallOptions, open_jobs, speak
+from .text_input import names_folder, read_text
+
+USUAL = ".wav"
+_BLOCK = 1 << 16
+
+
+def to_standard_output(
+    ctx: click.Context,
+    request: Request,
+    options: CallOptions,
+    speak: Callable[[Request, CallOptions], int] = speak,
+) -> int:
+    """Write the request's audio to standard output, as WAV; returns the exit code.
+
+    It is made whole first: many programs refuse a WAV that does not say its length. Raises
+    UsageError, BadOutput, StorageError, and as `speak`.
+    """
+    if options.is_async or options.as_json:
+        what = "--async" if options.is_async else "--json"
+        raise click.UsageError(f"-o - writes audio to standard output; leave out {what}", ctx)
+    if is_terminal(sys.stdout):
+        raise BadOutput(
+            "-o - writes audio, which a terminal cannot show", "e.g.: vox -o - TEXT | aplay"
+        )
+    with tempfile.TemporaryDirectory(prefix="vox-") as folder, _taken() as out:
+        request.output = os.path.join(folder, f"speech{USUAL}")
+        try:
+            code = speak(request, options)
+        except (WaitTimeout, DaemonStopped) as exc:
+            with contextlib.suppress(VoxError):  # nobody would read it
+                open_jobs().cancel(request.id or "", CANCEL_TIMEOUT_S)
+            raise type(exc)(f"no audio was written: {exc.message.partition(';')[0]}") from None
+        if code == 0:
+            _copy(request.output, out)
+        return code
+
+
+@contextlib.contextmanager
+def _taken() -> Iterator[BinaryIO]:
+    """Standard output, for the audio alone: what others print there goes to standard error."""
+    if sys.stdout is None:
+        raise BadOutput("standard output is closed", "send it to a file or a program")
+    sys.stdout.flush()
+    with open(os.dup(1), "wb", buffering=0) as out:
+        try:
+            os.dup2(2, 1)
+        except OSError:  # standard error is closed
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, 1)
+            os.close(nowhere)
+        yield out
+
+
+def _copy(path: str, out: BinaryIO) -> None:
+    with open(path, "rb") as file:
+        try:
+            while block := memoryview(file.read(_BLOCK)):
+                while block:
+                    block = block[out.write(block) :]
+        except BrokenPipeError:
+            pass  # the reader has had enough
+        except OSError as exc:
+            raise StorageError(
+                f"cannot write the audio: {exc.strerror}", "free disk space"
+            ) from exc
+
+
+def each_to_its_file(
+    ctx: click.Context,
+    files: tuple[str, ...],
+    output: str | None,
+    wishes: Mapping[str, Any],
+    options: CallOptions,
+) -> int:
+    """Write the audio of each text file into a folder; returns the first failure's exit code.
+
+    What can be refused is refused before anything is made. A text that then cannot be spoken does
+    not keep the others from it. Raises UsageError, BadInput, and as `speak`.
+    """
+    if output is None or not names_folder(output):
+        raise click.UsageError(
+            "several -f go with -o DIR/, an audio file for each; to speak them: cat FILE... | vox",
+            ctx,
+        )
+    if not files or ctx.args:
+        raise click.UsageError(f"-o {output} takes its names from text files: -f FILE", ctx)
+    folder, extension = os.path.split(output)
+    paths = _paths(os.path.abspath(folder), extension or USUAL, files)
+    requests = {
+        file: Request(text=read_text(ctx, file, []) or "", output=path, **wishes)
+        for file, path in paths.items()
+    }
+    failed = 0
+    for file, request in requests.items():
+        try:
+            code = speak(request, options)
+        except BadOutput:  # of all
+            raise
+        except BadInput as exc:
+            complain(f"{file}: {exc.line}")
+            code = exc.exit_code
+        else:
+            if code >= 128:  # interrupted
+                return code
+            if code:
+                complain(f"{file}: {request.output} was not written")
+        failed = failed or code
+    return failed
+
+
+def _paths(folder: str, extension: str, files: tuple[str, ...]) -> dict[str, str]:
+    """The audio file of each text file. Raises BadOutput."""
+    made: dict[str, str] = {}
+    for file in files:
+        if file == "-":
+            raise BadOutput("standard input has no name for a file in a folder", "give -o FILE")
+        stem, _ = os.path.splitext(os.path.basename(file))
+        path = os.path.join(folder, stem + extension)
+        for other, known in made.items():
+            if known == path:
+                raise BadOutput(f"{other} and {file} would both be {path}", "rename one of them")
+        made[file] = path
+    return made
