@@ -6,6 +6,7 @@ merge easily. What fills a gap, a count for example, stands in braces: see `str.
 
 from __future__ import annotations
 
+import functools
 from typing import Final
 
 from ..languages import primary
@@ -27,6 +28,7 @@ at most       | is less than or equal to | ist kleiner oder gleich | est inféri
 backslash     | backslash     | Backslash     | antislash     | barra invertida | barra rovesciata | barra invertida
 code          | code          | Code          | code          | código        | codice        | código
 colon         | colon         | Doppelpunkt   | deux-points   | dos puntos    | due punti     | dois pontos
+column        | column        | Spalte        | colonne       | columna       | colonna       | coluna
 copyright     | copyright     | Copyright     | copyright     | copyright     | copyright     | copyright
 dash          | dash          | Strich        | tiret         | guion         | trattino      | traço
 dollar        | dollar        | Dollar        | dollar        | dólar         | dollaro       | dólar
@@ -72,6 +74,7 @@ def is_known(lang: str) -> bool:
     return primary(lang) in LANGUAGES
 
 
+@functools.cache
 def word(lang: str, key: str) -> str:
     """What the row `key` says in this language; in English if the table does not have it.
 

@@ -1,0 +1,262 @@
+"""What is technical in a text, as words: addresses, paths, versions, hashes, names in code, emoji.
+
+One expression finds where such a token stands, a rule of its own says what is read instead. Knows
+the six languages of `words`; in others only emoji get their names.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Set
+from typing import NamedTuple
+
+from . import emojis
+from .identifiers import (
+    EVIDENCE,
+    call,
+    digest,
+    hashtag,
+    identifier,
+    option,
+    spelt,
+    uuid,
+    variable,
+)
+from .kinds import ADDRESSES, EMOJI, HASHES, IDENTIFIERS, PATHS, VERSIONS
+from .places import email, ipv4, ipv6, mention, path, url
+from .versions import version
+from .words import is_known, word
+
+_CONTEXT_CHARS = 32
+"""How much of what stands before a token its rule sees."""
+
+_ALWAYS = f"@#/\\\\_$<>=&|~*+§™®©→⇒➜≠≥≤\ufe0f\u20e3{emojis.SIGNS}"
+_MAYBE = re.compile(
+    rf"[{_ALWAYS}.:()mA-ZÀ-ÖØ-Þ\dv-](?:(?<=[{_ALWAYS}])|(?<=\.)\w|(?<=-)[>\w-](?<!\w-\w)|(?<=::)"
+    r"|(?<=\()\)|(?<=mm)it|(?<=[a-zß-öø-ÿ\d][A-ZÀ-ÖØ-Þ])|(?<=[A-Z]{2})[a-z]{2}"
+    r"|(?<=[vV])\d|(?<=\d)(?:[A-Fa-f]|\d{6})|(?<=[A-Fa-f]\d))"
+)
+"""A text without any of these has nothing for this module: most texts."""
+
+Say = Callable[[str, str, str], str | None]
+"""A rule: the token, what stands before it, and the language; None leaves the token to others."""
+
+
+class _Rule(NamedTuple):
+    kind: str
+    pattern: str
+    say: Say
+
+
+_NAMED_HASH = re.compile(
+    r"\b(?:commit|commits|sha\d*|sha-\d+|md5|revision|rev|hash|changeset|checksum|digest|git|"
+    r"révision|revisión|revisione|revisão|prüfsumme|empreinte)\W{1,3}\Z",
+    re.I,
+)
+
+
+def _hash(token: str, before: str, lang: str) -> str | None:
+    said = digest(token, bool(_NAMED_HASH.search(before)), lang)
+    return f" {said}" if said and before[-1:] in (":", "=") else said
+
+
+def _without_before(say: Callable[[str, str], str | None]) -> Say:
+    kept = functools.lru_cache(maxsize=1024)(say)
+    return lambda token, before, lang: kept(token, lang)
+
+
+def _hexadecimal(token: str, before: str, lang: str) -> str:
+    return spelt(token)
+
+
+def _language(token: str, before: str, lang: str) -> str:
+    """ "C++" and "C#"; "F#" is a note too."""
+    return (
+        f"C {word(lang, 'plus')} {word(lang, 'plus')}" if token[1] == "+" else f"{token[0]} sharp"
+    )
+
+
+_OPERATORS = {
+    "->": "to", "-->": "to", "=>": "to", "==>": "to", "→": "to", "⇒": "to", "➡": "to", "➜": "to",
+    "!=": "is not", "!==": "is not", "≠": "is not", ">=": "at least", "≥": "at least",
+    "<=": "at most", "≤": "at most", "==": "equals", "===": "equals", "=": "equals",
+    "&&": "and", "&": "and", "||": "or", "@": "at",
+}  # fmt: skip
+
+
+def _operator(token: str, before: str, lang: str) -> str:
+    return f" {word(lang, _OPERATORS[token.strip().rstrip(chr(0xFE0F))])} "
+
+
+def _section(token: str, before: str, lang: str) -> str:
+    return f"{word(lang, 'section')} "
+
+
+def _copyright(token: str, before: str, lang: str) -> str:
+    return f"{word(lang, 'copyright')} "
+
+
+def _unsaid(token: str, before: str, lang: str) -> str:
+    """A trade mark's sign: a reader passes over it."""
+    return ""
+
+
+def _with(token: str, before: str, lang: str) -> str | None:
+    return ("without" if token == "w/o" else "with") if lang[:2].lower() == "en" else None
+
+
+def _joined_digits(token: str, before: str, lang: str) -> str:
+    return token.replace("_", "")
+
+
+_HEX = "[0-9a-fA-F]"
+_FILE_CHAR = r"[\w@%+~*$={}-]"
+_NAME = rf"\.{{0,2}}{_FILE_CHAR}{{1,255}}(?:\.{{1,3}}{_FILE_CHAR}{{1,255}}){{0,15}}+"
+_NAMES = rf"{_NAME}(?:[\\/]{{1,2}}{_NAME}){{0,63}}+[\\/]?"
+_PLACE = r"(?::\d{1,6}(?::\d{1,6})?(?!\d)|#L\d{1,6}(?:-L?\d{1,6})?|(?:::\w{1,100}){1,4}+)?"
+_AT_START = r"(?<!\w)(?<!\w[./\\@+~$-])"
+"""A token begins here: neither within a word nor within something like a token."""
+_NOT_PLAIN = r"(?:(?=[a-f]{7})|(?![A-Z]?[a-z]{1,40}+(?:[ \n,;!?)\"'»”’]|[.:](?:\s|\Z)|\Z)))(?=\w)"
+"""Most words of a text end here, at once."""
+
+_WORDS = {
+    "url": _Rule(
+        ADDRESSES,
+        r"(?:(?i:https?|ftps?|sftp|wss?|ssh|git|file)://|[wW]{3}\.(?=\w))"
+        r"(?:(?!https?://)[^\s<>\"`«»“”„，。；：！？、）】」』])+",
+        url,
+    ),
+    "email": _Rule(
+        ADDRESSES,
+        r"(?:mailto:)?\w[\w%+'-]{0,63}(?:\.[\w%+'-]{1,64}){0,8}+@[\w-]{0,62}\w"
+        r"(?:\.[\w-]{0,62}\w){0,8}(?:\?[\w=&%+.-]{0,500}\w|:[\w~-][\w./~-]{0,200}\w)?",
+        _without_before(email),
+    ),
+    "ipv4": _Rule(
+        ADDRESSES,
+        r"\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5}|/\d{1,2})?(?![\w]|\.\d)",
+        _without_before(ipv4),
+    ),
+    "uuid": _Rule(
+        HASHES, rf"{_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}}(?!\w)", _without_before(uuid)
+    ),
+    "ipv6": _Rule(
+        ADDRESSES,
+        rf"(?:{_HEX}{{2}}(?:[:-]{_HEX}{{2}}){{5}}|{_HEX}{{1,4}}:(?:{_HEX}{{0,4}}:){{1,6}}"
+        rf"{_HEX}{{0,4}})(?![\w:])",
+        _without_before(ipv6),
+    ),
+    "hexadecimal": _Rule(HASHES, r"0(?:x[0-9a-fA-F]{1,40}|b[01]{1,64})(?!\w)", _hexadecimal),
+    "digits": _Rule(IDENTIFIERS, r"\d{1,3}(?:_\d{3}){1,20}(?!\w)", _joined_digits),
+    "version": _Rule(
+        VERSIONS,
+        r"[vV]?\d{1,5}(?:\.(?:\d{1,8}|[x*](?!\w))){0,6}+"
+        r"(?:(?:a|b|rc|alpha|beta|dev|post)\d{1,4})?"
+        r"(?:[-.](?=[0-9.-]{0,16}[A-Za-z])[0-9A-Za-z]{1,40}(?:[.-][0-9A-Za-z]{1,40}){0,8}+)?"
+        r"(?:\+[0-9A-Za-z]{1,40}(?:[.-][0-9A-Za-z]{1,40}){0,8}+)?(?![\w/\\])(?![.:]\d)",
+        version,
+    ),
+    "hash": _Rule(HASHES, rf"{_HEX}{{4,128}}+(?!\w|\.\w|[@/\\-]\w)", _hash),
+    "language": _Rule(IDENTIFIERS, r"(?:[Cc]\+\+|[CFAJG]#)(?![\w+#])", _language),
+    "with": _Rule(IDENTIFIERS, r"w/o?(?![\w/])", _with),
+    "call": _Rule(
+        IDENTIFIERS, r"[^\W\d]\w{0,255}(?:\.\w{1,255}){0,15}+\(\)", _without_before(call)
+    ),
+    "path": _Rule(
+        PATHS,
+        rf"(?<![@%+~*${{}}=-])(?=[^\s./\\]{{0,255}}[./\\])(?:[A-Za-z]:[\\/]+)?{_NAMES}{_PLACE}",
+        _without_before(path),
+    ),
+    "identifier": _Rule(
+        IDENTIFIERS, rf"(?=\w*?{EVIDENCE})[^\W\d]\w*+", _without_before(identifier)
+    ),
+}
+"""Rules for what begins with a letter, a digit or "_"; the first that matches takes the token."""
+
+_SIGNS = {
+    "hashtag": _Rule(IDENTIFIERS, r"#\w{1,255}(?![\w/])", _without_before(hashtag)),
+    "mention": _Rule(ADDRESSES, r"@\w{1,64}(?:[./-]\w{1,64}){0,8}+", _without_before(mention)),
+    "address": _Rule(ADDRESSES, rf":(?::{_HEX}{{1,4}}){{1,7}}(?![\w:])", _without_before(ipv6)),
+    "option": _Rule(
+        IDENTIFIERS,
+        r"(?<!-)(?:--[A-Za-z][\w-]{0,100}(?:=[\w.,:/+%@~-]{0,200}[\w])?|-(?:[A-Za-z]|[a-z]{2}))"
+        r"(?![\w-])",
+        _without_before(option),
+    ),
+    "rooted": _Rule(
+        PATHS,
+        rf"(?<![@%+~*${{}}./\\-])(?:[\\/]{{1,2}}(?={_FILE_CHAR}|\.\w)|(?:\.{{1,2}}/){{1,15}}+"
+        rf"|~\w{{0,32}}/|\$\w{{1,32}}/|\*{{1,2}}(?=[./])|(?=\.\w))(?:{_NAMES})?{_PLACE}",
+        _without_before(path),
+    ),
+    "variable": _Rule(
+        IDENTIFIERS, r"\$(?:[A-Za-z_]\w{0,100}+|\{\w{1,100}\})", _without_before(variable)
+    ),
+    "copyright": _Rule(IDENTIFIERS, "©\ufe0f? ?", _copyright),
+    "section": _Rule(IDENTIFIERS, r"(?<!§)§{1,2} ?(?=\d)", _section),
+}
+"""Rules for what begins with a sign."""
+
+_INFIX = {
+    "operator": _Rule(
+        IDENTIFIERS,
+        r"(?<=[\w)\]\"'»”`])(?: {0,2}(?:--?>|==?>|→|⇒|➡\ufe0f?|➜|!==?|≠|>=|≥|<=|≤|===?(?!>)) {0,2}"
+        r"| (?:&&?|\|\||=|@) )(?=[\w(\[\"'«“$/~.@#-])",
+        _operator,
+    ),
+    "mark": _Rule(IDENTIFIERS, "[™®]\ufe0f?", _unsaid),
+    "pinned": _Rule(
+        VERSIONS, r"(?<=[A-Za-z]-)v?\d{1,5}(?:\.\d{1,8}){2,6}(?![\w/\\.]|-\w)", version
+    ),
+}
+"""Rules for what may follow a word without a space."""
+
+_ALL = {**_WORDS, **_SIGNS, **_INFIX}
+
+
+def _compiled(*left_out: str) -> re.Pattern[str]:
+    def either(rules: dict[str, _Rule]) -> str:
+        return "|".join(
+            f"(?P<{name}>{rule.pattern})" for name, rule in rules.items() if name not in left_out
+        )
+
+    return re.compile(
+        f"{_AT_START}(?:{_NOT_PLAIN}(?:{either(_WORDS)})"
+        rf"|(?=[#@:$~*./\\©§-])(?:{either(_SIGNS)}))"
+        rf"|(?=[ =>→⇒➡➜!≠≥<≤™®-]|(?<=-)[v\d])(?:{either(_INFIX)})"
+    )
+
+
+_TOKEN = _compiled()
+_PART = _compiled("path", "rooted", "email", "url")
+"""What is looked for within what looked like a path and is none."""
+
+
+def spoken(text: str, lang: str, reads: Set[str], emoji: str) -> str:
+    """The paragraph with all that is technical in it as words; plain digits are left to `numbers`.
+
+    `reads` names the kinds (see `kinds`) that stay as they are. `emoji` is "name" or "drop".
+    """
+    if not _MAYBE.search(text):
+        return text
+    if is_known(lang):
+        text = _TOKEN.sub(_speaker(lang, reads), text)
+    if emoji == "drop" or EMOJI not in reads:
+        text = emojis.spoken(text, lang, emoji)
+    return text
+
+
+def _speaker(lang: str, reads: Set[str]) -> Callable[[re.Match[str]], str]:
+    def said(found: re.Match[str]) -> str:
+        name, token = found.lastgroup or "", found[0]
+        rule = _ALL[name]
+        if rule.kind in reads:
+            return token
+        before = found.string[max(0, found.start() - _CONTEXT_CHARS) : found.start()]
+        words = rule.say(token, before, lang)
+        if words is None and name in ("path", "rooted"):
+            return _PART.sub(said, token)
+        return token if words is None else words
+
+    return said
