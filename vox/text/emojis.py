@@ -16,7 +16,8 @@ from .words import word
 
 _SKIN = "\U0001f3fb-\U0001f3ff"
 _BASE = (
-    "ℹ↔-↙↩↪⌚⌛⌨⏏⏩-⏳⏸-⏺▪▫▶◀◻-◾☀-➿⤴⤵⬅-⬇⬛⬜⭐⭕㊗㊙"
+    "ℹ↔-↙↩↪⌚⌛⌨⏏⏩-⏳⏸-⏺Ⓜ▪▫▶◀◻-◾☀-☄☎☑☒☔☕☘☝☠☢☣☦☪☮☯☸-☺♀♂♈-♓♟♠♣♥♦♨♻♾♿⚒-⚗⚙⚛⚜⚠⚡⚧⚪⚫⚰"
+    "⚱⚽⚾⛄⛅⛈⛎⛏⛑⛓⛔⛩⛪⛰-⛵⛷-⛺⛽✂✅✈-✍✏✒-✔✖-✘✝✡✨✳✴❄❇❌❎❓-❕❗❣❤➕-➗➡➰➿⤴⤵⬅-⬇⬛⬜⭐⭕㊗㊙"
     "\U0001f004\U0001f0cf\U0001f170-\U0001f171\U0001f17e-\U0001f17f\U0001f18e\U0001f191-\U0001f19a"
     "\U0001f201\U0001f202\U0001f21a\U0001f22f\U0001f232-\U0001f23a\U0001f250\U0001f251"
     "\U0001f300-\U0001f3fa\U0001f400-\U0001f64f\U0001f680-\U0001f6ff\U0001f7e0-\U0001f7f0"
@@ -37,6 +38,7 @@ _DROPPED = re.compile("[\ufe0f\u200d\u20e3]")
 _NOT_SAID = frozenset("▪▫◻◼◽◾")
 """Squares that stand for bullets: a reader passes over them."""
 _SAID_LIKE = {"✓": "✔", "✗": "❌", "✘": "❌", "☑": "✔", "☒": "❌"}
+_OPENING = "([{\"'“„«¿¡\n"
 _MODIFIERS = re.compile(f"[{_SKIN}]")
 _TIDY = re.compile(r"[():_/«»“”]+|\s\s+")
 
@@ -51,7 +53,7 @@ def spoken(text: str, lang: str, emoji: str) -> str:
 
 
 def _left_out(run: re.Match[str]) -> str:
-    if kept := [each for each in _EMOJI.findall(run[0]) if not name(each, "en")]:
+    if kept := [each for each in _EMOJI.findall(run[0]) if name(each, "en") is None]:
         if len(kept) == len(_EMOJI.findall(run[0])):
             return run[0]
         return f" {' '.join(kept)} "
@@ -75,7 +77,7 @@ def _named(run: re.Match[str], lang: str) -> str:
     if not names:
         has_space = run[0][0] == " " or run[0][-1] == " "
         return " " if has_space and before and after else ""
-    start = "" if not before else " " if before in ".,;:!?…([{\"'“„«—–-¿¡\n" else ", "
+    start = "" if not before or before in _OPENING else " " if before in ".,;:!?…—–-" else ", "
     if not after or after in ".,;:!?…)]}\"'”»\n":
         end = " " if after and run[0][-1] == " " and after in "\"'“([\n" else ""
     elif before and before in ".!?…" and after.isupper():
@@ -98,9 +100,13 @@ def name(sequence: str, lang: str) -> str | None:
     The colour of a skin is not told.
     """
     plain = _MODIFIERS.sub("", sequence)
+    if not plain.strip("\ufe0f"):  # a skin's colour alone
+        return ""
     first = plain[0]
     if first.isascii():  # a keycap
         return {"#": word(lang, "hash"), "*": word(lang, "star")}.get(first, first)
+    if first == "🔟":
+        return "10"
     if first in _NOT_SAID and len(plain.strip("\ufe0f")) == 1:
         return ""
     if known := _cldr_name(_SAID_LIKE.get(plain.strip("\ufe0f"), plain), lang):
@@ -120,7 +126,7 @@ def _cldr_name(sequence: str, lang: str) -> str | None:
         entry = emoji.EMOJI_DATA.get(form)
         if entry and (raw := entry.get(code) or entry["en"]):
             said = _TIDY.sub(" ", unicodedata.normalize("NFC", raw.strip(":"))).strip()
-            said = re.sub(r"\s+", " ", said)
+            said = re.sub(r"\s+", " ", said.replace("&", word(lang, "and")))
             is_flag = code == "en" and "\U0001f1e6" <= bare[0] <= "\U0001f1ff"
             return word(lang, "flag").format(said) if is_flag else said
     return None

@@ -18,11 +18,14 @@ EVIDENCE = rf"(?:_|[{_LOWER}\d][{_UPPER}]|[{_UPPER}]{{2}}[{_LOWER}]{{2}})"
 
 _HUMP = re.compile(rf"(?<=[{_LOWER}\d])(?=[{_UPPER}])|(?<=[{_UPPER}])(?=[{_UPPER}][{_LOWER}])")
 _LOWER_RUN = re.compile(f"[{_LOWER}]{{2}}")
+_COUNT = re.compile(rf"(?<=[{_LOWER}])(?=\d)")
 _INFLECTED = re.compile(r"[A-Z]+(?:s|ed|er|ing|v\d+)\Z")
 _VOWEL = re.compile("[AEIOUY]")
 _SHORTEST_CLASS = 6
 _GENDERED = frozenset(("Innen", "In"))
 """The German "MitarbeiterInnen" is a word."""
+_NO_DIGEST = re.compile(r"\d+[eE]\d+|[A-Fa-f]{4,}\d+")
+"""1e100000, decade2020."""
 _SPELT_FROM_CONTEXT = 7
 _LONGEST_SPELT = 16
 
@@ -68,7 +71,7 @@ def _humps(name: str) -> list[str]:
         or (len(humps) == 2 and humps[0] in NAME_BEGINNINGS)
     ):
         return [name]
-    return [hump if hump.isupper() else hump.lower() for hump in humps]
+    return [hump if hump.isupper() else _COUNT.sub(" ", hump.lower()) for hump in humps]
 
 
 def dotted(name: str, lang: str) -> str | None:
@@ -125,7 +128,7 @@ def digest(token: str, is_named: bool, lang: str) -> str | None:
     letters. Of one longer than 16 digits the first seven are said, as people quote them.
     """
     mixed = not (token.isdigit() or token.isalpha())
-    if re.fullmatch(r"\d+[eE]\d+", token) and not is_named:  # 1e100000
+    if not is_named and _NO_DIGEST.fullmatch(token):
         return None
     if len(token) < _SPELT_FROM_CONTEXT and not (is_named and mixed):
         return None

@@ -75,7 +75,8 @@ def _host_name(name: str, lang: str) -> str:
     if "xn--" in name:
         with contextlib.suppress(UnicodeError):
             name = name.encode("ascii").decode("idna")
-    return name.strip(".")
+    name = name.strip(".")
+    return name.lower() if name.isupper() else name
 
 
 def ipv4(token: str, lang: str) -> str | None:

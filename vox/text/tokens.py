@@ -24,18 +24,20 @@ from .identifiers import (
     variable,
 )
 from .kinds import ADDRESSES, EMOJI, HASHES, IDENTIFIERS, PATHS, VERSIONS
-from .places import email, ipv4, ipv6, mention, path, url
+from .places import email, host, ipv4, ipv6, mention, path, url
 from .versions import version
 from .words import is_known, word
 
+_MOST_ROUNDS = 6
+"""Tokens may stand so close that one is found only once its neighbour is read: "a@b.orgc@d.org"."""
 _CONTEXT_CHARS = 32
 """How much of what stands before a token its rule sees."""
 
 _ALWAYS = f"@#/\\\\_$<>=&|~*+§™®©→⇒➜≠≥≤\ufe0f\u20e3{emojis.SIGNS}"
 _MAYBE = re.compile(
-    rf"[{_ALWAYS}.:()mA-ZÀ-ÖØ-Þ\dv-](?:(?<=[{_ALWAYS}])|(?<=\.)\w|(?<=-)[>\w-](?<!\w-\w)|(?<=::)"
+    rf"[{_ALWAYS}.:()mA-ZÀ-ÖØ-Þ\dv-](?:(?<=[{_ALWAYS}])|(?<=\.)\w|(?<=-)[>\w-](?<!\w-\w)|(?<=::)|(?<=t:)\d"
     r"|(?<=\()\)|(?<=mm)it|(?<=[a-zß-öø-ÿ\d][A-ZÀ-ÖØ-Þ])|(?<=[A-Z]{2})[a-z]{2}"
-    r"|(?<=[vV])\d|(?<=\d)(?:[A-Fa-f]|\d{6})|(?<=[A-Fa-f]\d))"
+    r"|(?<=[vV])\d|(?<=\d)(?:[A-Fa-fx]|\d{6})|(?<=[A-Fa-f]\d))"
 )
 """A text without any of these has nothing for this module: most texts."""
 
@@ -85,7 +87,7 @@ _OPERATORS = {
 }  # fmt: skip
 
 
-def _operator(token: str, before: str, lang: str) -> str:
+def _operator(token: str, lang: str) -> str:
     return f" {word(lang, _OPERATORS[token.strip().rstrip(chr(0xFE0F))])} "
 
 
@@ -93,7 +95,7 @@ def _section(token: str, before: str, lang: str) -> str:
     return f"{word(lang, 'section')} "
 
 
-def _copyright(token: str, before: str, lang: str) -> str:
+def _copyright(token: str, lang: str) -> str:
     return f"{word(lang, 'copyright')} "
 
 
@@ -130,9 +132,10 @@ _WORDS = {
     "email": _Rule(
         ADDRESSES,
         r"(?:mailto:)?\w[\w%+'-]{0,63}(?:\.[\w%+'-]{1,64}){0,8}+@[\w-]{0,62}\w"
-        r"(?:\.[\w-]{0,62}\w){0,8}(?:\?[\w=&%+.-]{0,500}\w|:[\w~-][\w./~-]{0,200}\w)?",
+        r"(?:\.[\w-]{0,62}\w){0,8}(?:\?[\w=&%+.-]{0,500}\w|:[\w~/][\w./~-]{0,200}\w)?",
         _without_before(email),
     ),
+    "local": _Rule(ADDRESSES, r"localhost:\d{2,5}(?![\w/])", _without_before(host)),
     "ipv4": _Rule(
         ADDRESSES,
         r"\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5}|/\d{1,2})?(?![\w]|\.\d)",
@@ -186,14 +189,14 @@ _SIGNS = {
     ),
     "rooted": _Rule(
         PATHS,
-        rf"(?<![@%+~*${{}}./\\-])(?:[\\/]{{1,2}}(?={_FILE_CHAR}|\.\w)|(?:\.{{1,2}}/){{1,15}}+"
+        rf"(?<![@%+~*${{}}./\\<-])(?:[\\/]{{1,2}}(?={_FILE_CHAR}|\.\w)|(?:\.{{1,2}}/){{1,15}}+"
         rf"|~\w{{0,32}}/|\$\w{{1,32}}/|\*{{1,2}}(?=[./])|(?=\.\w))(?:{_NAMES})?{_PLACE}",
         _without_before(path),
     ),
     "variable": _Rule(
         IDENTIFIERS, r"\$(?:[A-Za-z_]\w{0,100}+|\{\w{1,100}\})", _without_before(variable)
     ),
-    "copyright": _Rule(IDENTIFIERS, "©\ufe0f? ?", _copyright),
+    "copyright": _Rule(IDENTIFIERS, "©\ufe0f? ?", _without_before(_copyright)),
     "section": _Rule(IDENTIFIERS, r"(?<!§)§{1,2} ?(?=\d)", _section),
 }
 """Rules for what begins with a sign."""
@@ -203,7 +206,7 @@ _INFIX = {
         IDENTIFIERS,
         r"(?<=[\w)\]\"'»”`])(?: {0,2}(?:--?>|==?>|→|⇒|➡\ufe0f?|➜|!==?|≠|>=|≥|<=|≤|===?(?!>)) {0,2}"
         r"| (?:&&?|\|\||=|@) )(?=[\w(\[\"'«“$/~.@#-])",
-        _operator,
+        _without_before(_operator),
     ),
     "mark": _Rule(IDENTIFIERS, "[™®]\ufe0f?", _unsaid),
     "pinned": _Rule(
@@ -238,12 +241,16 @@ def spoken(text: str, lang: str, reads: Set[str], emoji: str) -> str:
 
     `reads` names the kinds (see `kinds`) that stay as they are. `emoji` is "name" or "drop".
     """
-    if not _MAYBE.search(text):
-        return text
-    if is_known(lang):
-        text = _TOKEN.sub(_speaker(lang, reads), text)
-    if emoji == "drop" or EMOJI not in reads:
-        text = emojis.spoken(text, lang, emoji)
+    for _ in range(_MOST_ROUNDS):
+        before = text
+        if not _MAYBE.search(text):
+            break
+        if is_known(lang):
+            text = _TOKEN.sub(_speaker(lang, reads), text)
+        if emoji == "drop" or EMOJI not in reads:
+            text = emojis.spoken(text, lang, emoji)
+        if text == before:
+            break
     return text
 
 
