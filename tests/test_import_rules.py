@@ -64,7 +64,7 @@ OWNERS = {
     "regex": ("vox.text.say_as_entry",),
     "sentencex": ("vox.text.split",),
     "markdown_it": ("vox.text.markdown*",),
-    "emoji": ("vox.text.markdown_inline",),
+    "emoji": ("vox.text.emojis", "vox.text.markdown_inline"),
     "sounddevice": ("vox.audio.portaudio", "vox.voices.clones"),
     "soundfile": ("vox.audio.*", "vox.backends.*", "vox.voices.clones"),
     "soxr": ("vox.audio.pcm",),
