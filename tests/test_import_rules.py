@@ -66,11 +66,17 @@ OWNERS = {
     "markdown_it": ("vox.text.markdown*",),
     "emoji": ("vox.text.emojis", "vox.text.markdown_inline"),
     "sounddevice": ("vox.audio.portaudio", "vox.voices.clones"),
-    "soundfile": ("vox.audio.*", "vox.backends.*", "vox.voices.clones"),
+    "soundfile": ("vox.audio.*", "vox.backends.*", "vox.voices.clones", "vox.voices.recordings"),
     "soxr": ("vox.audio.pcm",),
     "huggingface_hub": ("vox.backends.kit.huggingface",),
-    "av": ("vox.audio.encoder",),
-    "numpy": ("vox.audio.*", "vox.backends.*", "vox.hosts.*", "vox.voices.clones"),
+    "av": ("vox.audio.encoder", "vox.voices.recordings"),
+    "numpy": (
+        "vox.audio.*",
+        "vox.backends.*",
+        "vox.hosts.*",
+        "vox.voices.clones",
+        "vox.voices.recordings",
+    ),
     "pynvml": ("vox.hosts.memory",),
 }
 

@@ -35,7 +35,10 @@ def clone() -> None:
 @click.option("--text", metavar="T", help=TEXT_HELP)
 @click.option("-l", "--lang", metavar="LANG", help="The language of the recording.")
 def add(name: str, file: str, text: str | None, lang: str | None) -> None:
-    """Make the clone NAME from a sound FILE of 1 to 30 s (5 to 15 are best)."""
+    """Make the clone NAME from a sound FILE of 1 to 30 s (5 to 15 are best).
+
+    It may be wav, flac, ogg, opus, mp3, m4a, aac, webm or mp4.
+    """
     kept = open_catalog(get_paths()).clones
     _tell_of(kept.add(name, file, text, lang), kept)
 

@@ -20,7 +20,7 @@ from ..backends.base import Clone
 from ..errors import BadInput, BadOption, NoAudioOutput, UnknownVoice
 from ..files import cannot_write, make_dir
 from ..languages import normalize
-from . import transcripts
+from . import recordings, transcripts
 
 if TYPE_CHECKING:
     from ..backends.base import Samples
@@ -101,7 +101,9 @@ class Clones:
         """
         self.check_name(name)
         lang = normalize(lang) if lang else None
-        samples = _prepared(*_read(audio_path), source=os.path.basename(audio_path))
+        # Silence at the ends may be long; the rest of a film is not needed.
+        read = recordings.read(audio_path, 4 * LONGEST_S)
+        samples = _prepared(*read, source=os.path.basename(audio_path))
         return self._keep(name, samples, transcript, lang)
 
     def add_samples(
@@ -189,20 +191,6 @@ def _line(text: str | None) -> str | None:
     if text is None:
         return None
     return " ".join("".join(c if c.isprintable() else " " for c in text).split()) or None
-
-
-def _read(path: str) -> tuple[Samples, int]:
-    import soundfile
-
-    try:
-        with soundfile.SoundFile(path) as file:
-            # Silence at the ends may be long; the rest of a film is not needed.
-            most = int(4 * LONGEST_S * file.samplerate)
-            return file.read(most, dtype="float32", always_2d=True), file.samplerate
-    except (OSError, soundfile.LibsndfileError, RuntimeError) as exc:
-        if not os.path.exists(path):
-            raise BadInput(f"file not found: {path}") from exc
-        raise BadInput(f"{path} is not an audio file", "pass a wav, flac, ogg or mp3 file") from exc
 
 
 def _prepared(samples: Samples, sample_rate: int, source: str) -> Samples:
