@@ -335,6 +335,8 @@ class Job(SpeechOptions):
     """Utterances that were heard (or, with another sink, written) to their end."""
     utterances: int | None = None
     """How many utterances the text has; None until it was first prepared."""
+    unsaid: int = 0
+    """How many of them the voice could not say: they were left out (see `notes`)."""
     heard_at_attempt: int = 0
     """`heard` when the last attempt began: an attempt without further progress failed."""
     error: str | None = None
@@ -392,6 +394,7 @@ class Job(SpeechOptions):
             "attempts": self.attempts,
             "heard": self.heard,
             "utterances": self.utterances,
+            "unsaid": self.unsaid,
             "error": self.error,
             "error_code": self.error_code,
             "exit_code": self.exit_code,

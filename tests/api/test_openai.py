@@ -155,6 +155,22 @@ def test_a_host_that_dies_in_between_is_made_up_for(client: openai.OpenAI) -> No
     assert _tones(answer.content) == [4]
 
 
+def test_a_sentence_that_cannot_be_said_is_left_out_and_the_jobs_notes_name_it(
+    client: openai.OpenAI, daemon: RunningDaemon
+) -> None:
+    answer = client.audio.speech.with_raw_response.create(
+        model="tts-1",
+        voice="alloy",
+        input="Job 4 is good [say 0.5s]. Job 5 is bad [fail no breath]. Job 6 is good [say 0.5s].",
+        response_format="wav",
+    )
+    assert _tones(answer.content) == [4, 6]
+    job = daemon.http.get(f"/jobs/{answer.headers['x-job-id']}").json()
+    assert (job["state"], job["unsaid"]) == ("done", 1)
+    (note,) = job["notes"]
+    assert note.startswith("left out sentence 2") and "no breath" in note
+
+
 @pytest.mark.parametrize(
     ("options", "status", "param"),
     [

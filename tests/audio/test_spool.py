@@ -117,6 +117,34 @@ def test_garbage_in_the_index_is_cut_off(spools: SpoolDir) -> None:
     assert spools.has("a1")
 
 
+def test_utterances_that_were_left_out_stay_done_after_a_crash(spools: SpoolDir) -> None:
+    spool = spools.open("a1")
+    spool.begin_utterance(0, 0, 10)
+    first = spool.end_utterance(is_unsaid=True)
+    spool.close()
+    spool = spools.open("a1")
+    assert (spool.segments, spool.sample_rate, spool.frames) == ([first], None, 0)
+    second = say(spool, 1, ramp(100))
+    spool.begin_utterance(2, 20, 30)
+    third = spool.end_utterance(is_unsaid=True)
+    spool.finish()
+    spool.close()
+    spool = spools.open("a1")
+    assert spool.segments == [first, second, third] and spool.is_complete
+    assert first == Segment(0, 0, 10, 0, 0, True) and third == Segment(2, 20, 30, 100, 100, True)
+    assert spool.utterances_before(0) == 1 and spool.utterances_before(100) == 3
+    assert [spool.start_of(index) for index in range(3)] == [0, 0, 100]
+
+
+def test_an_index_that_begins_with_audio_of_no_known_rate_is_not_trusted(spools: SpoolDir) -> None:
+    spool = spools.open("a1")
+    say(spool, 0, ramp(100))
+    spool.close()
+    index = Path(spools.path, "a1.idx")
+    index.write_bytes(index.read_bytes().partition(b"\n")[2])
+    assert spools.open("a1").segments == []
+
+
 def test_rollback_drops_the_utterance_that_was_begun(spools: SpoolDir) -> None:
     spool = spools.open("a1")
     say(spool, 0, ramp(50))

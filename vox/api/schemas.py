@@ -260,6 +260,9 @@ class Job(_JobOptions):  # type: ignore[misc]  # made of jobs.OPTIONS
     attempts: int
     heard: int = Field(description="Utterances that were heard to the end.")
     utterances: int | None
+    unsaid: int = Field(
+        description="Utterances that the voice could not say. They were left out: see `notes`."
+    )
     error: str | None
     error_code: str | None
     exit_code: int | None = Field(description="Exit status of a command that waits for the job.")

@@ -134,17 +134,24 @@ class Spool:
         if os.fstat(self._pcm).st_size < self.frames * BYTES_PER_FRAME:
             raise self._was_cut()
 
-    def end_utterance(self) -> Segment:
-        """The utterance is complete; from now on it survives a crash."""
+    def end_utterance(self, is_unsaid: bool = False) -> Segment:
+        """The utterance is complete; from now on it survives a crash.
+
+        `is_unsaid`: it has no audio, because the voice could not say it.
+        """
         if self._begun is None:
             raise RuntimeError("end_utterance without begin_utterance")
         self._write_samples(self._finish_resampling())
         begun = self._begun
         segment = Segment(
-            begun.index, begun.start_char, begun.end_char, begun.start_frame, self.frames
+            begun.index,
+            begun.start_char,
+            begun.end_char,
+            begun.start_frame,
+            self.frames,
+            is_unsaid,
         )
-        if self.sample_rate is not None:
-            self._write_line(segment_line(segment))
+        self._write_line(segment_line(segment))
         with self._lock:
             self.segments.append(segment)
             self._begun = None

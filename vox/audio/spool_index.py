@@ -1,8 +1,8 @@
 """A spool's index: JSON lines that say which part of the audio counts.
 
-The first line has the sample rate, then one follows for each complete utterance, the last says that
-the job's audio is complete. Each is written after the audio that it is about, so that what a crash
-cut off is never taken for whole.
+One line has the sample rate, one follows for each complete utterance, the last says that the job's
+audio is complete. Before the sample rate there are only utterances without audio. Each line is
+written after the audio that it is about, so that what a crash cut off is never taken for whole.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ class Segment:
     end_char: int
     start_frame: int
     end_frame: int
+    is_unsaid: bool = False
+    """It was left out, because the voice could not say it; it has no frames."""
 
 
 def _line(entry: dict[str, Any]) -> bytes:
@@ -32,13 +34,12 @@ def rate_line(sample_rate: int) -> bytes:
 
 
 def segment_line(segment: Segment) -> bytes:
-    return _line(
-        {
-            "index": segment.index,
-            "chars": [segment.start_char, segment.end_char],
-            "frames": [segment.start_frame, segment.end_frame],
-        }
-    )
+    entry: dict[str, Any] = {
+        "index": segment.index,
+        "chars": [segment.start_char, segment.end_char],
+        "frames": [segment.start_frame, segment.end_frame],
+    }
+    return _line(entry | {"unsaid": True} if segment.is_unsaid else entry)
 
 
 COMPLETE_LINE = _line({"complete": True})
@@ -77,17 +78,24 @@ class Index:
         return found
 
     def _accept(self, entry: dict[str, Any], frames_on_disk: int) -> bool:
-        if self.sample_rate is None:
-            self.sample_rate = int(entry["sample_rate"])
-            return self.sample_rate > 0
         if self.is_complete:
             return False
+        if "sample_rate" in entry:
+            rate, is_first = int(entry["sample_rate"]), self.sample_rate is None
+            if is_first and rate > 0:
+                self.sample_rate = rate
+            return is_first and rate > 0
         if entry.get("complete"):
-            self.is_complete = True
-            return True
-        segment = Segment(int(entry["index"]), *map(int, (*entry["chars"], *entry["frames"])))
+            self.is_complete = self.sample_rate is not None
+            return self.is_complete
+        start_char, end_char, start_frame, end_frame = map(int, (*entry["chars"], *entry["frames"]))
+        is_unsaid = entry.get("unsaid") is True
+        segment = Segment(
+            int(entry["index"]), start_char, end_char, start_frame, end_frame, is_unsaid
+        )
         begins = self.segments[-1].end_frame if self.segments else 0
-        if not begins <= segment.start_frame <= segment.end_frame <= frames_on_disk:
+        ends = 0 if self.sample_rate is None else frames_on_disk
+        if not begins <= segment.start_frame <= segment.end_frame <= ends:
             return False
         self.segments.append(segment)
         return True

@@ -83,6 +83,18 @@ def timeout_option(command: F) -> F:
     return click.option("--timeout", "timeout_s", type=SECONDS, metavar="S", help=text)(command)
 
 
+def strict_option(command: F) -> F:
+    text = "Exit code 1 if the voice could not say a sentence."
+    return click.option("--strict", is_flag=True, help=text)(command)
+
+
+def check_waits(ctx: click.Context, is_async: bool, timeout_s: float | None, strict: bool) -> None:
+    """Raises UsageError for options that need an end that `--async` does not wait for."""
+    for flag, is_given in (("--timeout", timeout_s is not None), ("--strict", strict)):
+        if is_async and is_given:
+            raise click.UsageError(f"{flag} goes with waiting, not with --async", ctx)
+
+
 def quiet_option(command: F) -> F:
     text = "Nothing on standard error but errors."
     return click.option("-q", "--quiet", is_flag=True, help=text)(command)

@@ -8,17 +8,18 @@ import click
 
 from ..client.jobs import Job, Jobs
 from ..errors import VoxError, WaitTimeout
-from .options import json_option, quiet_option, timeout_option
+from .options import check_waits, json_option, quiet_option, strict_option, timeout_option
 from .output import complain, say_json
 from .speaking import (
     CallOptions,
     Terminated,
+    exit_code,
     make_and_follow,
     open_jobs,
     progress_display,
     signals,
-    what_became_of,
-)  # fmt: skip
+    tell_notes,
+)
 
 
 @click.command()
@@ -27,6 +28,7 @@ from .speaking import (
     "--async", "is_async", is_flag=True, help="Print the new job's id and return at once."
 )
 @timeout_option
+@strict_option
 @json_option
 @quiet_option
 @click.pass_context
@@ -35,23 +37,26 @@ def replay(
     job_id: str,
     is_async: bool,
     timeout_s: float | None,
+    strict: bool,
     as_json: bool,
     quiet: bool,
 ) -> int:
     """Speak a job again: from its kept audio, or anew."""
-    if is_async and timeout_s is not None:
-        raise click.UsageError("--timeout goes with waiting, not with --async", ctx)
+    check_waits(ctx, is_async, timeout_s, strict)
     jobs = open_jobs()
-    options = CallOptions(is_async, timeout_s, as_json, quiet)
+    options = CallOptions(is_async, timeout_s, as_json, quiet, strict)
     return make_and_follow(jobs, None, lambda: jobs.replay(job_id, not is_async), options)
 
 
 @click.command()
 @click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
 @timeout_option
+@strict_option
 @json_option
 @quiet_option
-def wait(job_ids: tuple[str, ...], timeout_s: float | None, as_json: bool, quiet: bool) -> int:
+def wait(
+    job_ids: tuple[str, ...], timeout_s: float | None, strict: bool, as_json: bool, quiet: bool
+) -> int:
     """Wait until jobs have ended.
 
     The exit code is that of the first of them that was not spoken. Ctrl-C ends the waiting, not
@@ -59,8 +64,8 @@ def wait(job_ids: tuple[str, ...], timeout_s: float | None, as_json: bool, quiet
     """
     jobs = open_jobs()
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
-    options = CallOptions(as_json=as_json, quiet=quiet)
-    shown, exit_code = [], 0
+    options = CallOptions(as_json=as_json, quiet=quiet, strict=strict)
+    shown, first_code = [], 0
     try:
         with signals():
             for job_id in job_ids:
@@ -68,19 +73,19 @@ def wait(job_ids: tuple[str, ...], timeout_s: float | None, as_json: bool, quiet
                     job = _wait_for(jobs, job_id, deadline, options)
                 except VoxError as exc:
                     complain(exc.line)
-                    exit_code = exit_code or exc.exit_code
+                    first_code = first_code or exc.exit_code
                     if isinstance(exc, WaitTimeout) and as_json:
                         shown.append(jobs.get(job_id))
                     continue
                 shown.append(job)
-                if job["exit_code"]:
-                    complain(what_became_of(job))
-                    exit_code = exit_code or job["exit_code"]
+                tell_notes(job, options)
+                code = exit_code(job, options)
+                first_code = first_code or code
     except Terminated as exc:
         return exc.exit_code
     if as_json:
         say_json(shown if len(job_ids) > 1 else (shown[0] if shown else None))
-    return exit_code
+    return first_code
 
 
 def _wait_for(jobs: Jobs, job_id: str, deadline: float | None, options: CallOptions) -> Job:

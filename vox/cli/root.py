@@ -16,7 +16,14 @@ import click
 from ..errors import VoxError
 from ..jobs import OPTIONS
 from .commands import COMMANDS
-from .options import json_option, quiet_option, request_options, timeout_option
+from .options import (
+    check_waits,
+    json_option,
+    quiet_option,
+    request_options,
+    strict_option,
+    timeout_option,
+)
 
 if TYPE_CHECKING:
     from ..jobs import Request
@@ -124,6 +131,7 @@ def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     help="Speak the text while it is being written: some-llm | vox --stream",
 )
 @timeout_option
+@strict_option
 @json_option
 @quiet_option
 @click.option(
@@ -174,6 +182,7 @@ def _speak(
     is_async: bool,
     is_stream: bool,
     timeout_s: float | None,
+    strict: bool,
     as_json: bool,
     quiet: bool,
     **wishes: Any,
@@ -182,11 +191,10 @@ def _speak(
     from .speaking import CallOptions
     from .text_input import checked, model_name, names_folder, output_path
 
-    if is_async and timeout_s is not None:
-        raise click.UsageError("--timeout goes with waiting, not with --async", ctx)
+    check_waits(ctx, is_async, timeout_s, strict)
     if is_stream and ctx.args not in ([], ["-"]):
         raise click.UsageError("--stream goes with a pipe or -f FILE, not with words", ctx)
-    options = CallOptions(is_async, timeout_s, as_json, quiet)
+    options = CallOptions(is_async, timeout_s, as_json, quiet, strict)
     output = wishes.pop("output")
     is_for_each = len(files) > 1 or names_folder(output)
     if is_stream and is_for_each:

@@ -34,6 +34,8 @@ class CallOptions(NamedTuple):
     timeout_s: float | None = None
     as_json: bool = False
     quiet: bool = False
+    strict: bool = False
+    """A sentence that was left out makes the exit code 1."""
 
 
 class Terminated(BaseException):
@@ -184,9 +186,19 @@ def conclude(job: Job, options: CallOptions, shown: Sequence[str] = ()) -> int:
     tell_notes(job, options, shown)
     if options.as_json:
         say_json(job)
+    return exit_code(job, options)
+
+
+def exit_code(job: Job, options: CallOptions) -> int:
+    """The exit code for an ended job; unless it is 0, standard error says why."""
     if job["exit_code"]:
         complain(what_became_of(job))
-    return int(job["exit_code"] or 0)
+        return int(job["exit_code"])
+    unsaid = job.get("unsaid", 0) if options.strict else 0  # an older daemon does not count them
+    if unsaid:
+        what = "1 sentence" if unsaid == 1 else f"{unsaid} sentences"
+        complain(f"job {job['id']}: {what} could not be said; see: vox history show {job['id']}")
+    return int(unsaid > 0)
 
 
 def what_became_of(job: Job) -> str:

@@ -32,21 +32,19 @@ from ..hosts import sound_checks
 from ..hosts.base import Host
 from ..jobs import ADAPTER_OPTIONS, Job
 from ..queue.store import Store
+from ..text.clean import is_speakable
 from ..text.say_as import SayAs
-from ..text.speakable import Reading, Speakable, pieces
+from ..text.speakable import Speakable, pieces
 from ..text.split import Piece
 from ..voices.catalog import Catalog
 from .cache_keys import CacheKeys
 from .lookahead import LookAhead
 from .open_texts import OpenTexts, Reader
 from .reading import nothing_to_speak, reading_of
+from .unsaid import Failures, Unsaid
 from .warming import Models
 
 log = logging.getLogger(__name__)
-
-RETRIES = 1
-"""How often a job's synthesis is tried again after its host died, hung or raised. A model that does
-not load is not tried again: that may have taken minutes and would fail in the same way."""
 
 AT_ONCE_CHARS = 20_000
 """The pieces of a longer text are made one by one: their number is known in the end."""
@@ -58,11 +56,39 @@ Heard = tuple[Samples, int]
 
 
 class NotLoaded(Exception):
-    """The model did not load, or not in time; `error` says why. It is not tried again."""
+    """The model did not load, or not in time; `error` says why.
+
+    It is not tried again: that may have taken minutes and would fail in the same way.
+    """
 
     def __init__(self, error: HostError) -> None:
         super().__init__(error)
         self.error = error
+
+
+class _Pieces:
+    """A text's pieces, of which the present one may be taken once more.
+
+    None: there are no more yet, because the text is still being written.
+    """
+
+    def __init__(self, pieces: Iterator[Piece | None]) -> None:
+        self._pieces = pieces
+        self._is_again = False
+        self.current: Piece | None = None
+
+    def __iter__(self) -> Iterator[Piece | None]:
+        return self
+
+    def __next__(self) -> Piece | None:
+        if not self._is_again:
+            self.current = next(self._pieces)
+        self._is_again = False
+        return self.current
+
+    def repeat(self) -> None:
+        """The next piece is the present one."""
+        self._is_again = True
 
 
 @dataclass(slots=True)
@@ -71,11 +97,15 @@ class _Work:
 
     job: Job
     spool: Spool
+    pieces: _Pieces
+    """Those that the spool does not hold yet."""
     check_wanted: CheckWanted
     said: Utterance
     """How it is said: an utterance without its text."""
     keys: CacheKeys | None
     """None: its utterances are not cached."""
+    failures: Failures
+    unsaid: Unsaid
     is_warm: bool = False
     """Its model was loaded before there was any text."""
 
@@ -136,57 +166,71 @@ class Synthesizer:
         """
         if spool.is_complete:
             self._store.note(job.id, utterances=len(spool.segments), audio_s=_audio_s(spool))
+            Unsaid(self._store, job, spool).tell_of_replay()
             return
-        for retry in range(RETRIES + 1):
-            work = self._work(job, spool, check_wanted)
-            try:
-                self._synthesize(_from(_utterances_in(spool), self._pieces(work)), work)
-                break
-            except NotLoaded as exc:
-                raise exc.error from exc
-            except LoadFailed:  # of more weights, for example a voice's, by a loaded host
-                raise
-            except HostError as exc:
-                spool.rollback()
-                check_wanted()
-                if retry == RETRIES:
-                    raise
-                if isinstance(exc, OutOfMemory):
-                    self._pool.unload_idle()
-                again = _utterances_in(spool) + 1
-                log.warning("job %s: %s: once more from utterance %d", job.id, exc.line, again)
+        work = self._work(job, spool, check_wanted)
+        while not self._has_synthesized(work):
+            pass
         if not spool.frames:
-            raise SynthesisFailed(
+            raise work.failures.first or SynthesisFailed(
                 f"{job.backend} cannot read {job.text[:40]!r}", "set its language: -l LANG"
             )
+        work.unsaid.conclude()
         spool.finish()
         self._store.note(job.id, audio_s=_audio_s(spool))
         if job.keep_alive == 0:
             self._models.unload_due()  # before the job is done: its caller has the memory then
 
-    def _pieces(self, work: _Work) -> Iterator[Piece | None]:
+    def _has_synthesized(self, work: _Work) -> bool:
+        """Go on with the pieces; False if a failure was dealt with, and there may be more."""
+        job, spool = work.job, work.spool
+        try:
+            self._synthesize(work)
+            return True
+        except NotLoaded as exc:
+            raise exc.error from exc
+        except LoadFailed:  # of more weights, for example a voice's, by a loaded host
+            raise
+        except HostError as exc:
+            is_utterance, piece = spool.is_mid_utterance, work.pieces.current
+            spool.rollback()
+            work.check_wanted()
+            if work.failures.leaves_out(exc, is_utterance):
+                assert piece is not None
+                work.unsaid.leave_out(piece, exc)
+                self._note_written(piece, work)
+                return False
+            if isinstance(exc, OutOfMemory):
+                self._pool.unload_idle()
+            work.pieces.repeat()
+            again = _utterances_in(spool) + 1
+            log.warning("job %s: %s: once more from utterance %d", job.id, exc.line, again)
+            return False
+
+    def _note_written(self, piece: Piece, work: _Work) -> None:
+        if work.job.sink != "play":
+            self._store.note(work.job.id, heard=piece.index + 1)
+
+    def _pieces(self, job: Job, spool: Spool, check_wanted: CheckWanted) -> Iterator[Piece | None]:
         """The text's pieces. Those of a long text are made when they are asked for.
 
         None: there are no more yet, because the text is still being written. Raises Parked.
         """
-        job = work.job
         reading = reading_of(job, self._catalog, self._config(), self._say_as())
         if job.is_open or self._texts.flushes(job.id):
-            yield from self._counted(self._reader(work, reading).pieces(), job)
+            reader = Reader(
+                self._texts,
+                job,
+                Speakable(reading),
+                float(self._config()["stream_flush_s"]),
+                lambda: _utterances_in(spool),
+                check_wanted,
+            )
+            yield from self._counted(reader.pieces(), job)
         else:
             made = self._counted(pieces(job.text, reading), job)
             yield from made if len(job.text) > AT_ONCE_CHARS else list(made)
         self._tell(job, reading.say_as.slow(reading.lang, reading.backend))
-
-    def _reader(self, work: _Work, reading: Reading) -> Reader:
-        return Reader(
-            self._texts,
-            work.job,
-            Speakable(reading),
-            float(self._config()["stream_flush_s"]),
-            lambda: _utterances_in(work.spool),
-            work.check_wanted,
-        )
 
     def _counted(self, made: Iterator[Piece | None], job: Job) -> Iterator[Piece | None]:
         count = 0
@@ -200,7 +244,16 @@ class Synthesizer:
     def _work(self, job: Job, spool: Spool, check_wanted: CheckWanted) -> _Work:
         clone = self._catalog.clone(job.voice) if job.voice else None
         said = Utterance.saying("", clone, {name: getattr(job, name) for name in ADAPTER_OPTIONS})
-        return _Work(job, spool, check_wanted, said, self._cache_keys(job, said))
+        return _Work(
+            job,
+            spool,
+            _Pieces(_from(_utterances_in(spool), self._pieces(job, spool, check_wanted))),
+            check_wanted,
+            said,
+            self._cache_keys(job, said),
+            Failures(),
+            Unsaid(self._store, job, spool),
+        )
 
     def _cache_keys(self, job: Job, said: Utterance) -> CacheKeys | None:
         if not (self._config()["cache_mb"] and self._catalog.is_cached(job.backend)):
@@ -213,11 +266,11 @@ class Synthesizer:
         except OSError:  # the clone's recording: the adapter says what is wrong with it
             return None
 
-    def _synthesize(self, pieces: Iterator[Piece | None], work: _Work) -> None:
+    def _synthesize(self, work: _Work) -> None:
         job = work.job
         with contextlib.ExitStack() as held:
             host: Host | None = None
-            for piece in pieces:
+            for piece in work.pieces:
                 if piece is None:
                     held.close()  # others may have the model until there is more text
                     host = None
@@ -235,10 +288,11 @@ class Synthesizer:
                         host = held.enter_context(self._warm_host(work))
                     chunks = _shaped(host, replace(work.said, text=piece.text))
                     parts, sample_rate = self._say(chunks, piece, work)
-                    if key and any(map(len, parts)) and not host.cut_off:
+                    has_sound = any(map(len, parts))
+                    work.failures.answered(has_sound)
+                    if key and has_sound and not host.cut_off:
                         self._cache.put(key, parts, sample_rate)
-                if job.sink != "play":
-                    self._store.note(job.id, heard=piece.index + 1)
+                self._note_written(piece, work)
             if host is None:
                 self._models.stay(job)  # it may be warm all the same
 
@@ -315,7 +369,11 @@ class Synthesizer:
                 if job.sink == "stream" and spool.frames:
                     job.first_audio_at = job.first_audio_at or self._clock()
         work.check_wanted()
-        spool.end_utterance()
+        if any(map(len, parts)) or not is_speakable(piece.text):
+            spool.end_utterance()
+        else:
+            spool.rollback()
+            work.unsaid.leave_out(piece, None)
         return parts, sample_rate
 
     def _pause(self, spool: Spool) -> None:

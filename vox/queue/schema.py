@@ -74,6 +74,7 @@ MIGRATIONS: tuple[str, ...] = (
     ) without rowid;
     """,
     "alter table job add column umask integer",
+    "alter table job add column unsaid integer not null default 0",
 )
 
 _SQL_TYPES: dict[type, str] = {str: "text", float: "real", bool: "integer"}
