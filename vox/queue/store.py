@@ -37,6 +37,8 @@ from .set_aside import remove_set_aside, remove_unfinished, set_aside_files
 from .sqlite_errors import LOCK_WAIT_S, locked_error
 
 _COLUMNS = tuple(f.name for f in fields(Job))
+_WITHOUT_TEXT = ", ".join("'' as text" if name == "text" else name for name in _COLUMNS)
+"""For what is written after every utterance: reading a long text each time took most of it."""
 _NUMBERS = tuple(name for name in SPEECH_OPTIONS if OPTIONS[name].kind is float)
 _FLAGS = tuple(name for name in SPEECH_OPTIONS if OPTIONS[name].kind is bool)
 _LIVE_SQL = "('queued', 'preparing', 'speaking')"
@@ -259,12 +261,13 @@ class Store:
     def note(self, job_id: str, event: str = "progress", /, **columns: Any) -> Job | None:
         """Set columns of a live job, but not its state, and publish that as `event`.
 
-        Returns the changed job, or None if it is not live.
+        Returns the changed job, without its text, or None if it is not live.
         """
         assignments = ", ".join(f"{name} = ?" for name in columns)
         with self._db.transaction() as conn:
             row = conn.execute(
-                f"update job set {assignments} where id = ? and state in {_LIVE_SQL} returning *",
+                f"update job set {assignments} where id = ? and state in {_LIVE_SQL} "
+                f"returning {_WITHOUT_TEXT}",
                 (*map(_sql_value, columns.values()), job_id),
             ).fetchone()
         if row is None:
@@ -295,7 +298,8 @@ class Store:
             row = conn.execute(
                 "update job set notes = json_insert(notes, '$[#]', ?) "
                 f"where id = ? and state in {_LIVE_SQL} and json_valid(notes) "
-                "and not exists (select 1 from json_each(notes) where value = ?) returning *",
+                "and not exists (select 1 from json_each(notes) where value = ?) "
+                f"returning {_WITHOUT_TEXT}",
                 (note, job_id, note),
             ).fetchone()
         if row is not None:
