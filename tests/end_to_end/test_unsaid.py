@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
 from tests.end_to_end.test_sad import SCRIPTED, one_line
@@ -35,6 +37,13 @@ def test_with_strict_it_is_an_error_and_the_file_is_there_all_the_same(
     one_line(done, 1, "1 sentence could not be said", "vox history show")
     assert len(segments_of_sound(read_audio(path), 0.15)) >= 2
     assert vox("--strict", "-q", "-b", "hibari", "-o", str(path), BEFORE).code == 0
+
+
+def test_with_strict_standard_output_gets_the_audio_all_the_same(vox: Vox) -> None:
+    command = [*vox.command, "--strict", "-q", "--format", "plain", "-b", "hibari", "-o", "-", TEXT]
+    environ = {**os.environ, **vox.environ}
+    done = subprocess.run(command, capture_output=True, check=False, env=environ, timeout=60)
+    assert done.returncode == 1 and done.stdout[:4] == b"RIFF"
 
 
 def test_wait_and_replay_tell_of_it_as_well(vox: Vox, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def to_standard_output(
             with contextlib.suppress(VoxError):  # nobody would read it
                 open_jobs().cancel(request.id or "", CANCEL_TIMEOUT_S)
             raise type(exc)(f"no audio was written: {exc.message.partition(';')[0]}") from None
-        if code == 0:
+        if os.path.exists(request.output):  # whole, though with --strict perhaps not good enough
             _copy(request.output, out)
         return code
 
