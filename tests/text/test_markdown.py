@@ -70,6 +70,7 @@ MARKUP = {
     "**Steps:**\nOpen the door.": ["Steps:", "Open the door."],
     "Apple\n: A fruit\n: A company": ["Apple: A fruit, A company"],
     "---\ntitle: A\ntags:\n  - b\n---\n# The text": ["The text"],
+    "The title\n~~~~~~~~~\nText.": ["The title", "Text."],
     # tables
     "| Name | Age |\n|:-----|----:|\n| Ann | 5 |\n| Bob | |": ["Name: Ann, Age: 5.", "Name: Bob."],
     "a | b\n--|--\n`x\\|y` | **z**": ["a: x|y, b: z."],
@@ -116,6 +117,8 @@ PLAIN = [
     "git clone <address> <output> and <style> is an element",
     "a[0][1] and f[x](y) and [sic] and [INFO][main] it is [1][2] and [^a-z]",
     "[Alice]: hello",
+    "<answer>yes</answer>",
+    ">5 users, >= 3",
     "[worker 3][main] it is",
     "src/**/*.ts and *.txt and **/*.py and foo/*",
     r"C:\Users\me and \\server\share and \n",
