@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.running import Vox
-from vox.cli.streaming import Decoder
+from vox.text.incremental import Decoder
 
 STREAM = ("-b", "scripted", "--stream")
 

@@ -13,14 +13,16 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
+from websockets.sync.client import connect
 
 from vox.api.security import Guard
 from vox.config import load
-from vox.daemon.connections import Limits, protocol_class
+from vox.daemon.connections import Limits, protocol_class, web_socket
 from vox.daemon.listener import AT_ONCE, Listener
 from vox.paths import get_paths
 from vox.tokens import ensure_token
@@ -30,7 +32,13 @@ HALF = b"GET / HTTP/1.1\r\nHost: localhost\r\nX-"
 
 
 async def _app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Reads the body, then answers; `/endless` goes on until the caller goes."""
+    """Reads the body, then answers; `/endless` goes on until the caller goes, a web socket too."""
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+        return
     while (await receive()).get("more_body"):
         pass
     is_endless = scope["path"] == "/endless"
@@ -100,7 +108,12 @@ def serve(home: Path) -> Iterator[Serve]:
                 listener.setblocking(False)
             http = protocol_class(limits)
             config = uvicorn.Config(
-                guard, http=http, lifespan="off", log_config=None, timeout_graceful_shutdown=1
+                guard,
+                http=http,
+                ws=cast("type[asyncio.Protocol]", web_socket),
+                lifespan="off",
+                log_config=None,
+                timeout_graceful_shutdown=1,
             )
             server = uvicorn.Server(config)
             serving = threading.Thread(
@@ -279,3 +292,38 @@ def test_a_process_with_few_files_leaves_fewer_to_connections() -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert (few.known, few.strangers) == (32, 16)
+
+
+def test_a_web_socket_counts_as_a_connection_until_it_is_closed(serve: Serve) -> None:
+    served = serve(Limits(known=2, strangers=10, token_s=1.0))
+
+    def opened() -> connect:
+        return connect(
+            f"ws://localhost:{served.port}/",
+            sock=socket.create_connection(("127.0.0.1", served.port)),
+            additional_headers={"Authorization": f"Bearer {served.token}"},
+        )
+
+    for _ in range(3):
+        with opened(), opened():
+            assert not _is_served(served)
+        deadline = time.monotonic() + TIMEOUT_S
+        while not _is_served(served):
+            assert time.monotonic() < deadline
+
+
+def _is_served(served: Served) -> bool:
+    with served.connect() as connection:
+        return served.status(connection) == b"200"
+
+
+def test_a_web_socket_lives_on_after_the_time_to_show_the_token(serve: Serve) -> None:
+    served = serve(Limits(token_s=0.2, head_s=0.2))
+    with connect(
+        f"ws://localhost:{served.port}/",
+        sock=socket.create_connection(("127.0.0.1", served.port)),
+        additional_headers={"Authorization": f"Bearer {served.token}"},
+    ) as web:
+        with pytest.raises(TimeoutError):
+            web.recv(timeout=0.6)
+        assert web.ping().wait(TIMEOUT_S)

@@ -21,6 +21,7 @@ from . import (
     jobs,
     metrics,
     models,
+    open_texts,
     openai,
     problems,
     queue,
@@ -31,7 +32,20 @@ from . import (
 from .context import Context
 from .schemas import answers
 
-FAMILIES = (jobs, events, queue, daemon, models, health, readiness, metrics, voices, inbox, openai)
+FAMILIES = (
+    open_texts,
+    jobs,
+    events,
+    queue,
+    daemon,
+    models,
+    health,
+    readiness,
+    metrics,
+    voices,
+    inbox,
+    openai,
+)
 QUIET_PATHS = ("/health", "/ready", "/metrics", "/ping")
 """Asking for these does not keep an idle daemon alive."""
 _SOUND_HEADER = HEADER.lower().encode()
@@ -89,6 +103,6 @@ class NoteActivity:
         self._context = context
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in QUIET_PATHS:
+        if scope["type"] in ("http", "websocket") and scope["path"] not in QUIET_PATHS:
             self._context.touch()
         await self._app(scope, receive, send)

@@ -69,7 +69,13 @@ def _add_speak(router: APIRouter, context: Context) -> None:
         },
     )
     async def speak(body: Speak, request: Request) -> Response:
-        """Speak: 200 with the job once it was heard, or 202 with the job at once if `async`."""
+        """Speak: 200 with the job once it was heard, or 202 with the job at once if `async`.
+
+        With `Content-Type: text/plain` the body is the text, and the fields stand in the address:
+        `POST /speak?voice=heart`. It is spoken while it comes, however slowly. A client that goes
+        in the middle of it ends the text, or cancels the job with `bind=true`. With `async` the
+        answer comes at the end of the body.
+        """
         if is_tcp(request.scope.get("server")):
             body.caller = None  # whose PID that is, nobody can tell
             if body.output is not None:

@@ -49,7 +49,7 @@ class Guard:
         self._config = config
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         config = self._config()
@@ -68,7 +68,8 @@ class Guard:
             # the client might never read the answer. uvicorn drops the rest of the body.
             await refusal(scope, receive, send)
             return
-        await self._app(scope, _bounded(receive, limit), send)
+        is_http = scope["type"] == "http"
+        await self._app(scope, _bounded(receive, limit) if is_http else receive, send)
 
     def _refusal(
         self, path: str, headers: Headers, is_tcp: bool, listed: Collection[str]

@@ -6,7 +6,6 @@ one job, so an interrupt, `vox cancel` and the history do with it as with any ot
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import os
 import select
@@ -17,16 +16,11 @@ from ..client.front import Front
 from ..client.jobs import Job
 from ..errors import BadInput, JobNotLive, UnknownJob, VoxError
 from ..jobs import Request, new_id
+from ..text.incremental import Decoder
 from .output import complain
 from .speaking import CallOptions, make_and_follow, open_jobs, submit
 
 READ_BYTES = 64 * 1024
-_CONVERT = "convert it: iconv -f LATIN1 -t UTF-8"
-_BOMS = {
-    codecs.BOM_UTF8: "utf-8",
-    codecs.BOM_UTF16_LE: "utf-16-le",
-    codecs.BOM_UTF16_BE: "utf-16-be",
-}
 
 
 def open_source(file: str | None) -> int:
@@ -133,45 +127,3 @@ class Writer(threading.Thread):
             text = text[max(0, growth["length"] - self._written) :]
             self._written = growth["length"]
         return True
-
-
-class Decoder:
-    """Bytes as they come as text: UTF-8, or UTF-8 or UTF-16 with a byte order mark."""
-
-    def __init__(self) -> None:
-        self._decoder: codecs.IncrementalDecoder | None = None
-        self._begun = b""
-        self._seen = 0
-        self.error: BadInput | None = None
-        """What is wrong with the bytes after what was decoded."""
-
-    def decode(self, data: bytes) -> str:
-        """The text of what has come; no data: that was all. Stops at what cannot be decoded."""
-        if self._decoder is None:
-            self._begun += data
-            if data and any(
-                len(self._begun) < len(bom) and bom.startswith(self._begun) for bom in _BOMS
-            ):
-                return ""  # it may become one
-            bom = next(filter(self._begun.startswith, _BOMS), b"")
-            self._decoder = codecs.getincrementaldecoder(_BOMS.get(bom, "utf-8"))()
-            self._seen = len(bom)
-            return self._decode(self._begun[len(bom) :], is_end=not data)
-        return self._decode(data, is_end=not data)
-
-    def _decode(self, data: bytes, is_end: bool) -> str:
-        assert self._decoder is not None
-        begins_at = self._seen - len(self._decoder.getstate()[0])
-        self._seen += len(data)
-        try:
-            text = self._decoder.decode(data, is_end)
-        except UnicodeDecodeError as exc:
-            where = f"byte {begins_at + exc.start + 1} is 0x{exc.object[exc.start]:02x}"
-            self.error = BadInput(
-                f"the text is not valid {exc.encoding.upper()}: {where}", _CONVERT
-            )
-            text = exc.object[: exc.start].decode(exc.encoding)
-        if "\0" in text:
-            text = text[: text.index("\0")]
-            self.error = BadInput("the text has NUL bytes: it looks like binary", "give plain text")
-        return text

@@ -82,6 +82,13 @@ def protocol_class(limits: Limits) -> type[asyncio.Protocol]:
     return cast("type[asyncio.Protocol]", made)
 
 
+def web_socket(**options: Any) -> asyncio.Protocol:
+    """What uvicorn makes for each web socket."""
+    from .web_socket import CountedWebSocket
+
+    return CountedWebSocket(**options)
+
+
 class LimitedProtocol(H11Protocol):
     """uvicorn's HTTP on one connection, with limits if it is one over TCP."""
 
@@ -101,9 +108,7 @@ class LimitedProtocol(H11Protocol):
             self._start_head_timer(self._open.limits.token_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._open.remove(self)
-        self._stop_head_timer()
-        self._stop_stall_timer()
+        self._lost()
         super().connection_lost(exc)
 
     def _admit(self) -> bool:
@@ -112,6 +117,16 @@ class LimitedProtocol(H11Protocol):
         if is_admitted:
             self._stop_head_timer()
         return is_admitted
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        self.app_state = {**self.app_state, "lost": self._lost}
+        super().handle_websocket_upgrade(event)
+
+    def _lost(self) -> None:
+        """The connection, which a web socket had taken over, has ended."""
+        self._open.remove(self)
+        self._stop_head_timer()
+        self._stop_stall_timer()
 
     # -- a head that does not come to its end ------------------------------------------------
 

@@ -17,7 +17,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import uvicorn
 
@@ -33,7 +33,7 @@ from ..inbox.inbox import Inbox
 from ..jobs import ENDED, Job
 from ..paths import Paths
 from ..queue.events import Bus, Event
-from .connections import Limits, protocol_class
+from .connections import Limits, protocol_class, web_socket
 from .own_files import LOOK_S, OwnFiles, Superseded
 from .repair import Repair, may_restart
 from .server import Server
@@ -221,7 +221,8 @@ class Daemon:
                 log_config=None,
                 access_log=False,
                 lifespan="off",
-                ws="none",
+                ws=cast("type[asyncio.Protocol]", web_socket),
+                ws_per_message_deflate=False,  # sound does not become smaller
                 timeout_graceful_shutdown=SHUTDOWN_S,
                 server_header=False,
                 proxy_headers=False,  # nobody asks for a caller's address

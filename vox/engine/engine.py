@@ -377,9 +377,13 @@ class Engine:
         """Add to a text that is still being written; see `Texts.append`. Raises BadInput too."""
         return self.texts.append(job_id, at, text)
 
-    def end_text(self, job_id: str) -> None:
-        """No more of the job's text will come."""
-        self.texts.end(job_id)
+    def flush_text(self, job_id: str) -> None:
+        """Have what has come of the text said now."""
+        self.texts.flush(job_id)
+
+    def end_text(self, job_id: str, note: str = "") -> None:
+        """No more of the job's text will come; `note`: for the user."""
+        self.texts.end(job_id, note)
 
     def release(self, job_id: str) -> None:
         """The job outlives its caller from now on."""

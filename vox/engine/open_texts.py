@@ -53,6 +53,8 @@ class OpenTexts:
         self._changes = 0
         self._ended: set[str] = set()
         """Texts that have ended, though a full disk kept that from being written."""
+        self._cuts: dict[str, set[int]] = {}
+        """Cuts that a full disk kept from being written."""
         self._parked: dict[str, int] = {}
         """The parked jobs, and how much of each text they had read."""
         if store.bus is not None:
@@ -85,6 +87,11 @@ class OpenTexts:
         except StorageError as exc:
             log.error("job %s: that its text has ended cannot be written: %s", job_id, exc.line)
             self._ended.add(job_id)
+        self._note_change()
+
+    def flush(self, job_id: str) -> None:
+        """Have what has come of the text said now, as if its writer were silent."""
+        self.note_flush(job_id, self._store.texts.length(job_id))
         self._note_change()
 
     def end_all(self, note: str) -> None:
@@ -152,10 +159,16 @@ class OpenTexts:
         return any(each.id not in (job.id, *self._parked) for each in self._store.queued())
 
     def note_flush(self, job_id: str, at: int) -> None:
-        self._store.texts.note_flush(job_id, at)
+        """The text is cut there. What cannot be written holds for this process."""
+        try:
+            self._store.texts.note_flush(job_id, at)
+        except StorageError as exc:
+            log.error("job %s: where its text is cut cannot be written: %s", job_id, exc.line)
+            self._cuts.setdefault(job_id, set()).add(at)
 
     def flushes(self, job_id: str) -> list[int]:
-        return self._store.texts.flushes(job_id)
+        """Where the text is cut because its writer was silent, in order."""
+        return sorted({*self._store.texts.flushes(job_id), *self._cuts.get(job_id, ())})
 
 
 class Reader:
@@ -178,7 +191,8 @@ class Reader:
         self._utterances = utterances
         self._check_wanted = check_wanted
         self._at = 0
-        self._flushes = texts.flushes(job.id)
+        self._cut_at = 0
+        """Where the text was cut last because its writer was silent."""
         self._is_flushed = True
         """What came since the last cut was all said."""
 
@@ -192,8 +206,8 @@ class Reader:
             changes = self._texts.changes
             written = self._texts.since(self._job.id, self._at)
             if written.text:
-                yield from self._feed(written.text)
                 silent_since = time.monotonic()
+            yield from self._feed(written.text)
             if not written.is_open:
                 yield from self._speakable.finish()
                 return
@@ -205,24 +219,20 @@ class Reader:
             if left_s > 0:
                 self._texts.wait(changes, left_s)
             elif not self._is_flushed:
-                yield from self._flush()
+                self._texts.note_flush(self._job.id, self._at)
 
     def _feed(self, text: str) -> Iterator[Piece]:
-        """What is new, cut where it was cut the last time."""
-        while self._flushes and self._flushes[0] <= self._at + len(text):
-            before = self._flushes.pop(0) - self._at
-            yield from self._speakable.feed(text[:before])
-            yield from self._speakable.flush()
-            self._at, text = self._at + before, text[before:]
+        """What is new, cut where it is to be cut: also where it was the last time."""
+        for cut in self._texts.flushes(self._job.id):
+            if self._cut_at < cut <= self._at + len(text):
+                before, text = text[: cut - self._at], text[cut - self._at :]
+                self._at = self._cut_at = cut
+                yield from self._speakable.feed(before)
+                yield from self._speakable.flush()
+                self._is_flushed = True
         self._at += len(text)
-        self._is_flushed = not text
+        self._is_flushed = self._is_flushed and not text
         yield from self._speakable.feed(text)
-
-    def _flush(self) -> Iterator[Piece]:
-        """A clause of what is there: the writer is silent."""
-        self._is_flushed = True
-        self._texts.note_flush(self._job.id, self._at)
-        yield from self._speakable.flush()
 
     def _left_s(self, silent_since: float) -> float:
         """How long to wait for more text now; 0: it is to be cut. Raises Parked."""

@@ -105,6 +105,13 @@ class Texts:
             raise UnknownJob(f"there is no job {job_id!r}")
         return Written("".join(row["text"] for row in rows), bool(rows[0]["is_open"]))
 
+    def length(self, job_id: str) -> int:
+        """How much of a text is there, in characters. Raises UnknownJob."""
+        written = self._db.query(f"select length({TEXT_SQL}) as n from job where id = ?", (job_id,))
+        if not written:
+            raise UnknownJob(f"there is no job {job_id!r}")
+        return int(written[0]["n"])
+
     def note_flush(self, job_id: str, at: int) -> None:
         """The text is cut after so many characters, because its writer was silent there."""
         with self._db.transaction() as conn:
