@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -130,6 +131,16 @@ def test_what_an_inbox_s_files_are_called_is_not_obeyed(vox: Vox) -> None:
         (folder / "failed" / f"name {name}.txt").touch()
     for command in ("status", "retry"):
         assert harm_in(on_a_terminal(vox, "inbox", command)) == []
+
+
+def test_lists_on_a_terminal_show_texts_as_a_terminal_shows_them(vox: Vox) -> None:
+    text = "\x1b[1mBold\x1b[0m and cafe\u0301\r\n10%\r100% of\tit\n\x1b]0;title\x07the end"
+    with contextlib.closing(Store(vox.paths.db_path)) as store:
+        store.add([Job(id="aaaaaa", text=text, backend="hibari")])
+    for command in ("history", "queue"):
+        assert "Bold and caf\u00e9 100% of it the end\r\n" in on_a_terminal(vox, command)
+    assert "\\r" not in on_a_terminal(vox, "history", "show", "aaaaaa").replace("10%\\r", "")
+    assert vox.ok("history").count(r"\x1b[1mBold\x1b[0m") == 1
 
 
 def test_programs_get_a_job_s_text_as_it_is(with_jobs: Vox) -> None:

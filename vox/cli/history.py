@@ -15,6 +15,8 @@ from .output import fields, is_terminal, say, say_json, say_json_array, table
 from .speaking import open_jobs
 
 SHOWN_ON_A_TERMINAL = 20
+LIST_CHARS = 1_000
+"""A list on a terminal needs no more of a text: what it cannot show is not looked at."""
 
 HEADER = ("id", "when", "state", "voice", "source", "s", "text")
 
@@ -75,8 +77,17 @@ def _row(job: dict[str, Any]) -> list[str]:
         voice_of(job),
         source[:28],
         "" if job["audio_s"] is None else f"{job['audio_s']:.1f}",
-        job["text"],
+        beginning_of(job["text"]),
     ]
+
+
+def beginning_of(text: str) -> str:
+    """A text for a list: on a terminal its beginning without escapes, for programs all of it."""
+    if not is_terminal(sys.stdout):
+        return text
+    from ..text.clean import cleaned
+
+    return "".join(cleaned(text[:LIST_CHARS]))
 
 
 def voice_of(job: dict[str, Any]) -> str:
@@ -106,7 +117,8 @@ def show(job_id: str, as_json: bool) -> None:
     shown = [(name, value) for name, value in job.items() if name != "text" and _is_shown(value)]
     fields([(name, _value(name, value)) for name, value in shown])
     say()
-    say(job["text"])
+    text: str = job["text"]
+    say(text.replace("\r\n", "\n") if is_terminal(sys.stdout) else text)
 
 
 def _is_shown(value: Any) -> bool:

@@ -8,7 +8,7 @@ import click
 
 from ..client.jobs import Job, Jobs
 from ..errors import VoxError
-from .history import voice_of, when
+from .history import beginning_of, voice_of, when
 from .options import json_option
 from .output import complain, is_terminal, say, say_json, table, tell
 from .speaking import open_jobs
@@ -44,7 +44,7 @@ def _row(job: Job) -> list[str]:
         when(job["created_at"]),
         voice_of(job),
         job["source"],
-        job["text"],
+        beginning_of(job["text"]),
     ]
 
 
