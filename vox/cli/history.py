@@ -114,7 +114,9 @@ def show(job_id: str, as_json: bool) -> None:
     if as_json:
         say_json(job)
         return
-    shown = [(name, value) for name, value in job.items() if name != "text" and _is_shown(value)]
+    hidden = ("text",) if job.get("unsaid") else ("text", "unsaid")
+    shown = [(name, value) for name, value in job.items() if name not in hidden]
+    shown = [(name, value) for name, value in shown if _is_shown(value)]
     fields([(name, _value(name, value)) for name, value in shown])
     say()
     text: str = job["text"]
