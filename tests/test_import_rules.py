@@ -65,6 +65,8 @@ OWNERS = {
     "sentencex": ("vox.text.split",),
     "markdown_it": ("vox.text.markdown*",),
     "emoji": ("vox.text.emojis", "vox.text.markdown_inline"),
+    "num2words": ("vox.text.figures",),
+    "babel": ("vox.text.dates", "vox.text.money", "vox.text.units"),
     "sounddevice": ("vox.audio.portaudio", "vox.voices.clones"),
     "soundfile": ("vox.audio.*", "vox.backends.*", "vox.voices.clones", "vox.voices.recordings"),
     "soxr": ("vox.audio.pcm",),

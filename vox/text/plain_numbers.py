@@ -1,0 +1,277 @@
+"""Numbers that stand for themselves as words: cardinals, years, fractions, powers, multiples.
+
+Owns how they are told apart by what stands around them; `figures` makes the words.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from .agreement import is_feminine
+from .figures import Language, Number, cardinal, fraction, mixed, said, scaled, year
+from .kinds import NUMBERS, UNITS
+from .number_words import SCALE_NAMES
+from .readings import Reading, Spot
+from .units import unit_behind
+
+VULGAR: Final = {
+    "½": (1, 2), "⅓": (1, 3), "⅔": (2, 3), "¼": (1, 4), "¾": (3, 4), "⅕": (1, 5), "⅖": (2, 5),
+    "⅗": (3, 5), "⅘": (4, 5), "⅙": (1, 6), "⅚": (5, 6), "⅐": (1, 7), "⅛": (1, 8), "⅜": (3, 8),
+    "⅝": (5, 8), "⅞": (7, 8), "⅑": (1, 9), "⅒": (1, 10),
+}  # fmt: skip
+SUPERSCRIPTS: Final = "⁰¹²³⁴⁵⁶⁷⁸⁹"
+_POWER: Final = re.compile(
+    rf"(?:\^(?P<minus>[-−])?(?P<up>\d{{1,6}})(?![\w.,]\d|\w)|(?P<sup>⁻?[{SUPERSCRIPTS}]{{1,6}})(?!\w))"
+)
+_EXPONENT: Final = re.compile(r"[eE](?P<sign>[-−+])?(?P<power>\d{1,4})(?!\w|\.\d)")
+_TIMES_TEN: Final = re.compile(
+    r"[ \u00a0]?[×x·][ \u00a0]?10"
+    rf"(?:\^(?P<sign>[-−])?(?P<power>\d{{1,4}})|(?P<minus>⁻)?(?P<sup>[{SUPERSCRIPTS}]{{1,4}}))(?!\w)"
+)
+_FRACTION: Final = re.compile(r"(?P<over>\d{1,4})[/⁄](?P<under>\d{1,4})(?![\w/]|[.,]\d)")
+_MIXED: Final = re.compile(
+    r"[ \u00a0](?P<over>\d{1,2})[/⁄](?P<under>\d{1,2})(?![\w/]|[.,]\d)"
+    rf"|[ \u00a0\u2009\u202f]?(?P<sign>[{''.join(VULGAR)}])"
+)
+_DECADE: Final = re.compile(r"[’']?s(?!\w)")
+_GERMAN_DECADE: Final = re.compile(r"er(?:(?P<joint>-)(?=\w)|(?P<dative>n)?(?!\w))")
+_HUNDREDS: Final = re.compile(r"s(?= of\b)")
+_YEAR: Final = re.compile(r"[12]\d{3}(?![\w%°])")
+_YEAR_BEFORE: Final = re.compile(
+    r"(?:\b(?:in|since|by|from|until|till?|of|years?|around|circa|before|after|spring|summer|autumn"
+    r"|fall|winter|late|early|mid|ad|copyright|born|died|during|between|im jahre?|seit|anno|q[1-4]"
+    r"|and|und|to|bis)[ -]?|[(©–-] ?)$",
+    re.IGNORECASE,
+)
+_NOUN_BEHIND: Final = re.compile(
+    r"[ \u00a0](?!(?:was|is|has|as|its|this|less|unless|plus|does|yes|us|thus|across|always|perhaps"
+    r"|besides|towards|works|means|shows|remains)\b)(?:[a-z]+s|people|men|women|children|feet)\b"
+)
+_GERMAN_NOUN: Final = re.compile(r"[ \u00a0][A-ZÄÖÜ][a-zäöüß]+(?:e|en|n|er|s)\b")
+_NEXT_WORD: Final = re.compile(r"[ \u00a0]([^\W\d_]+)")
+_MULTIPLE: Final = re.compile(r"[x×](?!\w)")
+_SCALE: Final = re.compile(r"(?P<sign>[kKM])(?!\w|[/-]\w)")
+_WORD_SCALE: Final = {
+    code: re.compile(
+        "[ \u00a0](?P<word>"
+        + "|".join(re.escape(n) for n in sorted(names, key=len, reverse=True))
+        + r")(?!\w)"
+    )
+    for code, names in SCALE_NAMES.items()
+}
+_SPELT_SCALES: Final = frozenset(
+    "Mio. Mio Mrd. Mrd Tsd. mn mln bn bln tn Md Mds mld mrd mi bi".split()
+)
+_LEADS_DECADE: Final = re.compile(
+    r"(?:\b(?:the|his|her|my|their|our|your|mid|early|late)[ -]|[’'])$"
+)
+
+
+def powers_of(text: str) -> str:
+    """Plain digits of superscripts."""
+    return "".join(str(SUPERSCRIPTS.index(char)) for char in text if char in SUPERSCRIPTS)
+
+
+def power_words(language: Language, power: str, *, minus: bool = False) -> str:
+    if power in ("2", "3") and not minus:
+        return language.word("squared" if power == "2" else "cubed")
+    sign = f"{language.word('minus')} " if minus else ""
+    return f"{language.word('power')} {sign}{cardinal(language, power)}"
+
+
+def superscript_at(language: Language, text: str, at: int, floor: int) -> Reading | None:
+    """ "x²": a superscript behind a letter that stands alone, or behind a bracket."""
+    found = _POWER.match(text, at)
+    alone = at > floor and text[at - 1].isalpha()
+    alone = alone and (at - 2 < floor or not (text[at - 2].isalnum() or text[at - 2] == "_"))
+    if found is None or not found["sup"] or not (alone or (at > 0 and text[at - 1] in ")]")):
+        return None
+    words = power_words(language, powers_of(found["sup"]), minus=found["sup"][0] == "⁻")
+    return Reading(at, found.end(), f" {words}", NUMBERS)
+
+
+def vulgar_at(language: Language, text: str, at: int) -> Reading | None:
+    over, under = VULGAR[text[at]]
+    return _of_unit(language, text, at, at + 1, fraction(language, over, under), Number("1"))
+
+
+def _of_unit(
+    language: Language, text: str, at: int, end: int, words: str, number: Number
+) -> Reading:
+    """The fraction, with the unit behind it if there is one."""
+    unit = unit_behind(language, text, end, number)
+    if unit is None or "{0}" not in unit.words:
+        return Reading(at, end, words, NUMBERS)
+    return Reading(at, unit.end, unit.words.replace("{0}", words), UNITS, unit.noun)
+
+
+def fraction_at(spot: Spot) -> Reading | None:
+    """ "3/4", "2½", "1 1/2", "24/7", "15/20"."""
+    language, text, at, number = spot.language, spot.text, spot.at, spot.number
+    if number.sign or number.is_code:
+        return None
+    if found := _MIXED.match(text, spot.end):
+        pair = VULGAR[found["sign"]] if found["sign"] else (int(found["over"]), int(found["under"]))
+        if 0 < pair[0] < pair[1] <= 20:
+            words = mixed(language, number.whole, *pair)
+            several = Number(number.whole, "5", ".")
+            return _of_unit(language, text, at, found.end(), words, several)
+    found = _FRACTION.match(text, at) if spot.follows in ("/", "⁄") else None
+    if found is None:
+        return None
+    over, under = int(found["over"]), int(found["under"])
+    first, second = cardinal(language, found["over"]), cardinal(language, found["under"])
+    if 0 < over < under and (under <= 10 or under in (12, 16, 32, 64, 100)):
+        words = fraction(language, over, under)
+        return _of_unit(language, text, at, found.end(), words, Number("1"))
+    if over == under or (over, under) in ((24, 7), (9, 11), (50, 50)):
+        words = f"{first} {second}"
+    elif over < under:
+        words = f"{first} {language.word('of')} {second}"
+    else:
+        words = f"{first} {language.word('slash')} {second}"
+    return Reading(at, found.end(), words, NUMBERS)
+
+
+def decade_at(spot: Spot) -> Reading | None:
+    """ "1990s", "the 90s", "'90s", "90er", "100s of"."""
+    language, text, at, number = spot.language, spot.text, spot.at, spot.number.whole
+    if spot.number.sign or spot.follows not in ("s", "e", "'", "’"):
+        return None
+    is_short = len(number) == 2 and number[1] == "0" and number[0] != "0"
+    is_decade = is_short or (len(number) == 4 and number[0] in "12" and number[3] == "0")
+    if language.code == "de" and is_decade and (found := _GERMAN_DECADE.match(text, spot.end)):
+        ending = f"er{found['joint'] or found['dative'] or ''}"
+        return Reading(at, found.end(), year(language, number) + ending, NUMBERS)
+    if language.code != "en":
+        return None
+    if number in ("100", "1000", "1000000") and (found := _HUNDREDS.match(text, spot.end)):
+        words = cardinal(language, number).rpartition(" ")[2] + "s"
+        return Reading(at, found.end(), words, NUMBERS)
+    found = _DECADE.match(text, spot.end)
+    led = _LEADS_DECADE.search(spot.back(8))
+    if found is None or not is_decade or (is_short and not led):
+        return None
+    start = at - 1 if is_short and spot.before in "’'" else at
+    return Reading(start, found.end(), _plural(year(language, number)), NUMBERS)
+
+
+def _plural(words: str) -> str:
+    return words[:-1] + "ies" if words.endswith("y") else words + "s"
+
+
+def scientific_at(spot: Spot) -> Reading | None:
+    """ "1.5e10", "3 × 10⁸", "10^6", "5²"."""
+    if spot.follows not in _BEFORE_POWER:
+        return None
+    language, text, at, end = spot.language, spot.text, spot.at, spot.end
+    words = said(language, spot.number)
+    if found := (_EXPONENT.match(text, end) or _TIMES_TEN.match(text, end)):
+        groups = found.groupdict()
+        power = groups["power"] or powers_of(groups["sup"] or "")
+        minus = bool(groups.get("minus")) or (groups["sign"] or "+") in "-−"
+        words = f"{words} {language.word('times')} {language.word('ten')}"
+        return Reading(
+            at, found.end(), f"{words} {_exponent(language, power, minus=minus)}", NUMBERS
+        )
+    if found := _POWER.match(text, end):
+        power = found["up"] or powers_of(found["sup"])
+        minus = bool(found["minus"]) or (found["sup"] or "").startswith("⁻")
+        words = f"{words} {power_words(language, power, minus=minus)}"
+        return Reading(at, found.end(), words, NUMBERS)
+    return None
+
+
+_BEFORE_POWER: Final = frozenset(f"eE ×x·^\u00a0⁻{SUPERSCRIPTS}")
+
+
+def _exponent(language: Language, power: str, *, minus: bool) -> str:
+    sign = f"{language.word('minus')} " if minus else ""
+    return f"{language.word('power')} {sign}{cardinal(language, power.lstrip('0') or '0')}"
+
+
+def multiple_at(spot: Spot) -> Reading | None:
+    """ "3x", "10k", "2M", "5 Mio."; None if no such thing stands behind the number."""
+    if spot.follows not in _BEFORE_MULTIPLE:
+        return None
+    language, text, at, number, end = spot.language, spot.text, spot.at, spot.number, spot.end
+    if found := _MULTIPLE.match(text, end):
+        feminine = True if language.code in ("es", "fr", "it", "pt") else None
+        words = said(language, number, feminine=feminine)
+        one = number.is_one() and language.code in ("es", "it", "pt", "en")
+        fold = {"es": "vez", "it": "volta", "pt": "vez", "en": "time"}[language.code] if one else ""
+        return Reading(at, found.end(), f"{words} {fold or language.word('fold')}", NUMBERS)
+    if found := _SCALE.match(text, end):
+        # "4K" and "8K" are sizes of screens.
+        if found["sign"] == "K" and number.whole in ("2", "4", "5", "8") and not number.sign:
+            return None
+        words = scaled(language, number, 6 if found["sign"] == "M" else 3)
+        return Reading(at, found.end(), words, NUMBERS)
+    found = _WORD_SCALE[language.code].match(text, end, end + 16)
+    if found is None:
+        return None
+    power, one = SCALE_NAMES[language.code][found["word"]], number.is_one()
+    if found["word"] in _SPELT_SCALES:
+        return Reading(at, found.end(), scaled(language, number, power), NUMBERS)
+    feminine = one and language.code == "de" and power > 3
+    words = said(language, number, feminine=feminine if one else None)
+    if one and language.code != "en":
+        words = said(language, number, feminine=feminine)
+    return Reading(at, found.end("word") - len(found["word"]) - 1, words, NUMBERS)
+
+
+_BEFORE_MULTIPLE: Final = frozenset("x×kKM \u00a0")
+
+
+def is_year(spot: Spot) -> bool:
+    """Whether four digits are a year: by the words before and behind them."""
+    language, text, at, number = spot.language, spot.text, spot.at, spot.number
+    if number.sign or number.is_grouped or len(number.whole) != 4 or number.whole[0] not in "12":
+        return False
+    value = int(number.whole)
+    if not 1100 <= value <= 2099 or not _YEAR.match(text, at):
+        return False
+    if value % 1000 and _YEAR_BEFORE.search(spot.back(14)):
+        return True
+    behind = _GERMAN_NOUN if language.code == "de" else _NOUN_BEHIND
+    return value >= 1500 and not behind.match(text, at + 4, at + 28)
+
+
+def plain_at(spot: Spot) -> Reading:
+    """The number by itself, in agreement with a noun behind it."""
+    language, number, end = spot.language, spot.number, spot.end
+    if language.is_known and is_year(spot):
+        return Reading(spot.at, end, year(language, number.whole), NUMBERS)
+    feminine = None
+    if language.code in _NOT_NOUNS and not number.sign and spot.follows in (" ", "\u00a0"):
+        found = _NEXT_WORD.match(spot.text, end, end + 40)
+        if found is not None and _is_noun(language.code, found[1]):
+            feminine = is_feminine(language.code, found[1])
+            if language.code == "it" and feminine and number.is_one() and found[1][0] in "aeiou":
+                return Reading(spot.at, end + 1, "un'", NUMBERS)
+    return Reading(spot.at, end, said(language, number, feminine=feminine), NUMBERS)
+
+
+_NOT_NOUNS: Final = {
+    code: frozenset(words.split())
+    for code, words in (
+        (
+            "es",
+            "y o a de del en con por para que es se al no ni como más menos el la los las un una ",
+        ),
+        (
+            "pt",
+            "e ou a de do da em com por para que é se ao não nem como mais menos o os as um uma ",
+        ),
+        ("it", "e o a di del da in con per che è si al non né come più meno il la i le un una lo "),
+        ("fr", "et ou à de du en avec par pour que est se au ne ni comme plus moins le la les un "),
+        ("de", ""),
+    )
+}
+
+
+def _is_noun(code: str, word: str) -> bool:
+    if code == "de":
+        return word[0].isupper()
+    return word.islower() and word not in _NOT_NOUNS[code]

@@ -1,0 +1,87 @@
+"""The words behind which a Roman numeral is read: rulers' names and titles, parts of books."""
+
+from __future__ import annotations
+
+from typing import Final
+
+RULERS: Final = frozenset(
+    (
+        "Adrian Afonso Albert Alejandro Alessandro Alexander Alexandre Alfonso Alfred Amedeo "
+        "Antiochus August Baudouin Benedetto Benedict Benedicto Benedikt Benoît Bento "
+        "Bonaparte Boniface Canute Carl Carlo Carlos Casimir Catalina Catarina Caterina "
+        "Catherine Charles Christian Clement Cleopatra Constantine Cosimo Darius Dinis Duarte "
+        "Edoardo Eduardo Edward Elisabeth Elisabetta Elizabeth Emanuele Emmanuel Enrico "
+        "Enrique Eugene Federico Felipe Ferdinand Fernando Filipe Filippo Filips Franz "
+        "François Frederick Friedrich Frédéric Georg George Georges Giacomo Giorgio Giovanni "
+        "Gregor Gregorio Gregory Grégoire Guglielmo Guillaume Guillermo Gustaf Gustav Haakon "
+        "Hadrian Harald Heinrich Henri Henrique Henry Innocent Innozenz Isabel Ivan Jacques "
+        "Jaime James Jean-Paul Johann Johannes Jorge Joseph José João Juan Juliana Julius "
+        "Justinian Karl Kasimir Katharina Konrad Leo Leone Leopold Leão León Louis Ludwig "
+        "Luigi Luis Luís Léon Manuel Margaret Maria Mary Maximilian Mehmed Miguel Mithridates "
+        "Murad Napoleon Napoléon Nicholas Nicola Nicolas Nicolás Nikolaus Olav Otto Pablo "
+        "Paolo Papst Paul Paulo Pedro Peter Philip Philippe Pie Pierre Pietro Pio Pius "
+        "Ptolemy Pío Ramesses Ramses Richard Rudolf Sancho Sebastião Selim Sigismund Sixtus "
+        "Stephen Theodosius Umberto Urban Victor Vittorio Vladislav Wenceslas Wilhelm "
+        "Wilhelmina Willem William Xerxes Édouard Élisabeth"
+    ).split()
+)
+"""Names that rulers and popes share, in all languages."""
+
+TITLES: Final = frozenset(
+    (
+        "D. Dom Don Emperor Empress Kaiser Kaiserin King König Königin Papa Papst Pope Prince "
+        "Queen Rainha Re Regina Rei Reina Reine Rey Roi Sultan Tsar Tsarina Zar Zarin czar "
+        "emperador empereur imperador imperatore papa pape rainha re regina rei reina reine "
+        "rey roi tsar zar"
+    ).split()
+)
+"""Behind them any name is a ruler's."""
+
+PARTS: Final[dict[str, frozenset[str]]] = {
+    "en": frozenset(
+        (
+            "chapter part act scene section volume book war article appendix phase type class "
+            "title table figure level episode stage grade annex mark bowl apollo gemini "
+            "schedule amendment division group tier category unit module step round rocky "
+            "fantasy quest"
+        ).split()
+    ),
+    "de": frozenset(
+        (
+            "kapitel teil akt szene band buch abschnitt artikel stufe phase typ klasse tafel "
+            "anhang tabelle abbildung hartz gruppe kategorie aufzug weltkrieg satz sinfonie"
+        ).split()
+    ),
+    "fr": frozenset(
+        (
+            "chapitre partie acte scène tome livre volume article annexe titre phase type "
+            "classe section tableau figure niveau épisode guerre"
+        ).split()
+    ),
+    "es": frozenset(
+        (
+            "capítulo parte acto escena tomo libro volumen artículo anexo título fase tipo "
+            "clase sección tabla figura nivel episodio guerra"
+        ).split()
+    ),
+    "it": frozenset(
+        (
+            "capitolo parte atto scena tomo libro volume articolo allegato titolo fase tipo "
+            "classe sezione tabella figura livello episodio guerra"
+        ).split()
+    ),
+    "pt": frozenset(
+        (
+            "capítulo parte ato acto cena tomo livro volume artigo anexo título fase tipo "
+            "classe seção secção tabela figura nível episódio guerra"
+        ).split()
+    ),
+}
+"""What is numbered with Roman numerals."""
+
+CENTURIES: Final[dict[str, frozenset[str]]] = {
+    "fr": frozenset(("siècle", "siècles")),
+    "es": frozenset(("siglo", "siglos")),
+    "it": frozenset(("secolo", "secoli")),
+    "pt": frozenset(("século", "séculos")),
+}

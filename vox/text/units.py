@@ -1,0 +1,125 @@
+"""Numbers with a unit as words: "5 km", "20 °C", "60 km/h", "50 %", "6 ft 2 in".
+
+The units' names and plural forms are CLDR's. A unit is read only behind a number, and one that is a
+word or a letter of the language only where it can be nothing else.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from decimal import Decimal
+from typing import Final
+
+from .agreement import is_feminine
+from .figures import Language, Number, cardinal, said
+from .kinds import UNITS
+from .readings import Reading, Spot
+from .unit_names import CLDR, ONLY_IN, OWN, PER_SECOND
+
+_LETTERS: Final = frozenset("m g t l L h s W J V A N K T N".split())
+"""They may be a name ("Plan 5 A") or a word: read only where no word in lower case follows."""
+_TIGHT: Final = frozenset("in A T N K J".split())
+_ATTACHED_ONLY: Final = frozenset("us um Gb".split())
+_SPACE: Final = "[ \u00a0\u202f\u2009]"
+_NAMES: Final = sorted((*CLDR, *OWN, *PER_SECOND), key=len, reverse=True)
+_BEHIND: Final = re.compile(
+    rf"(?P<space>{_SPACE}|-(?=[a-z]))?(?P<unit>{'|'.join(map(re.escape, _NAMES))})"
+    r"(?![\w²³/]|-[A-Z])"
+)
+_FIRST: Final = frozenset(name[0] for name in _NAMES) | frozenset(" -\u00a0\u202f\u2009")
+_LOOK_AHEAD: Final = 20
+
+
+@functools.lru_cache(maxsize=4096)
+def _pattern(language: Language, unit: str, value: Decimal) -> str | None:
+    """ "{0} kilometers": the unit's name around a number of this value."""
+    if own := OWN.get(unit):
+        if language.code not in own:
+            return None
+        one, many = own[language.code]
+        return f"{{0}} {one if _is_one(language, value) else many}"
+    if unit in PER_SECOND:
+        amount = _pattern(language, PER_SECOND[unit], value)
+        second = _pattern(language, "s", Decimal(1))
+        if amount is None or second is None or not language.is_known:
+            return None
+        return f"{amount} {language.word('per')} {second.replace('{0}', '').strip()}"
+    from babel import Locale
+    from babel.numbers import format_decimal
+    from babel.units import format_unit
+
+    try:
+        locale = Locale.parse(language.cldr)
+        name = CLDR[unit]
+        written = format_decimal(value, locale=locale)
+        words: str = format_unit(value, name, length="long", locale=locale)
+    except Exception:  # an unknown locale, or data that it lacks
+        return None
+    if written not in words:
+        return None
+    before, _, after = words.partition(written)
+    return f"{before}{{0}}{after}"
+
+
+def _is_one(language: Language, value: Decimal) -> bool:
+    return value == 1 or (language.code in ("fr", "pt") and abs(value) < 2)
+
+
+def _fits(language: Language, text: str, number: Number, found: re.Match[str]) -> bool:
+    """Whether this is the unit and no word or letter that looks like it."""
+    unit, end = found["unit"], found.end()
+    if language.code not in ONLY_IN.get(unit, language.code).split():
+        return False
+    if unit in _ATTACHED_ONLY:
+        return not found["space"]
+    if found["space"] == "-":
+        return language.code == "en" and len(unit) > 1
+    follows = text[end : end + 3]
+    if unit == "in" and not number.sign:
+        return False  # "5 in a row"
+    if unit in _TIGHT:
+        # "Room 5 A", "5 in the box": only at the end of a clause.
+        return bool(found["space"]) and not (follows[:1] == " " and follows[1:2].isalnum())
+    if unit in _LETTERS and not found["space"] and unit.isupper() and unit != "L":
+        # "Gate 5V", "a 5W bulb".
+        return len(number.whole) > 1 or bool(number.sign)
+    return True
+
+
+def unit_at(spot: Spot, after: str = "") -> Reading | None:
+    """The unit behind this number. `after`: what was counted just before it."""
+    if spot.follows not in _FIRST or spot.number.is_code:
+        return None
+    language, number = spot.language, spot.number
+    unit = unit_behind(language, spot.text, spot.end, number, after)
+    if unit is None:
+        return None
+    noun = unit.words.replace("{0}", "").split()[0]
+    feminine = is_feminine(language.code, noun)
+    words = unit.words.replace("{0}", said(language, number, feminine=feminine))
+    if language.code == "it":
+        words = re.sub(r"^una (?=[aeiou])", "un'", words)
+    return unit._replace(start=spot.at, words=words)
+
+
+def unit_behind(
+    language: Language, text: str, end: int, number: Number, after: str = ""
+) -> Reading | None:
+    """The unit at this place, as words around "{0}"."""
+    found = _BEHIND.match(text, end, end + _LOOK_AHEAD)
+    if found is None:
+        return None
+    unit = found["unit"]
+    is_rest = after == "ft" and unit == "in"
+    if not is_rest and not _fits(language, text, number, found):
+        return None
+    value = Decimal(1) if found["space"] == "-" else number.value
+    pattern = _pattern(language, unit, value)
+    if pattern is None:
+        return None
+    if "100" in pattern:
+        # "l/100 km"; CLDR's French name of it ends in "km".
+        pattern = pattern.replace("100", cardinal(language, "100"))
+        pattern = re.sub(r"\bkm\b", "kilomètres", pattern)
+    return Reading(end, found.end(), " ".join(pattern.split()), UNITS, unit)
