@@ -272,7 +272,7 @@ def test_time_grows_with_the_length_of_the_text_and_not_faster(unit: str) -> Non
         return time.process_time() - began
 
     said("**warm**")
-    assert seconds(80_000) < 8 * seconds(20_000) + 0.1
+    assert seconds(40_000) < 8 * seconds(10_000) + 0.1
 
 
 def test_the_parser_is_loaded_when_it_is_needed() -> None:
