@@ -41,6 +41,7 @@ MARKUP = {
     "See [the **bold** guide][guide], [guide][] and [it][1].": [
         "See the bold guide, guide and it."
     ],
+    "See [[My page]] and [[Page#part|that *part*]].": ["See My page and that part."],
     "Go to <https://example.com> or <me@example.com>.": [
         "Go to https://example.com or me@example.com."
     ],
@@ -102,6 +103,7 @@ MARKUP = {
     '<p><img src="a.png" alt="The &quot;logo&quot;"></p>': ['image: The "logo"'],
     "<style>\np { x: y }\n</style>\nText": ["Text"],
     "<table><tr><td>a</td><td>b</td></tr><tr><td>c</td></tr></table>": ["a, b", "c"],
+    "5 m<sup>2</sup> of H<sub>2</sub>O, the 1<sup>st</sup>": ["5 m² of H2O, the 1st"],
     "<!-- A\n- comment\n-->\nText": ["Text"],
     # escapes, entities, emoji
     r"Not \*this\* nor \# that": ["Not this nor # that"],
@@ -117,6 +119,7 @@ PLAIN = [
     "git clone <address> <output> and <style> is an element",
     "a[0][1] and f[x](y) and [sic] and [INFO][main] it is [1][2] and [^a-z]",
     "[Alice]: hello",
+    "if [[ -f x ]] or a[[1]] is there",
     "<answer>yes</answer>",
     ">5 users, >= 3",
     "[worker 3][main] it is",

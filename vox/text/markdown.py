@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from .code_names import announcement
 from .markdown_html import BLOCKS, TAG, attribute, is_tag, without_hidden
-from .markdown_inline import ADDRESS, FOOTNOTE, REFERENCE, is_footnote, is_reference
+from .markdown_inline import ADDRESS, FOOTNOTE, PAGE, REFERENCE, is_footnote, is_reference
 from .markdown_parser import DEFINITION, MAX_NESTING, parser
 from .words import word
 
@@ -34,7 +34,7 @@ _EVIDENCE: Final = re.compile(
     )
     | \*{2} | (?<![\w*])\*(?=[^\s*]) | (?<=[^\s*])\*(?!\w) | `
     | __ | (?<!\w)_ | _(?!\w) | ~~ | (?<![\w=])==(?=\S)
-    | \]\( | \]\[ | \[\^ | </?[a-zA-Z] | <[!?] | &\#?\w{1,31};
+    | \]\( | \]\[ | \[\^ | \[\[\S | </?[a-zA-Z] | <[!?] | &\#?\w{1,31};
     | \\[!-/:-@\[-`{-~] | \\$ | [ ]{2}$(?=\n) | (?<!\w):[a-zA-Z\d+-][\w+-]*:(?!\w)
     """,
     re.MULTILINE | re.VERBOSE,
@@ -65,6 +65,9 @@ _LINK: Final = re.compile(r"([\w)\]]?)\[[^\[\]]*\]\(")
 _BACKTICKS: Final = re.compile(r"(?<!\w)`+|`+(?!\w)")
 _CELL: Final = "\x1f"
 """What stands between the cells of a table in HTML, until they are written."""
+_RAISED: Final = "\x1d"
+"""What stands before an exponent until it is written."""
+_POWERS: Final = str.maketrans("23", "²³")
 _IMAGE: Final = "\x1e"
 """What stands before and behind an image until the paragraph is complete."""
 _IMAGES: Final = re.compile(rf"{_IMAGE}\s*{_IMAGE}")
@@ -121,6 +124,8 @@ def _disarmed(text: str) -> str:
             ),
             text,
         )
+    if "[[" in text:
+        text = PAGE.sub(lambda found: f"[ {found.group()[1:]}", text)
     if "[^" in text:
         text = FOOTNOTE.sub(
             lambda found: "[ ^" + found.group()[2:] if is_footnote(found) else found.group(), text
@@ -245,6 +250,8 @@ class _Reader:
         href = ""  # of a link that has no text yet
         for token in tokens:
             match token.type:
+                case "text" if parts[-1:] == [_RAISED]:
+                    parts[-1] = token.content.translate(_POWERS)
                 case "text" | "text_special" | "code_inline":
                     parts.append(token.content)
                 case "softbreak":
@@ -261,7 +268,7 @@ class _Reader:
                 case "link_close" if href.startswith("http"):
                     parts.append(href)
             href = ""
-        text = _BACKTICKS.sub("", "".join(parts))
+        text = _BACKTICKS.sub("", "".join(parts).replace(_RAISED, ""))
         return _IMAGES.sub(", ", text).replace(_IMAGE, "")
 
     def _image(self, alt: str) -> str:
@@ -279,6 +286,8 @@ class _Reader:
         name = tag["name"].lower()
         if name == "img":
             return self._image(html.unescape(attribute(tag, "alt")))
+        if name == "sup" and not tag["close"]:
+            return _RAISED
         if name in ("td", "th"):
             return "" if tag["close"] else _CELL
         return "\n" if name in BLOCKS else ""

@@ -23,6 +23,9 @@ REFERENCE: Final = re.compile(
 )
 FOOTNOTE: Final = re.compile(r"\[\^([^\]\s]{1,64})\](?!:)")
 _TWO_WORDS: Final = re.compile(r"[^\W\d_]+[ \n][^\W\d_]+")
+PAGE: Final = re.compile(
+    r"(?<!\w)\[\[(?=\S)([^\[\]|\n]{1,200})(?<=\S)(?:\|(?=\S)([^\[\]\n]{1,200})(?<=\S))?\]\]"
+)
 _SCHEME: Final = re.compile(r"(_?)[A-Za-z][A-Za-z0-9+.-]*\Z")
 _URL_REST: Final = re.compile(r"://[^\s<>\[\]\"`|]+")
 ADDRESS: Final = re.compile(r"\s*<?(?:[a-z][a-z0-9+.-]*:|www\.|[/#.])", re.IGNORECASE)
@@ -65,6 +68,7 @@ def change_inline(md: MarkdownIt) -> None:
         has_target = "references" in state.env or state.src.find("](", state.pos) >= 0
         return (
             _footnote_mark(state, silent)
+            or _page(state, silent)
             or (has_target and not _is_call(state) and link(state, silent))
             or _reference(state, silent)
         )
@@ -178,6 +182,17 @@ def _footnote_mark(state: StateInline, silent: bool) -> bool:
     found = FOOTNOTE.match(state.src, state.pos)
     if not found or not (state.env["sure"] or is_footnote(found)):
         return False
+    state.pos = found.end()
+    return True
+
+
+def _page(state: StateInline, silent: bool) -> bool:
+    """A link between notes, [[page]] or [[page|its text]]; not the test of a shell: [[ a ]]."""
+    found = PAGE.match(state.src, state.pos, state.posMax)
+    if not found:
+        return False
+    if not silent:
+        _tokenize(state, *found.span(2 if found.group(2) else 1))
     state.pos = found.end()
     return True
 
