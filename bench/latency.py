@@ -27,6 +27,10 @@ from tests.sound import Recorder, SoundServer
 from .instance import Instance, machine, markdown
 
 TEXT = "The build is finished."
+NEXT = "Then it"
+"""What a stream has of its second sentence: so the first is known to be complete."""
+WAITS_S = 1.5
+"""How long a stream is there before its text comes."""
 SOUND_TIMEOUT_S = 60.0
 
 
@@ -44,26 +48,38 @@ class Case:
     heard: bool = True
     """Measure to the first sound, else to the exit."""
     before: Callable[[], object] = nothing
+    written: str = ""
+    """What is written into its standard input, which then stays open until the sound."""
+    ahead_s: float = 0.0
+    """It is started so long before that, and measured from the writing."""
     seconds: list[float] = field(default_factory=list)
 
     def measure(self, recorder: Recorder) -> float:
         self.before()
         recorder.wait_for_silence(0.3)
         began = time.monotonic()
-        process = subprocess.Popen(
+        with subprocess.Popen(
             self.command,
             env=self.environ,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if self.written else subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-        )
-        if self.heard:
-            ended = recorder.wait_for_sound(SOUND_TIMEOUT_S, since=began)
-            process.wait(SOUND_TIMEOUT_S)
-        else:
-            # Without a timeout, for which `subprocess` would look only every 50 ms.
-            process.wait()
-            ended = time.monotonic()
+        ) as process:
+            if process.stdin is not None:
+                if self.ahead_s:
+                    time.sleep(self.ahead_s)
+                    began = time.monotonic()
+                process.stdin.write(self.written.encode())
+                process.stdin.flush()
+            if self.heard:
+                ended = recorder.wait_for_sound(SOUND_TIMEOUT_S, since=began)
+                if process.stdin is not None:
+                    process.stdin.close()
+                process.wait(SOUND_TIMEOUT_S)
+            else:
+                # Without a timeout, for which `subprocess` would look only every 50 ms.
+                process.wait()
+                ended = time.monotonic()
         if process.returncode != 0:
             raise RuntimeError(f"{self.name}: exit {process.returncode}")
         return ended - began
@@ -120,6 +136,16 @@ def cases(vox: Instance, spd: SpeechDispatcher) -> Iterator[Case]:
     yield Case("`vox`, cold, said before (daemon to be started)", again, vox.environ, before=before)
     yield Case("`vox`, cold (daemon and model to be loaded)", speak, vox.environ, before=vox.stop)
     yield Case("`vox`, warm", speak, vox.environ)
+    stream = [*vox.command, "--fresh", "--stream"]
+    began = f"{TEXT} {NEXT}"
+    yield Case("`vox --stream`, warm, its first sentence", stream, vox.environ, written=began)
+    yield Case(
+        "`vox --stream`, that waits for text, from its coming",
+        stream,
+        vox.environ,
+        written=began,
+        ahead_s=WAITS_S,
+    )
     yield Case("`vox`, warm, said before", again, vox.environ)
     later = [*vox.command, "--async", TEXT]
     yield Case("`vox --async`, warm, to its exit", later, vox.environ, heard=False)

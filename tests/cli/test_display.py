@@ -75,12 +75,16 @@ def test_the_line_says_paused_while_speech_is_but_of_a_file_how_it_grows() -> No
     view.after("progress", {"id": "x", "paused": True})
     written = job("preparing", output="/tmp/x.mp3", utterances=3, heard=1)
     assert view.after("state", written) == "writing x.mp3: 2 of 3"
+    parked = job("queued", open=True, heard=2)
+    assert View().after("state", parked) == "waiting for more of the text"
 
 
 def test_the_line_names_the_file_that_is_written() -> None:
     view = View()
     written = job("preparing", output="/tmp/x.mp3", utterances=3, heard=1)
     assert view.after("state", written) == "writing x.mp3: 2 of 3"
+    parked = job("queued", open=True, heard=2)
+    assert View().after("state", parked) == "waiting for more of the text"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from .audit import audit
 from .chance import Chance, tries
 from .home import ANY_END, Home
+from .test_streams import start_stream, write
 
 PAGE = 4096
 SIZE = "24m"
@@ -117,4 +119,29 @@ def test_a_disk_that_fills_and_empties_while_jobs_run_loses_none(
         if chance.random() < 0.15:
             vox.kill_daemons()
     free(disk)
+    audit(vox)
+
+
+def test_a_disk_that_fills_while_a_stream_is_written_ends_it_and_says_so(
+    disk: Path, small: Home, chance: Chance, sound: object
+) -> None:
+    vox = small
+    vox.ok("daemon", "start")
+    for pages_left in chance.sample(range(20), tries(3, 20)):
+        call, parts = start_stream(vox)
+        for part in parts[:2]:
+            write(call, part)
+        fill(disk, pages_left)
+        for part in parts[2:]:
+            write(call, part)
+        time.sleep(chance.pause_s(2.0))
+        free(disk)
+        code = call.end()
+        assert (code == 0) == (call.asked.error == ""), call.asked.error
+        call.asked.ends = frozenset({"done", "failed"})
+        free(disk)
+        vox.drain(30.0)
+        after = vox.post("[say 0.05s]")
+        assert after.is_accepted, (pages_left, after.error)
+        vox.drain(30.0)
     audit(vox)

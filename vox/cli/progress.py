@@ -105,6 +105,8 @@ class View:
             return "paused"
         if self._waiting_for:
             return f"waiting for {self._waiting_for}"
+        if state == "queued" and self._job.get("open") and self._job.get("heard"):
+            return "waiting for more of the text"
         if state == "queued":
             position = self._job.get("position")
             return self._place or (f"position {position}" if position else "queued")
