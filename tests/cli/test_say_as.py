@@ -32,6 +32,14 @@ def test_words_are_added_listed_and_removed(vox: Vox) -> None:
     assert not vox.client.is_up()
 
 
+def test_the_shell_completes_the_words_that_can_be_removed(vox: Vox) -> None:
+    vox.ok("say-as", "add", "WCAG", "W C A G")
+    vox.ok("say-as", "add", "nginx", "engine ex")
+    words = "vox say-as remove WC"
+    environ = {"_VOX_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": "3"}
+    assert vox(env=environ).out.split() == ["plain,WCAG"]
+
+
 def test_bad_words_are_refused_in_one_line(vox: Vox) -> None:
     for args, code in [
         (("", "x"), 2),

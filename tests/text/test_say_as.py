@@ -191,9 +191,9 @@ def test_the_time_grows_as_the_text_does(part: str) -> None:
 
     def took_s(length: int) -> float:
         text = (part * length)[:length]
-        start = time.perf_counter()
+        start = time.thread_time()
         say_as.parts(text, "en", "")
-        return time.perf_counter() - start
+        return time.thread_time() - start
 
     least = min(took_s(40_000) for _ in range(5))
     assert min(took_s(160_000) for _ in range(3)) < 12 * least + 0.05

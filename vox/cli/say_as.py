@@ -90,8 +90,15 @@ def list_(as_json: bool) -> None:
         say('no words yet; add one: vox say-as add WCAG "W C A G"')
 
 
+def _complete_word(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    own = say_as_files.load(get_paths().say_as_path).entries
+    return [
+        word for word in dict.fromkeys(each.word for each in own) if word.startswith(incomplete)
+    ]
+
+
 @say_as.command(context_settings={"ignore_unknown_options": True})
-@click.argument("word")
+@click.argument("word", shell_complete=_complete_word)
 @_scope("Only what is said in this language.", "Only what this backend says.")
 def remove(word: str, lang: str | None, backend: str | None) -> None:
     """Have WORD spoken as it is written again."""
