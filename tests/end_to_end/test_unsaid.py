@@ -65,14 +65,14 @@ def test_strict_goes_with_waiting(vox: Vox) -> None:
 def test_sentences_that_kill_and_hang_the_host_cost_themselves_alone(
     vox: Vox, tmp_path: Path
 ) -> None:
-    vox.environ |= {"VOX_FIRST_CHUNK_TIMEOUT_S": "1", "VOX_STALL_TIMEOUT_S": "1"}
+    vox.environ |= {"VOX_FIRST_CHUNK_TIMEOUT_S": "3", "VOX_STALL_TIMEOUT_S": "3"}
     text = "One is good. Two does [crash] end. Three is good. Four does [hang] hang. Five is good."
     done = vox(*SCRIPTED, "--json", "-o", str(tmp_path / "x.wav"), text)
     job = done.json()
     assert (done.code, job["state"], job["unsaid"], job["heard"]) == (0, "done", 2, 5)
     first, second = job["notes"]
     assert "sentence 2" in first and "something terrible happened" in first
-    assert "sentence 4" in second and "gave no sound for 1 s" in second
+    assert "sentence 4" in second and "gave no sound for 3 s" in second
 
 
 def test_a_dropped_file_goes_to_done_and_its_job_has_the_note(vox: Vox, sound: object) -> None:

@@ -100,6 +100,16 @@ def test_a_text_none_of_which_can_be_said_fails_with_the_voices_error_alone(
     assert ended["notes"] == []
 
 
+def test_a_text_of_which_nothing_sounds_fails_and_says_what_cannot_be_read(
+    rig: Rig, hosts: FakeHosts, engine: Engine
+) -> None:
+    for sentence in (ONE, TWO):
+        hosts.script(sentence)
+    ended = rig.until_ended(engine.submit(request(ONE, TWO)))
+    assert (ended["state"], ended["notes"]) == ("failed", [])
+    assert ended["error"] == f"scripted cannot read {ONE!r}; set its language: -l LANG"
+
+
 def test_out_of_memory_twice_fails_the_job(rig: Rig, hosts: FakeHosts, engine: Engine) -> None:
     fail_twice(hosts, TWO, OutOfMemory("it does not fit"))
     ended = rig.until_ended(engine.submit(request(ONE, TWO, THREE)))

@@ -172,8 +172,9 @@ class Synthesizer:
         while not self._has_synthesized(work):
             pass
         if not spool.frames:
+            text = work.unsaid.first or job.text
             raise work.failures.first or SynthesisFailed(
-                f"{job.backend} cannot read {job.text[:40]!r}", "set its language: -l LANG"
+                f"{job.backend} cannot read {text[:40]!r}", "set its language: -l LANG"
             )
         work.unsaid.conclude()
         spool.finish()

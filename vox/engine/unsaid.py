@@ -92,6 +92,8 @@ class Unsaid:
         self._job = job
         self._spool = spool
         self._untold: list[str] = []
+        self.first: str | None = None
+        """The text of the first one that this daemon left out."""
         self._count = sum(segment.is_unsaid for segment in spool.segments)
         if self._count != job.unsaid:  # the daemon died in between, or it is a replay
             store.note(job.id, unsaid=self._count)
@@ -102,6 +104,7 @@ class Unsaid:
         spool.begin_utterance(piece.index, piece.start, piece.end)
         spool.end_utterance(is_unsaid=True)
         self._count += 1
+        self.first = self.first or piece.text
         self._store.note(self._job.id, unsaid=self._count)
         text, number = one_line(_shortened(piece.text, _TEXT_CHARS)), piece.index + 1
         if error is None:
