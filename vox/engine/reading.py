@@ -15,6 +15,7 @@ from ..voices.choice import DEFAULT_LANG
 
 def reading_of(job: Job, catalog: Catalog, config: Config, say_as: SayAs) -> Reading:
     """The reading of a job whose backend and voice are chosen. Raises UnknownBackend."""
+    info = catalog.info(job.backend)
     return Reading(
         lang=_language(job, catalog),
         backend=job.backend,
@@ -22,7 +23,8 @@ def reading_of(job: Job, catalog: Catalog, config: Config, say_as: SayAs) -> Rea
         speak_code=config["speak_code"],
         emoji=config["emoji"],
         say_as=say_as,
-        max_chars=catalog.info(job.backend).max_chars,
+        reads=frozenset(info.reads),
+        max_chars=info.max_chars,
     )
 
 

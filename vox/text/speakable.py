@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from . import tokens
 from .clean import plain
 from .say_as import NONE, SayAs
 from .split import FIRST_MAX_CHARS, MAX_CHARS, Piece, split
@@ -32,6 +33,8 @@ class Reading:
     speak_code: Literal["announce", "read"] = "announce"
     """What becomes of a block of code in Markdown."""
     emoji: Literal["name", "drop"] = "name"
+    reads: frozenset[str] = frozenset()
+    """The kinds (see `kinds`) that the backend says well by itself."""
     say_as: SayAs = NONE
     """What the user has respelled."""
     max_chars: int = MAX_CHARS
@@ -60,7 +63,10 @@ class Speakable:
         """The pieces of the rest: the text is complete."""
         reading = self._reading
         parts = reading.say_as.parts(plain(self._text), reading.lang, reading.backend)
-        text = "".join(part for part, _ in parts)
+        text = "".join(
+            part if is_final else tokens.spoken(part, reading.lang, reading.reads, reading.emoji)
+            for part, is_final in parts
+        )
         return split(text, reading.lang, reading.max_chars, reading.first_max)
 
 
