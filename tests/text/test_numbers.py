@@ -83,6 +83,23 @@ def test_kinds_that_the_backend_reads_are_left_alone() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("pp. 12–14", "pages twelve to fourteen"),
+        ("3-5 and 10 – 20", "three to five and ten to twenty"),
+        ("$5–$10, €5-10", "five dollars to ten dollars, five to ten euros"),
+        ("9:00–17:30", "nine o'clock to seventeen thirty"),
+        ("-5-10 °C", "minus five to ten degrees Celsius"),
+        ("5 -3", "five minus three"),
+    ],
+)
+def test_a_dash_between_numbers_is_a_range_and_one_before_a_number_a_minus(
+    text: str, said: str
+) -> None:
+    assert spoken(text, "en") == said
+
+
 def test_the_order_of_day_and_month_is_that_of_the_region() -> None:
     assert spoken("5/6/2026", "en-US") == "May sixth, twenty twenty-six"
     assert spoken("5/6/2026", "en-GB") == "the fifth of June twenty twenty-six"

@@ -50,6 +50,23 @@ def is_feminine(code: str, noun: str) -> bool:
     return masculine is None and feminine.fullmatch(noun) is not None
 
 
+_ARTICLE: Final = re.compile(r"(?:^|[^\w])[Aa]n? [-−]?\Z")
+_ENGLISH_NOUN: Final = re.compile(
+    r"[ \u00a0](?!(?:and|or|to|in|of|for|per|a|an|the|is|was|on|at|from|each|with|by|as|than)\b)"
+    r"[a-z]"
+)
+
+
+def is_attribute(code: str, text: str, before: str, end: int) -> bool:
+    """Whether an English amount stands before a noun: "a $20 bill", "a 5 km run".
+
+    `before`: the text in front of it; it ends at `end`.
+    """
+    if code != "en" or not _ARTICLE.search(before):
+        return False
+    return _ENGLISH_NOUN.match(text, end) is not None
+
+
 def agreed(code: str, words: str, *, feminine: bool) -> str:
     """The cardinal as it stands before a noun of this gender."""
     if code == "de" and words.endswith("eins"):
@@ -67,5 +84,5 @@ def agreed(code: str, words: str, *, feminine: bool) -> str:
             return words[:-1] + ("a" if feminine else "")
     if code == "pt" and feminine:
         words = re.sub(r"(ent)os\b(?! mil)", r"\1as", words)
-        return re.sub(r"\b(um|dois)$", lambda m: {"um": "uma", "dois": "duas"}[m[1]], words)
+        return re.sub(r"\b(um|dois)\Z", lambda m: {"um": "uma", "dois": "duas"}[m[1]], words)
     return words

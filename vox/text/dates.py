@@ -14,13 +14,13 @@ from .kinds import DATES
 from .ordinals import german_ending
 from .readings import Reading, Spot
 
-_ISO: Final = re.compile(r"([12]\d{3})-([01]\d)-([0-3]\d)(?:[Tt](?=\d{2}:?\d{2}))?(?![\w-]|\.\d)")
+_ISO: Final = re.compile(r"([12]\d{3})-([01]\d)-([0-3]\d)(?![\w-]|\.\d)")
 _ISO_TIME: Final = re.compile(r"([12]\d{3})-([01]\d)-([0-3]\d)[Tt](?=\d{2}:\d{2})")
 _NUMERIC: Final = re.compile(r"(\d{1,2})([./])(\d{1,2})\2(\d{4}|\d{2})(?![\w/-]|[.,]\d)")
 _YEAR_FIRST: Final = re.compile(r"([12]\d{3})([./])(\d{1,2})\2(\d{1,2})(?![\w/-]|[.,]\d)")
 _GERMAN_SHORT: Final = re.compile(r"(\d{1,2})\.(?: ?)(\d{1,2})\.(?!\d)")
 _GERMAN_BEFORE: Final = re.compile(
-    r"\b(?:am|vom|zum|bis|ab|seit|den|der|dem|beim|und|–|-) ?(?:zum )?$", re.IGNORECASE
+    r"\b(?:am|vom|zum|bis|ab|seit|den|der|dem|beim|und|–|-) ?(?:zum )?\Z", re.IGNORECASE
 )
 _YEAR: Final = r"(?P<y>,? (?:(?:de|del) )?(?P<year>[12]\d{3})(?![\w%€$]|[.,:/-]\d))?"
 _SUFFIX: Final = r"(?P<suffix>st|nd|rd|th|er|ers|º|°|ª|\.º|\.)?"
@@ -73,7 +73,7 @@ def _day_first(language: Language) -> re.Pattern[str]:
 @functools.lru_cache(maxsize=32)
 def _month_before(language: Language) -> re.Pattern[str]:
     names = "|".join(re.escape(n) for n in sorted(_months(language), key=len, reverse=True))
-    return re.compile(rf"(?:^|(?<=\W))(?P<month>{names}){_SPACE}(?:the )?$", re.IGNORECASE)
+    return re.compile(rf"(?:^|(?<=\W))(?P<month>{names}){_SPACE}(?:the )?\Z", re.IGNORECASE)
 
 
 _MONTH_FIRST: Final = re.compile(
@@ -106,7 +106,7 @@ def said_date(
     if code == "en":
         if not day_first and language.tag in _AMERICAN:
             return _american(language, day, month, y)
-        the = "" if re.search(r"\bthe $", before) else "the "
+        the = "" if re.search(r"\bthe \Z", before) else "the "
         return f"{the}{ordinal(language, str(day))} of {name} {said_year}".rstrip()
     if code == "de":
         ending = german_ending(before, name)

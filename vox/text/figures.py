@@ -83,12 +83,13 @@ _DIGITS = re.compile("[0-9]+")
 
 
 def _pattern(decimal: str, group: str, code: str) -> re.Pattern[str]:
-    """A number: grouped, or plain, with decimals."""
+    """A number: grouped, or plain, with decimals; also with the signs the other way round."""
     d, g = re.escape(decimal), re.escape(group)
     fixed = "[\u00a0\u2009\u202f]"
     spaced = f"[{_SPACES}]" if code in ("fr", "ru", "uk", "pl", "cs", "sk", "sv", "no") else fixed
     return re.compile(
-        rf"(?P<grouped>[1-9]\d{{0,2}}(?:(?:{g}\d{{3}})+|(?:['’]\d{{3}})+|(?:{spaced}\d{{3}})+"
+        rf"(?P<foreign>[1-9]\d{{0,2}}(?:{d}\d{{3}})+){g}(?P<hundredths>\d{{1,2}})(?![\d]|[.,]\d)"
+        rf"|(?P<grouped>[1-9]\d{{0,2}}(?:(?:{g}\d{{3}})+|(?:['’]\d{{3}})+|(?:{spaced}\d{{3}})+"
         rf"|(?: \d{{3}}){{2,}}|(?: \d00)|(?:{d}\d{{3}}){{2,}})(?!\d))(?:(?P<by>{d})(?P<part>\d+))?"
         r"|(?P<plain>\d+)(?:(?P<sign>[.,])(?P<decimals>\d+)(?![.,]?\d))?",
         re.ASCII,
@@ -133,6 +134,9 @@ def number_at(language: Language, text: str, at: int, floor: int = 0) -> tuple[N
         # "1,2,3": what goes before it was no decimal number, so this is none either.
         plain = _DIGITS.match(text, at)
         return (Number(plain[0]), plain.end()) if plain else None
+    if found["foreign"]:
+        whole = "".join(_DIGITS.findall(found["foreign"]))
+        return Number(whole, found["hundredths"], language.decimal, True), found.end()
     if found["grouped"]:
         whole = "".join(char for char in found["grouped"] if char.isdigit())
         return Number(whole, found["part"] or "", found["by"] or "", True), found.end()

@@ -11,8 +11,8 @@ import re
 from decimal import Decimal
 from typing import Final
 
-from .agreement import is_feminine
-from .figures import Language, Number, said, scaled
+from .agreement import is_attribute, is_feminine
+from .figures import Language, Number, number_at, said, scaled
 from .kinds import MONEY
 from .number_words import SCALE_NAMES, SCALE_SIGNS
 from .readings import Reading, Spot
@@ -74,7 +74,8 @@ def _any(words: object) -> str:
 
 _SPACE: Final = "[ \u00a0\u202f\u2009]"
 _BEFORE: Final = re.compile(
-    rf"(?<![\w.])(?P<sign>[-−–])?(?P<what>{_any([*_SIGNS, *_CODES])}){_SPACE}?(?P<inner>[-−–])?$"
+    r"(?:(?<![\w.])|(?=[$€£¥₹₩₽₺₴₪₫฿₱₦₿¢]))"
+    rf"(?P<sign>[-−–])?(?P<what>{_any([*_SIGNS, *_CODES])}){_SPACE}?(?P<inner>[-−–])?\Z"
 )
 _LOOK_BACK: Final = 9
 _LOOK_AHEAD: Final = 32
@@ -133,12 +134,16 @@ def _counted(language: Language, number: Number, name: str) -> str:
     return f"{said(language, number, feminine=feminine)} {name}"
 
 
-def amount(language: Language, number: Number, currency: str, power: int = 0) -> str:
+def amount(
+    language: Language, number: Number, currency: str, power: int = 0, *, attribute: bool = False
+) -> str:
     """The words for this much of a currency; `power`: of ten, that was written behind it."""
     if not language.is_known:
         return f"{said(language, number)} {_name(language, currency, number.value)}"
+    if attribute and not number.sign and not power:
+        return f"{said(language, number)} {_name(language, currency, Decimal(1))}"
     if power:
-        name = _name(language, currency, Decimal(10) ** power)
+        name = _name(language, currency, Decimal(1) if attribute else Decimal(10) ** power)
         words = scaled(language, number, power)
         if power == 3 or language.code in ("en", "de"):
             return f"{words} {name}"
@@ -160,6 +165,18 @@ def amount(language: Language, number: Number, currency: str, power: int = 0) ->
     return f"{units} {language.word('cents-and')} {cents}"
 
 
+def _second(language: Language, text: str, at: int) -> tuple[Number, int] | None:
+    """The number behind a dash that ends a range."""
+    if not language.is_known or text[at : at + 1] not in ("-", "–", "\u2011"):
+        return None
+    if not text[at + 1 : at + 2].isdecimal():
+        return None
+    found = number_at(language, text, at + 1)
+    if found is None or text[found[1] : found[1] + 1] in ("-", "/", ":", "%"):
+        return None
+    return None if found[0].is_code or text[found[1] : found[1] + 1].isdecimal() else found
+
+
 def _currency_of(what: str) -> str:
     return _SIGNS.get(what, what)
 
@@ -174,7 +191,7 @@ def money_at(spot: Spot) -> Reading | None:
         spot.number,
         spot.end,
     )
-    before = None
+    before, first = None, ""
     if at > floor and spot.before in _MARKS:
         before = _BEFORE.search(text, max(floor, at - _LOOK_BACK), at)
         # The look-behind does not see what stands before the window.
@@ -190,6 +207,10 @@ def money_at(spot: Spot) -> Reading | None:
             scale, after = None, _AFTER.match(text, end, end + _LOOK_AHEAD)
         if after is None:
             return None
+    if before is not None and (second := _second(language, text, end)):
+        # "$5-10": the second number has no sign of its own.
+        first, (number, end) = f"{said(language, number)} {language.word('to')} ", second
+        scale = _SCALE[language.code].match(text, end, end + _LOOK_AHEAD)
     if scale is not None:
         names = SCALE_NAMES[language.code]
         word = scale["word"]
@@ -198,8 +219,9 @@ def money_at(spot: Spot) -> Reading | None:
     if after is not None:
         end = after.end()
     currency = _currency_of((before or after)["what"])  # type: ignore[index]
-    words = amount(language, number, currency, power)
     start = before.start() if before is not None else at
+    attribute = is_attribute(language.code, text, text[max(floor, start - 4) : start], end)
+    words = first + amount(language, number, currency, power, attribute=attribute)
     if before is not None and (before["sign"] or before["inner"]) and language.is_known:
         words = f"{language.word('minus')} {words}"
     per = _PER_TIME.match(text, end, end + 12) if language.is_known else None

@@ -33,6 +33,10 @@ by | by | mal | sur | por | per | por
 times | times | mal | fois | por | per | vezes
 equals | equals | gleich | égale | es igual a | uguale a | é igual a
 divided | divided by | geteilt durch | divisé par | dividido por | diviso | dividido por
+more | more than | mehr als | plus de | más de | più di | mais de
+less | less than | weniger als | moins de | menos de | meno di | menos de
+least | at least | mindestens | au moins | al menos | almeno | pelo menos
+most | at most | höchstens | au plus | como máximo | al massimo | no máximo
 fold | times | mal | fois | veces | volte | vezes
 slash | slash | Schrägstrich | barre | barra | barra | barra
 of | out of | von | sur | de | su | de

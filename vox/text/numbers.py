@@ -37,7 +37,7 @@ from .units import unit_at
 
 _SIGNS: Final = "".join(VULGAR) + SUPERSCRIPTS
 _ANCHOR: Final = re.compile(f"[0-9{_SIGNS}]")
-_ANYTHING: Final = re.compile(f"[0-9{_SIGNS}]|[ \u00a0][IVX]|[IVX](?:[eè]|re| secolo)")
+_ANYTHING: Final = re.compile(f"[0-9{_SIGNS}]|{roman.ANY}")
 _KINDS: Final = frozenset((NUMBERS, ORDINALS, MONEY, DATES, TIMES, UNITS))
 _READERS: Final = (date_at, time_at, code_at)
 _READERS_OF_QUANTITIES: Final = (money_at, ordinal_at)
@@ -47,16 +47,19 @@ _LIST: Final = re.compile(r"(?:[0-9]+,){2,}(?=[0-9])")
 _UNKNOWN: Final = re.compile(r"\w*(?:[-_.,:/@+'’]+\w+)*")
 _GOES_ON: Final = re.compile(r"[.:/]\d|\w")
 _RATIO: Final = re.compile(r"\d{1,4}:\d{1,4}(?![\w:]|[.,]\d)")
-_PREFIX: Final = re.compile(r"(?:^|[^\w])(?:mid|pre|post|early|late|anti)-$", re.IGNORECASE)
+_PREFIX: Final = re.compile(r"(?:^|[^\w])(?:mid|pre|post|early|late|anti)-\Z", re.IGNORECASE)
 _HYPHENS: Final = ("-", "\u2011", "−", "–")
 _DASHES: Final = (*_HYPHENS, "—")
 _BETWEEN: Final = {
     "+": "plus", "=": "equals", "×": "times", "÷": "divided", "−": "minus", "*": "times",
     "±": "plus-minus", "x": "by",
 }  # fmt: skip
-_LEADS: Final = {"+": "plus", "±": "plus-minus", "~": "about", "≈": "about", "#": "number"}
+_LEADS: Final = {
+    "+": "plus", "±": "plus-minus", "~": "about", "≈": "about", "#": "number", "<": "less",
+    ">": "more", "≤": "most", "≥": "least",
+}  # fmt: skip
 _LABEL: Final = re.compile(
-    r"(?:^|(?<=[^\w]))(?P<label>[^\W\d_]{1,6}\.º?|[nN][°ºo]s?|[№§]{1,2})[ \u00a0\u202f]?$"
+    r"(?:^|(?<=[^\w]))(?P<label>[^\W\d_]{1,6}\.º?|[nN][°ºo]s?|[№§]{1,2})[ \u00a0\u202f]?\Z"
 )
 _LABEL_ENDS: Final = frozenset(" \u00a0\u202f.§№°ºo")
 
@@ -86,7 +89,7 @@ def _parts(text: str, language: Language, reads: Set[str]) -> Iterator[str]:
     while found := _ANCHOR.search(text, at):
         at = found.start()
         reading = _reading(language, text, at, done, last)
-        if reading is None or _is_cut(text, reading.end):
+        if reading is None or (reading.kind != DATES and _is_cut(text, reading.end)):
             at = _end_of_unknown(language, text, at)
             last = None
             continue
@@ -146,7 +149,7 @@ def _is_inside_word(text: str, at: int, floor: int) -> bool:
     before = text[at - 1]
     if before == "x" and at - 1 == floor > 0:
         return False
-    if before in "_@\\" or before.isalnum():
+    if before in "_@\\" or before.isalnum() or text[max(floor, at - 2) : at] == "++":
         return True
     if at - 2 < floor or not (text[at - 2].isalnum() or text[at - 2] == "_"):
         return False
@@ -228,7 +231,9 @@ def _with_sign(language: Language, text: str, reading: Reading, floor: int) -> R
         return reading
     before = text[start - 1]
     if before in _HYPHENS or before in _LEADS:
-        if start - 2 >= floor and (text[start - 2].isalnum() or text[start - 2] in "-)_"):
+        if start - 1 == floor > 0:
+            return reading  # "3-5": that is said by the joint
+        if start - 2 >= floor and (text[start - 2].isalnum() or text[start - 2] in "-)_=+<>"):
             return reading
         key = "minus" if before in _HYPHENS else _LEADS[before]
         sign = sign_word(language, key)

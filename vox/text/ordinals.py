@@ -17,7 +17,7 @@ _SIGN: Final = re.compile(
 )
 _GERMAN: Final = re.compile(r"(\d{1,3})\.[ \u00a0](?P<next>[a-zäöü]+ )?(?P<noun>[A-ZÄÖÜ][\wäöüß]+)")
 _GERMAN_WORD: Final = re.compile(r"s?te(?P<ending>[nrsm]?)(?!\w)")
-_ARTICLE: Final = re.compile(r"(?:^|(?<=[^\w]))([A-Za-zäöüß]+)(?: ([a-zäöüß]+))? $")
+_ARTICLE: Final = re.compile(r"(?:^|(?<=[^\w]))([A-Za-zäöüß]+)(?: ([a-zäöüß]+))? \Z")
 _WEAK: Final = frozenset(
     "am im zum vom beim zur dem den des einem einen einer eines meinem seinem ihrem unserem ihren "
     "seinen meinen unseren jedem jeden diesem diesen allen ab seit bis".split()

@@ -13,6 +13,7 @@ from .figures import Language, Number, cardinal, fraction, mixed, said, scaled, 
 from .kinds import NUMBERS, UNITS
 from .number_words import SCALE_NAMES
 from .readings import Reading, Spot
+from .unit_names import CLDR
 from .units import unit_behind
 
 VULGAR: Final = {
@@ -24,6 +25,7 @@ SUPERSCRIPTS: Final = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 _POWER: Final = re.compile(
     rf"(?:\^(?P<minus>[-−])?(?P<up>\d{{1,6}})(?![\w.,]\d|\w)|(?P<sup>⁻?[{SUPERSCRIPTS}]{{1,6}})(?!\w))"
 )
+_VARIABLE: Final = re.compile(r"(?:^|[^\w])([^\W\d_]{1,2})\Z")
 _EXPONENT: Final = re.compile(r"[eE](?P<sign>[-−+])?(?P<power>\d{1,4})(?!\w|\.\d)")
 _TIMES_TEN: Final = re.compile(
     r"[ \u00a0]?[×x·][ \u00a0]?10"
@@ -41,7 +43,7 @@ _YEAR: Final = re.compile(r"[12]\d{3}(?![\w%°])")
 _YEAR_BEFORE: Final = re.compile(
     r"(?:\b(?:in|since|by|from|until|till?|of|years?|around|circa|before|after|spring|summer|autumn"
     r"|fall|winter|late|early|mid|ad|copyright|born|died|during|between|im jahre?|seit|anno|q[1-4]"
-    r"|and|und|to|bis)[ -]?|[(©–-] ?)$",
+    r"|and|und|to|bis)[ -]?|[(©–-] ?)\Z",
     re.IGNORECASE,
 )
 _NOUN_BEHIND: Final = re.compile(
@@ -51,7 +53,8 @@ _NOUN_BEHIND: Final = re.compile(
 _GERMAN_NOUN: Final = re.compile(r"[ \u00a0][A-ZÄÖÜ][a-zäöüß]+(?:e|en|n|er|s)\b")
 _NEXT_WORD: Final = re.compile(r"[ \u00a0]([^\W\d_]+)")
 _MULTIPLE: Final = re.compile(r"[x×](?!\w)")
-_SCALE: Final = re.compile(r"(?P<sign>[kKM])(?!\w|[/-]\w)")
+_MORE: Final = re.compile(r"\+(?![\w+])")
+_SCALE: Final = re.compile(r"(?P<sign>[kKM]|B(?= [a-z]))(?!\w|[/-]\w)")
 _WORD_SCALE: Final = {
     code: re.compile(
         "[ \u00a0](?P<word>"
@@ -64,7 +67,7 @@ _SPELT_SCALES: Final = frozenset(
     "Mio. Mio Mrd. Mrd Tsd. mn mln bn bln tn Md Mds mld mrd mi bi".split()
 )
 _LEADS_DECADE: Final = re.compile(
-    r"(?:\b(?:the|his|her|my|their|our|your|mid|early|late)[ -]|[’'])$"
+    r"(?:\b(?:the|his|her|my|their|our|your|mid|early|late)[ -]|[’'])\Z"
 )
 
 
@@ -83,8 +86,8 @@ def power_words(language: Language, power: str, *, minus: bool = False) -> str:
 def superscript_at(language: Language, text: str, at: int, floor: int) -> Reading | None:
     """ "x²": a superscript behind a letter that stands alone, or behind a bracket."""
     found = _POWER.match(text, at)
-    alone = at > floor and text[at - 1].isalpha()
-    alone = alone and (at - 2 < floor or not (text[at - 2].isalnum() or text[at - 2] == "_"))
+    variable = _VARIABLE.search(text[max(floor, at - 3) : at])
+    alone = variable is not None and variable[1] + text[at] not in CLDR
     if found is None or not found["sup"] or not (alone or (at > 0 and text[at - 1] in ")]")):
         return None
     words = power_words(language, powers_of(found["sup"]), minus=found["sup"][0] == "⁻")
@@ -125,7 +128,10 @@ def fraction_at(spot: Spot) -> Reading | None:
     if 0 < over < under and (under <= 10 or under in (12, 16, 32, 64, 100)):
         words = fraction(language, over, under)
         return _of_unit(language, text, at, found.end(), words, Number("1"))
-    if over == under or (over, under) in ((24, 7), (9, 11), (50, 50)):
+    if len(found["over"]) == 4 and over % 100 + 1 == under % 100 and len(found["under"]) != 3:
+        # A season or a school year: "2023/24".
+        words = f"{year(language, found['over'])} {year(language, found['under'])}"
+    elif over == under or (over, under) in ((24, 7), (9, 11), (50, 50)):
         words = f"{first} {second}"
     elif over < under:
         words = f"{first} {language.word('of')} {second}"
@@ -202,11 +208,14 @@ def multiple_at(spot: Spot) -> Reading | None:
         one = number.is_one() and language.code in ("es", "it", "pt", "en")
         fold = {"es": "vez", "it": "volta", "pt": "vez", "en": "time"}[language.code] if one else ""
         return Reading(at, found.end(), f"{words} {fold or language.word('fold')}", NUMBERS)
+    if found := _MORE.match(text, end):
+        words = f"{said(language, number)} {language.word('plus')}"
+        return Reading(at, found.end(), words, NUMBERS)
     if found := _SCALE.match(text, end):
         # "4K" and "8K" are sizes of screens.
         if found["sign"] == "K" and number.whole in ("2", "4", "5", "8") and not number.sign:
             return None
-        words = scaled(language, number, 6 if found["sign"] == "M" else 3)
+        words = scaled(language, number, {"M": 6, "B": 9}.get(found["sign"], 3))
         return Reading(at, found.end(), words, NUMBERS)
     found = _WORD_SCALE[language.code].match(text, end, end + 16)
     if found is None:
@@ -221,7 +230,7 @@ def multiple_at(spot: Spot) -> Reading | None:
     return Reading(at, found.end("word") - len(found["word"]) - 1, words, NUMBERS)
 
 
-_BEFORE_MULTIPLE: Final = frozenset("x×kKM \u00a0")
+_BEFORE_MULTIPLE: Final = frozenset("x×+kKMB \u00a0")
 
 
 def is_year(spot: Spot) -> bool:

@@ -15,17 +15,22 @@ from .roman_names import CENTURIES, PARTS, RULERS, TITLES
 _CANDIDATE: Final = re.compile(
     r"[ \u00a0](?P<roman>[IVXLCDM]{1,9})(?P<suffix>ers?|res?|ères?|es?|èmes?|\.)?(?!\w|-\w)"
 )
-_ANY: Final = re.compile(r"[ \u00a0][IVX]|[IVX](?:[eè]|r?e|\ secolo)")
+ANY: Final = r"[ \u00a0](?:[IVX]|[LCDM][IVXLCDM])|[IVX](?:[eè]|r?e|th| secolo| century)|WWI"
+"""What every text with a Roman numeral has, and few others."""
+_ANY: Final = re.compile(ANY)
 _VALID: Final = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
 _VALUES: Final = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 _FEMALE: Final = re.compile(
-    r"Elizabeth|Elisabeth|Élisabeth|Isabella?|Catherine|Catarina|Catalina|Caterina|Katharina|Mary"
+    r"Elizabeth|Elisabeth|Élisabeth|Isabel(?:la)?|Catherine|Catarina|Catalina|Caterina|Katharina|Mary"
     r"|Maria|María|Margaret|Margarethe|Juliana|Wilhelmina|Elisabetta|Cleopatra|Marie|Anna|Ana"
 )
 _FRENCH_CENTURY: Final = re.compile(
     r"(?<!\w)(?P<roman>I(?=er|[rè]re)|[IVX]+(?=[eè]))(?P<suffix>[rè]res?|er|[eè]mes?|es?)(?!\w)"
 )
 _ITALIAN_CENTURY: Final = re.compile(r"(?<!\w)(?P<roman>[IVX]+)(?= secolo\b)")
+_ENGLISH_CENTURY: Final = re.compile(
+    r"(?<!\w)(?:(?P<roman>[IVX]+)(?:th|st|nd|rd)?(?=(?:[ -]|th )century\b)|WW(?P<war>II?)(?!\w))"
+)
 _QUOTES: Final = "([{\"'“„«‘*"
 _I_GOES_ON: Final = re.compile(
     r" (?:am|was|have|had|will|would|can|could|did|do|read|wrote|write|love|like|think|thought|said"
@@ -131,11 +136,14 @@ def _takes_point(language: Language, text: str, found: re.Match[str]) -> bool:
 
 def _centuries(language: Language, text: str) -> str:
     """ "XIXe siècle" and "XIX secolo"."""
-    pattern = {"fr": _FRENCH_CENTURY, "it": _ITALIAN_CENTURY}.get(language.code)
+    patterns = {"fr": _FRENCH_CENTURY, "it": _ITALIAN_CENTURY, "en": _ENGLISH_CENTURY}
+    pattern = patterns.get(language.code)
     if pattern is None:
         return text
 
     def words(found: re.Match[str]) -> str:
+        if found.re is _ENGLISH_CENTURY and found["war"]:
+            return f"World War {cardinal(language, str(len(found['war'])))}"
         number = value_of(found["roman"])
         if number is None or number > 40:
             return found[0]

@@ -7,7 +7,7 @@ from typing import Final
 
 from .agreement import agreed
 from .figures import Language, cardinal
-from .kinds import TIMES
+from .kinds import TIMES, UNITS
 from .readings import Reading, Spot
 
 _CLOCK: Final = re.compile(
@@ -24,8 +24,13 @@ _UHR: Final = re.compile(r"(?P<h>[01]?\d|2[0-4])(?:[.:](?P<m>[0-5]\d))?[ \u00a0]
 _DOTTED: Final = re.compile(r"(?P<h>[01]?\d|2[0-4])\.(?P<m>[0-5]\d)[ \u00a0](?=(?:Uhr|h)\b)")
 _HOURS: Final = re.compile(r"[ \u00a0]?(?:h|hs|hrs|horas|ore|Uhr)\.?(?!\w)")
 _AT: Final = re.compile(
-    r"\b(?:at|um|gegen|à|vers|las?|alle|all|ore|às|as|until|till|by|since|from) $"
+    r"\b(?:at|um|gegen|à|vers|las?|alle|all|ore|às|as|until|till|by|since|from) \Z"
 )
+_PARTS: Final = re.compile(
+    r"(?:(?P<h>\d{1,3})h ?(?P<m>[0-5]?\d)(?:m(?:in)?(?: ?(?P<s>[0-5]?\d)s)?)?"
+    r"|(?P<only_m>\d{1,3})m(?:in)? ?(?P<only_s>[0-5]?\d)s)(?!\w)"
+)
+_FEET: Final = re.compile(r"(?P<ft>\d)['’′](?P<in>1[01]|\d)(?:[\"”″]|['’′]{2})")
 _FEMININE: Final = ("fr", "es", "it", "pt")
 _UNITS: Final[dict[str, tuple[tuple[str, str], tuple[str, str], tuple[str, str], str]]] = {
     "en": (("hour", "hours"), ("minute", "minutes"), ("second", "seconds"), "and"),
@@ -103,6 +108,8 @@ def time_at(spot: Spot) -> Reading | None:
     if spot.follows == ":" and (found := _CLOCK.match(text, at)):
         return _with_colon(language, text, at, spot.floor, found)
     code = language.code
+    if spot.follows in ("h", "m", "'", "’", "′") and (reading := _in_parts(spot)):
+        return reading
     if code == "en" and (found := _HALF.match(text, at)):
         if not 1 <= int(found["h"]) <= 12:
             return None
@@ -120,6 +127,20 @@ def time_at(spot: Spot) -> Reading | None:
     else:
         words = clock(language, h, m)
     return Reading(at, found.end(), words, TIMES)
+
+
+def _in_parts(spot: Spot) -> Reading | None:
+    """ "1h30", "2m 30s"; in English feet and inches too: 6'2"."""
+    language, text, at = spot.language, spot.text, spot.at
+    if language.code not in ("fr", "pt") and (found := _PARTS.match(text, at)):
+        h, m, s = (int(found[part] or 0) for part in ("h", "m", "s"))
+        m, s = m or int(found["only_m"] or 0), s or int(found["only_s"] or 0)
+        return Reading(at, found.end(), duration(language, h, m, s), TIMES)
+    if language.code == "en" and (found := _FEET.match(text, at)):
+        feet = f"{cardinal(language, found['ft'])} {'foot' if found['ft'] == '1' else 'feet'}"
+        inches = f"{cardinal(language, found['in'])} {'inch' if found['in'] == '1' else 'inches'}"
+        return Reading(at, found.end(), f"{feet} {inches}", UNITS)
+    return None
 
 
 def _before_stop(text: str, found: re.Match[str]) -> int:

@@ -11,21 +11,21 @@ import re
 from decimal import Decimal
 from typing import Final
 
-from .agreement import is_feminine
+from .agreement import is_attribute, is_feminine
 from .figures import Language, Number, cardinal, said
 from .kinds import UNITS
 from .readings import Reading, Spot
 from .unit_names import CLDR, ONLY_IN, OWN, PER_SECOND
 
-_LETTERS: Final = frozenset("m g t l L h s W J V A N K T N".split())
-"""They may be a name ("Plan 5 A") or a word: read only where no word in lower case follows."""
 _TIGHT: Final = frozenset("in A T N K J".split())
+"""They may be a name ("Plan 5 A") or a word: read only at the end of a clause."""
+_NAME_BEFORE: Final = re.compile(r"\b[A-Z]\w+ \Z")
 _ATTACHED_ONLY: Final = frozenset("us um Gb".split())
 _SPACE: Final = "[ \u00a0\u202f\u2009]"
 _NAMES: Final = sorted((*CLDR, *OWN, *PER_SECOND), key=len, reverse=True)
 _BEHIND: Final = re.compile(
     rf"(?P<space>{_SPACE}|-(?=[a-z]))?(?P<unit>{'|'.join(map(re.escape, _NAMES))})"
-    r"(?![\w²³/]|-[A-Z])"
+    r"(?![\w²³/])"
 )
 _FIRST: Final = frozenset(name[0] for name in _NAMES) | frozenset(" -\u00a0\u202f\u2009")
 _LOOK_AHEAD: Final = 20
@@ -66,7 +66,7 @@ def _is_one(language: Language, value: Decimal) -> bool:
     return value == 1 or (language.code in ("fr", "pt") and abs(value) < 2)
 
 
-def _fits(language: Language, text: str, number: Number, found: re.Match[str]) -> bool:
+def _fits(language: Language, text: str, number: Number, found: re.Match[str], before: str) -> bool:
     """Whether this is the unit and no word or letter that looks like it."""
     unit, end = found["unit"], found.end()
     if language.code not in ONLY_IN.get(unit, language.code).split():
@@ -79,11 +79,10 @@ def _fits(language: Language, text: str, number: Number, found: re.Match[str]) -
     if unit == "in" and not number.sign:
         return False  # "5 in a row"
     if unit in _TIGHT:
-        # "Room 5 A", "5 in the box": only at the end of a clause.
-        return bool(found["space"]) and not (follows[:1] == " " and follows[1:2].isalnum())
-    if unit in _LETTERS and not found["space"] and unit.isupper() and unit != "L":
-        # "Gate 5V", "a 5W bulb".
-        return len(number.whole) > 1 or bool(number.sign)
+        is_name = _NAME_BEFORE.search(before) is not None
+        return bool(found["space"]) and not (
+            (follows[:1] == " " and follows[1:2].isalnum()) or is_name
+        )
     return True
 
 
@@ -92,7 +91,7 @@ def unit_at(spot: Spot, after: str = "") -> Reading | None:
     if spot.follows not in _FIRST or spot.number.is_code:
         return None
     language, number = spot.language, spot.number
-    unit = unit_behind(language, spot.text, spot.end, number, after)
+    unit = unit_behind(language, spot.text, spot.end, number, after, spot.back(14))
     if unit is None:
         return None
     noun = unit.words.replace("{0}", "").split()[0]
@@ -104,7 +103,7 @@ def unit_at(spot: Spot, after: str = "") -> Reading | None:
 
 
 def unit_behind(
-    language: Language, text: str, end: int, number: Number, after: str = ""
+    language: Language, text: str, end: int, number: Number, after: str = "", before: str = ""
 ) -> Reading | None:
     """The unit at this place, as words around "{0}"."""
     found = _BEHIND.match(text, end, end + _LOOK_AHEAD)
@@ -112,9 +111,12 @@ def unit_behind(
         return None
     unit = found["unit"]
     is_rest = after == "ft" and unit == "in"
-    if not is_rest and not _fits(language, text, number, found):
+    if not is_rest and not _fits(language, text, number, found, before):
         return None
-    value = Decimal(1) if found["space"] == "-" else number.value
+    if after == "h" and unit == "m":
+        unit = "min"  # "1h 30m"
+    attribute = found["space"] == "-" or is_attribute(language.code, text, before, found.end())
+    value = Decimal(1) if attribute else number.value
     pattern = _pattern(language, unit, value)
     if pattern is None:
         return None
