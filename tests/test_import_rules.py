@@ -62,7 +62,7 @@ OWNERS = {
     "platformdirs": ("vox.paths",),
     "tomlkit": ("vox.config", "vox.text.say_as_files", "vox.voices.clones"),
     "regex": ("vox.text.say_as_entry",),
-    "sentencex": ("vox.text.split",),
+    "sentencex": ("vox.text.sentences",),
     "markdown_it": ("vox.text.markdown*",),
     "emoji": ("vox.text.emojis", "vox.text.markdown_inline"),
     "num2words": ("vox.text.figures",),

@@ -74,7 +74,7 @@ def spool(context: FakeContext, job: Job) -> Iterator[Spool]:
 
 def say(spool: Spool, index: int, level: float) -> None:
     """An utterance of a tenth of a second."""
-    spool.begin_utterance(index, index, index + 1)
+    spool.begin_utterance(index)
     spool.append(np.full(RATE // 10, level, np.float32), RATE)
     spool.end_utterance()
 

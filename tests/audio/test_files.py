@@ -30,7 +30,7 @@ def tone(seconds: float, rate: int) -> Samples:
 
 def spool_of(tmp_path: Path, samples: Samples, rate: int) -> Spool:
     spool = SpoolDir(str(tmp_path / "spool"), 10**9).open("a1")
-    spool.begin_utterance(0, 0, 1)
+    spool.begin_utterance(0)
     spool.append(samples, rate)
     spool.end_utterance()
     spool.finish()

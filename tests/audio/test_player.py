@@ -25,7 +25,7 @@ from vox.audio.player import Playback, Player
 from vox.audio.shaping import Shaper
 from vox.audio.spool import Spool, SpoolDir
 from vox.errors import VoxError
-from vox.text.split import split
+from vox.text.speakable import Reading, pieces
 
 RATE = 24_000
 NEARLY_S = 0.15
@@ -100,7 +100,7 @@ def spools(tmp_path: Path) -> SpoolDir:
 
 
 def say(spool: Spool, samples: Samples, rate: int = RATE, index: int = 0) -> None:
-    spool.begin_utterance(index, index, index + 1)
+    spool.begin_utterance(index)
     spool.append(samples, rate)
     spool.end_utterance()
 
@@ -168,7 +168,7 @@ def test_a_growing_spool_is_played_as_it_grows_and_silence_is_heard_meanwhile(
 ) -> None:
     spool = spools.open("a")
     player.add(Playback("a", spool, (0, 1)))
-    spool.begin_utterance(0, 0, 5)
+    spool.begin_utterance(0)
     spool.append(tone(440, 0.3), RATE)
     listener.wait("started", "a")
     recorder.wait_for_silence(0.4)
@@ -249,7 +249,7 @@ def test_an_utterance_that_was_rolled_back_is_heard_from_its_beginning(
     spool = spools.open("a")
     player.add(Playback("a", spool, (0, 1)))
     say(spool, tone(440, 0.2))
-    spool.begin_utterance(1, 1, 2)
+    spool.begin_utterance(1)
     spool.append(tone(880, 0.2), RATE)
     listener.wait("heard", "a", 1)
     recorder.wait_for_silence(0.4)
@@ -335,9 +335,9 @@ def test_a_real_voice_is_understood(
         "The build is finished. All the tests pass.",
     )
     player.add(Playback("a", spool, (0, 1)))
-    for piece in split(text):
+    for piece in pieces(text, Reading()):
         shaper = Shaper()
-        spool.begin_utterance(piece.index, piece.start, piece.end)
+        spool.begin_utterance(piece.index)
         for samples in model.stream(piece.text):
             spool.append(shaper.feed(samples, model.sample_rate), model.sample_rate)
         spool.append(shaper.finish(), model.sample_rate)

@@ -25,7 +25,7 @@ def ramp(count: int, at: float = 0.0) -> Samples:
 
 
 def say(spool: Spool, index: int, samples: Samples) -> Segment:
-    spool.begin_utterance(index, index * 10, index * 10 + 10)
+    spool.begin_utterance(index)
     spool.append(samples, RATE)
     return spool.end_utterance()
 
@@ -38,8 +38,8 @@ def spools(tmp_path: Path) -> SpoolDir:
 def test_what_is_written_is_read_back(spools: SpoolDir) -> None:
     spool = spools.open("a1")
     assert (spool.sample_rate, spool.frames, spool.is_complete) == (None, 0, False)
-    assert say(spool, 0, ramp(100)) == Segment(0, 0, 10, 0, 100)
-    assert say(spool, 1, ramp(50, 0.2)) == Segment(1, 10, 20, 100, 150)
+    assert say(spool, 0, ramp(100)) == Segment(0, 0, 100)
+    assert say(spool, 1, ramp(50, 0.2)) == Segment(1, 100, 150)
     spool.finish()
     assert (spool.sample_rate, spool.frames, spool.is_complete) == (RATE, 150, True)
     assert spool.read(0, 100) == pytest.approx(ramp(100), abs=1e-4)
@@ -66,7 +66,7 @@ def test_a_complete_spool_is_whole_when_opened_again(spools: SpoolDir) -> None:
 
 def test_opening_a_spool_that_is_open_shares_it(spools: SpoolDir) -> None:
     writer = spools.open("a1")
-    writer.begin_utterance(0, 0, 1)
+    writer.begin_utterance(0)
     writer.append(ramp(100), RATE)
     reader = spools.open("a1")
     assert reader.frames == 100
@@ -119,19 +119,19 @@ def test_garbage_in_the_index_is_cut_off(spools: SpoolDir) -> None:
 
 def test_utterances_that_were_left_out_stay_done_after_a_crash(spools: SpoolDir) -> None:
     spool = spools.open("a1")
-    spool.begin_utterance(0, 0, 10)
+    spool.begin_utterance(0)
     first = spool.end_utterance(is_unsaid=True)
     spool.close()
     spool = spools.open("a1")
     assert (spool.segments, spool.sample_rate, spool.frames) == ([first], None, 0)
     second = say(spool, 1, ramp(100))
-    spool.begin_utterance(2, 20, 30)
+    spool.begin_utterance(2)
     third = spool.end_utterance(is_unsaid=True)
     spool.finish()
     spool.close()
     spool = spools.open("a1")
     assert spool.segments == [first, second, third] and spool.is_complete
-    assert first == Segment(0, 0, 10, 0, 0, True) and third == Segment(2, 20, 30, 100, 100, True)
+    assert first == Segment(0, 0, 0, True) and third == Segment(2, 100, 100, True)
     assert spool.utterances_before(0) == 1 and spool.utterances_before(100) == 3
     assert [spool.start_of(index) for index in range(3)] == [0, 0, 100]
 
@@ -148,7 +148,7 @@ def test_an_index_that_begins_with_audio_of_no_known_rate_is_not_trusted(spools:
 def test_rollback_drops_the_utterance_that_was_begun(spools: SpoolDir) -> None:
     spool = spools.open("a1")
     say(spool, 0, ramp(50))
-    spool.begin_utterance(1, 10, 20)
+    spool.begin_utterance(1)
     spool.append(ramp(70), RATE)
     assert spool.after_rollbacks(100, 0) == (100, 0)
     spool.rollback()
@@ -169,7 +169,7 @@ def test_rollback_without_an_utterance_changes_nothing(spools: SpoolDir) -> None
 def test_another_sample_rate_is_resampled_without_seams(spools: SpoolDir) -> None:
     spool = spools.open("a1")
     say(spool, 0, ramp(10))
-    spool.begin_utterance(1, 10, 20)
+    spool.begin_utterance(1)
 
     def swelling(rate: int) -> Samples:
         """A tone without a corner where it begins, which a filter would round."""
@@ -187,7 +187,7 @@ def test_another_sample_rate_is_resampled_without_seams(spools: SpoolDir) -> Non
 
 def test_of_a_rate_that_changes_in_an_utterance_nothing_is_lost(spools: SpoolDir) -> None:
     spool = spools.open("a1")
-    spool.begin_utterance(0, 0, 1)
+    spool.begin_utterance(0)
     spool.append(np.full(1_000, 0.1, np.float32), RATE)
     spool.append(np.full(2_000, 0.2, np.float32), 2 * RATE)
     spool.append(np.full(1_000, 0.3, np.float32), RATE)
@@ -202,7 +202,7 @@ def test_readers_are_woken_by_audio_and_by_the_end(spools: SpoolDir) -> None:
     spool = spools.open("a1")
     woken = threading.Event()
     spool.add_waker(woken.set)
-    spool.begin_utterance(0, 0, 1)
+    spool.begin_utterance(0)
     for change in (lambda: spool.append(ramp(10), RATE), spool.abandon):
         woken.clear()
         change()
@@ -219,7 +219,7 @@ def test_where_an_utterance_starts_is_known_once_it_is_begun(spools: SpoolDir) -
     assert spool.start_of(0) is None
     say(spool, 0, ramp(50))
     assert (spool.start_of(0), spool.start_of(1)) == (0, None)
-    spool.begin_utterance(1, 10, 20)
+    spool.begin_utterance(1)
     assert spool.start_of(1) == 50
 
 
@@ -232,7 +232,7 @@ def test_utterances_are_counted_from_the_start_of_the_text(spools: SpoolDir) -> 
 
 def test_a_job_without_any_sound_can_be_finished(spools: SpoolDir) -> None:
     spool = spools.open("a1")
-    spool.begin_utterance(0, 0, 1)
+    spool.begin_utterance(0)
     spool.end_utterance()
     spool.finish()
     assert spool.is_complete and spool.frames == 0
@@ -260,7 +260,7 @@ def test_a_reader_reads_on_after_its_spool_was_removed(spools: SpoolDir) -> None
 
 def test_a_full_disk_is_said_in_one_clear_line(spools: SpoolDir) -> None:
     spool = spools.open("a1")
-    spool.begin_utterance(0, 0, 1)
+    spool.begin_utterance(0)
     full = os.open("/dev/full", os.O_RDWR)
     os.dup2(full, spool._pcm)  # the one way to a full disk without root
     os.close(full)
@@ -306,7 +306,7 @@ def test_audio_that_was_cut_off_on_disk_is_an_error_to_reader_and_writer(spools:
     os.truncate(os.path.join(spools.path, "a1.pcm"), 51)
     with pytest.raises(StorageError, match="cut off by another program"):
         spool.read(0, 100)
-    spool.begin_utterance(1, 10, 20)
+    spool.begin_utterance(1)
     with pytest.raises(StorageError, match="cut off"):
         spool.append(ramp(10), RATE)
     with pytest.raises(StorageError, match="cut off"):

@@ -57,7 +57,7 @@ def test_a_job_that_a_daemon_died_on_goes_on_at_the_utterance_it_was_at(
     (job,) = engine.store.add([Job(id="", text=f"{ONE} {TWO} {THREE}", backend="scripted")])
     with contextlib.closing(engine.spools.open(job.id)) as spool:
         for index in range(2):
-            spool.begin_utterance(index, index, index + 1)
+            spool.begin_utterance(index)
             spool.append(np.zeros(2400, np.float32), 24_000)
             spool.end_utterance()
     engine.store.change(job.id, ("queued",), "speaking")

@@ -58,7 +58,7 @@ def prepare(store: Store, player: Player, tmp_path: Path) -> Prepare:
         ids = add(store, count, **fields)
         for job_id in ids:
             spool = spools.open(job_id)
-            spool.begin_utterance(0, 0, 1)
+            spool.begin_utterance(0)
             spool.append(np.zeros(round(seconds * RATE), np.float32), RATE)
             spool.end_utterance()
             spool.finish()

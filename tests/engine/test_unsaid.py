@@ -177,7 +177,7 @@ def test_an_utterance_that_was_left_out_is_not_tried_by_the_next_daemon(
     (job,) = engine.store.add([Job(id="", text=f"{ONE} {TWO} {THREE}", backend="scripted")])
     with contextlib.closing(engine.spools.open(job.id)) as spool:
         for index in range(2):  # and it died before it wrote that into the table
-            spool.begin_utterance(index, index, index + 1)
+            spool.begin_utterance(index)
             spool.end_utterance(is_unsaid=True)
     engine.store.change(job.id, ("queued",), "preparing")
     engine.start()

@@ -36,8 +36,6 @@ class _Begun:
     """The utterance that is being written."""
 
     index: int
-    start_char: int
-    end_char: int
     start_frame: int
 
 
@@ -84,10 +82,10 @@ class Spool:
 
     # -- writing -----------------------------------------------------------------------------
 
-    def begin_utterance(self, index: int, start_char: int, end_char: int) -> None:
-        """What is appended from now on is the utterance of these characters of the text."""
+    def begin_utterance(self, index: int) -> None:
+        """What is appended from now on is the utterance with this index."""
         with self._lock:
-            self._begun = _Begun(index, start_char, end_char, self.frames)
+            self._begun = _Begun(index, self.frames)
             self._wake()
 
     def append(self, samples: Samples, sample_rate: int) -> None:
@@ -145,8 +143,6 @@ class Spool:
         begun = self._begun
         segment = Segment(
             begun.index,
-            begun.start_char,
-            begun.end_char,
             begun.start_frame,
             self.frames,
             is_unsaid,

@@ -14,11 +14,9 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One complete utterance: its index, its characters in the text, and its frames."""
+    """One complete utterance: its index and its frames."""
 
     index: int
-    start_char: int
-    end_char: int
     start_frame: int
     end_frame: int
     is_unsaid: bool = False
@@ -36,7 +34,6 @@ def rate_line(sample_rate: int) -> bytes:
 def segment_line(segment: Segment) -> bytes:
     entry: dict[str, Any] = {
         "index": segment.index,
-        "chars": [segment.start_char, segment.end_char],
         "frames": [segment.start_frame, segment.end_frame],
     }
     return _line(entry | {"unsaid": True} if segment.is_unsaid else entry)
@@ -88,11 +85,9 @@ class Index:
         if entry.get("complete"):
             self.is_complete = self.sample_rate is not None
             return self.is_complete
-        start_char, end_char, start_frame, end_frame = map(int, (*entry["chars"], *entry["frames"]))
+        start_frame, end_frame = map(int, entry["frames"])
         is_unsaid = entry.get("unsaid") is True
-        segment = Segment(
-            int(entry["index"]), start_char, end_char, start_frame, end_frame, is_unsaid
-        )
+        segment = Segment(int(entry["index"]), start_frame, end_frame, is_unsaid)
         begins = self.segments[-1].end_frame if self.segments else 0
         ends = 0 if self.sample_rate is None else frames_on_disk
         if not begins <= segment.start_frame <= segment.end_frame <= ends:

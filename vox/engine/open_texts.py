@@ -17,8 +17,7 @@ from ..jobs import Job
 from ..queue.events import Event
 from ..queue.store import Store
 from ..queue.texts import Grown, Written
-from ..text.speakable import Speakable
-from ..text.split import Piece
+from ..text.speakable import Piece, Speakable
 
 log = logging.getLogger(__name__)
 

@@ -22,8 +22,8 @@ def reading_of(job: Job, catalog: Catalog, config: Config, say_as: SayAs) -> Rea
         format=cast(Format, job.format or config["format"]),
         speak_code=config["speak_code"],
         emoji=config["emoji"],
-        say_as=say_as,
         reads=frozenset(info.reads),
+        say_as=say_as,
         max_chars=info.max_chars,
     )
 

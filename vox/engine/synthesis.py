@@ -34,8 +34,7 @@ from ..jobs import ADAPTER_OPTIONS, Job
 from ..queue.store import Store
 from ..text.clean import is_speakable
 from ..text.say_as import SayAs
-from ..text.speakable import Speakable, pieces
-from ..text.split import Piece
+from ..text.speakable import Piece, Speakable, pieces
 from ..voices.catalog import Catalog
 from .cache_keys import CacheKeys
 from .lookahead import LookAhead
@@ -361,7 +360,7 @@ class Synthesizer:
         parts: list[Samples] = []
         sample_rate = 0
         self._pause(spool)
-        spool.begin_utterance(piece.index, piece.start, piece.end)
+        spool.begin_utterance(piece.index)
         with contextlib.closing(chunks):
             for samples, sample_rate in chunks:
                 work.check_wanted()

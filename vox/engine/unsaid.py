@@ -16,7 +16,7 @@ from ..errors import HostCrashed, HostError, HostTimeout, OutOfMemory
 from ..jobs import Job
 from ..printable import one_line
 from ..queue.store import Store
-from ..text.split import Piece
+from ..text.speakable import Piece
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ class Unsaid:
     def leave_out(self, piece: Piece, error: HostError | None) -> None:
         """The utterance is done, without sound. `error`: None: the voice was silent."""
         spool, backend = self._spool, self._job.backend
-        spool.begin_utterance(piece.index, piece.start, piece.end)
+        spool.begin_utterance(piece.index)
         spool.end_utterance(is_unsaid=True)
         self._count += 1
         self.first = self.first or piece.text

@@ -74,10 +74,12 @@ class Cleaner:
 
 
 def _fewer_marks(run: re.Match[str]) -> str:
+    if not any(map(unicodedata.combining, run.group())):
+        return run.group()
     kept: list[str] = []
     marks = 0
     for char in run.group():
-        marks = marks + 1 if _is_mark(char) else 0
+        marks = marks + 1 if unicodedata.combining(char) else 0
         if marks <= _MARKS_MAX:
             kept.append(char)
     return "".join(kept)
@@ -103,14 +105,16 @@ def cleaned(text: str) -> Iterator[str]:
     """A whole text, clean, in blocks. Of each line only what it says at its end."""
     cleaner = Cleaner()
     is_edited = _EDITING.search(text) is not None
-    line = ""
+    line: list[str] = []
     for at in range(0, len(text), BLOCK_CHARS):
         block = cleaner.feed(text[at : at + BLOCK_CHARS])
         if is_edited:
-            *lines, line = (line + block).split("\n")
-            block = "".join(terminal.last_state(whole) + "\n" for whole in lines)
+            begun, newline, block = block.rpartition("\n")
+            whole = "".join([*line, begun]).split("\n") if newline else []
+            line = [*(() if newline else line), block]
+            block = "".join(terminal.last_state(each) + "\n" for each in whole)
         yield block
-    yield terminal.last_state(line + cleaner.finish())
+    yield terminal.last_state("".join(line) + cleaner.finish())
 
 
 def check(text: str, limit: int = LIMIT_CHARS) -> None:

@@ -1,24 +1,28 @@
 """What is said of a text: the one pipeline from a text as it was given to the pieces to speak.
 
 A text may come at once or little by little, while it is still being written: the pieces are the
-same. Knows nothing of jobs, backends or sound.
+same, but for a line that is written over, of which a sentence that was complete before is said.
+Knows nothing of jobs, backends or sound.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from . import tokens
-from .clean import plain
+from . import markdown, numbers, tokens
+from .clean import BLOCK_CHARS, Cleaner, cleaned
 from .say_as import NONE, SayAs
-from .split import FIRST_MAX_CHARS, MAX_CHARS, Piece, split
+from .segments import Segmenter
+from .split import FIRST_MAX_CHARS, MAX_CHARS, first_clause, split
 
 Format = Literal["auto", "plain", "markdown"]
 
-BLOCK_CHARS = 4_000
-"""How much of a whole text goes through the pipeline at once."""
+_MARKERS = re.compile(r"^[ \t]*(?:(?:[-*+•‣◦▪●>]|#{1,6})[^\S\n]+|>(?=\n|\Z))+", re.MULTILINE)
+_BLANK = re.compile(r"\n[ \t]*\n")
+_RULES = re.compile(r"^[ \t]*([-=_*~+])[ \t]*(?:\1[ \t]*){2,}$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +38,7 @@ class Reading:
     """What becomes of a block of code in Markdown."""
     emoji: Literal["name", "drop"] = "name"
     reads: frozenset[str] = frozenset()
-    """The kinds (see `kinds`) that the backend says well by itself."""
+    """The kinds (see `kinds`) that the backend says well as they are written."""
     say_as: SayAs = NONE
     """What the user has respelled."""
     max_chars: int = MAX_CHARS
@@ -43,36 +47,94 @@ class Reading:
     """A longer first piece is cut short after a clause, so that the first sound comes early."""
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One utterance's text, on one line."""
+
+    index: int
+    text: str
+
+
 class Speakable:
     """Turns a text that comes little by little into pieces."""
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
-        self._text = ""
+        self._cleaner = Cleaner()
+        self._segmenter = Segmenter(reading.lang, reading.format != "plain", reading.first_max)
+        self._count = 0
 
     def feed(self, text: str) -> list[Piece]:
         """The pieces that are complete now that this much more of the text has come."""
-        self._text += text
-        return []
+        pieces: list[Piece] = []
+        for at in range(0, len(text), BLOCK_CHARS):
+            pieces += self.feed_clean(self._cleaner.feed(text[at : at + BLOCK_CHARS]))
+        return pieces
+
+    def feed_clean(self, text: str) -> list[Piece]:
+        """As `feed`, of text that is clean already."""
+        return self._pieces(self._segmenter.feed(text))
 
     def flush(self) -> list[Piece]:
-        """A clause of what has come, for a writer who says no more for a while."""
-        return []
+        """The clauses of what has come, for a writer who says no more for a while."""
+        pieces = self.feed_clean(self._cleaner.flush())
+        return pieces + self._pieces(self._segmenter.flush())
 
     def finish(self) -> list[Piece]:
         """The pieces of the rest: the text is complete."""
+        pieces = self.feed_clean(self._cleaner.finish())
+        return pieces + self._pieces(self._segmenter.finish())
+
+    def _pieces(self, segments: list[str]) -> list[Piece]:
+        return [self._piece(text) for segment in segments for text in self._texts(segment)]
+
+    def _piece(self, text: str) -> Piece:
+        self._count += 1
+        return Piece(self._count - 1, text)
+
+    def _texts(self, segment: str) -> Iterator[str]:
+        """What is said of a segment, one utterance after the other."""
         reading = self._reading
-        parts = reading.say_as.parts(plain(self._text), reading.lang, reading.backend)
-        text = "".join(
-            part if is_final else tokens.spoken(part, reading.lang, reading.reads, reading.emoji)
-            for part, is_final in parts
-        )
-        return split(text, reading.lang, reading.max_chars, reading.first_max)
+        for paragraph in self._paragraphs(segment):
+            said = "".join(
+                part if is_final else self._spoken(part)
+                for part, is_final in reading.say_as.parts(paragraph, reading.lang, reading.backend)
+            )
+            for text in split(said, reading.lang, reading.max_chars):
+                yield from self._short_if_first(text)
+
+    def _paragraphs(self, segment: str) -> list[str]:
+        reading = self._reading
+        is_sure = reading.format == "markdown"
+        if is_sure or (reading.format == "auto" and markdown.is_markdown(segment)):
+            return markdown.spoken(segment, reading.speak_code, reading.lang, is_sure)
+        return _plain_paragraphs(segment)
+
+    def _spoken(self, text: str) -> str:
+        reading = self._reading
+        text = tokens.spoken(text, reading.lang, reading.reads, reading.emoji)
+        return numbers.spoken(text, reading.lang, reading.reads)
+
+    def _short_if_first(self, text: str) -> Iterator[str]:
+        if not self._count and len(text) > self._reading.first_max:
+            cut = first_clause(text, 0, len(text), self._reading.first_max)
+            if cut is not None:
+                yield text[:cut].rstrip()
+                text = text[cut:].lstrip()
+        yield text
+
+
+def _plain_paragraphs(segment: str) -> list[str]:
+    """The plain text of a segment that is no Markdown."""
+    if segment[0].isalpha() and "\n" not in segment:
+        return [segment]
+    text = _MARKERS.sub("", _RULES.sub("", segment))
+    return _BLANK.split(text)
 
 
 def pieces(text: str, reading: Reading) -> Iterator[Piece]:
     """The pieces of a whole text, each made when it is asked for."""
     speakable = Speakable(reading)
-    for start in range(0, len(text), BLOCK_CHARS):
-        yield from speakable.feed(text[start : start + BLOCK_CHARS])
+    for block in cleaned(text):
+        yield from speakable.feed_clean(block)
     yield from speakable.finish()
