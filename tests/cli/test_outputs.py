@@ -90,7 +90,6 @@ def test_aac_is_written(vox: Vox, tmp_path: Path, extension: str) -> None:
 
 def test_each_text_gets_its_file(vox: Vox, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    out.mkdir()
     files = []
     for number, name in enumerate(("a.txt", "b.long.md", "c"), 1):
         (tmp_path / name).write_text(f"[say {number}s]")
@@ -100,7 +99,10 @@ def test_each_text_gets_its_file(vox: Vox, tmp_path: Path) -> None:
     assert lengths == {"a.wav": 1, "b.long.wav": 2, "c.wav": 3}
     vox.ok(*SPEAK, "out/.mp3", *files[:2], cwd=tmp_path)
     assert soundfile.info(out / "a.mp3").format == "MP3"
-    assert len(vox.ok(*SPEAK, f"{out}/", "--async", *files).splitlines()) == 3
+    ids = vox.ok(*SPEAK, f"{tmp_path}/later/.flac", "--async", *files).splitlines()
+    assert {vox.until(each, "done")["output"] for each in ids} == {
+        str(tmp_path / "later" / f"{stem}.flac") for stem in ("a", "b.long", "c")
+    }
 
 
 def test_what_is_wrong_with_several_files_is_told_before_any_is_made(
@@ -114,7 +116,9 @@ def test_what_is_wrong_with_several_files_is_told_before_any_is_made(
         (("sub/", "-f", "a.txt", "-f", "no.txt"), "cannot read no.txt"),
         (("sub/", "-f", "a.txt", "-f", "-"), "standard input has no name"),
         (("no/", "-f", "a.txt", "-f", "sub/b.md"), "cannot read sub/b.md"),
-        (("no/", "-f", "a.txt"), "there is no folder"),
+        (("no/way/", "-f", "a.txt"), "create it: mkdir -p "),
+        (("a.txt/", "-f", "a.txt"), "there is no folder"),
+        (("new/.xyz", "-f", "a.txt"), "unsupported extension .xyz"),
         (("sub/.xyz", "-f", "a.txt"), "unsupported extension .xyz"),
         (("sub/", "words"), "takes its names from text files"),
         (("x.wav", "-f", "a.txt", "-f", "sub/a.md"), "several -f go with -o DIR/"),
@@ -123,6 +127,7 @@ def test_what_is_wrong_with_several_files_is_told_before_any_is_made(
         assert (refused.code, refused.err.count("\n"), refused.out) == (2, 1, "")
         assert told in refused.err
     assert vox.jobs() == []
+    assert sorted(os.listdir(tmp_path)) == ["a.txt", "sub"]
     assert os.listdir(tmp_path / "sub") == ["a.md"]
 
 

@@ -104,12 +104,40 @@ def each_to_its_file(
         )
     if not files or ctx.args:
         raise click.UsageError(f"-o {output} takes its names from text files: -f FILE", ctx)
-    folder, extension = os.path.split(output)
-    paths = _paths(os.path.abspath(folder), extension or USUAL, files)
+    folder, extension = os.path.split(os.path.join(os.getcwd(), output))
+    paths = _paths(folder, extension or USUAL, files)
     requests = {
         file: Request(text=read_text(ctx, file, []) or "", output=path, **wishes)
         for file, path in paths.items()
     }
+    with _existing(folder):
+        return _each(requests, options)
+
+
+@contextlib.contextmanager
+def _existing(folder: str) -> Iterator[None]:
+    """Make the folder if there is none. If the block raises, it is removed unless a file is in it.
+
+    Raises BadOutput if the one above it does not exist, or it cannot be made.
+    """
+    try:
+        os.mkdir(folder)
+    except FileExistsError:
+        yield
+        return
+    except OSError as exc:
+        above = os.path.dirname(folder.rstrip("/"))
+        hint = "choose another place" if os.path.isdir(above) else f"create it: mkdir -p {folder}"
+        raise BadOutput(f"cannot make the folder {folder}: {exc.strerror}", hint) from exc
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.rmdir(folder)
+        raise
+
+
+def _each(requests: Mapping[str, Request], options: CallOptions) -> int:
     failed = 0
     for file, request in requests.items():
         try:
@@ -131,13 +159,13 @@ def each_to_its_file(
 def _paths(folder: str, extension: str, files: tuple[str, ...]) -> dict[str, str]:
     """The audio file of each text file. Raises BadOutput."""
     made: dict[str, str] = {}
+    names: dict[str, str] = {}
     for file in files:
         if file == "-":
             raise BadOutput("standard input has no name for a file in a folder", "give -o FILE")
         stem, _ = os.path.splitext(os.path.basename(file))
         path = os.path.join(folder, stem + extension)
-        for other, known in made.items():
-            if known == path:
-                raise BadOutput(f"{other} and {file} would both be {path}", "rename one of them")
-        made[file] = path
+        if path in names:
+            raise BadOutput(f"{names[path]} and {file} would both be {path}", "rename one of them")
+        made[file], names[path] = path, file
     return made
