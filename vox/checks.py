@@ -39,7 +39,7 @@ def number(low: float, high: float = float("inf")) -> Check:
     def check(value: Any) -> float:
         try:
             found = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise ValueError("must be a number") from None
         if isinstance(value, bool) or not low <= found <= min(high, _MOST):
             limit = f"{low:g} or more" if high == float("inf") else f"{low:g} to {high:g}"

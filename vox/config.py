@@ -28,7 +28,7 @@ def _idle_timeout(value: Any) -> float:
     allowed = "seconds, a time span such as 30m, 0 (leave as soon as the queue is empty) or -1"
     try:
         found: float = number(-1)(value if isinstance(value, bool) else seconds_or_span(value))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         found = math.nan
     if not (found == -1 or found >= 0):
         raise ValueError(f"must be {allowed} (never leave)")

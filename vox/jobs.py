@@ -124,7 +124,7 @@ class Option(NamedTuple):
     def _number(self, value: Any) -> float:
         try:
             number = math.nan if isinstance(value, bool) else self._as_number(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = math.nan
         good = math.isfinite(number) and self.low <= number <= self.high
         if not good or (self.above and number == self.low):
@@ -145,7 +145,8 @@ class Option(NamedTuple):
             return self.allowed
         if self.above:
             most = f", at most {self.high:.10g}" if math.isfinite(self.high) else ""
-            return f"a number above {self.low:g}{most}"
+            span = ", or a time span such as 30s or 5m" if self.is_span else ""
+            return f"a number above {self.low:g}{most}{span}"
         return f"a number from {self.low:g} to {self.high:.10g}"
 
     def refusal(self, value: Any, allowed: str = "") -> BadOption:
@@ -258,14 +259,16 @@ class Request(SpeechOptions):
     )
     priority: str | None = option("Place in the queue.", choices=tuple(PRIORITIES))
     expires_s: float | None = option(
-        "Drop it if it still waits after S seconds.",
-        schema_help="Seconds after which it is no longer worth speaking.",
+        "Drop it if it still waits after so long: 30s, 5m.",
+        schema_help="Seconds, or a time span such as `5m`, after which it is no longer worth "
+        "speaking.",
         key="expires",
-        metavar="S",
+        metavar="TIME",
         kind=float,
         low=0,
         high=1e8,
         above=True,
+        is_span=True,
     )
     replace: str | None = option(
         "Replace what waits or is spoken under the same key.",

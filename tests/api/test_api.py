@@ -176,7 +176,10 @@ def test_unknown_routes_and_methods_are_problems_too(daemon: RunningDaemon) -> N
 
 
 def test_a_wrong_method_is_told_the_right_ones(daemon: RunningDaemon) -> None:
-    for path, allowed in (("/speak", "POST"), ("/jobs", "DELETE, GET"), ("/jobs/x", "DELETE, GET")):
+    for path, allowed in (
+        *(("/speak", "POST"), ("/jobs", "DELETE, GET, HEAD")),
+        *(("/jobs/x", "DELETE, GET, HEAD"), ("/health", "GET, HEAD")),
+    ):
         answer = daemon.http.options(path)
         assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
 

@@ -102,10 +102,28 @@ def test_what_names_no_backend_is_refused(context: FakeContext, body: Any) -> No
 
 @pytest.mark.parametrize(
     ("given", "expected_s"),
-    [(1800, 1800), (0, 0), (-1, -1), (0.5, 0.5), ("30m", 1800), ("1h30m", 5400), ("-1", -1)],
+    [
+        (1800, 1800),
+        (0, 0),
+        (-1, -1),
+        (0.5, 0.5),
+        ("30m", 1800),
+        ("1h30m", 5400),
+        ("-1", -1),
+        ("1h 30m", 5400),
+        ("1 H 30 M", 5400),
+        ("1.5", 1.5),
+        ("1.5h", 5400),
+        ("250ms", 0.25),
+    ],
 )
 def test_a_time_is_a_number_or_a_span(given: Any, expected_s: float) -> None:
     assert Speak(text="x", keep_alive=given).to_request().keep_alive == expected_s
+
+
+@pytest.mark.parametrize(("given", "expected_s"), [(30, 30), ("30s", 30), ("1h 30m", 5400)])
+def test_what_expires_says_so_in_seconds_or_as_a_span(given: Any, expected_s: float) -> None:
+    assert Speak(text="x", expires=given).to_request().expires_s == expected_s
 
 
 def test_a_request_need_not_say_how_long() -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import openai
 import psutil
 import pytest
+import soundfile
 
 from tests.api.conftest import RunningDaemon, Start, until
 from tests.sound import Recorder, decoded
@@ -59,6 +62,32 @@ def test_speech_comes_back_whole_in_every_format(
     assert 2.45 < recording.duration_s < 2.7
     body = recording.samples[round(0.1 * recording.sample_rate) :][: 2 * recording.sample_rate]
     assert read_tones(body, recording.sample_rate) == [5]
+
+
+@pytest.mark.parametrize("stream_format", ["audio", "sse"])
+def test_flac_tells_its_length(daemon: RunningDaemon, stream_format: str) -> None:
+    wanted = {"model": "tts-1", "voice": "alloy", "input": "[say 2s]", "response_format": "flac"}
+    data = daemon.tcp.post(
+        "/v1/audio/speech", json={**wanted, "stream_format": stream_format}
+    ).content
+    if stream_format == "sse":
+        lines = [json.loads(line[6:]) for line in data.decode().split("\n\n") if line]
+        data = b"".join(base64.b64decode(line["audio"]) for line in lines if "audio" in line)
+    info = soundfile.info(io.BytesIO(data))
+    assert info.frames == len(soundfile.read(io.BytesIO(data))[0])
+    assert 1.9 < info.duration < 2.2
+    with av.open(io.BytesIO(data)) as container:
+        stream = container.streams.audio[0]
+        assert stream.duration is not None and stream.time_base is not None
+        assert float(stream.duration * stream.time_base) == pytest.approx(info.duration)
+
+
+def test_a_failure_while_flac_is_made_is_an_error_and_no_stream(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.InternalServerError, match="no breath"):
+        client.audio.speech.create(
+            model="tts-1", voice="alloy", input="[say 1s] [fail no breath] Hm",
+            response_format="flac",
+        )  # fmt: skip
 
 
 def test_pcm_is_24_khz_without_a_header(client: openai.OpenAI) -> None:
@@ -176,7 +205,8 @@ def test_a_sentence_that_cannot_be_said_is_left_out_and_the_jobs_notes_name_it(
     [
         ({"speed": 9.0}, 422, "speed"),
         ({"response_format": "midi"}, 422, "response_format"),
-        ({"voice": "nobody"}, 422, None),
+        ({"voice": "nobody"}, 400, "voice"),
+        ({"voice": "nobody", "model": "scripted"}, 400, "voice"),
         ({"model": "nobody-1"}, 422, None),
         ({"input": ""}, 422, None),
     ],
@@ -192,6 +222,22 @@ def test_bad_requests_say_which_field_in_openais_words(
     assert caught.value.body["message"]
     assert caught.value.body["type"] == "invalid_request_error"
     assert caught.value.param == param
+
+
+@pytest.mark.parametrize("model", ["tts-1", "scripted"])
+def test_a_voice_that_nobody_knows_is_refused_with_a_list_of_ours(
+    daemon: RunningDaemon, model: str
+) -> None:
+    wanted = {"model": model, "voice": "nobody", "input": "Hello"}
+    answer = daemon.tcp.post("/v1/audio/speech", json=wanted)
+    assert answer.status_code == 400
+    problem = answer.json()
+    assert (problem["code"], problem["field"]) == ("unknown-voice", "voice")
+    assert {"one", "two"} <= set(problem["voices"])
+    assert "there are: " in problem["error"]["message"] and "one" in problem["error"]["message"]
+    for voice in ("alloy", "ALLOY", "shimmer", "one", None):
+        answer = daemon.tcp.post("/v1/audio/speech", json={**wanted, "voice": voice})
+        assert answer.status_code == 200
 
 
 def test_a_wrong_key_is_refused_as_openai_refuses_it(daemon: RunningDaemon) -> None:

@@ -89,15 +89,6 @@ def test_a_page_without_an_origin_is_known_by_its_site(daemon: RunningDaemon) ->
     assert daemon.tcp.get("/jobs", headers=headers).status_code == 403
 
 
-def test_no_page_elsewhere_may_read_an_answer(daemon: RunningDaemon) -> None:
-    preflight = {"Origin": "http://localhost:3000", "Access-Control-Request-Method": "POST"}
-    for answer in (
-        daemon.tcp.options("/speak", headers=preflight),
-        daemon.tcp.get("/health", headers={"Origin": "http://localhost:3000"}),
-    ):
-        assert not [name for name in answer.headers if name.startswith("access-control")]
-
-
 def test_the_control_socket_needs_no_token(daemon: RunningDaemon) -> None:
     assert daemon.http.get("/health").status_code == 200
 

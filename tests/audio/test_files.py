@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -193,6 +194,24 @@ def test_a_stream_flows_before_its_end(name: str) -> None:
     encoder = Encoder(name, 24_000)
     early = sum(len(encoder.feed(tone(0.5, 24_000))) for _ in range(6))
     assert early > 0.4 * (early + len(encoder.finish()))
+
+
+@pytest.mark.parametrize("frames", [1, 4_096, 50_000])
+@pytest.mark.parametrize("name", ["wav", "flac"])
+def test_a_stream_of_known_length_tells_it(name: str, frames: int) -> None:
+    encoder = Encoder(name, 24_000, frames)
+    whole = tone(3.0, 24_000)[:frames]
+    parts = [encoder.feed(whole[at : at + 1_000]) for at in range(0, frames, 1_000)]
+    data = b"".join([*parts, encoder.finish()])
+    with soundfile.SoundFile(io.BytesIO(data)) as file:
+        assert file.frames == len(file.read()) == frames
+    with av.open(io.BytesIO(data)) as container:
+        stream = container.streams.audio[0]
+        assert stream.duration == frames
+        assert sum(frame.samples for frame in container.decode(audio=0)) == frames
+    if name == "wav":
+        sizes = [int.from_bytes(data[at : at + 4], "little") for at in (4, 40)]
+        assert sizes == [len(data) - 8, len(data) - 44]
 
 
 def test_pcm_is_24_khz_whatever_the_voice() -> None:

@@ -16,6 +16,7 @@ from ..sound_variables import HEADER, from_header
 from . import (
     daemon,
     events,
+    head,
     health,
     inbox,
     jobs,
@@ -70,6 +71,7 @@ def make_app(context: Context) -> FastAPI:
 
     app.add_middleware(NoteActivity, context=context)
     app.add_middleware(NoteSoundVariables, context=context)
+    app.add_middleware(head.AnswerHead)
     app.add_middleware(security.Guard, paths=context.paths, config=context.config)
     return app
 

@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse
 from ..audio.files import Encoder, media_type
 from ..audio.pcm import USUAL_RATE
 from ..config import Config
-from ..errors import BadOption, DaemonLeaving, EmptyText, UnknownBackend
+from ..errors import BadOption, DaemonLeaving, EmptyText, UnknownBackend, UnknownVoice
 from ..jobs import Request
 from .context import Context
 from .problems import problem
@@ -45,6 +45,8 @@ VOICES = {
 """Unless `http_voices` maps it, each means a voice of that gender if the backend has one."""
 
 FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
+SHOWN_VOICES = 300
+"""How many the message about an unknown voice lists."""
 _CREATED = 1_700_000_000  # clients want a number; nothing depends on it
 
 
@@ -57,7 +59,7 @@ def make_router(context: Context) -> APIRouter:
     events: dict[str, Any] = {"text/event-stream": {}}
     streamed: dict[int | str, dict[str, Any]] = {
         200: {"description": "The audio as it is made.", "content": {**audio, **events}},
-        **answers(409, 422, 500, 503),
+        **answers(400, 409, 422, 500, 503),
     }
 
     @router.post("/audio/speech", response_class=Response, responses=streamed)
@@ -78,6 +80,8 @@ def make_router(context: Context) -> APIRouter:
             # Home Assistant tests a key with a lone full stop, Open WebUI sends what stands between
             # two sentences. An error would look as if something were wrong.
             return await asyncio.to_thread(empty_speech, body.response_format, is_sse)
+        except UnknownVoice as exc:
+            return await asyncio.to_thread(_unknown_voice, context, wanted.backend, exc)
         return SpeechResponse(context, job, body.response_format, is_sse)
 
     @router.get("/models", response_model=ModelList)
@@ -155,6 +159,18 @@ def _voice_of(name: str | None, config: Config) -> tuple[str | None, str | None]
     if name is None or name.lower() not in VOICES:
         return name, None
     return None, None if config["voice"] else VOICES[name.lower()]
+
+
+def _unknown_voice(context: Context, backend: str | None, exc: UnknownVoice) -> Response:
+    """400, as OpenAI answers it, with the voices that there are."""
+    known = [voice["id"] for voice in _voices(context) if backend in (None, voice["backend"])]
+    shown = ", ".join(known[:SHOWN_VOICES])
+    if len(known) > SHOWN_VOICES:
+        shown += f", and {len(known) - SHOWN_VOICES} more: GET /v1/audio/voices"
+    message = f"{exc.message}; there are: {shown}" if known else exc.message
+    return problem(
+        400, message, exc.code, path="/v1/audio/speech", hint=exc.hint, field="voice", voices=known
+    )
 
 
 def _check_format(name: str) -> None:

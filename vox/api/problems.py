@@ -21,6 +21,7 @@ from starlette.routing import BaseRoute
 
 from ..errors import QueueFull, VoxError, from_dict
 from ..jobs import LIVE, Job
+from . import cors
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +74,8 @@ def from_error(exc: VoxError, path: str = "") -> JSONResponse:
     data = exc.to_dict()
     headers = {"Retry-After": RETRY_AFTER_S} if isinstance(exc, QueueFull) else None
     message = data.pop("message")
+    if data.get("field"):
+        data["errors"] = [{"field": data["field"], "why": message}]
     return problem(exc.http_status, message, data.pop("code"), headers, path, **data)
 
 
@@ -111,6 +114,8 @@ def _methods_by_path(routes: Sequence[BaseRoute]) -> dict[str, set[str]]:
     for route in routes:
         if isinstance(route, APIRoute):
             found[route.path].update(route.methods or ())
+            if "GET" in found[route.path]:
+                found[route.path].add("HEAD")
     return found
 
 
@@ -146,7 +151,15 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
     async def on_crash(request: Request, exc: Exception) -> JSONResponse:
         log.error("%s %s", request.method, request.url.path, exc_info=exc)
         detail = f"internal error: {type(exc).__name__}"
-        return problem(500, detail, "vox-error", path=request.url.path, hint="see: vox daemon logs")
+        # This answer does not pass through the guard, which lets pages read all others.
+        return problem(
+            500,
+            detail,
+            "vox-error",
+            request.scope.get(cors.SCOPE_KEY),
+            path=request.url.path,
+            hint="see: vox daemon logs",
+        )
 
     app.add_exception_handler(VoxError, on_vox_error)
     app.add_exception_handler(RequestValidationError, on_invalid)

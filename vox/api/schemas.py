@@ -11,11 +11,14 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     WithJsonSchema,
     create_model,
+    model_validator,
 )
+from pydantic_core import CoreSchema
 
-from .. import durations, jobs
+from .. import jobs
 
 _JOB_ID = rf"^[{jobs.ID_ALPHABET}]{{{jobs.ID_LENGTH}}}$"
 _NO_NUL = r"^[^\x00]*$"
@@ -24,13 +27,48 @@ _PATTERNS = {"model": _NO_NUL, "output": r"^/[^\x00]*$"}
 NAME_LIMIT = 1_000
 
 
-class Body(BaseModel):
+class NullIsAbsent(BaseModel):
+    """A body in which null, for any field that may be left out, is as if it were."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_null(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        known = {field.alias or name for name, field in cls.model_fields.items()}
+        return {k: value for k, value in given.items() if value is not None or k not in known}
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        found = handler.resolve_ref_schema(handler(schema))
+        for name, field in found["properties"].items():
+            if name not in found.get("required", ()):
+                found["properties"][name] = _or_null(field)
+        return found
+
+
+def _or_null(field: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a field, which may be null as well."""
+    null = {"type": "null"}
+    if null in field.get("anyOf", ()):
+        return field
+    about: dict[str, Any] = {
+        key: field.pop(key) for key in ("title", "description", "default") if key in field
+    }
+    return {"anyOf": [field, null], **about}
+
+
+class Body(NullIsAbsent):
     """Takes exactly what the schema says: no other fields, no number as text, no `true` for 1."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-_SPAN = rf"^(-?[0-9]{{1,9}}|{durations.PATTERN})$"
+_NUMBER = r"[0-9]{1,9}(\.[0-9]{1,9})?"
+_UNIT = r"([mM][sS]|[sSmMhHdDwW])"
+_SPAN = rf"^-?({_NUMBER}|{_NUMBER} ?{_UNIT}( ?{_NUMBER} ?{_UNIT})*)$"
 _SPAN_LIMIT = 100
 
 
@@ -195,7 +233,7 @@ class CustomVoice(BaseModel):
     id: str = Field(max_length=NAME_LIMIT)
 
 
-class Speech(BaseModel):
+class Speech(NullIsAbsent):
     """As OpenAI's clients send it. Unknown fields are ignored."""
 
     model_config = ConfigDict(

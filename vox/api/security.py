@@ -1,8 +1,9 @@
 """Who may use the API: Host and Origin names, the bearer token, and the size of a body.
 
 The control socket is protected by its file mode, so requests over it need no token. Over TCP every
-request needs it, whatever the path. Either way a page in a browser is refused unless it comes from
-this machine or from a listed host. Knows nothing of routes.
+request needs it, whatever the path, but for a browser's preflight, which cannot show it and does
+nothing. Either way a page in a browser is refused unless it comes from this machine or from a
+listed host. Knows nothing of routes.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from ..config import Config
 from ..errors import BadOutput, StorageError
 from ..paths import Paths
 from ..tokens import read_token
+from . import cors
 from .problems import RETRY_AFTER_S, problem
 
 log = logging.getLogger(__name__)
@@ -55,7 +57,18 @@ class Guard:
         config = self._config()
         headers = Headers(scope=scope)
         is_over_tcp = is_tcp(scope.get("server"))
-        refusal = self._refusal(scope["path"], headers, is_over_tcp, config["http_hosts"])
+        refusal = _foreign(scope["path"], headers, is_over_tcp, config["http_hosts"])
+        origins = headers.getlist("origin")
+        if refusal is None and len(origins) == 1:
+            if cors.is_preflight(scope["method"], headers):
+                await cors.preflight(headers)(scope, receive, send)
+                return
+            send = cors.readable(scope, origins[0], send)
+        if refusal is None and is_over_tcp and not self._has_token(headers):
+            refusal = _refuse(
+                scope["path"], 401, "the token is missing or wrong", "see: vox daemon token"
+            )
+            refusal.headers["WWW-Authenticate"] = "Bearer"
         admit = scope.get("state", {}).get("admit")
         if refusal is None and admit is not None and not admit():
             refusal = _too_many(scope["path"])
@@ -71,27 +84,6 @@ class Guard:
         is_http = scope["type"] == "http"
         await self._app(scope, _bounded(receive, limit) if is_http else receive, send)
 
-    def _refusal(
-        self, path: str, headers: Headers, is_tcp: bool, listed: Collection[str]
-    ) -> Response | None:
-        if is_tcp and not _are_hosts(headers.getlist("host"), listed):
-            return _refuse(path, 421, "Host not allowed", _LIST_IT)
-        origins = headers.getlist("origin")
-        if not _are_origins(origins, listed):
-            return _refuse(path, 403, "requests from this Origin are not allowed", _LIST_IT)
-        if headers.get("sec-fetch-site") == "cross-site" and not origins:
-            return _refuse(
-                path,
-                403,
-                "requests from pages of other sites are not allowed",
-                "open the address by hand",
-            )
-        if is_tcp and not self._has_token(headers):
-            refusal = _refuse(path, 401, "the token is missing or wrong", "see: vox daemon token")
-            refusal.headers["WWW-Authenticate"] = "Bearer"
-            return refusal
-        return None
-
     def _has_token(self, headers: Headers) -> bool:
         try:
             wanted = read_token(self._paths)
@@ -102,6 +94,23 @@ class Guard:
         if not wanted or scheme.lower() != "bearer":
             return False
         return secrets.compare_digest(given.strip().encode(), wanted.encode())
+
+
+def _foreign(path: str, headers: Headers, is_tcp: bool, listed: Collection[str]) -> Response | None:
+    """The refusal of a request that is for another host, or comes from a page of one."""
+    if is_tcp and not _are_hosts(headers.getlist("host"), listed):
+        return _refuse(path, 421, "Host not allowed", _LIST_IT)
+    origins = headers.getlist("origin")
+    if not _are_origins(origins, listed):
+        return _refuse(path, 403, "requests from this Origin are not allowed", _LIST_IT)
+    if headers.get("sec-fetch-site") == "cross-site" and not origins:
+        return _refuse(
+            path,
+            403,
+            "requests from pages of other sites are not allowed",
+            "open the address by hand",
+        )
+    return None
 
 
 def is_tcp(server: tuple[str, int | None] | None) -> bool:

@@ -1,8 +1,9 @@
 """A job's audio as a response, encoded while the spool grows; nothing is played.
 
-The status is sent with the first audio, so a failure before that is answered as an error. A failure
-after it leaves the response unfinished, so that no client takes it for the whole. A client that
-disconnects before the end cancels the job. Knows nothing of OpenAI's names.
+The status is sent with the first audio, so a failure before that is answered as an error. Of FLAC,
+whose header has the length, that is once all is made. A failure after it leaves the response
+unfinished, so that no client takes it for the whole. A client that disconnects before the end
+cancels the job. Knows nothing of OpenAI's names.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ..audio.files import Encoder, media_type
+from ..audio.files import Encoder, media_type, needs_length
 from ..audio.pcm import USUAL_RATE, amplified, frames_in, silence
 from ..audio.spool import Spool
 from ..callers import WENT_AWAY
@@ -56,7 +57,7 @@ class AudioStream:
             while True:
                 self._wake.clear()
                 self._at, self._rollbacks = self._spool.after_rollbacks(self._at, self._rollbacks)
-                if self._spool.frames > self._at:
+                if self._spool.frames > self._at and self._may_begin():
                     data = await asyncio.to_thread(self._encode)
                 elif self._spool.is_complete:
                     assert self._encoder is not None
@@ -99,11 +100,17 @@ class AudioStream:
             self._ended = self._job  # it was cleared from the history
         self._wake.set()
 
+    def _may_begin(self) -> bool:
+        """False while the header of the format lacks a length that is not known yet."""
+        return self._spool.is_complete or not needs_length(self._format)
+
     def _encode(self) -> bytes:
         rate = self._spool.sample_rate
         assert rate is not None
         if self._encoder is None:
-            self._encoder = Encoder(self._format, rate)
+            # A spool that is complete does not grow, so the order matters.
+            frames = self._spool.frames if self._spool.is_complete else None
+            self._encoder = Encoder(self._format, rate, frames)
         samples = self._spool.read(self._at, frames_in(BLOCK_S, rate))
         self._at += len(samples)
         return self._encoder.feed(amplified(samples, self._job.volume))
@@ -122,8 +129,9 @@ def empty_speech(audio_format: str, is_sse: bool) -> Response:
 
     Raises BadOption if the format cannot be made here.
     """
-    encoder = Encoder(audio_format, USUAL_RATE)
-    data = encoder.feed(silence(EMPTY_S, USUAL_RATE)) + encoder.finish()
+    samples = silence(EMPTY_S, USUAL_RATE)
+    encoder = Encoder(audio_format, USUAL_RATE, len(samples))
+    data = encoder.feed(samples) + encoder.finish()
     if is_sse:
         return Response(_delta(data) + _event(_DONE), media_type="text/event-stream")
     return Response(data, media_type=media_type(audio_format))

@@ -68,8 +68,11 @@ def _format(name: str) -> Format:
 class Encoder:
     """One stream of audio: `feed` it samples, send the bytes, then `finish`."""
 
-    def __init__(self, name: str, sample_rate: int) -> None:
-        """Raises BadOption if the format is unknown or cannot be made here."""
+    def __init__(self, name: str, sample_rate: int, frames: int | None = None) -> None:
+        """`frames`: how many samples will be fed in all, None if that is not known.
+
+        Raises BadOption if the format is unknown or cannot be made here.
+        """
         self._format = _format(name)
         self.sample_rate = self._format.rate_for(sample_rate)
         self._resampler: Resampler | None = None
@@ -77,11 +80,12 @@ class Encoder:
             self._resampler = Resampler(sample_rate, self.sample_rate)
         self._codec: _Raw | _Sndfile | _Aac
         if name in ("wav", "pcm"):
-            self._codec = _Raw(wav_header(self.sample_rate) if name == "wav" else b"")
+            self._codec = _Raw(wav_header(self.sample_rate, frames) if name == "wav" else b"")
         elif name == "aac":
             self._codec = _Aac(self.sample_rate)
         else:
-            self._codec = _Sndfile(self._format, self.sample_rate)
+            length = frames if name == "flac" else None
+            self._codec = _Sndfile(self._format, self.sample_rate, length)
 
     def feed(self, samples: Samples) -> bytes:
         if self._resampler is not None:
@@ -94,15 +98,35 @@ class Encoder:
         return self._codec.feed(tail) + self._codec.finish()
 
 
-def wav_header(sample_rate: int) -> bytes:
-    """For a stream whose length is not known: both sizes are the largest possible."""
-    unknown = 0xFFFFFFFF
-    form = struct.pack("<4sI4s", b"RIFF", unknown, b"WAVE")
+def needs_length(name: str) -> bool:
+    """Whether a stream of that format without its length is one that players cannot handle well:
+    they show no length, and cannot seek."""
+    return name == "flac"
+
+
+def wav_header(sample_rate: int, frames: int | None = None) -> bytes:
+    """If the length is not known, or does not fit, both sizes are the largest possible."""
     block = BYTES_PER_FRAME
+    head = 4 + 24 + 8
+    size = _UNKNOWN if frames is None else min(frames * block, _UNKNOWN)
+    form = struct.pack("<4sI4s", b"RIFF", min(head + size, _UNKNOWN), b"WAVE")
     fmt = struct.pack(
         "<4sIHHIIHH", b"fmt ", 16, 1, 1, sample_rate, sample_rate * block, block, 8 * block
     )
-    return form + fmt + struct.pack("<4sI", b"data", unknown)
+    return form + fmt + struct.pack("<4sI", b"data", size)
+
+
+_UNKNOWN = 0xFFFFFFFF
+
+
+def _with_length(head: bytes, frames: int) -> bytes:
+    """The beginning of a FLAC stream with its number of samples.
+
+    They are the last 36 of the 64 bits at byte 18 (RFC 9639, 8.2). The MD5 behind them stays 0:
+    not known.
+    """
+    (packed,) = struct.unpack_from(">Q", head, 18)
+    return head[:18] + struct.pack(">Q", packed | min(frames, 2**36 - 1)) + head[26:]
 
 
 class _Raw:
@@ -167,9 +191,11 @@ class _Outlet(io.RawIOBase):
 
 
 class _Sndfile:
-    def __init__(self, fmt: Format, sample_rate: int) -> None:
+    def __init__(self, fmt: Format, sample_rate: int, length: int | None = None) -> None:
+        """`length`: the number of samples that a FLAC stream is to tell."""
         import soundfile
 
+        self._length = length
         self._outlet = _Outlet()
         is_mp3 = fmt.container == "MP3"
         try:
@@ -194,11 +220,18 @@ class _Sndfile:
     def feed(self, samples: Samples) -> bytes:
         if len(samples):
             self._file.write(np.clip(samples, -1.0, 1.0))
-        return self._outlet.take()
+        return self._taken()
 
     def finish(self) -> bytes:
         self._file.close()
-        return self._outlet.take()
+        return self._taken()
+
+    def _taken(self) -> bytes:
+        data = self._outlet.take()
+        if data and self._length is not None:
+            # The header comes in one piece.
+            data, self._length = _with_length(data, self._length), None
+        return data
 
 
 class AacFile:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 from ..errors import BadOutput, StorageError
 from ..files import folder_of, replacing
 from .encoder import FORMATS as ENCODINGS
-from .encoder import AacFile, Encoder, Format, media_type
+from .encoder import AacFile, Encoder, Format, media_type, needs_length
 from .pcm import USUAL_RATE, Resampler, Samples, amplified, frames_in
 from .spool import Spool
 
@@ -24,6 +24,7 @@ __all__ = [
     "Encoder",
     "check_output",
     "media_type",
+    "needs_length",
     "part_name",
     "remove_part",
     "write",

@@ -71,7 +71,7 @@ class Duration(FloatType):
         return span_s
 
 
-SECONDS = OptionType(Option("", kind=float, low=0, above=True))
+SPAN = OptionType(Option("", kind=float, low=0, above=True, is_span=True))
 
 
 def json_option(command: F) -> F:
@@ -79,8 +79,8 @@ def json_option(command: F) -> F:
 
 
 def timeout_option(command: F) -> F:
-    text = "Wait no longer; the job goes on (exit code 7)."
-    return click.option("--timeout", "timeout_s", type=SECONDS, metavar="S", help=text)(command)
+    text = "Wait no longer than 30s, 5m; the job goes on (exit code 7)."
+    return click.option("--timeout", "timeout_s", type=SPAN, metavar="TIME", help=text)(command)
 
 
 def strict_option(command: F) -> F:

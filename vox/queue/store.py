@@ -326,7 +326,7 @@ class Store:
         ]
         if only is None:
             self._deadlines.forget_others([row["id"] for row in rows])
-        message = "it was not spoken in time; give it longer: --expires S"
+        message = "it was not spoken in time; give it longer: --expires TIME"
         return [
             job
             for job_id in over
