@@ -158,6 +158,9 @@ def test_no_body_of_any_kind_crashes_a_route(daemon: RunningDaemon, path: str) -
     for media_type in MEDIA_TYPES:
         for body in ODD_BODIES:
             answer = daemon.http.post(path, content=body, headers={"Content-Type": media_type})
+            if path == "/speak" and media_type == "text/plain":  # A text of its own.
+                assert answer.status_code in (200, 422), body[:50]
+                continue
             assert answer.status_code == 422, (media_type, body[:50])
             assert answer.json()["detail"]
 

@@ -59,7 +59,8 @@ class Guard:
         is_over_tcp = is_tcp(scope.get("server"))
         refusal = _foreign(scope["path"], headers, is_over_tcp, config["http_hosts"])
         origins = headers.getlist("origin")
-        if refusal is None and len(origins) == 1:
+        is_http = scope["type"] == "http"
+        if refusal is None and is_http and len(origins) == 1:
             if cors.is_preflight(scope["method"], headers):
                 await cors.preflight(headers)(scope, receive, send)
                 return
@@ -81,7 +82,6 @@ class Guard:
             # the client might never read the answer. uvicorn drops the rest of the body.
             await refusal(scope, receive, send)
             return
-        is_http = scope["type"] == "http"
         await self._app(scope, _bounded(receive, limit) if is_http else receive, send)
 
     def _has_token(self, headers: Headers) -> bool:
