@@ -16,7 +16,6 @@ from pydantic import (
     create_model,
     model_validator,
 )
-from pydantic_core import CoreSchema
 
 from .. import jobs
 
@@ -40,7 +39,7 @@ class NullIsAbsent(BaseModel):
 
     @classmethod
     def __get_pydantic_json_schema__(
-        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+        cls, schema: Any, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         found = handler.resolve_ref_schema(handler(schema))
         for name, field in found["properties"].items():
