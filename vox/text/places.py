@@ -7,6 +7,7 @@ Knows nothing of where tokens stand; `tokens` finds them.
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 
 from .identifiers import dotted, identifier, spelt
@@ -123,6 +124,7 @@ def mention(token: str, lang: str) -> str:
     )
 
 
+@functools.lru_cache(maxsize=1024)
 def path(token: str, lang: str) -> str | None:
     """A path or a file's name: "src/main.rs:42" -> "src slash main dot rs line 42".
 

@@ -33,7 +33,7 @@ _MOST_ROUNDS = 6
 _CONTEXT_CHARS = 32
 """How much of what stands before a token its rule sees."""
 
-_ALWAYS = f"@#/\\\\_$<>=&|~*+§™®©→⇒➜≠≥≤\ufe0f\u20e3{emojis.SIGNS}"
+_ALWAYS = f"@#/\\\\_$<>=&|~*+™®©→⇒➜≠≥≤\ufe0f\u20e3{emojis.SIGNS}"
 _MAYBE = re.compile(
     rf"[{_ALWAYS}.:()mA-ZÀ-ÖØ-Þ\dv-](?:(?<=[{_ALWAYS}])|(?<=\.)\w|(?<=-)[>\w-](?<!\w-\w)|(?<=::)|(?<=t:)\d"
     r"|(?<=\()\)|(?<=mm)it|(?<=[a-zß-öø-ÿ\d][A-ZÀ-ÖØ-Þ])|(?<=[A-Z]{2})[a-z]{2}"
@@ -63,6 +63,13 @@ def _hash(token: str, before: str, lang: str) -> str | None:
     return f" {said}" if said and before[-1:] in (":", "=") else said
 
 
+def _place(token: str, before: str, lang: str) -> str | None:
+    """A path, unless it is the host of a link that was named already."""
+    if before.endswith(f"{word(lang, 'link to')} ") and re.fullmatch(r"[\w.-]+", token):
+        return token
+    return path(token, lang)
+
+
 def _without_before(say: Callable[[str, str], str | None]) -> Say:
     kept = functools.lru_cache(maxsize=1024)(say)
     return lambda token, before, lang: kept(token, lang)
@@ -89,10 +96,6 @@ _OPERATORS = {
 
 def _operator(token: str, lang: str) -> str:
     return f" {word(lang, _OPERATORS[token.strip().rstrip(chr(0xFE0F))])} "
-
-
-def _section(token: str, before: str, lang: str) -> str:
-    return f"{word(lang, 'section')} "
 
 
 def _copyright(token: str, lang: str) -> str:
@@ -169,7 +172,7 @@ _WORDS = {
     "path": _Rule(
         PATHS,
         rf"(?<![@%+~*${{}}=-])(?=[^\s./\\]{{0,255}}[./\\])(?:[A-Za-z]:[\\/]+)?{_NAMES}{_PLACE}",
-        _without_before(path),
+        _place,
     ),
     "identifier": _Rule(
         IDENTIFIERS, rf"(?=\w*?{EVIDENCE})[^\W\d]\w*+", _without_before(identifier)
@@ -191,13 +194,12 @@ _SIGNS = {
         PATHS,
         rf"(?<![@%+~*${{}}./\\<-])(?:[\\/]{{1,2}}(?={_FILE_CHAR}|\.\w)|(?:\.{{1,2}}/){{1,15}}+"
         rf"|~\w{{0,32}}/|\$\w{{1,32}}/|\*{{1,2}}(?=[./])|(?=\.\w))(?:{_NAMES})?{_PLACE}",
-        _without_before(path),
+        _place,
     ),
     "variable": _Rule(
         IDENTIFIERS, r"\$(?:[A-Za-z_]\w{0,100}+|\{\w{1,100}\})", _without_before(variable)
     ),
     "copyright": _Rule(IDENTIFIERS, "©\ufe0f? ?", _without_before(_copyright)),
-    "section": _Rule(IDENTIFIERS, r"(?<!§)§{1,2} ?(?=\d)", _section),
 }
 """Rules for what begins with a sign."""
 
@@ -226,7 +228,7 @@ def _compiled(*left_out: str) -> re.Pattern[str]:
 
     return re.compile(
         f"{_AT_START}(?:{_NOT_PLAIN}(?:{either(_WORDS)})"
-        rf"|(?=[#@:$~*./\\©§-])(?:{either(_SIGNS)}))"
+        rf"|(?=[#@:$~*./\\©-])(?:{either(_SIGNS)}))"
         rf"|(?=[ =>→⇒➡➜!≠≥<≤™®-]|(?<=-)[v\d])(?:{either(_INFIX)})"
     )
 

@@ -42,18 +42,15 @@ hash          | hash          | Raute         | dièse         | almohadilla   |
 hashtag       | hashtag       | Hashtag       | hashtag       | hashtag       | hashtag       | hashtag
 image         | image         | Bild          | image         | imagen        | immagine      | imagem
 is not        | is not equal to | ist ungleich | est différent de | es distinto de | è diverso da | é diferente de
-less          | is less than  | ist kleiner als | est inférieur à | es menor que | è minore di  | é menor que
 line          | line          | Zeile         | ligne         | línea         | riga          | linha
 lines         | {} lines      | {} Zeilen     | {} lignes     | {} líneas     | {} righe      | {} linhas
 link to       | link to       | Link zu       | lien vers     | enlace a      | link a        | link para
-more          | is greater than | ist größer als | est supérieur à | es mayor que | è maggiore di | é maior que
 number        | number        | Nummer        | numéro        | número        | numero        | número
 one line      | 1 line        | 1 Zeile       | 1 ligne       | 1 línea       | 1 riga        | 1 linha
 or            | or            | oder          | ou            | o             | o             | ou
 plus          | plus          | plus          | plus          | más           | più           | mais
 point         | point         | Punkt         | point         | punto         | punto         | ponto
 port          | port          | Port          | port          | puerto        | porta         | porta
-section       | section       | Paragraf      | paragraphe    | sección       | paragrafo     | parágrafo
 slash         | slash         | Slash         | slash         | barra         | barra         | barra
 star          | star          | Stern         | étoile        | asterisco     | asterisco     | asterisco
 tilde         | tilde         | Tilde         | tilde         | tilde         | tilde         | til
