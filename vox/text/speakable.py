@@ -112,8 +112,13 @@ class Speakable:
 
     def _spoken(self, text: str) -> str:
         reading = self._reading
-        text = tokens.spoken(text, reading.lang, reading.reads, reading.emoji)
-        return numbers.spoken(text, reading.lang, reading.reads)
+        said = tokens.spoken(text, reading.lang, reading.reads, reading.emoji)
+        said = numbers.spoken(said, reading.lang, reading.reads)
+        if said == text:
+            return said
+        # Words that stood in an address or in a name of code: "checkWCAG".
+        parts = reading.say_as.parts(said, reading.lang, reading.backend)
+        return "".join(part for part, _ in parts)
 
     def _short_if_first(self, text: str) -> Iterator[str]:
         if not self._count and len(text) > self._reading.first_max:
