@@ -200,20 +200,6 @@ def test_indented_text_is_code_only_if_the_text_is_known_to_be_markdown() -> Non
     assert spoken(source, "announce", "en", sure=True) == ["code, 1 line"]
 
 
-@pytest.mark.parametrize(
-    ("source", "expected"),
-    [
-        ("    ```ts\n    x\n    ```", ["code, 1 line, TypeScript"]),
-        ("    A sentence goes on\n    here.", ["A sentence goes on here."]),
-        ("    - an item", ["an item"]),
-    ],
-)
-def test_what_belongs_to_the_item_of_a_list_before_it_is_no_indented_code(
-    source: str, expected: list[str]
-) -> None:
-    assert spoken(source, "announce", "en", sure=True) == expected
-
-
 def test_in_text_known_to_be_markdown_references_need_no_evidence() -> None:
     assert spoken("[INFO][main]", "announce", "en", sure=True) == ["INFO"]
 

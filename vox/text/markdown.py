@@ -48,11 +48,6 @@ _LINK_END: Final = re.compile(r"\A([^\[\]]*)\]\((?:https?://|www\.|[/#.])[^\s()]
 _DEEP: Final = re.compile(
     r"^[ \t]*(?:(?:>[ \t]*|[-*+][ \t]+|\d{1,9}[.)][ \t]+)){10,}", re.MULTILINE
 )
-_OF_ITEM: Final = re.compile(
-    r"(?:[ ]{4,}|\t[ \t]*)(?=`{3}|~{3}|[-*+>]\s|\d{1,9}[.)]\s|[*_\"'“«(]*[^\W\d_a-z][^;{}=<>$\n]*"
-    r"(?:\n[ \t]+\S[^;{}=<>$\n]*)*[.!?:…][*_\"'”»)]*\s*\Z)"
-)
-"""What is indented, but belongs to the item of a list that stands before: a fence, a sentence."""
 _TASK: Final = re.compile(r"\[([ xX])\][ \t]+(?=\S)")
 _ALERT: Final = re.compile(
     r"\[!(note|tip|important|warning|caution)\][ \t]*(?=\n|\Z)", re.IGNORECASE
@@ -161,8 +156,6 @@ class _Reader:
         if not _SAID.search(source):
             return []
         source = _DEEP.sub("", _LINK_END.sub(r"\1", source))
-        if self.sure and (item := _OF_ITEM.match(source)):
-            source = re.sub(rf"^[ \t]{{1,{item.end()}}}", "", source, flags=re.MULTILINE)
         self._walk(source, inner=False)
         return self.paragraphs
 

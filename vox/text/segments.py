@@ -227,7 +227,11 @@ class Segmenter:
             self._is_running = self._is_judged = True
             self._above = None
             return True
-        self._give(without_indent(self._text[self._start : found.at]))
+        source = self._text[self._start : found.at]
+        if group is GROUPS[Kind.CODE]:  # known by its indent, if the text is known to be Markdown
+            self._give(source, is_code=True)
+        else:
+            self._give(without_indent(source))
         self._start = self._line = self._scanned = found.at
         self._is_judged = self._is_line_cut = False
         return True
@@ -329,7 +333,7 @@ class Segmenter:
         self._start = self._scanned = place
         self._is_line_cut = self._is_line_cut or place > self._line
 
-    def _give(self, source: str) -> None:
-        if source := source.strip():
+    def _give(self, source: str, is_code: bool = False) -> None:
+        if source := source.rstrip() if is_code else source.strip():
             self._is_first = self._is_first and not is_speakable(source)
             self._segments.append(source)
