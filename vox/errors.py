@@ -12,8 +12,8 @@ This module knows nothing of those who raise or print errors.
      +- NotAvailable                 UnknownBackend  UnknownVoice  UnknownModel
      |                               BackendNotInstalled
      +- JobFailed                    HostError (HostCrashed  HostTimeout  LoadFailed  OutOfMemory
-     |                               SynthesisFailed)  StorageError (StorageDamaged  StorageLocked
-     |                               SchemaTooNew)
+     |                               SynthesisFailed (CannotRead))
+     |                               StorageError (StorageDamaged  StorageLocked  SchemaTooNew)
      +- JobCancelled   JobExpired   WaitTimeout   NoAudioOutput
 """
 
@@ -212,6 +212,13 @@ class SynthesisFailed(HostError):
     """The backend raised an error while it synthesized. The host is still usable."""
 
     default_hint = "see: vox daemon logs"
+
+
+class CannotRead(SynthesisFailed):
+    """The voice finds nothing in the text that it can say: the input is at fault."""
+
+    http_status = 422
+    default_hint = "set its language: -l LANG"
 
 
 class StorageError(JobFailed):

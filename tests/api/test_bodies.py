@@ -165,6 +165,18 @@ def test_no_body_of_any_kind_crashes_a_route(daemon: RunningDaemon, path: str) -
             assert answer.json()["detail"]
 
 
+def test_a_text_of_which_the_voice_can_say_nothing_is_the_callers_mistake(
+    daemon: RunningDaemon,
+) -> None:
+    for path, body in (
+        ("/speak", {"text": "[silent] Hm", "output": str(daemon.home / "silent.wav")}),
+        ("/v1/audio/speech", {"input": "[silent] Hm"}),
+    ):
+        answer = daemon.http.post(path, json=body)
+        assert (answer.status_code, answer.json()["code"]) == (422, "cannot-read")
+        assert "-l LANG" in answer.text
+
+
 def test_of_a_key_that_comes_twice_the_last_counts(daemon: RunningDaemon) -> None:
     body = b'{"input": "", "input": "[say 0.1s]"}'
     headers = {"Content-Type": "application/json"}

@@ -108,6 +108,7 @@ def test_a_text_of_which_nothing_sounds_fails_and_says_what_cannot_be_read(
     ended = rig.until_ended(engine.submit(request(ONE, TWO)))
     assert (ended["state"], ended["notes"]) == ("failed", [])
     assert ended["error"] == f"scripted cannot read {ONE!r}; set its language: -l LANG"
+    assert ended["error_code"] == "cannot-read"
 
 
 def test_out_of_memory_twice_fails_the_job(rig: Rig, hosts: FakeHosts, engine: Engine) -> None:

@@ -323,7 +323,7 @@ def test_a_backend_that_was_removed_fails_its_job_with_what_to_do(
 def test_a_voice_that_says_nothing_is_a_failure(rig: Rig, hosts: FakeHosts, engine: Engine) -> None:
     hosts.script(ONE)
     ended = rig.until_ended(engine.submit(request(ONE)))
-    assert (ended["state"], ended["error_code"]) == ("failed", "synthesis-failed")
+    assert (ended["state"], ended["error_code"]) == ("failed", "cannot-read")
 
 
 def test_an_error_that_nobody_foresaw_fails_the_job_and_not_the_worker(

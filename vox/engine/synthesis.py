@@ -22,11 +22,11 @@ from ..audio.utterances import UtteranceCache
 from ..backends.base import Utterance
 from ..config import Config
 from ..errors import (
+    CannotRead,
     HostCrashed,
     HostError,
     LoadFailed,
     OutOfMemory,
-    SynthesisFailed,
 )
 from ..hosts import sound_checks
 from ..hosts.base import Host
@@ -172,9 +172,7 @@ class Synthesizer:
             pass
         if not spool.frames:
             text = work.unsaid.first or job.text
-            raise work.failures.first or SynthesisFailed(
-                f"{job.backend} cannot read {text[:40]!r}", "set its language: -l LANG"
-            )
+            raise work.failures.first or CannotRead(f"{job.backend} cannot read {text[:40]!r}")
         work.unsaid.conclude()
         spool.finish()
         self._store.note(job.id, audio_s=_audio_s(spool))
