@@ -52,6 +52,7 @@ MARKUP = {
     "[](https://example.com)": ["https://example.com"],
     "![A cat](cat.png)": ["image: A cat"],
     "So![][logo] it is": ["So it is"],
+    "![Screenshot 2024-01-01 at 10.00.00](x)": ["image"],
     "![](cat.png) and ![image](x) and ![cat.png](x)": ["and image and image"],
     "[![CI](https://a.b/c.svg)](https://a.b) [![Docs][d]][e]": ["image: CI, image: Docs"],
     # blocks
@@ -61,7 +62,7 @@ MARKUP = {
     "- one\n- two\n  goes on\n    - deeper": ["one", "two goes on", "deeper"],
     "1. first\n2. second": ["1. first", "2. second"],
     "1. first\n1. second\n1. third": ["1. first", "2. second", "3. third"],
-    "3) third\n   1. inner": ["3) third", "1. inner"],
+    "3) third\n   1. inner": ["3: third", "1. inner"],
     "- [x] Write it\n- [ ] Test it": ["done: Write it", "to do: Test it"],
     "> He said\n> **no\n> way**.\n>> Why?": ["He said no way.", "Why?"],
     "> [!NOTE]\n> It is new.": ["Note.", "It is new."],
@@ -94,6 +95,12 @@ MARKUP = {
     ],
     "> ```rust\n> x\n> ```": ["code, 1 line, Rust"],
     "Text before\n```\nx\n```\nand behind": ["Text before", "code, 1 line", "and behind"],
+    # formulas
+    r"It is $O(n \log n)$ for $n \leq 10^{9}$, $x_1^2 = \frac{a}{b}$.": [
+        "It is O(n log n) for n ≤ 10^9, x 1² = a/b."
+    ],
+    "$$\nE = mc^2\n$$": ["E = mc²"],
+    r"So \(a_1 \times b\) is it: \[ \sqrt{x} \to \infty \]": ["So a 1 × b is it: √ x → ∞"],
     # HTML
     "Press <kbd>Ctrl</kbd>, then<br>leave.<!-- no -->": ["Press Ctrl, then", "leave."],
     '<div align="center">\n  <h1>Foo</h1>\n  <p>It <b>is</b> &lt; 5.</p>\n</div>': [
@@ -131,7 +138,7 @@ PLAIN = [
     "AT&T and &c and R&D; done",
     "a == b and x==y==z",
     "1986. A great year",
-    "$a_1 + b_2$ costs $5 or $6",
+    "It costs $5 or $6, from $5 to 6$; $HOME/$USER, US$ and A$",
     "He wrote (see the receipt*).",
     "-5 degrees and --flag and -x",
 ]
@@ -247,6 +254,7 @@ BOMBS = [
     "[", "*", ">", "`", "<", "[a](", "![", "*a ", "_a ", "`a ", "<a ", "<b>a", "[a][", "[[a]",
     "<!--", "a**b", "&amp;", "\\", "- a\n", "1. a\n", "> a\n", "|a", "a|b\n-|-\n", "  \n", "~~~\n",
     ":a", "==a", "<b a='", "[^1]", "[a]: b\n", "<script>", " ", "\n", "<td>a",
+    "$a", "$$a", "\\(a", "[[a",
 ]  # fmt: skip
 
 

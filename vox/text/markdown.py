@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from markdown_it.token import Token
 
-_SIGN: Final = re.compile(r"[*_`~\[\]<&\\|#>=]")
+_SIGN: Final = re.compile(r"[*_`~\[\]<$&\\|#>=]")
 _PLACED_SIGN: Final = re.compile(r"^[ \t]*(?:[-+:]|\d{1,9}[.)])|:[\w+-]+:| {2}\n", re.MULTILINE)
 """Signs that prose is full of, where they may mean something. With `_SIGN`, what is quick to find:
 without any of them there can be no `_EVIDENCE`."""
@@ -32,7 +32,7 @@ _EVIDENCE: Final = re.compile(
         | \d{1,9}[.)](?:[ \t]|$) | ([-=*_])(?:[ \t]*\1){2,}[ \t]*$ | [-=]+[ \t]*$
         | \|?[ \t]*:?-+:?[ \t]*\|[ \t:|-]*$
     )
-    | \*{2} | (?<![\w*])\*(?=[^\s*]) | (?<=[^\s*])\*(?!\w) | `
+    | \$(?=\S) | \*{2} | (?<![\w*])\*(?=[^\s*]) | (?<=[^\s*])\*(?!\w) | `
     | __ | (?<!\w)_ | _(?!\w) | ~~ | (?<![\w=])==(?=\S)
     | \]\( | \]\[ | \[\^ | \[\[\S | </?[a-zA-Z] | <[!?] | &\#?\w{1,31};
     | \\[!-/:-@\[-`{-~] | \\$ | [ ]{2}$(?=\n) | (?<!\w):[a-zA-Z\d+-][\w+-]*:(?!\w)
@@ -67,7 +67,10 @@ _IMAGE: Final = "\x1e"
 """What stands before and behind an image until the paragraph is complete."""
 _IMAGES: Final = re.compile(rf"{_IMAGE}\s*{_IMAGE}")
 _ENTITY: Final = re.compile(r"&#?\w{1,31};")
-_FILE: Final = re.compile(r"[\w ().-]+\.(?:png|jpe?g|gif|svg|webp|bmp|avif)", re.IGNORECASE)
+_FILE: Final = re.compile(
+    r"[\w ().-]+\.(?:png|jpe?g|gif|svg|webp|bmp|avif)|(?:screen ?shot|img|dsc)[ _-]*\d[\w ().:-]*",
+    re.IGNORECASE,
+)
 _PASSES: Final = 4
 """How often what came out is read again, if it looks like Markdown: `\\*a\\*` leaves `*a*`."""
 
@@ -190,7 +193,8 @@ class _Reader:
                 self.lists.pop()
             case "list_item_open":
                 if numbers := self.lists[-1]:
-                    self.marks.append(numbers.next(token.info) + token.markup)
+                    # Not "1)": a voice pauses at this one.
+                    self.marks.append(numbers.next(token.info) + token.markup.replace(")", ":"))
             case "list_item_close":
                 if self.marks:  # of an empty item
                     self.paragraphs.append((" ".join(self.marks), ""))

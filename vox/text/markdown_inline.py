@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from . import tex
 from .markdown_html import ALONE, TAG, hidden, is_tag
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ def change_inline(md: MarkdownIt) -> None:
     def escape_(state: StateInline, silent: bool) -> bool:
         # Not Markdown: \\server\share.
         at = state.pos
+        if _formula(state, silent):
+            return True
         if not state.env["sure"] and re.match(r"\\\\\w", state.src[at : at + 3]):
             return _text(state, at + 2, silent)
         return escape(state, silent)
@@ -87,6 +90,7 @@ def change_inline(md: MarkdownIt) -> None:
     ruler.at("html_inline", _html)
     ruler.before("newline", "url", _url)
     ruler.before("newline", "marked", _marked)
+    ruler.before("newline", "formula", _formula)
     ruler.at("strikethrough", _strike)
     md.inline.ruler2.before("fragments_join", "strays", _drop_strays)
 
@@ -246,6 +250,23 @@ def _tokenize(state: StateInline, start: int, end: int) -> None:
     state.md.inline.tokenize(state)
     state.posMax = outer
     state.push("span_close", "span", -1)
+
+
+def _formula(state: StateInline, silent: bool) -> bool:
+    if state.src[state.pos] not in "$\\":
+        return False
+    found = tex.BLOCK.match(state.src, state.pos, state.posMax)
+    if not found:
+        found = tex.INLINE.match(state.src, state.pos, state.posMax)
+    if not found:
+        return False
+    source = found.group(1) or found.group(2)
+    if not tex.is_formula(source):
+        return False
+    if not silent:
+        state.push("text", "", 0).content = tex.plain(source)
+    state.pos = found.end()
+    return True
 
 
 def _marked(state: StateInline, silent: bool) -> bool:
