@@ -8,6 +8,7 @@ business.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import threading
 import time
@@ -45,8 +46,11 @@ from .warming import Models
 
 log = logging.getLogger(__name__)
 
-AT_ONCE_CHARS = 20_000
-"""The pieces of a longer text are made one by one: their number is known in the end."""
+SHORT_CHARS = 2_000
+"""The pieces of such a text are made at once: their number is known before the first is said."""
+LONG_CHARS = 20_000
+"""Those of a longer text are made one by one: their number is known in the end. Between the two,
+the first sound waits for the first piece alone."""
 
 CheckWanted = Callable[[], None]
 """Raises if the work for a job is to stop."""
@@ -227,7 +231,9 @@ class Synthesizer:
             yield from self._counted(reader.pieces(), job)
         else:
             made = self._counted(pieces(job.text, reading), job)
-            yield from made if len(job.text) > AT_ONCE_CHARS else list(made)
+            length = len(job.text)
+            yield from itertools.islice(made, int(length > SHORT_CHARS))
+            yield from made if length > LONG_CHARS else list(made)
         self._tell(job, reading.say_as.slow(reading.lang, reading.backend))
 
     def _counted(self, made: Iterator[Piece | None], job: Job) -> Iterator[Piece | None]:
