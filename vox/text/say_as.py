@@ -47,12 +47,12 @@ def _unicode_atom() -> re.Pattern[str]:
     return re.compile(rf"{letter}+(?:[{_MARKS}]+{letter}*)*|\S")
 
 
-@functools.cache
+@functools.lru_cache(4096)
 def _is_joined(char: str) -> bool:
     return not char.isascii() and re.match(f"[{_JOINED}]", char) is not None
 
 
-@functools.cache
+@functools.lru_cache(4096)
 def _is_in_word(char: str) -> bool:
     """Whether the character goes on with a word that has spaces around it."""
     if char.isalnum() or char == "_":
