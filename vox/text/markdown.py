@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from .code_names import announcement
 from .markdown_html import BLOCKS, TAG, attribute, is_tag, without_hidden
 from .markdown_inline import ADDRESS, FOOTNOTE, PAGE, REFERENCE, is_footnote, is_reference
-from .markdown_parser import DEFINITION, MAX_NESTING, parser
+from .markdown_parser import DEFINITION, MAX_NESTING, parse
 from .words import word
 
 if TYPE_CHECKING:
@@ -163,10 +163,10 @@ class _Reader:
         return self.paragraphs
 
     def _walk(self, source: str, inner: bool) -> None:
-        tokens = parser(self.sure).parse(source, {"sure": self.sure, "inner": inner})
+        tokens = parse(source, self.sure, inner)
         if any(token.level >= MAX_NESTING - 2 for token in tokens):  # what is deeper is missing
             flat = re.sub(r"^[ \t>]+", "", source, flags=re.MULTILINE)
-            tokens = parser(self.sure).parse(flat, {"sure": self.sure, "inner": inner})
+            tokens = parse(flat, self.sure, inner)
         kind = ""
         for token in tokens:
             match token.type:

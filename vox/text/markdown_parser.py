@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from markdown_it.ruler import RuleOptionsType
     from markdown_it.rules_block import StateBlock
     from markdown_it.rules_core import StateCore
+    from markdown_it.token import Token
+    from markdown_it.utils import EnvType
 
 MAX_NESTING: Final = 60
 _INLINE_CHARS: Final = 2000
@@ -29,6 +31,12 @@ _DENSE_CHARS: Final = 400
 _DENSE: Final = re.compile(r"[*_`~\[\]\\=:!&]+")
 _DELIMITERS: Final = re.compile(r"(?<!\w)[*_~`]+|[*_~`]+(?!\w)|[\[\]\\]+")
 
+_BLOCK: Final = re.compile(
+    r"^[ \t]*(?:[-+=#>|:~<]|`{3}|"
+    r"\d{1,9}[.)](?:[ \t]|$)|\*[ \t*]*(?:[ \t]|$)|_[ \t_]*$|\[[^\]]*\]:|$)",
+    re.MULTILINE,
+)
+"""How lines begin that may be more than a part of a paragraph."""
 _BOLD_LINE: Final = re.compile(r"^((?:\*\*[^*\n]+\*\*|__[^_\n]+__):?)[ \t]*\n", re.MULTILINE)
 """A heading in all but name, as in "**Steps:**"."""
 _FOOTNOTE_LINE: Final = re.compile(r"\[\^([^\]\s]{1,64})\]:[ \t]*")
@@ -54,6 +62,18 @@ def parser(sure: bool) -> MarkdownIt:
     change_inline(md)
     md.core.ruler.at("inline", _inline)
     return md
+
+
+def parse(source: str, sure: bool, inner: bool = False) -> list[Token]:
+    """The parser's tokens. Most segments are one paragraph: that takes half of the time."""
+    md, env = parser(sure), {"sure": sure, "inner": inner}
+    if _BLOCK.search(source) or (sure and source[:1] in " \t"):
+        return md.parse(source, env)
+    from markdown_it.token import Token
+
+    source = source.strip(" \t\n")
+    children = _parse_inline(md, source, env)
+    return [Token("inline", "", 0, content=source, children=children)]
 
 
 def _change_blocks(md: MarkdownIt) -> None:
@@ -121,17 +141,22 @@ def _inline(state: StateCore) -> None:
     for token in state.tokens:
         if token.type != "inline":
             continue
-        token.children = token.children or []
-        rest = _BOLD_LINE.sub(r"\1  \n", token.content)
-        rest = _definitions(rest) if "\n:" in rest else rest
-        while rest:
-            cut = len(rest)
-            if cut > _INLINE_CHARS:
-                cut = rest.rfind(" ", _INLINE_CHARS // 2, _INLINE_CHARS) + 1 or _INLINE_CHARS
-            part, rest = rest[:cut], rest[cut:]
-            if _is_dense(part):
-                part = _DELIMITERS.sub(" ", part)
-            state.md.inline.parse(part, state.md, state.env, token.children)
+        token.children = _parse_inline(state.md, token.content, state.env)
+
+
+def _parse_inline(md: MarkdownIt, rest: str, env: EnvType) -> list[Token]:
+    rest = _BOLD_LINE.sub(r"\1  \n", rest)
+    rest = _definitions(rest) if "\n:" in rest else rest
+    tokens: list[Token] = []
+    while rest:
+        cut = len(rest)
+        if cut > _INLINE_CHARS:
+            cut = rest.rfind(" ", _INLINE_CHARS // 2, _INLINE_CHARS) + 1 or _INLINE_CHARS
+        part, rest = rest[:cut], rest[cut:]
+        if _is_dense(part):
+            part = _DELIMITERS.sub(" ", part)
+        md.inline.parse(part, md, env, tokens)
+    return tokens
 
 
 def _is_dense(source: str) -> bool:
