@@ -24,7 +24,7 @@ _TITLES = "mr mrs ms mx dr prof st"
 _NEVER = {
     "en": (
         "messrs mmes rev hon gen col maj capt cmdr lt sgt cpl pvt adm gov sen rep pres fr sr br "
-        "supt esp approx viz cf vs v e.g eg i.e ie resp incl excl aka a.k.a mt ft dept est ca c "
+        "supt esp approx viz cf vs v e.g eg i.e ie resp incl excl aka a.k.a mt ft dept est ca "
         "circa ibid op loc n.b nb tel attn max min avg"
     ),
     "fr": (
@@ -52,7 +52,7 @@ _NEVER = {
 }
 _BEFORE_NUMBER = {
     "en": (
-        "no nos nr ch chap fig figs vol vols p pp pg sec sect art eq par para pt ed ex ver v l "
+        "c no nos nr ch chap fig figs vol vols p pp pg sec sect art eq par para pt ed ex ver v l "
         "ll n nn app tab jan feb mar apr jun jul aug sep sept oct nov dec"
     ),
     "fr": (

@@ -30,9 +30,10 @@ CANDIDATE = re.compile(
     rf"|(?<=[{_WIDE_STOPS}”’」』）】])(?=[^\s{_STOPS}{_WIDE_STOPS}{_CLOSERS},，、；：]).{{0}}"
 )
 """Between two sentences, perhaps. It looks at one character on each side."""
-_ASCII_AHEAD = re.compile(
-    rf"[\x00-\x7f]{{{SHORT_BYTES - 1}}}\s{{0,{_AHEAD_MAX - SHORT_BYTES}}}[!-~]"
+_NEAR_AHEAD = re.compile(
+    rf"[\x00-\x7f]{{{SHORT_BYTES - 1}}}\s{{0,{_AHEAD_MAX - SHORT_BYTES}}}[!-~]|[\u3001-\uffff]{{4}}"
 )
+"""What `ahead` finds, of the texts that are most frequent."""
 _END = re.compile(rf"(\S*?)([{_STOPS}{_WIDE_STOPS}]+)([{_CLOSERS}]*)\Z")
 _WORD = re.compile(r"[^\W_]+")
 _QUOTES = frozenset("\"'”’»›“‘«")
@@ -40,7 +41,7 @@ _QUOTES = frozenset("\"'”’»›“‘«")
 
 def ahead(text: str, start: int, end: int) -> str | None:
     """The beginning of what follows a candidate: `SHORT_BYTES`. None if there is less."""
-    if near := _ASCII_AHEAD.match(text, start, end):
+    if near := _NEAR_AHEAD.match(text, start, end):
         return near.group()
     size = 0
     for at in range(start, min(end, start + _AHEAD_MAX)):
