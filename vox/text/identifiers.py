@@ -58,7 +58,7 @@ def _capitals(part: str) -> str:
 def _humps(name: str) -> list[str]:
     """The words of a camelCase or PascalCase name; the name alone if it is not one."""
     humps = _HUMP.split(name)
-    if len(humps) == 1 or name in NAMES or _INFLECTED.match(name):
+    if len(humps) == 1 or name.rstrip("0123456789") in NAMES or _INFLECTED.match(name):
         return [name]
     if humps[0].islower():
         if len(humps[0]) == 1 or not _LOWER_RUN.search(humps[0]):  # iPhone, mRNA, kWh, x86

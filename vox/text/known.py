@@ -13,6 +13,7 @@ def _set(words: str) -> frozenset[str]:
 
 
 NAMES: Final = _set("""
+    CoreAudio JupyterLab MySQL NoSQL PipeWire PulseAudio SQLAlchemy SQLite VoXtream WebSocket
     AdSense AirBnB AirDrop AirPlay AirPods AirTag AliExpress AltaVista AlphaGo AlphaFold
     AlphaZero AppImage AppleScript AutoCAD BahnCard BibTeX BioNTech BitTorrent BitLocker
     BlackBerry BlueSky BlackRock BuzzFeed CapCut CentOS ChatGPT ChromeOS CinemaScope CityLink

@@ -23,6 +23,8 @@ _PIECE = re.compile(r"\.+|[~*$@+=]|[^.~*$@+=]+")
 _PLACE = re.compile(r"(?::(\d+)(?::(\d+))?|#L(\d+)\S*|((?:::\w+)+))\Z")
 _ROOTED = re.compile(r"[A-Za-z]:[\\/]|\\\\|~\w*/|\.{1,2}/|\$\w+/|/")
 _IPV4 = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}")
+_SHORTEST_SHOUTED = 6
+"""README, LICENSE: a file's name that long is a word, and would be spelt."""
 _HYPHEN = re.compile(r"-(?![^\W\d_])|(?<![^\W\d_])-")
 
 
@@ -182,8 +184,8 @@ def _component(text: str, lang: str) -> str:
 
 
 def _name(part: str, lang: str) -> str:
-    if part == "README":
-        return "readme"
+    if len(part) >= _SHORTEST_SHOUTED and part.isalpha() and part.isupper():
+        return part.lower()
     if "_" in part and not (part.startswith("__") and part.endswith("__")):
         part = part.strip("_")
     return "-".join(identifier(each, lang) for each in part.split("-"))

@@ -28,6 +28,8 @@ from .places import email, host, ipv4, ipv6, mention, path, url
 from .versions import version
 from .words import is_known, word
 
+_CLOSE_BEFORE = re.compile(r"[^\s(\[{\"'“„«‘,;!?>)\]]\Z")
+_CLOSE_AFTER = re.compile(r"[^\s)\]}\"'”»’,;!?<.:…]|[.:]\S")
 _MOST_ROUNDS = 6
 """Tokens may stand so close that one is found only once its neighbour is read: "a@b.orgc@d.org"."""
 _CONTEXT_CHARS = 32
@@ -244,28 +246,54 @@ def spoken(text: str, lang: str, reads: Set[str], emoji: str) -> str:
     `reads` names the kinds (see `kinds`) that stay as they are. `emoji` is "name" or "drop".
     """
     for _ in range(_MOST_ROUNDS):
-        before = text
         if not _MAYBE.search(text):
             break
+        round_ = _Round(lang, reads)
         if is_known(lang):
-            text = _TOKEN.sub(_speaker(lang, reads), text)
+            text = _TOKEN.sub(round_.said, text)
+        before = text
         if emoji == "drop" or EMOJI not in reads:
             text = emojis.spoken(text, lang, emoji)
-        if text == before:
+        if text == before and not round_.is_unsettled:
             break
     return text
 
 
-def _speaker(lang: str, reads: Set[str]) -> Callable[[re.Match[str]], str]:
-    def said(found: re.Match[str]) -> str:
-        name, token = found.lastgroup or "", found[0]
-        rule = _ALL[name]
-        if rule.kind in reads:
-            return token
-        before = found.string[max(0, found.start() - _CONTEXT_CHARS) : found.start()]
-        words = rule.say(token, before, lang)
-        if words is None and name in ("path", "rooted"):
-            return _PART.sub(said, token)
-        return token if words is None else words
+class _Round:
+    """Says each token that it is given, and finds out whether the text takes another round."""
 
-    return said
+    def __init__(self, lang: str, reads: Set[str]) -> None:
+        self._lang = lang
+        self._reads = reads
+        self._plain: dict[str, bool] = {}
+        self.is_unsettled = False
+        """What was said stands so close to its neighbours, or is such, that it may be a token."""
+
+    def said(self, found: re.Match[str]) -> str:
+        token, start, end = found[0], found.start(), found.end()
+        before = found.string[max(0, start - _CONTEXT_CHARS) : start]
+        words = self._words(found.lastgroup or "", token, before)
+        if words == token or self.is_unsettled:
+            return words
+        after = found.string[end : end + 2]
+        self.is_unsettled = (
+            bool(_CLOSE_BEFORE.search(before) and token[:1] != " ")
+            or bool(_CLOSE_AFTER.match(after) and token[-1:] != " ")
+            or self._again(words) != words
+        )
+        return words
+
+    def _again(self, words: str) -> str:
+        return _TOKEN.sub(
+            lambda found: self._words(found.lastgroup or "", found[0], words[: found.start()]),
+            words,
+        )
+
+    def _words(self, name: str, token: str, before: str) -> str:
+        rule = _ALL[name]
+        if rule.kind in self._reads:
+            return token
+        words = rule.say(token, before, self._lang)
+        if words is None and name in ("path", "rooted"):
+            return _PART.sub(self.said, token)
+        return token if words is None else words
