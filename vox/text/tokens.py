@@ -173,7 +173,7 @@ _WORDS = {
     ),
     "path": _Rule(
         PATHS,
-        rf"(?<![@%+~*${{}}=-])(?=[^\s./\\]{{0,255}}[./\\])(?:[A-Za-z]:[\\/]+)?{_NAMES}{_PLACE}",
+        rf"(?<![@%+~*${{}}=-])(?=[^\s./\\]{{0,255}}[./\\])(?:[A-Za-z]:[\\/]+)?{_NAMES}(?<!-){_PLACE}",
         _place,
     ),
     "identifier": _Rule(
@@ -195,7 +195,7 @@ _SIGNS = {
     "rooted": _Rule(
         PATHS,
         rf"(?<![@%+~*${{}}./\\<-])(?:[\\/]{{1,2}}(?={_FILE_CHAR}|\.\w)|(?:\.{{1,2}}/){{1,15}}+"
-        rf"|~\w{{0,32}}/|\$\w{{1,32}}/|\*{{1,2}}(?=[./])|(?=\.\w))(?:{_NAMES})?{_PLACE}",
+        rf"|~\w{{0,32}}/|\$\w{{1,32}}/|\*{{1,2}}(?=[./])|(?=\.\w))(?:{_NAMES}(?<!-))?{_PLACE}",
         _place,
     ),
     "variable": _Rule(
@@ -209,7 +209,7 @@ _INFIX = {
     "operator": _Rule(
         IDENTIFIERS,
         r"(?<=[\w)\]\"'»”`])(?: {0,2}(?:--?>|==?>|→|⇒|➡\ufe0f?|➜|!==?|≠|>=|≥|<=|≤|===?(?!>)) {0,2}"
-        r"| (?:&&?|\|\||=|@) )(?=[\w(\[\"'«“$/~.@#-])",
+        r"| (?:&&?|\|\||=|@) )(?=[\w(\[\"'«“$/~.@#*-])",
         _without_before(_operator),
     ),
     "mark": _Rule(IDENTIFIERS, "[™®]\ufe0f?", _unsaid),
@@ -279,15 +279,20 @@ class _Round:
         self.is_unsettled = (
             bool(_CLOSE_BEFORE.search(before) and token[:1] != " ")
             or bool(_CLOSE_AFTER.match(after) and token[-1:] != " ")
-            or self._again(words) != words
+            or not (token[-1:].isalnum() or token[-1:] in ' ")')
+            or not self._is_plain(words)
         )
         return words
 
-    def _again(self, words: str) -> str:
-        return _TOKEN.sub(
-            lambda found: self._words(found.lastgroup or "", found[0], words[: found.start()]),
-            words,
-        )
+    def _is_plain(self, words: str) -> bool:
+        """Whether there is no token in what was said."""
+        if words not in self._plain:
+            again = _TOKEN.sub(
+                lambda found: self._words(found.lastgroup or "", found[0], words[: found.start()]),
+                words,
+            )
+            self._plain[words] = again == words
+        return self._plain[words]
 
     def _words(self, name: str, token: str, before: str) -> str:
         rule = _ALL[name]
