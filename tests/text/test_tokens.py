@@ -165,7 +165,15 @@ def test_what_is_not_technical_is_left_alone(text: str) -> None:
     assert said(text) == text
 
 
-@pytest.mark.parametrize("text", ["Die MitarbeiterInnen.", "Vor- und Nachteile", "z. B. und d.h."])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Die MitarbeiterInnen.",
+        "weil es 1.500 € und es 2.5 sind",
+        "Vor- und Nachteile",
+        "z. B. und d.h.",
+    ],
+)
 def test_german_words_are_left_alone(text: str) -> None:
     assert said(text, "de") == text
 

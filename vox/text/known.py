@@ -25,7 +25,7 @@ NAMES: Final = _set("""
     LegalZoom LibreOffice LinkedIn LiveJournal MacBook MapReduce MariaDB MasterCard MathML
     MediaTek MediaWiki MetaMask MoMA MobileMe MongoDB mmHg MySpace NetBSD NetWare NordVPN NumPy
     NaN OkCupid OnlyFans OneDrive OneNote OpenAI OpenBSD OpenCL OpenCV OpenGL OpenOffice OpenSSL
-    OpenSSH OpenStack OpenStreetMap PayPal PageRank PeopleSoft PhD PhDs PlayStation PornHub
+    OpenSSH OpenStack OpenStreetMap PayPal PageRank PeopleSoft PhD PhDs PlayStation
     PostScript PostgreSQL PowerBook PowerPC PowerPoint PowerShell PricewaterhouseCoopers
     ProQuest ProtonMail PyPI PyPy PyTorch QuickBooks QuickTime ReactOS ReadMe ResearchGate
     RoboCop SciPy SharePoint ShareX SketchUp SmackDown SnapChat SoHo SolarCity SolarWinds
@@ -45,22 +45,27 @@ NAME_BEGINNINGS: Final = (
 """What family names begin with: McDonald, FitzGerald, DeVito, LeBron."""
 
 PRODUCTS: Final = _set("""
-    alembic android angular ansible apache babel bash blender bluetooth bootstrap bun c cargo
-    chrome chromium clang claude cmake composer conda css cuda cudnn curl cython dart debian
-    delphi deno django docker dotnet edge elasticsearch electron elixir elm emacs erlang es
-    express fastapi fedora ffmpeg firefox flask flutter fortran freebsd gcc gemini gemma gimp
-    git glibc gnome go golang gpt gradle grafana grpc hadoop haskell helm hibernate html http
-    https huey icu ios ipados java javascript jdk jenkins jquery jre julia jupyter kafka kde
-    kernel keras kotlin kubernetes laravel libreoffice linux llama llvm lua macos mariadb matlab
-    maven mesa mistral mongodb mypy mysql nginx ninja nixos node node.js nodejs npm numpy nvidia
-    opencv opengl openssh openssl oracle pandas perl php pip pnpm podman poetry postgres
-    postgresql powershell prometheus pydantic pytest python pytorch qt qwen rails react redis
-    release rhel ros ruby ruff rust safari samba sass scala scipy selenium spark spring sqlite
-    ssl svelte swift symfony systemd tailwind tensorflow terraform tls tomcat torch transformers
-    typescript ubuntu unicode unity usb uvicorn vault version versión versione versão vim vite
-    vue vulkan wayland webpack windows wine wordpress xcode xen yarn zig zlib zsh
+    alembic android apache babel bash bluetooth cargo chromium clang claude cmake composer conda
+    css cuda cudnn curl cython debian delphi deno django docker dotnet elasticsearch elixir
+    emacs erlang fastapi fedora ffmpeg firefox fortran freebsd gcc gemini gemma gimp git glibc
+    gnome golang gpt gradle grafana grpc hadoop haskell hibernate html http https huey icu ios
+    ipados java javascript jdk jenkins jquery jre jupyter kafka kde keras kernel kotlin
+    kubernetes laravel libreoffice linux llama llvm lua macos mariadb matlab maven mesa mistral
+    mongodb mypy mysql nginx ninja nixos node.js nodejs npm numpy nvidia opencv opengl openssh
+    openssl pandas perl php pip pnpm podman postgres postgresql powershell prometheus pydantic
+    pytest python pytorch qt qwen redis release rhel ros ruff scala scipy selenium sqlite ssl
+    svelte symfony systemd tailwind tensorflow terraform tls tomcat torch transformers
+    typescript ubuntu usb uvicorn version versione versión versão vim vite vue vulkan wayland
+    webpack wordpress xcode xen yarn zig zlib zsh
 """)
 """What a version follows, in lower case: "Python 3.11"."""
+
+PRODUCTS_IN_CAPITALS: Final = _set("""
+    Angular Ansible Blender Bootstrap Bun Chrome Dart Edge Electron Elm Express Flask Flutter Go
+    Helm Julia Node Oracle Poetry Rails React Ruby Rust Safari Samba Spark Spring Swift Unicode
+    Unity Vault Windows Wine
+""")
+"""Those that are words in lower case: "Go 1.22"."""
 
 EXTENSIONS: Final = _set("""
     3gp 7z aac apk asm avi avif awk bak bash bat bib bin bmp bz2 c cc cer cfg cmake cmd conf cpp

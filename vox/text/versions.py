@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from .known import PRODUCTS
+from .known import PRODUCTS, PRODUCTS_IN_CAPITALS
 from .words import word
 
 _PRODUCT = re.compile(r"([^\W\d][\w.+#-]*?)(?:[ ]|[ ]?(?:[<>=!~^]=?|===)[ ]?|-)(v ?)?\Z")
@@ -24,7 +24,9 @@ def version(token: str, before: str, lang: str) -> str | None:
         return None
     mark, numbers = found[1], found[2].split(".")
     suffix = token[found.end() :]
-    named = _is_named(before, lang)
+    if not (mark or suffix) and _is_grouped(numbers):
+        return None
+    named = _is_named(before)
     if not (named or mark == "v" or (mark and len(numbers) > 1) or _is_version(numbers, suffix)):
         return None
     if mark and len(numbers) == 1 and suffix:
@@ -39,10 +41,23 @@ def version(token: str, before: str, lang: str) -> str | None:
     return f" {said}" if before[-1:] == "-" else said
 
 
-def _is_named(before: str, lang: str) -> bool:
+def _is_named(before: str) -> bool:
     """Whether a product's name stands before it: "Python 3.11"."""
     found = _PRODUCT.search(before)
-    return bool(found and (found[1].lower() in PRODUCTS or _MARK.search(before)))
+    return found is not None and (
+        found[1].lower() in PRODUCTS
+        or found[1] in PRODUCTS_IN_CAPITALS
+        or _MARK.search(before) is not None
+    )
+
+
+def _is_grouped(numbers: list[str]) -> bool:
+    """1.000.000, as a number is written in some languages."""
+    return (
+        len(numbers) > 1
+        and 1 <= len(numbers[0]) <= 3
+        and all(len(number) == 3 for number in numbers[1:])
+    )
 
 
 def _is_version(numbers: list[str], suffix: str) -> bool:
@@ -51,8 +66,6 @@ def _is_version(numbers: list[str], suffix: str) -> bool:
         return len(numbers) > 1
     if len(numbers) < 3:
         return numbers[-1] in ("x", "*") and len(numbers) > 1
-    if all(len(number) == 3 for number in numbers[1:]) and len(numbers[0]) <= 3:
-        return False  # 1.000.000
     return not _is_date(numbers)
 
 
