@@ -14,6 +14,7 @@ _LONG_TABLE = 20_000
 _LONG_HEADING = 1_000
 _LONG_FRONT = 4_000
 _LONG_COMMENT = 20_000
+_LONG_FORMULA = 2_000
 _FRONT_END = re.compile(r"^(?:---|\+\+\+|\.\.\.)[ \t]*$", re.MULTILINE)
 _FRONT_KEY = re.compile(r"[\w\"'-]+[ \t]*[:=]|#|\Z")
 _RAW_NAME = re.compile(r"<(\w+)")
@@ -88,6 +89,16 @@ def _end_of_html(text: str, start: int, line: int, is_final: bool) -> End:
     return End(after + 1) if after >= 0 else End(len(text) if is_final else None, line)
 
 
+def _end_of_formula(text: str, start: int, line: int, is_final: bool) -> End:
+    found = text.find("$$", text.find("$$", start) + 2)
+    if found < 0:
+        return End(None, line, is_text=is_final or len(text) - start > _LONG_FORMULA)
+    after = text.find("\n", found)
+    if after < 0 and len(text) - found > _LONG_HEADING:
+        after = found + 1
+    return End(after + 1) if after >= 0 else End(len(text) if is_final else None, line)
+
+
 def _end_of_front(text: str, start: int, line: int, is_final: bool) -> End:
     first = text.find("\n", start)
     second = text.find("\n", first + 1) if first >= 0 else -1
@@ -113,6 +124,7 @@ GROUPS = {
     Kind.FENCE: Group(_end_of_fence),
     Kind.COMMENT: Group(_end_of_html),
     Kind.RAW: Group(_end_of_html),
+    Kind.FORMULA: Group(_end_of_formula),
     Kind.RULE: Group(_end_of_front),
 }
 """By what they begin with. Front matter begins with a rule."""

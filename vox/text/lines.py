@@ -28,6 +28,7 @@ class Kind(Enum):
     FENCE = auto()
     TABLE = auto()
     COMMENT = auto()
+    FORMULA = auto()
     RAW = auto()
     """HTML whose text is none: a script, a style."""
     CODE = auto()
@@ -100,6 +101,7 @@ def _bracket(head: str) -> Kind:
 
 _KINDS: dict[str, Callable[[str], Kind]] = {
     "|": lambda _: Kind.TABLE,
+    "$": lambda head: Kind.FORMULA if head.startswith("$$") else Kind.TEXT,
     "<": _html,
     "[": _bracket,
 }
