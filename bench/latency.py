@@ -27,7 +27,7 @@ from tests.sound import Recorder, SoundServer
 from .instance import Instance, machine, markdown
 
 TEXT = "The build is finished."
-NEXT = "Then it"
+NEXT = "Then it is deployed"
 """What a stream has of its second sentence: so the first is known to be complete."""
 WAITS_S = 1.5
 """How long a stream is there before its text comes."""

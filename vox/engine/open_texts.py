@@ -17,6 +17,7 @@ from ..jobs import Job
 from ..queue.events import Event
 from ..queue.store import Store
 from ..queue.texts import Grown, Written
+from ..text.sentences import is_end, language
 from ..text.speakable import Piece, Speakable
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,10 @@ LOOK_S = 1.0
 """How often a waiting stream looks without being woken: another process may have written."""
 PARK_S = 10.0
 """So long after the last sound a stream is parked even if no other job waits."""
+SOON_S = 0.25
+"""How long the writer is silent after the end of a sentence before that is said. Without silence
+it is said once so much has come that what follows is known to be another sentence."""
+_TAIL_CHARS = 200
 LITTLE_S = 0.3
 """A text is cut because its writer is silent once no more audio than this is still to be heard."""
 
@@ -178,6 +183,7 @@ class Reader:
         texts: OpenTexts,
         job: Job,
         speakable: Speakable,
+        lang: str,
         flush_s: float,
         utterances: Callable[[], int],
         check_wanted: Callable[[], None],
@@ -186,12 +192,15 @@ class Reader:
         self._texts = texts
         self._job = job
         self._speakable = speakable
+        self._lang = language(lang)
         self._flush_s = flush_s
         self._utterances = utterances
         self._check_wanted = check_wanted
         self._at = 0
         self._cut_at = 0
         """Where the text was cut last because its writer was silent."""
+        self._tail = ""
+        """The end of what came since then."""
         self._is_flushed = True
         """What came since the last cut was all said."""
 
@@ -228,17 +237,25 @@ class Reader:
                 self._at = self._cut_at = cut
                 yield from self._speakable.feed(before)
                 yield from self._speakable.flush()
-                self._is_flushed = True
+                self._is_flushed, self._tail = True, ""
         self._at += len(text)
         self._is_flushed = self._is_flushed and not text
+        self._tail = (self._tail + text)[-_TAIL_CHARS:]
         yield from self._speakable.feed(text)
+
+    @property
+    def _patience_s(self) -> float:
+        """How long the writer may be silent before what has come is said."""
+        said = self._tail.rstrip()
+        is_sentence = said != self._tail and is_end(said, 0, len(said), "", self._lang)
+        return min(SOON_S, self._flush_s) if is_sentence else self._flush_s
 
     def _left_s(self, silent_since: float) -> float:
         """How long to wait for more text now; 0: it is to be cut. Raises Parked."""
         silent_s = time.monotonic() - silent_since
         if not self._is_flushed:
             unheard_s = self._texts.unheard_s(self._job) - LITTLE_S
-            return max(0.0, min(LOOK_S, max(self._flush_s - silent_s, unheard_s)))
+            return max(0.0, min(LOOK_S, max(self._patience_s - silent_s, unheard_s)))
         if self._texts.is_heard(self._job, self._utterances()) and (
             silent_s > PARK_S or self._texts.is_other_waiting(self._job)
         ):

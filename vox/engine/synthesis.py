@@ -224,6 +224,7 @@ class Synthesizer:
                 self._texts,
                 job,
                 Speakable(reading),
+                reading.lang,
                 float(self._config()["stream_flush_s"]),
                 lambda: _utterances_in(spool),
                 check_wanted,
