@@ -117,6 +117,17 @@ def test_garbage_in_the_index_is_cut_off(spools: SpoolDir) -> None:
     assert spools.has("a1")
 
 
+def test_a_spool_whose_index_has_places_in_the_text_is_read(spools: SpoolDir) -> None:
+    spool = spools.open("a1")
+    say(spool, 0, ramp(50))
+    spool.close()
+    index = Path(spools.path, "a1.idx")
+    index.write_bytes(index.read_bytes().replace(b'"frames"', b'"chars":[0,10],"frames"'))
+    again = spools.open("a1")
+    assert again.segments == [Segment(0, 0, 50)]
+    again.close()
+
+
 def test_utterances_that_were_left_out_stay_done_after_a_crash(spools: SpoolDir) -> None:
     spool = spools.open("a1")
     spool.begin_utterance(0)

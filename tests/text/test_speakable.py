@@ -23,8 +23,8 @@ WORDS = (
     "<b>|</b>|<!--|-->|<script>|</script>"
 ).split("|")
 LINES = (
-    "|\n|- |1. |2) |# |> |```py|```|---|===|a \\| b|\\|-\\|-\\||    code|INFO x|2026-01-01 10:00:00 a|"
-    "London|key: v|  "
+    "|\n|- |1. |2) |# |> |```py|```|---|===|a \\| b|\\|-\\|-\\||    code|INFO x|"
+    "2026-01-01 10:00:00 a|London|key: v|  "
 ).split("|")
 TEXTS = st.lists(
     st.sampled_from(WORDS)

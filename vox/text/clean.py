@@ -133,11 +133,6 @@ def check(text: str, limit: int = LIMIT_CHARS) -> None:
         raise BadInput("the text is not valid UTF-8", "convert it: iconv -f LATIN1 -t UTF-8 FILE")
 
 
-def plain(text: str) -> str:
-    """The text with plain newlines, without control characters and without space around it."""
-    return "".join(cleaned(text)).strip()
-
-
 def is_speakable(text: str, start: int = 0, end: int = sys.maxsize) -> bool:
     """True if the text, between `start` and `end`, has a letter or a digit of any script."""
     return _SPEAKABLE.search(text, start, end) is not None
