@@ -6,9 +6,11 @@ import json
 import os
 import signal
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect, unix_connect
@@ -55,6 +57,21 @@ class SlowBody:
 
 
 # -- a plain body --------------------------------------------------------------------------------
+
+
+def test_a_body_is_spoken_while_it_comes(daemon: RunningDaemon) -> None:
+    def body() -> Iterator[bytes]:
+        yield b"1 [mark begun-body].\n\n"
+        daemon.wait_for_file("begun-body")
+        yield "2 zw\u00f6lf.".encode()[:-3]
+        yield "2 zw\u00f6lf.".encode()[-3:]
+
+    answer = post(daemon, body(), voice="two", speed="1.5", fresh="true")
+    job = answer.json()
+    assert (answer.status_code, job["state"]) == (200, "done")
+    assert job["text"] == "1 [mark begun-body].\n\n2 zw\u00f6lf."
+    assert (job["voice"], job["speed"], job["fresh"], job["open"]) == ("two", 1.5, True, False)
+    assert (job["source"], job["heard"]) == ("api", 2)
 
 
 def test_a_whole_body_is_a_text_too(daemon: RunningDaemon) -> None:
@@ -192,12 +209,42 @@ def received(web: ClientConnection) -> tuple[bytes, list[dict[str, Any]], int | 
         return audio, told, exc.rcvd.code if exc.rcvd else None
 
 
+def test_text_goes_in_and_its_audio_comes_out_meanwhile(daemon: RunningDaemon) -> None:
+    with opened(daemon, "?voice=two") as web:
+        about = json.loads(web.recv(timeout=60))
+        assert (about["response_format"], about["sample_rate"]) == ("pcm", 24_000)
+        say(web, text="1 [say 0.2s].\n\n")
+        first = web.recv(timeout=60)
+        assert isinstance(first, bytes)
+        say(web, text="2 [say 0.2s].")
+        say(web, end=True)
+        audio, (last,), code = received(web)
+    job = last["job"]
+    assert code == 1000
+    assert (job["state"], job["voice"], job["id"]) == ("done", "two", about["id"])
+    assert job["text"] == "1 [say 0.2s].\n\n2 [say 0.2s]."
+    samples = np.frombuffer(first + audio, "<i2")
+    assert len(samples) / 24_000 == pytest.approx(job["audio_s"], abs=0.01)
+    assert np.abs(samples).max() > 10_000
+
+
 def test_a_container_comes_whole(daemon: RunningDaemon) -> None:
     with opened(daemon, "?response_format=wav") as web:
         say(web, text="1 one.", end=True)
         audio, told, _ = received(web)
     assert audio[:4] == b"RIFF"
     assert [*told[0]] == ["id", "response_format", "notes"]
+
+
+def test_a_flush_has_what_came_said_at_once(start: Start) -> None:
+    daemon = start(stream_flush_s=60)
+    with opened(daemon) as web:
+        web.recv(timeout=60)
+        say(web, text="1 and no end,")
+        say(web, flush=True)
+        assert isinstance(web.recv(timeout=20), bytes)
+        say(web, end=True)
+        assert received(web)[2] == 1000
 
 
 @pytest.mark.parametrize(

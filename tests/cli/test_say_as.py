@@ -94,6 +94,8 @@ def test_a_broken_shared_file_is_noted_and_the_text_is_spoken(vox: Vox, tmp_path
     spoken = vox(*call)
     assert spoken.code == 0
     assert f"vox: {team} is not valid TOML" in spoken.err
+    found = {each["name"]: each for each in json.loads(vox("doctor", "--json").out)}
+    assert f"{team} is not valid TOML" in found["say-as"]["text"]
     refused = vox("say-as", "remove", "other")
     assert (refused.code, "there is no entry" in refused.err) == (2, True)
     team.write_text('[[say_as]]\nword = "done"\nsay = "x"\n')

@@ -200,6 +200,17 @@ def test_bytes_that_are_no_text_end_it_with_one_line_and_what_came_is_said(warm:
 # -- how it ends ---------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_cancels_it_at_once(warm: Vox, signum: int, code: int) -> None:
+    call = Call(warm)
+    call.write("1 [say 60s].\n\n")
+    call.until(state="speaking")
+    call.process.send_signal(signum)
+    assert call.process.wait(20) == code
+    job = the_job(warm)
+    assert (job["state"], job["open"], job["text"]) == ("cancelled", False, "1 [say 60s].\n\n")
+
+
 def test_an_interrupt_before_any_text_cancels_it_too(warm: Vox) -> None:
     call = Call(warm)
     call.until(open=True)
@@ -224,6 +235,29 @@ def test_a_writer_that_is_killed_ends_it_with_what_came(warm: Vox) -> None:
     assert (call.returncode, the_job(warm)["text"]) == (0, "1 one.\n")
 
 
+def test_a_call_that_is_killed_takes_its_job_with_it(warm: Vox) -> None:
+    call = Call(warm)
+    call.write("1 [say 60s].\n\n")
+    job = call.until(state="speaking")
+    call.process.kill()
+    warm.until(job["id"], "cancelled")
+
+
+def test_a_cancelled_stream_tells_its_writer_that_nobody_reads(warm: Vox) -> None:
+    reading, writing = os.pipe()
+    call = warm.popen(*STREAM, stdin=reading)
+    writer = subprocess.Popen(["yes", "1 [say 0.1s]."], stdout=writing, stderr=subprocess.DEVNULL)
+    for end in (reading, writing):
+        os.close(end)
+    deadline = time.monotonic() + 60
+    while not [job for job in warm.jobs() if job["state"] == "speaking"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    warm.ok("cancel", "--all")
+    assert call.wait(30) == 5
+    assert writer.wait(30) == -signal.SIGPIPE
+
+
 def test_a_text_that_becomes_too_long_ends_there_and_its_writer_is_told(warm: Vox) -> None:
     warm.ok("config", "set", "max_text", "20")
     told = warm(*STREAM, stdin="1 one, 2 two, 3 three, 4 four.")
@@ -240,6 +274,51 @@ def test_a_timeout_ends_the_text_and_the_job_goes_on(warm: Vox) -> None:
     assert (job["open"], job["text"]) == (False, "1 [say 2s].\n\n")
 
 
+def test_stopping_the_daemon_ends_the_text_and_the_caller_is_told(warm: Vox) -> None:
+    call = Call(warm)
+    call.write("1 [say 1s].\n\n")
+    call.until(state="speaking")
+    warm.ok("daemon", "stop")
+    code, _, err = call.end()
+    assert (code, err) == (0, "vox: the daemon was stopped: the text ends here\n")
+    assert (the_job(warm)["state"], the_job(warm)["heard"]) == ("done", 1)
+
+
 def test_without_a_daemon_one_is_started(vox: Vox, sound: object) -> None:
     assert vox(*STREAM, stdin="1 one.").code == 0
     assert vox.pid is not None
+
+
+@pytest.mark.skipif(not os.path.exists("/usr/bin/espeak-ng"), reason="needs espeak-ng")
+def test_a_light_backend_is_spoken_by_a_daemon_that_does_not_stay(vox: Vox, sound: object) -> None:
+    """So another call can be heard while the text is silent."""
+    call = vox.popen("-b", "say", "--stream", stdin=subprocess.PIPE)
+    assert call.stdin is not None
+    call.stdin.write("One.\n\n")
+    call.stdin.flush()
+    deadline = time.monotonic() + 60
+    while not [job for job in vox.jobs() if job["heard"]]:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert vox("-b", "say", "Two.").code == 0
+    call.stdin.write("Three.")
+    assert call.communicate(timeout=60) == ("", "")
+    assert [job["state"] for job in vox.jobs()] == ["done", "done"]
+    while vox.client.is_up():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_what_is_written_while_the_daemon_is_dead_is_spoken_by_the_next(warm: Vox) -> None:
+    call = Call(warm)
+    call.write("1 one.\n\n")
+    call.until(heard=1)
+    warm.kill_daemon()
+    call.write("2 two.\n\n")
+    call.until(heard=2)
+    call.write("3 three.")
+    assert call.end() == (0, "", "")
+    job = the_job(warm)
+    assert (job["state"], job["heard"], job["text"]) == (
+        "done", 3, "1 one.\n\n2 two.\n\n3 three.",
+    )  # fmt: skip

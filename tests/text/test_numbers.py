@@ -144,6 +144,22 @@ def test_numbers_agree_with_their_noun(lang: str, text: str, said: str) -> None:
     assert spoken(text, lang) == said
 
 
+@pytest.mark.parametrize(
+    ("lang", "text", "said"),
+    [
+        ("en", "chapters II and III", "chapters two and three"),
+        ("en", "WWII in the XXI century", "World War two in the twenty-first century"),
+        ("de", "der II. Weltkrieg", "der zweite Weltkrieg"),
+        ("fr", "un Ver de terre au XXIᵉ siècle", "un Ver de terre au vingt et unième siècle"),
+        ("es", "siglos XV y XVI", "siglos quince y dieciséis"),
+        ("it", "Papa Giovanni XXIII", "Papa Giovanni ventitreesimo"),
+        ("pt", "Pedro II e século XXI", "Pedro segundo e século vinte e um"),
+    ],
+)
+def test_roman_numerals_are_read_as_their_language_does(lang: str, text: str, said: str) -> None:
+    assert spoken(text, lang) == said
+
+
 def test_a_number_that_the_library_cannot_say_is_read_digit_by_digit() -> None:
     said = spoken("9" * 400, "en")
     assert set(said.replace(",", "").split()) == {"nine"}

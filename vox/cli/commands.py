@@ -29,7 +29,7 @@ COMMANDS: dict[str, Entry] = {
     "backends": Entry("backends:backends", "List, install, remove and test backends."),
     "voices": Entry("voices:voices", "List the voices."),
     "clone": Entry("clone:clone", "Voices made from reference audio."),
-    "say-as": Entry("say_as:say_as", "How words are said that a voice says wrongly."),
+    "say-as": Entry("say_as:say_as", "Respell words that a voice says wrongly."),
     "doctor": Entry("doctor:doctor", "Check that everything vox needs is there."),
     "completion": Entry("completion:completion", "Print the completion script of a shell."),
 }

@@ -21,6 +21,7 @@ from ..errors import NoAudioOutput, VoxError
 from ..files import cannot_write, make_dir
 from ..install.status import size_mb
 from ..paths import Paths, get_paths
+from ..text import say_as_files
 from .options import json_option
 from .output import say, say_json
 from .speaking import open_jobs
@@ -238,6 +239,14 @@ def _failures(paths: Paths, _config: Config) -> Iterator[Finding]:
     yield Finding("latest failure", "note", text, f"see: vox history show {job['id']}")
 
 
+def _say_as(paths: Paths, config: Config) -> Iterator[Finding]:
+    """What is wrong with the words to respell: nobody may look at the notes of a job."""
+    for trouble in say_as_files.load(
+        paths.say_as_path, config["say_as"], paths.config_path
+    ).troubles:
+        yield Finding("say-as", "note", trouble)
+
+
 CHECKS: tuple[Check, ...] = (
     _folders,
     _kept_audio,
@@ -246,6 +255,7 @@ CHECKS: tuple[Check, ...] = (
     _backend,
     _default_backends,
     _daemon,
+    _say_as,
     _inbox,
     _failures,
 )

@@ -38,18 +38,20 @@ def _scope(lang_help: str, backend_help: str) -> Callable[[F], F]:
 
 @click.group("say-as")
 def say_as() -> None:
-    """How words are said that a voice says wrongly.
+    """Respell words that a voice says wrongly.
 
     A word in lower case is respelled in any case, one with capitals only as it is written: "US" is
-    not "us". Only whole words are, also with 's behind them; of several the longest is. /.../ is a
+    not "us". Only whole words count, also with 's behind them; the longest one wins. /.../ is a
     regular expression, /.../i one in any case, and what is said may have its groups: \\1.
 
     They are kept in say-as.toml, beside config.toml. More such files, for example a team's, are
-    named by a setting: vox config set say_as ~/team/say-as.toml
+    named by a setting: vox config set say_as ~/team.toml
     """
 
 
-@say_as.command(context_settings={"ignore_unknown_options": True})
+@say_as.command(
+    short_help="Have SAID spoken for WORD.", context_settings={"ignore_unknown_options": True}
+)
 @click.argument("word")
 @click.argument("said")
 @_scope("For this language only, e.g. en.", "For this backend only.")

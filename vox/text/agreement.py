@@ -22,7 +22,7 @@ _FEMININE: Final = {
         r"|tasses?|pièces?|lettres?|fenêtres?|équipes?|portes?|calories?|verstes?"),
     "de": re.compile(
         r"\w*(?:ung|heit|keit|ion|tät|schaft|ei|ie|ik|[a-zäöüß]{2,}e)|Person|Nacht|Stadt|Hand|Frau"
-        r"|Mutter|Tochter|Schwester|(?:E-)?Mail|Zeit|Art|Zahl|Tür|Bahn|App|Woche|Uhrzeit|Antwort"),
+        r"|\w*(?:[Ll]iga|[Kk]amera|[Ff]irma)|Mutter|Tochter|Schwester|(?:E-)?Mail|Zeit|Art|Zahl|Tür|Bahn|App|Woche|Uhrzeit|Antwort"),
 }  # fmt: skip
 _MASCULINE: Final = {
     "es": re.compile(r"(?:medio)?d[ií]as?|mapas?|planetas?|\w*[eo]mas?|\w*ramas?|\w*istas?"),

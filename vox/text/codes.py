@@ -17,6 +17,8 @@ _AT_HOME: Final = re.compile(
 _AMERICAN: Final = re.compile(
     r"(?:1[ .-])?\(?\d{3}(?:\) ?|[ .-])\d{3}[.-]\d{4}(?!\w|[.,/:-]\d)|\d{3}-\d{4}(?!\w|[.,/:-]\d)"
 )
+_AREA: Final = re.compile(r"\d{2,5}\)[ -]?\d{3,5}(?:[ -]\d{2,5}){0,3}(?!\w|[.,/:-]\d)")
+"""The area in brackets; the bracket was opened before it."""
 _CARD: Final = re.compile(r"\d{4}(?:[ \u00a0-]\d{4}){2,4}(?:[ \u00a0-]\d{1,4})?(?!\w|[.,/:-]\d)")
 _PARTS: Final = re.compile(r"\d+(?:-\d+){2,9}(?!\w|[.,/:-]\d)")
 _LONGEST: Final = 60
@@ -38,26 +40,27 @@ def code_at(spot: Spot) -> Reading | None:
             words = f"{language.word('plus')} {digits(language, _country_first(found[0]))}"
             return Reading(start - 1, found.end(), words, NUMBERS)
         return None
-    pattern = _AT_HOME if text[at] == "0" else _CARD
-    found = pattern.match(text, at, at + _LONGEST)
-    if found and not 7 <= _count(found[0]) <= 24:
-        found = None
-    if found is None and text[at] != "0":
-        found = _AMERICAN.match(text, at, at + _LONGEST)
-        if found and not (
-            _is_whole(found[0], start != at) and _may_be_american(language, found[0])
-        ):
-            found = None
-    if found is None:
-        found = _PARTS.match(text, at, at + _LONGEST)
-        start = at
-        if found and _count(found[0]) < 7:
-            return None
+    found = _found(language, text, at, is_open=start != at)
     if found is None:
         return None
-    if start != at and ")" not in found[0]:
+    if ")" not in found[0]:
         start = at
     return Reading(start, found.end(), digits(language, found[0]), NUMBERS)
+
+
+def _found(language: Language, text: str, at: int, *, is_open: bool) -> re.Match[str] | None:
+    """The code at this place. `is_open`: a bracket was opened before it."""
+    stop = at + _LONGEST
+    found = (_AT_HOME if text[at] == "0" else _CARD).match(text, at, stop)
+    if found and 7 <= _count(found[0]) <= 24:
+        return found
+    if is_open and (found := _AREA.match(text, at, stop)):
+        return found
+    found = _AMERICAN.match(text, at, stop) if text[at] != "0" else None
+    if found and _is_whole(found[0], is_open) and _may_be_american(language, found[0]):
+        return found
+    found = _PARTS.match(text, at, stop)
+    return found if found and _count(found[0]) >= 7 else None
 
 
 def _count(text: str) -> int:

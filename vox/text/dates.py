@@ -147,7 +147,7 @@ def _numeric(language: Language, text: str, at: int, before: str) -> Reading | N
             month, day = day, month
     elif language.code == "de" and (found := _GERMAN_SHORT.match(text, at)) is not None:
         y, month, day = "", int(found[2]), int(found[1])
-        if not _GERMAN_BEFORE.search(before):
+        if not (_GERMAN_BEFORE.search(before) or day > 12 or "0" in (found[1][0], found[2][0])):
             return None
     else:
         return None

@@ -20,7 +20,8 @@ from .readings import Reading, Spot
 _SIGNS: Final = {
     "$": "$", "€": "EUR", "£": "£", "¥": "¥", "₹": "₹", "₩": "KRW", "₽": "RUB", "₺": "TRY",
     "₴": "UAH", "₪": "ILS", "₫": "VND", "฿": "THB", "₱": "PHP", "₦": "NGN", "₿": "BTC", "¢": "¢",
-    "R$": "R$", "US$": "USD", "U$S": "USD", "C$": "CAD", "CA$": "CAD", "A$": "AUD", "AU$": "AUD",
+    "R$": "R$", "$ US": "USD", "US$": "USD", "U$S": "USD", "C$": "CAD", "CA$": "CAD", "A$": "AUD",
+    "AU$": "AUD",
     "NZ$": "NZD", "HK$": "HKD", "S$": "SGD", "MX$": "MXN", "zł": "PLN", "Kč": "CZK", "Fr.": "CHF",
     "SFr.": "CHF", "CN¥": "CNY", "JP¥": "JPY", "Rs.": "₹",
 }  # fmt: skip
@@ -77,6 +78,8 @@ _BEFORE: Final = re.compile(
     r"(?:(?<![\w.])|(?=[$€£¥₹₩₽₺₴₪₫฿₱₦₿¢]))"
     rf"(?P<sign>[-−–])?(?P<what>{_any([*_SIGNS, *_CODES])}){_SPACE}?(?P<inner>[-−–])?\Z"
 )
+_NO_CENTS: Final = re.compile(r"[.,](?:[-–—]{1,2})(?![\w-])")
+"""Behind a round amount: "20.-", "20,– €"."""
 _LOOK_BACK: Final = 9
 _LOOK_AHEAD: Final = 32
 _MARKS: Final = frozenset("$€£¥₹₩₽₺₴₪₫฿₱₦₿¢złKčDRYFKPNCLBSs.-−–\u00a0\u202f ")
@@ -198,6 +201,8 @@ def money_at(spot: Spot) -> Reading | None:
         if before is not None and before.start() > 0 and text[before.start() - 1].isalnum():
             before = None
     power = 0
+    if dash := _NO_CENTS.match(text, end):
+        end = dash.end()
     scale = _SCALE[language.code].match(text, end, end + _LOOK_AHEAD) if language.is_known else None
     after_scale = scale.end() if scale is not None else end
     after = None

@@ -61,6 +61,7 @@ _LEADS: Final = {
 _LABEL: Final = re.compile(
     r"(?:^|(?<=[^\w]))(?P<label>[^\W\d_]{1,6}\.º?|[nN][°ºo]s?|[№§]{1,2})[ \u00a0\u202f]?\Z"
 )
+_APOSTROPHE: Final = re.compile(r"(?:anni|ann[ée]es|años|anos|Jahre) ['’]\Z", re.IGNORECASE)
 _LABEL_ENDS: Final = frozenset(" \u00a0\u202f.§№°ºo")
 
 
@@ -113,9 +114,8 @@ def _parts(text: str, language: Language, reads: Set[str]) -> Iterator[str]:
 def _is_cut(text: str, end: int) -> bool:
     """Whether what was read is only the beginning of a word."""
     follows = text[end : end + 1]
-    return (follows.isalnum() or follows == "_") and not (
-        _is_by(text, end) or text[end - 1] in " ,"
-    )
+    is_word = follows.isalnum() or follows == "_"
+    return is_word and not (_is_by(text, end) or text[end - 1] in " ,-")
 
 
 def _is_by(text: str, at: int) -> bool:
@@ -148,6 +148,8 @@ def _is_inside_word(text: str, at: int, floor: int) -> bool:
         return False
     before = text[at - 1]
     if before == "x" and at - 1 == floor > 0:
+        return False
+    if before == "º" and _label(text, at, floor) is not None:
         return False
     if before in "_@\\" or before.isalnum() or text[max(floor, at - 2) : at] == "++":
         return True
@@ -230,6 +232,10 @@ def _with_sign(language: Language, text: str, reading: Reading, floor: int) -> R
     if start <= floor:
         return reading
     before = text[start - 1]
+    if before in " \u00a0" and start - 2 >= floor and text[start - 2] in "≥≤≈~±":
+        before, start = text[start - 2], start - 1
+    if before in "'’" and _APOSTROPHE.search(text[max(floor, start - 10) : start]):
+        return reading._replace(start=start - 1)  # "anni '80"
     if before in _HYPHENS or before in _LEADS:
         if start - 1 == floor > 0:
             return reading  # "3-5": that is said by the joint

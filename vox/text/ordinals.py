@@ -11,11 +11,22 @@ from .kinds import ORDINALS
 from .readings import Reading, Spot
 
 _ENGLISH: Final = re.compile(r"(?:st|nd|rd|th|ST|ND|RD|TH)(?!\w)")
-_FRENCH: Final = re.compile(r"(?:(?P<fem>re|ère|nde|de)|er|nd|d|i?[eè]me|e)(?P<many>s)?(?!\w)")
-_SIGN: Final = re.compile(
-    r"\.?(?:(?P<fem>ª|a(?<=\.a))|º|o(?<=\.o)|°(?! ?[CFK]\b)|er(?=[ ,]))(?!\w)"
+_FRENCH: Final = re.compile(
+    r"(?:(?P<fem>re|ère|nde|de|ʳᵉ)|er|ᵉʳ|nd|d|i?[eè]me|e|ᵉ)(?P<many>s)?(?!\w)"
 )
-_GERMAN: Final = re.compile(r"(\d{1,3})\.[ \u00a0](?P<next>[a-zäöü]+ )?(?P<noun>[A-ZÄÖÜ][\wäöüß]+)")
+_SIGN: Final = re.compile(
+    r"\.?(?:(?P<fem>ª|a(?<=\.a))|º|o(?<=\.o)|(?P<degree>°)(?! ?[CFK]\b)|er)(?!\w)"
+)
+_GERMAN: Final = re.compile(
+    r"(\d{1,3})\."
+    r"(?P<more>[ \u00a0](?:bis|und|oder)(?: zum| den| am)?[ \u00a0]\d{1,3}\.|[–-]\d{1,3}\.)?"
+    r"[ \u00a0](?P<next>[a-zäöü]+ )?(?P<noun>[A-ZÄÖÜ][\wäöüß]+)"
+)
+_NO_NOUN: Final = frozenset(
+    "Im Am Der Die Das Dann Es Er Sie Wir Ich In An Und Aber Ein Eine Zum Zur Bei Mit Nach Von "
+    "Wenn Als Auch Doch So Da Man Nun Jetzt Heute Danach Den Dem Für Auf Aus Um Ihr Du Was Wer "
+    "Wie Nur Alle".split()
+)
 _GERMAN_WORD: Final = re.compile(r"s?te(?P<ending>[nrsm]?)(?!\w)")
 _ARTICLE: Final = re.compile(r"(?:^|(?<=[^\w]))([A-Za-zäöüß]+)(?: ([a-zäöüß]+))? \Z")
 _WEAK: Final = frozenset(
@@ -37,6 +48,10 @@ _NOUNS: Final = re.compile(
     r"|Viertel|Preis|Ausgabe|Generation|Lesung|Advent|Obergeschoss|Stockwerk|Bezirk|Armee|Person"
     r"|Fassung|Version|Abschnitt|Artikel|Hälfte|Hauptsatz|Grad|Dan|Kreis|Kreisliga|Internationale?"
 )
+MONTHS: Final = frozenset(
+    "Januar Jänner Februar März April Mai Juni Juli August September Oktober November "
+    "Dezember".split()
+)
 _NEUTER: Final = re.compile(
     r"(?:Jahrhundert|Jahrtausend|Mal|Kapitel|Quartal|Semester|Jahr|Lebensjahr|Viertel|Obergeschoss"
     r"|Stockwerk)"
@@ -49,7 +64,7 @@ def german_ending(before: str, noun: str = "") -> str:
     found = _ARTICLE.search(before)
     last = (found[2] or found[1]).lower() if found else ""
     first = found[1].lower() if found and found[2] else ""
-    if last in _WEAK:
+    if last in _WEAK or (last == "und" and noun in MONTHS):
         return "en"
     if last == "der":
         return "en" if first in _DATIVE else "e"
@@ -72,9 +87,11 @@ def _german(spot: Spot) -> Reading | None:
     article = _ARTICLE.search(before)
     last = (article[2] or article[1]).lower() if article else ""
     is_led = last in _WEAK or last in _ARTICLES
-    if found["next"] and not is_led:
+    noun = found["noun"]
+    is_known = bool(_NOUNS.fullmatch(noun) or noun in MONTHS)
+    if noun in _NO_NOUN or not (is_known or (is_led and not (found["more"] and last == "und"))):
         return None
-    if not is_led and not _NOUNS.fullmatch(found["noun"]):
+    if found["next"] and not is_led:
         return None
     words = ordinal(language, found[1])[:-1] + german_ending(before, found["noun"])
     return Reading(at, at + len(found[1]) + 1, words, ORDINALS)
@@ -91,6 +108,8 @@ def ordinal_at(spot: Spot) -> Reading | None:
     found = pattern.match(spot.text, spot.end)
     if found is None:
         return None
+    if language.code in ("es", "it", "pt") and found["degree"] and int(number.whole[:6]) > 12:
+        return None  # "20°" is a temperature
     if language.code == "en":
         words = ordinal(language, number.whole)
     elif language.code == "fr":

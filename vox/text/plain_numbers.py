@@ -253,15 +253,25 @@ def plain_at(spot: Spot) -> Reading:
     if language.is_known and is_year(spot):
         return Reading(spot.at, end, year(language, number.whole), NUMBERS)
     feminine = None
+    if language.code == "de" and spot.follows == "-" and _GERMAN_SUFFIX.match(spot.text, end):
+        words = said(language, number, feminine=False)
+        return Reading(spot.at, end + 1, words, NUMBERS)
     if language.code in _NOT_NOUNS and not number.sign and spot.follows in (" ", "\u00a0"):
         found = _NEXT_WORD.match(spot.text, end, end + 40)
         if found is not None and _is_noun(language.code, found[1]):
             feminine = is_feminine(language.code, found[1])
+            if language.code == "it" and number.is_one() and _ITALIAN_UNO.match(found[1]):
+                feminine = None
             if language.code == "it" and feminine and number.is_one() and found[1][0] in "aeiou":
                 return Reading(spot.at, end + 1, "un'", NUMBERS)
     return Reading(spot.at, end, said(language, number, feminine=feminine), NUMBERS)
 
 
+_GERMAN_SUFFIX: Final = re.compile(
+    r"-(?=(?:mal|fach|jährig|stellig|stöckig|tägig|stündig|minütig|teilig|köpfig|prozentig|seitig"
+    r"|monatig|wöchig|sekündig|stufig|spurig|türig|zeilig|silbig|malig|gradig)(?:e[nrsm]?)?\b)"
+)
+_ITALIAN_UNO: Final = re.compile(r"(?:z|s[bcdfglmnpqrtvz]|gn|ps|x|y)[a-z]*[oe]\b")
 _NOT_NOUNS: Final = {
     code: frozenset(words.split())
     for code, words in (
@@ -273,7 +283,10 @@ _NOT_NOUNS: Final = {
             "pt",
             "e ou a de do da em com por para que é se ao não nem como mais menos o os as um uma ",
         ),
-        ("it", "e o a di del da in con per che è si al non né come più meno il la i le un una lo "),
+        (
+            "it",
+            "su e o a di del da in con per che è si al non né come più meno il la i le un una lo ",
+        ),
         ("fr", "et ou à de du en avec par pour que est se au ne ni comme plus moins le la les un "),
         ("de", ""),
     )

@@ -10,12 +10,13 @@ from typing import Final
 
 from .figures import Language, cardinal, ordinal
 from .number_words import LANGUAGES
+from .ordinals import german_ending
 from .roman_names import CENTURIES, PARTS, RULERS, TITLES
 
 _CANDIDATE: Final = re.compile(
     r"[ \u00a0](?P<roman>[IVXLCDM]{1,9})(?P<suffix>ers?|res?|ères?|es?|èmes?|\.)?(?!\w|-\w)"
 )
-ANY: Final = r"[ \u00a0](?:[IVX]|[LCDM][IVXLCDM])|[IVX](?:[eè]|r?e|th| secolo| century)|WWI"
+ANY: Final = r"[ \u00a0](?:[IVX]|[LCDM][IVXLCDM])|[IVX](?:[eèᵉ]|r?e|th|\. | secolo| century)|WWI"
 """What every text with a Roman numeral has, and few others."""
 _ANY: Final = re.compile(ANY)
 _VALID: Final = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
@@ -25,11 +26,18 @@ _FEMALE: Final = re.compile(
     r"|Maria|María|Margaret|Margarethe|Juliana|Wilhelmina|Elisabetta|Cleopatra|Marie|Anna|Ana"
 )
 _FRENCH_CENTURY: Final = re.compile(
-    r"(?<!\w)(?P<roman>I(?=er|[rè]re)|[IVX]+(?=[eè]))(?P<suffix>[rè]res?|er|[eè]mes?|es?)(?!\w)"
+    r"(?<!\w)(?:(?P<first>I)(?:er|(?P<fem>[rè]re|re))s?|(?P<roman>[IVX]+)(?:[eè]mes?|es?|ᵉ))(?!\w)"
 )
 _ITALIAN_CENTURY: Final = re.compile(r"(?<!\w)(?P<roman>[IVX]+)(?= secolo\b)")
 _ENGLISH_CENTURY: Final = re.compile(
     r"(?<!\w)(?:(?P<roman>[IVX]+)(?:th|st|nd|rd)?(?=(?:[ -]|th )century\b)|WW(?P<war>II?)(?!\w))"
+)
+_JOINTS: Final = frozenset(
+    (" and", " or", " und", " oder", " bis", " et", " ou", " y", " o", " e", ",", " to", " –")
+)
+_GERMAN_RANK: Final = re.compile(
+    r"(?<!\w)(?P<roman>[IVX]+)\."
+    r"(?= (?P<noun>Weltkrieg|Quartal|Kapitel|Abschnitt|Akt|Teil|Republik|Reich)(?:e?s)?\b)"
 )
 _QUOTES: Final = "([{\"'“„«‘*"
 _I_GOES_ON: Final = re.compile(
@@ -113,6 +121,10 @@ def spoken(text: str, language: Language) -> str:
     done = 0
     for found in _CANDIDATE.finditer(text):
         words = _words(language, text, found)
+        if words is None and done and text[done : found.start()] in _JOINTS:
+            # "chapters II and III"
+            number = value_of(found["roman"]) if set(found["roman"]) <= set("IVX") else None
+            words = cardinal(language, str(number)) if number else None
         if words is None:
             continue
         suffix = found["suffix"] or ""
@@ -128,6 +140,15 @@ def spoken(text: str, language: Language) -> str:
     return _centuries(language, text)
 
 
+def _german_rank(language: Language, found: re.Match[str]) -> str:
+    """ "Zweiter" of "II. Weltkrieg"."""
+    number = value_of(found["roman"])
+    if number is None:
+        return found[0]
+    before = found.string[max(0, found.start() - 24) : found.start()]
+    return ordinal(language, str(number))[:-1] + german_ending(before, found["noun"])
+
+
 def _takes_point(language: Language, text: str, found: re.Match[str]) -> bool:
     """Whether the point belongs to a German ordinal ("Ludwig XIV. war") and ends no sentence."""
     rest = text[found.end() : found.end() + 2]
@@ -136,18 +157,20 @@ def _takes_point(language: Language, text: str, found: re.Match[str]) -> bool:
 
 def _centuries(language: Language, text: str) -> str:
     """ "XIXe siècle" and "XIX secolo"."""
+    if language.code == "de":
+        return _GERMAN_RANK.sub(lambda found: _german_rank(language, found), text)
     patterns = {"fr": _FRENCH_CENTURY, "it": _ITALIAN_CENTURY, "en": _ENGLISH_CENTURY}
     pattern = patterns.get(language.code)
     if pattern is None:
         return text
 
     def words(found: re.Match[str]) -> str:
-        if found.re is _ENGLISH_CENTURY and found["war"]:
-            return f"World War {cardinal(language, str(len(found['war'])))}"
-        number = value_of(found["roman"])
+        parts = found.groupdict()
+        if parts.get("war"):
+            return f"World War {cardinal(language, str(len(parts['war'])))}"
+        number = value_of(parts.get("first") or parts["roman"])
         if number is None or number > 40:
             return found[0]
-        feminine = language.code == "fr" and found["suffix"].startswith(("re", "ère"))
-        return ordinal(language, str(number), feminine=feminine)
+        return ordinal(language, str(number), feminine=bool(parts.get("fem")))
 
     return pattern.sub(words, text)

@@ -40,6 +40,8 @@ TITLES: Final = frozenset(
 PARTS: Final[dict[str, frozenset[str]]] = {
     "en": frozenset(
         (
+            "chapters parts acts scenes sections volumes books articles phases types levels "
+            "stages wars "
             "chapter part act scene section volume book war article appendix phase type class "
             "title table figure level episode stage grade annex mark bowl apollo gemini "
             "schedule amendment division group tier category unit module step round rocky "
@@ -48,30 +50,35 @@ PARTS: Final[dict[str, frozenset[str]]] = {
     ),
     "de": frozenset(
         (
+            "abschnitte artikeln bände teile akte kapiteln "
             "kapitel teil akt szene band buch abschnitt artikel stufe phase typ klasse tafel "
             "anhang tabelle abbildung hartz gruppe kategorie aufzug weltkrieg satz sinfonie"
         ).split()
     ),
     "fr": frozenset(
         (
+            "chapitres parties actes scènes tomes livres volumes articles phases types "
             "chapitre partie acte scène tome livre volume article annexe titre phase type "
             "classe section tableau figure niveau épisode guerre"
         ).split()
     ),
     "es": frozenset(
         (
+            "capítulos partes actos escenas tomos libros volúmenes artículos fases tipos "
             "capítulo parte acto escena tomo libro volumen artículo anexo título fase tipo "
             "clase sección tabla figura nivel episodio guerra"
         ).split()
     ),
     "it": frozenset(
         (
+            "capitoli parti atti scene tomi libri volumi articoli fasi tipi "
             "capitolo parte atto scena tomo libro volume articolo allegato titolo fase tipo "
             "classe sezione tabella figura livello episodio guerra"
         ).split()
     ),
     "pt": frozenset(
         (
+            "capítulos partes atos cenas tomos livros volumes artigos fases tipos "
             "capítulo parte ato acto cena tomo livro volume artigo anexo título fase tipo "
             "classe seção secção tabela figura nível episódio guerra"
         ).split()

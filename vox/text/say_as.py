@@ -60,6 +60,10 @@ def _is_in_word(char: str) -> bool:
     return not char.isascii() and re.match(f"[{_MARKS}]", char) is not None
 
 
+MOST_RULES = 32
+"""For so many pairs of a language and a backend the entries are kept sorted out."""
+
+
 class _Match(NamedTuple):
     start: int
     end: int
@@ -292,6 +296,8 @@ class SayAs:
             return [(text, False)]
         key = (lang, backend)
         if key not in self._rules:
+            if len(self._rules) >= MOST_RULES:  # callers may name languages anew for ever
+                self._rules.clear()
             fit = [each for each in self.entries if each.is_for(lang, backend)]
             self._rules[key] = _Rules(fit) if fit else None
         rules = self._rules[key]

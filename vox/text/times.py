@@ -21,7 +21,8 @@ _FRENCH: Final = re.compile(
     r"(?P<h>[01]?\d|2[0-4])[ \u00a0\u202f]?[hH](?:[ \u00a0\u202f]?(?P<m>[0-5]\d)(?:min)?)?(?!\w)"
 )
 _UHR: Final = re.compile(r"(?P<h>[01]?\d|2[0-4])(?:[.:](?P<m>[0-5]\d))?[ \u00a0]?(?:Uhr|h)(?!\w)")
-_DOTTED: Final = re.compile(r"(?P<h>[01]?\d|2[0-4])\.(?P<m>[0-5]\d)[ \u00a0](?=(?:Uhr|h)\b)")
+_DOTTED: Final = re.compile(r"(?P<h>[01]?\d|2[0-4])\.(?P<m>[0-5]\d)(?P<hours>[ \u00a0]?h)?(?!\w)")
+_HOUR: Final = re.compile(r"\b(?:ore|alle|dalle|ore|a las|las) \Z")
 _HOURS: Final = re.compile(r"[ \u00a0]?(?:h|hs|hrs|horas|ore|Uhr)\.?(?!\w)")
 _AT: Final = re.compile(
     r"\b(?:at|um|gegen|à|vers|las?|alle|all|ore|às|as|until|till|by|since|from) \Z"
@@ -115,6 +116,10 @@ def time_at(spot: Spot) -> Reading | None:
             return None
         words = clock(language, int(found["h"]), 0, half=found["half"])
         return Reading(at, _before_stop(text, found), words, TIMES)
+    if code in ("es", "it") and (found := _DOTTED.match(text, at)):
+        if not found["hours"] and not _HOUR.search(spot.back(8)):
+            return None
+        return Reading(at, found.end(), clock(language, int(found["h"]), int(found["m"])), TIMES)
     pattern = {"fr": _FRENCH, "pt": _FRENCH, "de": _UHR}.get(code)
     found = pattern.match(text, at) if pattern else None
     if found is None or int(found["h"]) > 24:

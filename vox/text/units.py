@@ -24,7 +24,7 @@ _ATTACHED_ONLY: Final = frozenset("us um Gb".split())
 _SPACE: Final = "[ \u00a0\u202f\u2009]"
 _NAMES: Final = sorted((*CLDR, *OWN, *PER_SECOND), key=len, reverse=True)
 _BEHIND: Final = re.compile(
-    rf"(?P<space>{_SPACE}|-(?=[a-z]))?(?P<unit>{'|'.join(map(re.escape, _NAMES))})"
+    rf"(?P<space>{_SPACE}|-(?=[A-Za-zµ]))?(?P<unit>{'|'.join(map(re.escape, _NAMES))})"
     r"(?![\w²³/])"
 )
 _FIRST: Final = frozenset(name[0] for name in _NAMES) | frozenset(" -\u00a0\u202f\u2009")
@@ -74,7 +74,7 @@ def _fits(language: Language, text: str, number: Number, found: re.Match[str], b
     if unit in _ATTACHED_ONLY:
         return not found["space"]
     if found["space"] == "-":
-        return language.code == "en" and len(unit) > 1
+        return language.code in ("en", "de") and len(unit) > 1
     follows = text[end : end + 3]
     if unit == "in" and not number.sign:
         return False  # "5 in a row"
@@ -115,7 +115,9 @@ def unit_behind(
         return None
     if after == "h" and unit == "m":
         unit = "min"  # "1h 30m"
-    attribute = found["space"] == "-" or is_attribute(language.code, text, before, found.end())
+    attribute = (found["space"] == "-" and language.code == "en") or is_attribute(
+        language.code, text, before, found.end()
+    )
     value = Decimal(1) if attribute else number.value
     pattern = _pattern(language, unit, value)
     if pattern is None:
