@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -83,6 +84,10 @@ def test_the_completion_scripts_in_contrib_are_those_of_the_command(shell: str, 
         (["vox", "config", "set", "backends.qwen-native.e"], "backends.qwen-native.engine"),
         (["vox", "config", "set", "backends.vox"], "backends.voxtream.compile"),
         (["vox", "--vol"], "--volume"),
+        (["vox", "-b", "hibari", "-v", "hea"], "heart"),
+        (["vox", "-l", "e"], "en"),
+        (["vox", "--format", "mark"], "markdown"),
+        (["vox", "voices", "-b", "hib"], "hibari"),
     ],
 )
 def test_the_shell_completes_commands_options_and_names(
@@ -96,9 +101,33 @@ def test_the_shell_completes_commands_options_and_names(
     assert f"plain,{offered}" in vox(env=environ).out.split()
 
 
+def test_the_shell_completes_ids_of_jobs(vox: Vox) -> None:
+    written = vox("-b", "hibari", "-o", str(vox.home / "x.wav"), "--json", "Hello.").json()
+    job_id = written["id"]
+    for command in (["replay"], ["history", "show"]):
+        environ = {
+            "_VOX_COMPLETE": "bash_complete",
+            "COMP_WORDS": " ".join(["vox", *command, job_id[:2]]),
+            "COMP_CWORD": str(len(command) + 1),
+        }
+        assert f"plain,{job_id}" in vox(env=environ).out.split()
+
+
+@pytest.mark.parametrize("words", ["vox -v hea", "vox -l e", "vox voices -l e"])
+def test_completion_of_what_cannot_be_read_offers_nothing(vox: Vox, words: str) -> None:
+    Path(vox.paths.config_path).write_text("nonsense")
+    index = str(len(words.split()) - 1)
+    answer = vox(env={"_VOX_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": index})
+    assert (answer.out.strip(), answer.err) == ("", "")
+
+
 @pytest.mark.parametrize(
     ("words", "meant"),
     [
+        ("stop", "daemon stop"),
+        ("start", "daemon start"),
+        ("restart", "daemon restart"),
+        ("stop it", None),
         ("histroy", "history"),
         ("hstory", "history"),
         ("deamon status", "daemon"),

@@ -67,7 +67,7 @@ def test_from_start_to_stop(vox: Vox, sound: object) -> None:
     assert model["backend"] == "scripted"
 
     shown = vox.ok("daemon", "status")
-    assert f"PID {vox.pid}" in shown
+    assert f"PID {vox.pid}" in shown and " of 500 MB" in shown
     header, row = (line.split("\t") for line in shown.splitlines()[-2:])
     assert header[:2] == ["backend", "model"]
     assert (row[0], len(row)) == ("scripted", len(header))

@@ -195,6 +195,21 @@ def test_positions_are_the_same_wherever_they_are_shown(vox: Vox, sound: object)
     assert [job["id"] for job in json.loads(vox.ok("queue", "--json"))] == list(expected)
 
 
+def test_all_that_waits_can_be_waited_for(vox: Vox, sound: object) -> None:
+    assert vox.ok("wait", "--all") == ""
+    vox.ok("daemon", "start")
+    vox.ok("pause")
+    ids = [vox.ok(*SCRIPTED, "--async", f"{number} [say 0.1s]") for number in range(2)]
+    assert vox("wait", "--all", "--timeout", "50ms").code == 7
+    vox.ok("resume")
+    ended = json.loads(vox.ok("wait", "--all", "--timeout", "1m", "--json"))
+    assert {job["id"] for job in ended} <= set(ids)
+    assert vox.ok("queue") == ""
+    for wrong in ((), (ids[0], "--all")):
+        answer = vox("wait", *wrong)
+        assert answer.code == 2 and "give the ids of jobs, or --all" in answer.err
+
+
 def test_a_wait_that_is_too_long_shows_the_job_as_it_is(vox: Vox, sound: object) -> None:
     vox.ok("daemon", "start")
     vox.ok("pause")

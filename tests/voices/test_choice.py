@@ -95,6 +95,9 @@ def test_an_unknown_voice_gets_similar_names_as_a_hint(catalog: Catalog) -> None
         "no voice is called 'heartt'; did you mean heart or af_heart?"
     )
     assert raised(UnknownVoice, catalog, voice="nobody").hint == "see: vox voices"
+    for name in ("hibari", "Kokoro"):
+        hint = f"it is a backend: -b {name.lower()}"
+        assert raised(UnknownVoice, catalog, voice=name).hint == hint
     assert raised(UnknownVoice, catalog, voice="Ryann").hint == "did you mean Ryan or Dylan?"
     error = raised(UnknownVoice, catalog, backend="hibari", voice="nobody")
     assert error.hint.startswith("e.g. heart, ") and error.exit_code == 4

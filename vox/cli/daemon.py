@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from ..client import daemon as control
-from ..errors import StorageError, VoxError
+from ..config import load
+from ..errors import BadConfig, StorageError, VoxError
 from ..paths import Paths, get_paths
 from .options import Count, complete_backend, json_option, quiet_option, request_options
 from .output import duration, engine_of, fields, is_terminal, megabytes, say, say_json, table, tell
@@ -91,6 +92,7 @@ def _print_status(status: dict[str, Any]) -> None:
             ("audio", _brief(status.get("audio"))),
             ("inbox", _inbox(status["inbox"])),
             *([("http", _http(http))] if http["address"] else []),
+            ("cache", _cache()),
             ("models", _models_line(status)),
         ]
     )
@@ -103,6 +105,19 @@ def _print_status(status: dict[str, Any]) -> None:
     )  # fmt: skip
     # Beside the names and values above, tab-separated lines alone would say nothing.
     table(header, [_model(each) for each in models], spare=(8, 4, 7), is_named=True)
+
+
+def _cache() -> str:
+    """What the utterances take that need not be synthesized again."""
+    from ..install.status import size_mb
+
+    paths = get_paths()
+    size = f"{size_mb(paths.utterances_dir):.1f}"
+    try:
+        limit = load(paths.config_path)["cache_mb"]
+    except BadConfig:  # The daemon has the earlier settings, and says so with each job.
+        return f"{size} MB"
+    return f"{size} of {limit:g} MB" if limit else "off (cache_mb is 0)"
 
 
 def _models_line(status: dict[str, Any]) -> str:

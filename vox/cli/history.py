@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ..jobs import STATES
-from .options import Count, Duration, json_option
+from .options import Count, Duration, complete_job, json_option
 from .output import fields, is_terminal, say, say_json, say_json_array, table
 from .speaking import open_jobs
 
@@ -106,7 +106,7 @@ def when(iso: str) -> str:
 
 
 @history.command()
-@click.argument("job_id", metavar="ID")
+@click.argument("job_id", metavar="ID", shell_complete=complete_job)
 @json_option
 def show(job_id: str, as_json: bool) -> None:
     """Show one job with its whole text."""

@@ -9,7 +9,7 @@ import click
 from ..client.jobs import Job, Jobs
 from ..errors import VoxError
 from .history import beginning_of, voice_of, when
-from .options import json_option
+from .options import complete_live_job, json_option
 from .output import complain, is_terminal, say, say_json, table, tell
 from .speaking import open_jobs
 
@@ -49,7 +49,7 @@ def _row(job: Job) -> list[str]:
 
 
 @click.command()
-@click.argument("job_ids", metavar="ID...", nargs=-1)
+@click.argument("job_ids", metavar="ID...", nargs=-1, shell_complete=complete_live_job)
 @click.option("--all", "everything", is_flag=True, help="All that is spoken or waits.")
 @json_option
 @click.pass_context

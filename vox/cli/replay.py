@@ -8,7 +8,15 @@ import click
 
 from ..client.jobs import Job, Jobs
 from ..errors import VoxError, WaitTimeout
-from .options import check_waits, json_option, quiet_option, strict_option, timeout_option
+from .options import (
+    check_waits,
+    complete_job,
+    complete_live_job,
+    json_option,
+    quiet_option,
+    strict_option,
+    timeout_option,
+)
 from .output import complain, say_json
 from .speaking import (
     CallOptions,
@@ -23,7 +31,7 @@ from .speaking import (
 
 
 @click.command()
-@click.argument("job_id", metavar="ID")
+@click.argument("job_id", metavar="ID", shell_complete=complete_job)
 @click.option(
     "--async", "is_async", is_flag=True, help="Print the new job's id and return at once."
 )
@@ -49,26 +57,37 @@ def replay(
 
 
 @click.command()
-@click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
+@click.argument("job_ids", metavar="ID...", nargs=-1, shell_complete=complete_live_job)
+@click.option("--all", "everything", is_flag=True, help="All that is spoken or waits now.")
 @timeout_option
 @strict_option
 @json_option
 @quiet_option
+@click.pass_context
 def wait(
-    job_ids: tuple[str, ...], timeout_s: float | None, strict: bool, as_json: bool, quiet: bool
+    ctx: click.Context,
+    job_ids: tuple[str, ...],
+    everything: bool,
+    timeout_s: float | None,
+    strict: bool,
+    as_json: bool,
+    quiet: bool,
 ) -> int:
     """Wait until jobs have ended.
 
     The exit code is that of the first of them that was not spoken. Ctrl-C ends the waiting, not
     the jobs.
     """
+    if bool(job_ids) == everything:
+        raise click.UsageError("give the ids of jobs, or --all", ctx)
     jobs = open_jobs()
+    wanted = [job["id"] for job in jobs.queue()] if everything else job_ids
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
     options = CallOptions(as_json=as_json, quiet=quiet, strict=strict)
     shown, first_code = [], 0
     try:
         with signals():
-            for job_id in job_ids:
+            for job_id in wanted:
                 try:
                     job = _wait_for(jobs, job_id, deadline, options)
                 except VoxError as exc:
@@ -84,7 +103,7 @@ def wait(
     except Terminated as exc:
         return exc.exit_code
     if as_json:
-        say_json(shown if len(job_ids) > 1 else (shown[0] if shown else None))
+        say_json(shown if everything or len(job_ids) > 1 else (shown[0] if shown else None))
     return first_code
 
 

@@ -150,14 +150,18 @@ def root(ctx: click.Context, /, **options: Any) -> int:
     return _speak(ctx, **options)
 
 
+_OF_DAEMON = frozenset({"start", "stop", "restart", "status", "warm", "unload", "logs"})
+"""Commands that other programs have at their top."""
+
+
 def mistyped(words: list[str]) -> str | None:
     """The command that one or two words look like. They are spoken all the same."""
     if not 1 <= len(words) <= 2 or not words[0].isalpha() or not words[0].islower():
         return None
     if words == ["help"]:
         return "--help"
-    if words == ["status"]:
-        return "daemon status"
+    if words[0] in _OF_DAEMON and len(words) == 1:
+        return f"daemon {words[0]}"
     known = [name for name in COMMANDS if abs(len(name) - len(words[0])) <= 1]
     if not any(sorted(name) == sorted(words[0]) or _is_one_off(name, words[0]) for name in known):
         return None

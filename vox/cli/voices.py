@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..paths import Paths, get_paths
-from .options import json_option
+from .options import complete_backend, complete_lang, json_option
 from .output import is_terminal, say, say_json, table
 
 if TYPE_CHECKING:
@@ -29,9 +29,19 @@ def open_catalog(paths: Paths) -> Catalog:
 
 
 @click.command()
-@click.option("-b", "--backend", metavar="NAME", help="Only voices of this backend.")
 @click.option(
-    "-l", "--lang", metavar="LANG", help="Only voices that speak it, best first; e.g. en or de-AT."
+    "-b",
+    "--backend",
+    metavar="NAME",
+    shell_complete=complete_backend,
+    help="Only voices of this backend.",
+)
+@click.option(
+    "-l",
+    "--lang",
+    metavar="LANG",
+    shell_complete=complete_lang,
+    help="Only voices that speak it, best first; e.g. en or de-AT.",
 )
 @json_option
 def voices(backend: str | None, lang: str | None, as_json: bool) -> None:

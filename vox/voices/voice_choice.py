@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..backends import registry
 from ..backends.base import Clone, Info, Voice, install_hint
 from ..errors import BackendNotInstalled, BadOption, UnknownLanguage, UnknownModel, UnknownVoice
 from ..languages import closeness, primary
@@ -163,6 +164,8 @@ def similar(name: str, known: list[str], backend: str | None = None) -> str:
     """The hint for an unknown name: similar names, else where to find all."""
     import difflib
 
+    if backend is None and name.casefold() in registry.names():
+        return f"it is a backend: -b {name.casefold()}"
     known = list(dict.fromkeys(known))
     near = difflib.get_close_matches(name, known)
     if near:
