@@ -12,8 +12,9 @@ from ..client import daemon as control
 from ..errors import BackendNotInstalled
 from ..paths import Paths, get_paths
 from . import backend_test
+from .completers import complete_backend
 from .install_progress import InstallProgress
-from .options import complete_backend, json_option
+from .options import json_option
 from .output import is_terminal, megabytes, say, say_json, table, tell
 from .text_input import model_name
 from .voices import open_catalog

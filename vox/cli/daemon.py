@@ -11,7 +11,8 @@ from ..client import daemon as control
 from ..config import load
 from ..errors import BadConfig, StorageError, VoxError
 from ..paths import Paths, get_paths
-from .options import Count, complete_backend, json_option, quiet_option, request_options
+from .completers import complete_backend
+from .options import Count, json_option, quiet_option, request_options
 from .output import duration, engine_of, fields, is_terminal, megabytes, say, say_json, table, tell
 
 NOT_RUNNING = 3

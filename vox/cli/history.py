@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from ..jobs import STATES
-from .options import Count, Duration, complete_job, json_option
+from .completers import complete_job
+from .options import Count, Duration, json_option
 from .output import fields, is_terminal, say, say_json, say_json_array, table
 from .speaking import open_jobs
 

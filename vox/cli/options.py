@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ..errors import BadOption, VoxError
+from ..errors import BadOption
 from ..jobs import OPTIONS, Option
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ else:
     FloatType = IntType = click.ParamType  # no generic in click 8.1
 
 F = TypeVar("F", bound=Callable[..., Any])
-T = TypeVar("T")
 
 
 class OptionType(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8.1
@@ -126,69 +126,16 @@ def _request_option(name: str, option: Option) -> Callable[[F], F]:
         type=kind,
         metavar=None if option.choices else option.metavar,
         envvar=f"VOX_{option.key.upper()}" if option.envvar else None,
-        shell_complete=_COMPLETERS.get(name),
+        shell_complete=partial(_complete, name) if name in _COMPLETED else None,
         help=option.help,
     )
 
 
-def complete_backend(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    from ..backends import registry
-
-    return [name for name in registry.names() if name.startswith(incomplete)]
+_COMPLETED = ("backend", "voice", "lang")
 
 
-def complete_voice(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    """Voices that can be used now, of the backend that is given if one is."""
-    from ..paths import get_paths
-    from .voices import open_catalog
+def _complete(name: str, ctx: click.Context, param: click.Parameter, incomplete: str) -> Any:
+    """What a shell offers for the option of that name."""
+    from .completers import COMPLETERS
 
-    backend = ctx.params.get("backend")
-    found = _quietly(lambda: open_catalog(get_paths()).voices(backend))
-    return _beginning(incomplete, (voice.name for voice in found if voice.installed))
-
-
-def complete_lang(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    """Languages of the backends and their voices."""
-
-    def find() -> list[str]:
-        from ..paths import get_paths
-        from .voices import open_catalog
-
-        catalog = open_catalog(get_paths())
-        langs = {voice.lang for voice in catalog.voices() if voice.lang}
-        for name in catalog.names():
-            langs.update(catalog.info(name).languages)
-        return sorted(langs)
-
-    return _beginning(incomplete, _quietly(find))
-
-
-def complete_job(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    """Ids of the newest jobs."""
-    from .speaking import open_jobs
-
-    found = _quietly(lambda: [job["id"] for job in open_jobs().history(_NEWEST_JOBS)])
-    return _beginning(incomplete, found)
-
-
-def complete_live_job(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    """Ids of what is being spoken and what waits."""
-    from .speaking import open_jobs
-
-    return _beginning(incomplete, _quietly(lambda: [job["id"] for job in open_jobs().queue()]))
-
-
-_NEWEST_JOBS = 50
-_COMPLETERS = {"backend": complete_backend, "voice": complete_voice, "lang": complete_lang}
-
-
-def _quietly(find: Callable[[], Iterable[T]]) -> Iterable[T]:
-    """What it finds; nothing on an error, which has no place in a completion."""
-    try:
-        return find()
-    except VoxError:
-        return []
-
-
-def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:
-    return [name for name in dict.fromkeys(names) if name.startswith(incomplete)]
+    return COMPLETERS[name](ctx, param, incomplete)

@@ -8,8 +8,9 @@ import click
 
 from ..client.jobs import Job, Jobs
 from ..errors import VoxError
+from .completers import complete_live_job
 from .history import beginning_of, voice_of, when
-from .options import complete_live_job, json_option
+from .options import json_option
 from .output import complain, is_terminal, say, say_json, table, tell
 from .speaking import open_jobs
 

@@ -8,15 +8,8 @@ import click
 
 from ..client.jobs import Job, Jobs
 from ..errors import VoxError, WaitTimeout
-from .options import (
-    check_waits,
-    complete_job,
-    complete_live_job,
-    json_option,
-    quiet_option,
-    strict_option,
-    timeout_option,
-)
+from .completers import complete_job, complete_live_job
+from .options import check_waits, json_option, quiet_option, strict_option, timeout_option
 from .output import complain, say_json
 from .speaking import (
     CallOptions,

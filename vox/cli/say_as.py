@@ -16,7 +16,8 @@ from ..paths import Paths, get_paths
 from ..text import say_as_files
 from ..text.say_as import SayAs
 from ..text.say_as_entry import Entry, entry, on_one_line
-from .options import F, complete_backend, json_option, request_options
+from .completers import complete_backend
+from .options import F, json_option, request_options
 from .output import is_terminal, say, say_json, table, tell
 from .text_input import checked, model_name, read_text
 

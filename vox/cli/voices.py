@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..paths import Paths, get_paths
-from .options import complete_backend, complete_lang, json_option
+from .completers import complete_backend, complete_lang
+from .options import json_option
 from .output import is_terminal, say, say_json, table
 
 if TYPE_CHECKING:
