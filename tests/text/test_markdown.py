@@ -76,7 +76,7 @@ MARKUP = {
     # tables
     "| Name | Age |\n|:-----|----:|\n| Ann | 5 |\n| Bob | |": ["Name: Ann, Age: 5.", "Name: Bob."],
     "a | b\n--|--\n`x\\|y` | **z**": ["a: x|y, b: z."],
-    "| | Price |\n|-|-|\n| Tea | 2 |": ["Tea, Price: 2."],
+    "| | Price | Old |\n|-|-|-|\n| Tea | 2 | – |": ["Tea, Price: 2."],
     "| Only | header |\n|---|---|": ["Only, header."],
     # footnotes, references
     "It is so.[^1] Is it?[^why]": ["It is so. Is it?"],

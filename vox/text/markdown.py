@@ -54,7 +54,8 @@ _ALERT: Final = re.compile(
 )
 _HEADING_ID: Final = re.compile(r"[ \t]+\{[#.][^{}]*\}\Z")
 _SPACES: Final = re.compile(r"[ \t\r\n]+")
-_SAID: Final = re.compile(r"[^\W_]|[^\x00-\x7f]")
+_SAID: Final = re.compile(r"[^\W_]|[^\x00-\x7f\u2010-\u2027\u2212]")
+"""A letter, a digit, an emoji, but not a dash."""
 _MARKER: Final = re.compile(r"(?:(?:[-*+]|#{1,6})[ \t]+|>(?!>*=?[\d=])[ \t]*)+(?=\S)")
 _LINK: Final = re.compile(r"([\w)\]]?)\[[^\[\]]*\]\(")
 _BACKTICKS: Final = re.compile(r"(?<!\w)`+|`+(?!\w)")
