@@ -53,6 +53,14 @@ _LOG = re.compile(
 )
 _NAME = re.compile(r"\w[./_\d-]")
 """In names of files, and seldom in single words."""
+_PROSE = re.compile(
+    r"[a-zß-ÿ]{3}[.!?][ \t]|\b(?:an?|the|of|in|on|at|to|for|and|or|but|with|by|from|as|is|are|was|were"
+    r"|der|die|das|de[mns]|eine?|und|oder|im|am|auf|bei|mit|nach|vom?|zu[mr]?|für|ist"
+    r"|l[ae]s?|d[eu]|un[ae]?|et|ou|à|aux?|en|dans|pour|avec|el|los|del|[yeoià]|con|para|por"
+    r"|il|lo|gli|di|della|per|os?|d[oa]s?|uma?|em|n[oa]|com)\Z",
+    re.IGNORECASE,
+)
+"""In a line of prose: a sentence ends in it, or it breaks off before a name."""
 _SETTING = re.compile(r"[\w.-]+[ \t]?[:=][ \t]")
 
 
@@ -121,7 +129,7 @@ def are_separate(before: str, line: str) -> bool:
     above, below = before.strip(), line.strip()[:NEEDED_CHARS]
     if _LOG.match(below):
         return True
-    if not above or above[-1] in ".!?…,;–—-、，。":
+    if not above or above[-1] in ".!?…,;–—-、，。" or _PROSE.search(above):
         return False
     if len(above) <= _SHORT_LINE_CHARS and (below[0].isupper() or below[0].isdigit()):
         return True
