@@ -54,11 +54,10 @@ _LOG = re.compile(
 _NAME = re.compile(r"\w[./_\d-]")
 """In names of files, and seldom in single words."""
 _PROSE = re.compile(
-    r"[a-zß-ÿ]{3}[.!?][ \t]|\b(?:an?|the|of|in|on|at|to|for|and|or|but|with|by|from|as|is|are|was|were"
-    r"|der|die|das|de[mns]|eine?|und|oder|im|am|auf|bei|mit|nach|vom?|zu[mr]?|für|ist"
+    r"[a-zß-ÿ]{3}[.!?][ \t]|\b(?:an?|the|of|in|on|at|to|for|and|or|but|with|by|from|as|is|are|was"
+    r"|were|der|die|das|de[mns]|eine?|und|oder|im|am|auf|bei|mit|nach|vom?|zu[mr]?|für|ist"
     r"|l[ae]s?|d[eu]|un[ae]?|et|ou|à|aux?|en|dans|pour|avec|el|los|del|[yeoià]|con|para|por"
-    r"|il|lo|gli|di|della|per|os?|d[oa]s?|uma?|em|n[oa]|com)\Z",
-    re.IGNORECASE,
+    r"|il|lo|gli|di|della|per|os?|d[oa]s?|uma?|em|n[oa]|com)\Z"
 )
 """In a line of prose: a sentence ends in it, or it breaks off before a name."""
 _SETTING = re.compile(r"[\w.-]+[ \t]?[:=][ \t]")
