@@ -14,14 +14,14 @@ from .identifiers import dotted, identifier, spelt
 from .known import DOMAINS, EXTENSIONS, FOLDERS
 from .words import word
 
-_SCHEME = re.compile(r"([a-z]+)://", re.I)
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.I)
 _CLOSING = {")": "(", "]": "[", "}": "{"}
 _SIGNS = {
     "~": "tilde", "*": "star", "$": "dollar", "@": "at", "+": "plus", "=": "equals",
 }  # fmt: skip
 _PIECE = re.compile(r"\.+|[~*$@+=]|[^.~*$@+=]+")
 _PLACE = re.compile(r"(?::(\d+)(?::(\d+))?|#L(\d+)\S*|((?:::\w+)+))\Z")
-_ROOTED = re.compile(r"[A-Za-z]:[\\/]|\\\\|~\w*/|\.{1,2}/|\$\w+/|/")
+_ROOTED = re.compile(r"[A-Za-z]:[\\/]|\\\\|~\w*/|\.{1,2}/|\$[A-Za-z_]\w*/|/")
 _IPV4 = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}")
 _SHORTEST_SHOUTED = 6
 """README, LICENSE: a file's name that long is a word, and would be spelt."""

@@ -130,7 +130,7 @@ _NOT_PLAIN = r"(?:(?=[a-f]{7})|(?![A-Z]?[a-z]{1,40}+(?:[ \n,;!?)\"'»”’]|[.:
 _WORDS = {
     "url": _Rule(
         ADDRESSES,
-        r"(?:(?i:https?|ftps?|sftp|wss?|ssh|git|file)://|[wW]{3}\.(?=\w))"
+        r"(?:[A-Za-z][A-Za-z0-9+.-]{1,14}+://|[wW]{3}\.(?=\w))"
         r"(?:(?!https?://)[^\s<>\"`«»“”„，。；：！？、）】」』])+",
         url,
     ),
@@ -195,7 +195,7 @@ _SIGNS = {
     "rooted": _Rule(
         PATHS,
         rf"(?<![@%+~*${{}}./\\<-])(?:[\\/]{{1,2}}(?={_FILE_CHAR}|\.\w)|(?:\.{{1,2}}/){{1,15}}+"
-        rf"|~\w{{0,32}}/|\$\w{{1,32}}/|\*{{1,2}}(?=[./])|(?=\.\w))(?:{_NAMES}(?<!-))?{_PLACE}",
+        rf"|~\w{{0,32}}/|\$[A-Za-z_]\w{{0,32}}/|\*{{1,2}}(?=[./])|(?=\.\w))(?:{_NAMES}(?<!-))?{_PLACE}",
         _place,
     ),
     "variable": _Rule(
@@ -299,6 +299,8 @@ class _Round:
         if rule.kind in self._reads:
             return token
         words = rule.say(token, before, self._lang)
+        if words is None and name == "version" and PATHS not in self._reads:
+            words = path(token, self._lang)  # "2024-report.pdf"
         if words is None and name in ("path", "rooted"):
             return _PART.sub(self.said, token)
         return token if words is None else words
