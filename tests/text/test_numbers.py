@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 
@@ -70,6 +72,14 @@ def test_words_with_digits_and_words_of_roman_letters_stay_as_they_are(
 )
 def test_the_pronoun_is_no_numeral(text: str) -> None:
     assert spoken(text, "en") == text
+
+
+def test_nothing_is_imported_for_a_text_without_numbers() -> None:
+    code = (
+        "import sys; from vox.text.numbers import spoken; spoken('I think so. When it is.', 'en');"
+        "assert not {'num2words', 'babel', 'vox.text.number_reader'} & set(sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_kinds_that_the_backend_reads_are_left_alone() -> None:

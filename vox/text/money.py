@@ -84,7 +84,7 @@ _LOOK_BACK: Final = 9
 _LOOK_AHEAD: Final = 32
 _MARKS: Final = frozenset("$€£¥₹₩₽₺₴₪₫฿₱₦₿¢złKčDRYFKPNCLBSs.-−–\u00a0\u202f ")
 _AFTER: Final = re.compile(
-    rf"{_SPACE}?(?P<what>{_any([*_CODES, *(s for s in _SIGNS if s not in ('Rs.',))])})(?![\w$€£¢¥])"
+    rf"{_SPACE}?(?P<what>{_any([*_CODES, *(s for s in _SIGNS if s not in ('Rs.',))])})(?!\w)"
 )
 _SCALE: Final = {
     code: re.compile(
@@ -177,7 +177,9 @@ def _second(language: Language, text: str, at: int) -> tuple[Number, int] | None
     found = number_at(language, text, at + 1)
     if found is None or text[found[1] : found[1] + 1] in ("-", "/", ":", "%"):
         return None
-    return None if found[0].is_code or text[found[1] : found[1] + 1].isdecimal() else found
+    follows = text[found[1] : found[1] + 1]
+    is_word = follows.isalnum() and not _SCALE[language.code].match(text, found[1])
+    return None if found[0].is_code or is_word else found
 
 
 def _currency_of(what: str) -> str:
@@ -197,9 +199,6 @@ def money_at(spot: Spot) -> Reading | None:
     before, first = None, ""
     if at > floor and spot.before in _MARKS:
         before = _BEFORE.search(text, max(floor, at - _LOOK_BACK), at)
-        # The look-behind does not see what stands before the window.
-        if before is not None and before.start() > 0 and text[before.start() - 1].isalnum():
-            before = None
     power = 0
     if dash := _NO_CENTS.match(text, end):
         end = dash.end()

@@ -87,7 +87,9 @@ def superscript_at(language: Language, text: str, at: int, floor: int) -> Readin
     """ "x²": a superscript behind a letter that stands alone, or behind a bracket."""
     found = _POWER.match(text, at)
     variable = _VARIABLE.search(text[max(floor, at - 3) : at])
-    alone = variable is not None and variable[1] + text[at] not in CLDR
+    letters = variable[1] if variable else ""
+    is_unit = letters + text[at] in CLDR or (len(letters) > 1 and letters in CLDR)
+    alone = bool(letters) and not is_unit
     if found is None or not found["sup"] or not (alone or (at > 0 and text[at - 1] in ")]")):
         return None
     words = power_words(language, powers_of(found["sup"]), minus=found["sup"][0] == "⁻")

@@ -16,9 +16,6 @@ from .roman_names import CENTURIES, PARTS, RULERS, TITLES
 _CANDIDATE: Final = re.compile(
     r"[ \u00a0](?P<roman>[IVXLCDM]{1,9})(?P<suffix>ers?|res?|ères?|es?|èmes?|\.)?(?!\w|-\w)"
 )
-ANY: Final = r"[ \u00a0](?:[IVX]|[LCDM][IVXLCDM])|[IVX](?:[eèᵉ]|r?e|th|\. | secolo| century)|WWI"
-"""What every text with a Roman numeral has, and few others."""
-_ANY: Final = re.compile(ANY)
 _VALID: Final = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
 _VALUES: Final = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 _FEMALE: Final = re.compile(
@@ -115,7 +112,7 @@ def _words(language: Language, text: str, found: re.Match[str]) -> str | None:
 
 def spoken(text: str, language: Language) -> str:
     """The text with words for its Roman numerals. All others stay as they are."""
-    if language.code not in LANGUAGES or not _ANY.search(text):
+    if language.code not in LANGUAGES:
         return text
     out: list[str] = []
     done = 0
