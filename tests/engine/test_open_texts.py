@@ -10,6 +10,7 @@ import pytest
 
 from vox.callers import me
 from vox.engine.engine import Engine
+from vox.engine.open_texts import SOON_S
 from vox.errors import JobNotLive
 from vox.jobs import CONNECTION, Job
 from vox.queue.store import Store
@@ -103,6 +104,23 @@ def test_a_clause_is_spoken_when_its_writer_is_silent(
     rig.until_ended(job)
     assert hosts.texts == ["Once upon a time,", "there was a queen."]
     assert engine.store.texts.flushes(job.id) == []
+
+
+def test_a_sentence_before_a_silence_is_spoken_soon_but_no_abbreviation(
+    rig: Rig, hosts: FakeHosts, engine: Engine
+) -> None:
+    rig.settings["stream_flush_s"] = 60.0
+    job = opened(engine)
+    write = Writer(engine, job)
+    write("It is about three o'clock, said Dr. ")
+    rig.until_state(job, "preparing")
+    threading.Event().wait(2 * SOON_S)
+    assert hosts.texts == []
+    write("Who is not here. ")
+    until_heard(rig, job, 1)
+    assert hosts.texts == ["It is about three o'clock, said Dr. Who is not here."]
+    write.end()
+    rig.until_ended(job)
 
 
 def test_an_interrupted_stream_goes_on_at_the_interrupted_utterance(
