@@ -136,6 +136,7 @@ def test_a_hash_is_spelt(text: str, expected: str) -> None:
         ("a -> b", "a to b"),
         ("x != y && z >= 5", "x is not equal to y and z is greater than or equal to 5"),
         ("Q & A", "Q and A"),
+        ("Q  &  A", "Q and A"),
         ("C++ and C#", "C plus plus and C sharp"),
         ("Windows™", "Windows"),
         ("© 2024", "copyright 2024"),
