@@ -102,6 +102,7 @@ def test_kinds_that_the_backend_reads_are_left_alone() -> None:
         ("9:00–17:30", "nine o'clock to seventeen thirty"),
         ("-5-10 °C", "minus five to ten degrees Celsius"),
         ("5 -3", "five minus three"),
+        ("10:30-11:45", "ten thirty to eleven forty-five"),
     ],
 )
 def test_a_dash_between_numbers_is_a_range_and_one_before_a_number_a_minus(

@@ -32,6 +32,7 @@ _TIMES_TEN: Final = re.compile(
     rf"(?:\^(?P<sign>[-−])?(?P<power>\d{{1,4}})|(?P<minus>⁻)?(?P<sup>[{SUPERSCRIPTS}]{{1,4}}))(?!\w)"
 )
 _FRACTION: Final = re.compile(r"(?P<over>\d{1,4})[/⁄](?P<under>\d{1,4})(?![\w/]|[.,]\d)")
+_RATING: Final = re.compile(r"/(\d{1,3})(?![\w/]|[.,]\d)")
 _MIXED: Final = re.compile(
     r"[ \u00a0](?P<over>\d{1,2})[/⁄](?P<under>\d{1,2})(?![\w/]|[.,]\d)"
     rf"|[ \u00a0\u2009\u202f]?(?P<sign>[{''.join(VULGAR)}])"
@@ -114,6 +115,9 @@ def _of_unit(
 def fraction_at(spot: Spot) -> Reading | None:
     """ "3/4", "2½", "1 1/2", "24/7", "15/20"."""
     language, text, at, number = spot.language, spot.text, spot.at, spot.number
+    if number.sign and (found := _RATING.match(text, spot.end)):
+        words = f"{said(language, number)} {language.word('of')} {cardinal(language, found[1])}"
+        return Reading(at, found.end(), words, NUMBERS)
     if number.sign or number.is_code:
         return None
     if found := _MIXED.match(text, spot.end):

@@ -178,7 +178,8 @@ def _with_colon(
         words += _seconds(language, s)
     if found["utc"]:
         words += " UTC"
-    elif offset := _OFFSET.match(text, end):
+    elif (found["s"] or text[at - 1 : at] in ("T", "t")) and (offset := _OFFSET.match(text, end)):
+        # Without seconds it is a range: "10:30-11:45".
         words += _zone(language, offset)
         end = offset.end()
     return Reading(at, end, words, TIMES)
