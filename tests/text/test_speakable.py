@@ -54,6 +54,13 @@ def test_a_text_that_comes_little_by_little_is_said_as_the_whole(
         assert fed + speakable.finish() == whole
 
 
+def test_an_end_just_behind_the_longest_first_piece_is_not_passed_over() -> None:
+    text = "`B 3. Oktober. B ,  -->:  ~~`a. B ](http:/"
+    speakable = Speakable(Reading(lang="zh", first_max=30))
+    fed = [piece for char in text for piece in speakable.feed(char)]
+    assert fed + speakable.finish() == list(pieces(text, Reading(lang="zh", first_max=30)))
+
+
 LETTERS = st.characters(categories=["Ll", "Lu", "Lo", "Nd", "Zs", "Po", "Pd"]) | st.just("\n")
 
 

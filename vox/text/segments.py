@@ -13,7 +13,7 @@ from . import inline
 from .clean import is_speakable
 from .groups import GROUPS, Group, without_indent
 from .lines import DELIMITERS, NEEDED_CHARS, Kind, are_separate, interrupts, kind_of
-from .sentences import CANDIDATE, SHORT_BYTES, ahead, is_end, is_short, language
+from .sentences import AHEAD_MAX, CANDIDATE, SHORT_BYTES, ahead, is_end, is_short, language
 from .split import CLAUSE_END, cut_at, first_clause
 from .terminal import BACK, ERASE, written_over
 
@@ -255,7 +255,8 @@ class Segmenter:
         """Where the next segment ends, if that is known."""
         text, start = self._text, self._start
         end = start + (self._first_max if self._is_first else MAX_CHARS)
-        for candidate in CANDIDATE.finditer(text, max(self._scanned, start), limit):
+        within = min(limit, end + AHEAD_MAX)  # what lies further on is looked at later
+        for candidate in CANDIDATE.finditer(text, max(self._scanned, start), within):
             at = candidate.start()
             if at > end:
                 break
@@ -274,7 +275,8 @@ class Segmenter:
             if not crosses:
                 return at
         if limit <= end + SHORT_BYTES:
-            self._scanned = max(self._scanned, start + len(text[start:limit].rstrip()))
+            seen = start + len(text[start:limit].rstrip())
+            self._scanned = max(self._scanned, min(seen, end))
             return None
         return (
             self._place_of_clause(end, limit, is_final)

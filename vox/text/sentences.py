@@ -17,7 +17,8 @@ SHORT_BYTES = 10
 """Shorter pieces are joined to a neighbour: voices speak fragments such as "Yes." badly. So much
 must have come after a sentence before it is known that nothing is joined to it."""
 
-_AHEAD_MAX = 200
+AHEAD_MAX = 200
+"""No more characters than these after a candidate are looked at."""
 _BEHIND = 48
 
 _STOPS = ".!?…‽؟۔।॥։።"
@@ -31,7 +32,7 @@ CANDIDATE = re.compile(
 )
 """Between two sentences, perhaps. It looks at one character on each side."""
 _NEAR_AHEAD = re.compile(
-    rf"[\x00-\x7f]{{{SHORT_BYTES - 1}}}\s{{0,{_AHEAD_MAX - SHORT_BYTES}}}[!-~]|[\u3001-\uffff]{{4}}"
+    rf"[\x00-\x7f]{{{SHORT_BYTES - 1}}}\s{{0,{AHEAD_MAX - SHORT_BYTES}}}[!-~]|[\u3001-\uffff]{{4}}"
 )
 """What `ahead` finds, of the texts that are most frequent."""
 _END = re.compile(rf"(\S*?)([{_STOPS}{_WIDE_STOPS}]+)([{_CLOSERS}]*)\Z")
@@ -44,12 +45,12 @@ def ahead(text: str, start: int, end: int) -> str | None:
     if near := _NEAR_AHEAD.match(text, start, end):
         return near.group()
     size = 0
-    for at in range(start, min(end, start + _AHEAD_MAX)):
+    for at in range(start, min(end, start + AHEAD_MAX)):
         char = text[at]
         size += 1 if char < "\x80" else 2 if char < "\u0800" else 3
         if size >= SHORT_BYTES and not char.isspace():
             return text[start : at + 1]
-    return text[start : start + _AHEAD_MAX] if end >= start + _AHEAD_MAX else None
+    return text[start : start + AHEAD_MAX] if end >= start + AHEAD_MAX else None
 
 
 def is_short(text: str, start: int, end: int) -> bool:
