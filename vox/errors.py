@@ -209,15 +209,18 @@ class OutOfMemory(HostError):
 
 
 class SynthesisFailed(HostError):
-    """The backend raised an error while it synthesized. The host is still usable."""
+    """The backend raised an error while it synthesized: it cannot say that text.
 
+    The host is still usable.
+    """
+
+    http_status = 422
     default_hint = "see: vox daemon logs"
 
 
 class CannotRead(SynthesisFailed):
     """The voice finds nothing in the text that it can say: the input is at fault."""
 
-    http_status = 422
     default_hint = "set its language: -l LANG"
 
 

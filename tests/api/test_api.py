@@ -51,7 +51,7 @@ def test_async_speak_answers_before_the_job_has_begun(daemon: RunningDaemon) -> 
 def test_a_job_that_fails_is_an_error_with_the_reason(daemon: RunningDaemon) -> None:
     output = str(daemon.home / "x.wav")
     answer = daemon.http.post("/speak", json={"text": "[fail no breath] Hm", "output": output})
-    assert answer.status_code == 500
+    assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
     assert "no breath" in answer.json()["detail"]
     assert answer.json()["job"]["state"] == "failed"
@@ -130,7 +130,7 @@ def test_what_is_no_json_object_is_said_so(daemon: RunningDaemon, path: str, bod
     assert "JSON" in answer.json()["detail"]
 
 
-@pytest.mark.parametrize("media_type", ["", "text/plain", "application/x-www-form-urlencoded"])
+@pytest.mark.parametrize("media_type", ["", "text/html", "application/x-www-form-urlencoded"])
 def test_what_is_not_sent_as_json_is_told_how(daemon: RunningDaemon, media_type: str) -> None:
     answer = daemon.http.post(
         "/speak", content=b'{"text": "x"}', headers={"Content-Type": media_type}

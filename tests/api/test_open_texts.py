@@ -262,7 +262,7 @@ def test_a_flush_has_what_came_said_at_once(start: Start) -> None:
         ("", '{"text": "\\u0000"}', "bad-input", 1008),
         ("", b"1", "bad-input", 1008),
         ("", '{"end": true}', "empty-text", 1008),
-        ("", '{"text": "[fail it is broken]", "end": true}', "synthesis-failed", 1011),
+        ("", '{"text": "[fail it is broken]", "end": true}', "synthesis-failed", 1008),
     ],
 )
 def test_what_is_wrong_is_told_before_it_is_closed(

@@ -83,7 +83,7 @@ def test_flac_tells_its_length(daemon: RunningDaemon, stream_format: str) -> Non
 
 
 def test_a_failure_while_flac_is_made_is_an_error_and_no_stream(client: openai.OpenAI) -> None:
-    with pytest.raises(openai.InternalServerError, match="no breath"):
+    with pytest.raises(openai.UnprocessableEntityError, match="no breath"):
         client.audio.speech.create(
             model="tts-1", voice="alloy", input="[say 1s] [fail no breath] Hm",
             response_format="flac",
@@ -150,14 +150,14 @@ def test_events_carry_the_audio_in_base64(client: openai.OpenAI) -> None:
 
 
 def test_a_failure_before_the_first_byte_is_an_error_that_says_why(client: openai.OpenAI) -> None:
-    with pytest.raises(openai.InternalServerError) as caught:
+    with pytest.raises(openai.UnprocessableEntityError) as caught:
         client.audio.speech.create(model="tts-1", voice="alloy", input="[fail no breath] Hm")
     assert "no breath" in caught.value.message
     assert caught.value.code == "synthesis-failed"
 
 
 def test_a_decided_failure_is_not_tried_again(client: openai.OpenAI, daemon: RunningDaemon) -> None:
-    with pytest.raises(openai.InternalServerError):
+    with pytest.raises(openai.UnprocessableEntityError):
         client.audio.speech.create(model="tts-1", voice="alloy", input="[fail again] Hm")
     assert len(daemon.http.get("/jobs", params={"search": "[fail again]"}).json()) == 1
 
