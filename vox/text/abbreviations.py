@@ -34,20 +34,23 @@ _NEVER = {
     "de": (
         "z.b d.h u.a u.ä o.ä o.g s.o s.u i.d.r i.a v.a z.t m.e u.u z.zt evtl ggf bzw ca vgl "
         "inkl exkl zzgl abzgl sog gem lt hr hrn fr dipl ing med phil jur mag st min max mind "
-        "jhd engl dt frz lat geb verh gest tel allg bes d.i i.e bspw betr einschl entspr"
+        "engl dt frz lat geb verh gest tel allg bes d.i i.e bspw betr einschl entspr fa fam ggü "
+        "mind zzt vj jew wg zw dipl.-ing dipl.-kfm dr.-ing vorm nachm"
     ),
     "es": (
         "sr sra sres sras srta d dña da dr dra dres prof profa lic ing arq gral cap cnel tte "
         "sto sta ud uds vd vds vs p.ej ej p.e cf aprox máx mín tel atte excmo excma ilmo fdo "
-        "admón"
+        "admón col av avda ctra urb dpto depto jj rr ff cc dd temp d.ª s.m ntra"
     ),
     "it": (
         "sig sigg sig.ra sig.na dott dott.ssa prof prof.ssa avv ing arch geom rag on mons don "
-        "sen gen col cap spett gent egr p.es es cfr vs ca tel max min s ss c.a"
+        "sen gen col cap spett gent egr p.es es cfr vs ca tel max min s ss c.a p dr.ssa sec loc "
+        "lett int temp fam gent.mo gent.ma ill.mo"
     ),
     "pt": (
         "sr sra sr.ª srs srta dr dra dr.ª drs prof profa prof.ª eng engª arq exmo exma ilmo "
-        "ilma v.ex p.ex ex cf vs aprox máx mín tel d st sto sta gen cap cel pe"
+        "ilma v.ex p.ex ex cf vs aprox máx mín tel d st sto sta gen cap cel pe av r séc apto apt "
+        "inc temp dept edif cond"
     ),
 }
 _BEFORE_NUMBER = {
@@ -56,14 +59,15 @@ _BEFORE_NUMBER = {
         "ll n nn app tab jan feb mar apr jun jul aug sep sept oct nov dec"
     ),
     "fr": (
-        "n no nº chap ch fig vol t p pp pg sect art éq tab réf janv févr avr juil sept oct nov déc"
+        "n no nº chap ch fig vol t p pp pg sect art éq tab réf al l r d janv févr avr juil "
+        "sept oct nov déc"
     ),
     "de": (
         "nr nrn kap abb bd bde s seite sp art abs § tab gl ziff anm jg h aufl lfd jan feb apr "
         "aug sep sept okt nov dez"
     ),
-    "es": "n núm núms nº no cap caps fig figs vol vols pág págs p pp art arts sec tab ref",
-    "it": "n nn num cap capp fig figg vol voll pag pagg p pp art artt sez tab rif",
+    "es": "n núm núms nº no cap caps fig figs vol vols pág págs p pp art arts sec tab ref s c.p",
+    "it": "n nn num cap capp fig figg vol voll pag pagg p pp art artt sez tab rif l co",
     "pt": "n núm nº no cap caps fig figs vol vols pág págs p pp art arts sec tab ref",
 }
 _PERHAPS = {
@@ -72,7 +76,7 @@ _PERHAPS = {
         "al b.c a.d d.c ave blvd rd ln hwy"
     ),
     "fr": "etc j.-c cie sté",
-    "de": "usw etc u.s.w usf u.v.m uvm a.d n.chr v.chr chr str a.m p.m gmbh co",
+    "de": "jh jhd usw etc u.s.w usf u.v.m uvm a.d n.chr v.chr chr str a.m p.m gmbh co",
     "es": "etc a.m p.m s.a s.l cía ee.uu a.c d.c",
     "it": "ecc etc a.c d.c s.p.a s.r.l",
     "pt": "etc s.a ltda cia a.c d.c",

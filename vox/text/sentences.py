@@ -37,6 +37,8 @@ _NEAR_AHEAD = re.compile(
 """What `ahead` finds, of the texts that are most frequent."""
 _END = re.compile(rf"(\S*?)([{_STOPS}{_WIDE_STOPS}]+)([{_CLOSERS}]*)\Z")
 _WORD = re.compile(r"[^\W_]+")
+_ELIDED = re.compile(r"^(?:d|l|all|dall|dell|nell|sull)['’]")
+"""What may grow together with an abbreviation: "l'art. 5"."""
 _QUOTES = frozenset("\"'”’»›“‘«")
 
 
@@ -94,7 +96,7 @@ def _is_end(behind: str, following: str, lang: str) -> bool:
 
 def _after_full_stop(word: str, before: str, next_word: str, lang: str) -> bool | None:
     """What the word before a full stop says; None: nothing."""
-    known, key = abbreviations.of(lang), word.lower()
+    known, key = abbreviations.of(lang), _ELIDED.sub("", word.lower())
     spaced = f"{before.split()[-1]}{key}".lower() if before.endswith(".") else ""  # z. B.
     found = _WORD.match(next_word)
     first = found.group() if found else ""

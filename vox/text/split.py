@@ -86,11 +86,16 @@ def _joined(text: str, spans: Iterable[tuple[int, int]], max_chars: int) -> list
 
 
 def first_clause(text: str, start: int, end: int, first_max: int) -> int | None:
-    """Where a long first sentence is cut: after a clause that is neither short nor long."""
+    """Where a long first sentence is cut: after a clause that is neither short nor long.
+
+    Not behind a full stop: within a sentence it is that of an abbreviation.
+    """
     clauses = [match.end() for match in CLAUSE_END.finditer(text, start, end)]
     for cut in clauses[bisect.bisect_left(clauses, start + SHORT_BYTES) :]:
         if cut > start + first_max or end - cut < SHORT_BYTES:
             break
+        if text[cut - 1] == "." and text[cut - 2] != ".":
+            continue
         if is_speakable(text, start, cut) and is_speakable(text, cut, end):
             return cut
     return None
