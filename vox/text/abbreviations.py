@@ -56,7 +56,7 @@ _NEVER = {
 _BEFORE_NUMBER = {
     "en": (
         "c no nos nr ch chap fig figs vol vols p pp pg sec sect art eq par para pt ed ex ver v l "
-        "ll n nn app tab jan feb mar apr jun jul aug sep sept oct nov dec"
+        "ll n nn app tab op ext jan feb mar apr jun jul aug sep sept oct nov dec"
     ),
     "fr": (
         "n no nº chap ch fig vol t p pp pg sect art éq tab réf al l r d janv févr avr juil "
@@ -111,6 +111,15 @@ _MONTHS = {
 }
 
 
+_WEEKDAYS = {"en": "Mon Tue Tues Wed Thu Thur Thurs Fri Sat Sun"}
+_NAMES_OF_MONTHS = {
+    "en": (
+        "jan january feb february mar march apr april jun june jul july aug august sep sept "
+        "september oct october nov november dec december"
+    ),
+}
+
+
 @lru_cache
 def of(lang: str) -> Abbreviations:
     """The abbreviations of a language, by its tag without region."""
@@ -136,6 +145,16 @@ def begins_sentence(word: str, lang: str) -> bool:
 def may_follow_initial(word: str, lang: str) -> bool:
     """Whether this word, after a letter with a full stop, begins a sentence: it is no name."""
     return lang in _BEGINNINGS and begins_sentence(word, lang)
+
+
+def is_weekday(word: str, lang: str) -> bool:
+    """Whether this is the short name of a day: "Mon."."""
+    return word in _WEEKDAYS.get(lang, "").split()
+
+
+def names_month(word: str, lang: str) -> bool:
+    """Whether this is the name of a month, long or short."""
+    return word.lower() in _NAMES_OF_MONTHS.get(lang, "").split()
 
 
 @lru_cache

@@ -16,6 +16,7 @@ from .readings import Reading, Spot
 
 _ISO: Final = re.compile(r"([12]\d{3})-([01]\d)-([0-3]\d)(?![\w-]|\.\d)")
 _ISO_TIME: Final = re.compile(r"([12]\d{3})-([01]\d)-([0-3]\d)[Tt](?=\d{2}:\d{2})")
+_TIME_BEHIND: Final = re.compile(r" [012]\d:[0-5]\d")
 _NUMERIC: Final = re.compile(r"(\d{1,2})([./])(\d{1,2})\2(\d{4}|\d{2})(?![\w/-]|[.,]\d)")
 _YEAR_FIRST: Final = re.compile(r"([12]\d{3})([./])(\d{1,2})\2(\d{1,2})(?![\w/-]|[.,]\d)")
 _GERMAN_SHORT: Final = re.compile(r"(\d{1,2})\.(?: ?)(\d{1,2})\.(?!\d)")
@@ -134,7 +135,7 @@ def _numeric(language: Language, text: str, at: int, before: str) -> Reading | N
     gap = ""
     if found is not None:
         y, month, day = found[1], int(found[2]), int(found[3])
-        gap = ", " if found[0][-1] in "Tt" else ""
+        gap = ", " if found[0][-1] in "Tt" else "," if _TIME_BEHIND.match(text, found.end()) else ""
     elif (found := _YEAR_FIRST.match(text, at)) is not None:
         y, month, day = found[1], int(found[3]), int(found[4])
     elif (found := _NUMERIC.match(text, at)) is not None:
@@ -159,9 +160,21 @@ def _numeric(language: Language, text: str, at: int, before: str) -> Reading | N
 
 def date_at(spot: Spot) -> Reading | None:
     """The date that has this number."""
-    language, text, at = spot.language, spot.text, spot.at
+    language, text = spot.language, spot.text
     if not language.is_known or len(spot.number.whole) > 8:
         return None
+    reading = _date(spot)
+    if reading is None or language.code != "en":
+        return reading
+    weekday = _WEEKDAY.search(text, max(spot.floor, reading.start - 8), reading.start)
+    if weekday is None:
+        return reading
+    day = f"{_DAYS[weekday[1][:3]]}{weekday[2]}"
+    return reading._replace(start=weekday.start(1), words=f"{day}{reading.words}")
+
+
+def _date(spot: Spot) -> Reading | None:
+    language, text, at = spot.language, spot.text, spot.at
     before = spot.back(_LOOK_BACK)
     if _NUMBERS_GO_ON.match(text, at) and (found := _numeric(language, text, at, before)):
         return found
@@ -173,6 +186,11 @@ def date_at(spot: Spot) -> Reading | None:
     return None
 
 
+_WEEKDAY: Final = re.compile(r"\b(Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun)\b\.?(,? )\Z")
+_DAYS: Final = {
+    day[:3]: day
+    for day in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+}
 _NUMBERS_GO_ON: Final = re.compile(r"\d{1,4}[./-] ?\d")
 _DAY: Final = re.compile(r"\d{1,2}(?=[\u00a0\u202f .a-zº°ª])")
 

@@ -23,10 +23,12 @@ from .ordinals import ordinal_at
 from .plain_numbers import (
     SUPERSCRIPTS,
     VULGAR,
+    caret_at,
     decade_at,
     fraction_at,
     multiple_at,
     plain_at,
+    point_at,
     scientific_at,
     superscript_at,
     vulgar_at,
@@ -40,7 +42,7 @@ _ANCHOR: Final = re.compile(f"[0-9{_SIGNS}]")
 _KINDS: Final = frozenset((NUMBERS, ORDINALS, MONEY, DATES, TIMES, UNITS))
 _READERS: Final = (date_at, time_at, code_at)
 _READERS_OF_QUANTITIES: Final = (money_at, ordinal_at)
-_READERS_IF_KNOWN: Final = (decade_at, fraction_at, scientific_at)
+_READERS_IF_KNOWN: Final = (caret_at, point_at, decade_at, fraction_at, scientific_at)
 
 _LIST: Final = re.compile(r"(?:[0-9]+,){2,}(?=[0-9])")
 _UNKNOWN: Final = re.compile(r"\w*(?:[-_.,:/@+'’]+\w+)*")
@@ -53,6 +55,8 @@ _BETWEEN: Final = {
     "+": "plus", "=": "equals", "×": "times", "÷": "divided", "−": "minus", "*": "times",
     "±": "plus-minus", "x": "by",
 }  # fmt: skip
+_IN_SUM: Final = {"-": "minus", "/": "divided"}
+"""What they are before a result: "10 - 4 = 6"."""
 _LEADS: Final = {
     "+": "plus", "±": "plus-minus", "~": "about", "≈": "about", "#": "number", "<": "less",
     ">": "more", "≤": "most", "≥": "least",
@@ -93,7 +97,13 @@ def _parts(text: str, language: Language, reads: Set[str]) -> Iterator[str]:
             done = at = reading.end
             last = None
             continue
-        gap = _joint(language, text[done : reading.start], last, reading)
+        gap = _joint(
+            language,
+            text[done : reading.start],
+            last,
+            reading,
+            text[reading.end : reading.end + 20],
+        )
         yield f"{gap} " if gap[-1:].isalnum() and reading.words[:1].isalnum() else gap
         yield reading.words
         done = at = reading.end
@@ -117,16 +127,25 @@ def _is_by(text: str, at: int) -> bool:
     return text[at : at + 1] == "x" and text[at + 1 : at + 2].isdecimal()
 
 
-def _joint(language: Language, gap: str, last: Reading | None, reading: Reading) -> str:
+def _joint(
+    language: Language, gap: str, last: Reading | None, reading: Reading, behind: str
+) -> str:
     """What stands between two numbers, as words where it says how they belong together."""
     if last is None or not language.is_known:
         return gap
     sign = gap.strip()
     if sign in _DASHES and (gap == sign or (sign in "–—" and last.kind == reading.kind)):
         return f" {language.word('to')} "
+    if sign in _IN_SUM and gap != sign and _gives(language, behind):
+        return f" {language.word(_IN_SUM[sign])} "
     if sign in _BETWEEN:
         return f" {language.word(_BETWEEN[sign])} "
     return f" {language.word('ratio')} " if gap == ":" else gap
+
+
+def _gives(language: Language, behind: str) -> bool:
+    """Whether the result of a sum follows; `tokens` may have said the sign."""
+    return behind.lstrip().startswith(("=", f"{language.word('equals')} "))
 
 
 def _end_of_unknown(language: Language, text: str, at: int) -> int:
@@ -226,7 +245,7 @@ def _with_sign(language: Language, text: str, reading: Reading, floor: int) -> R
     if start <= floor:
         return reading
     before = text[start - 1]
-    if before in " \u00a0" and start - 2 >= floor and text[start - 2] in "≥≤≈~±":
+    if before in " \u00a0" and start - 2 >= floor and text[start - 2] in "≥≤≈~±<>":
         before, start = text[start - 2], start - 1
     if before in "'’" and _APOSTROPHE.search(text[max(floor, start - 10) : start]):
         return reading._replace(start=start - 1)  # "anni '80"

@@ -140,7 +140,8 @@ LABELS: Final[dict[str, dict[str, str]]] = {
     "en": {
         "no.": "number", "nos.": "numbers", "nr.": "number", "p.": "page", "pp.": "pages",
         "vol.": "volume", "ch.": "chapter", "chap.": "chapter", "fig.": "figure",
-        "figs.": "figures",
+        "figs.": "figures", "chs.": "chapters", "vols.": "volumes", "op.": "opus",
+        "ext.": "extension",
         "sec.": "section", "eq.": "equation", "art.": "article", "pt.": "part", "ed.": "edition",
         "approx.": "approximately", "ca.": "circa", "c.": "circa", "§": "section",
         "tel.": "telephone", "v.": "version", "ver.": "version", "min.": "minimum",

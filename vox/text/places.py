@@ -96,7 +96,8 @@ def ipv6(token: str, lang: str) -> str | None:
     groups = re.split("[:-]", token)
     is_mac = len(groups) == 6 and all(len(group) == 2 for group in groups)
     if is_mac and (":" in token or not token.replace("-", "").isdigit()):
-        return ", ".join(map(spelt, groups))
+        # In lower case: "1 A" is an ampere.
+        return ", ".join(spelt(group.lower()) for group in groups)
     if not (("::" in token and re.search(r"[\da-fA-F]", token)) or len(groups) == 8):
         return None
     colon = word(lang, "colon")

@@ -26,6 +26,9 @@ _POWER: Final = re.compile(
     rf"(?:\^(?P<minus>[-−])?(?P<up>\d{{1,6}})(?![\w.,]\d|\w)|(?P<sup>⁻?[{SUPERSCRIPTS}]{{1,6}})(?!\w))"
 )
 _VARIABLE: Final = re.compile(r"(?:^|[^\w])([^\W\d_]{1,2})\Z")
+_CARET: Final = re.compile(r"(?:(?<=[^\W\d_])(?<!\w{3})|(?<=\)))\^(?P<minus>[-−])?\Z")
+_POINT: Final = re.compile(r"(?:^|[\s(<>=≈~+−-])\.\Z")
+_GOES_ON: Final = re.compile(r"[.,]?\d|\w")
 _EXPONENT: Final = re.compile(r"[eE](?P<sign>[-−+])?(?P<power>\d{1,4})(?!\w|\.\d)")
 _TIMES_TEN: Final = re.compile(
     r"[ \u00a0]?[×x·][ \u00a0]?10"
@@ -53,7 +56,7 @@ _NOUN_BEHIND: Final = re.compile(
 )
 _GERMAN_NOUN: Final = re.compile(r"[ \u00a0][A-ZÄÖÜ][a-zäöüß]+(?:e|en|n|er|s)\b")
 _NEXT_WORD: Final = re.compile(r"[ \u00a0]([^\W\d_]+)")
-_MULTIPLE: Final = re.compile(r"[x×](?!\w)")
+_MULTIPLE: Final = re.compile(r"[x×](?!\w| ?[=+*/^²³]| [-−] | (?:plus|equals) )")
 _MORE: Final = re.compile(r"\+(?![\w+])")
 _SCALE: Final = re.compile(r"(?P<sign>[kKM]|B(?= [a-z]))(?!\w|[/-]\w)")
 _WORD_SCALE: Final = {
@@ -95,6 +98,28 @@ def superscript_at(language: Language, text: str, at: int, floor: int) -> Readin
         return None
     words = power_words(language, powers_of(found["sup"]), minus=found["sup"][0] == "⁻")
     return Reading(at, found.end(), f" {words}", NUMBERS)
+
+
+def caret_at(spot: Spot) -> Reading | None:
+    """ "x^2": a power of a letter or of what stands in brackets."""
+    if spot.before not in ("^", "-", "−") or spot.number.sign:
+        return None
+    found = _CARET.search(spot.back(6))
+    if found is None:
+        return None
+    words = power_words(spot.language, spot.number.whole, minus=bool(found["minus"]))
+    return Reading(spot.at - len(found[0]), spot.end, f" {words}", NUMBERS)
+
+
+def point_at(spot: Spot) -> Reading | None:
+    """ ".5": decimals alone, where the decimal sign is a point."""
+    language, number = spot.language, spot.number
+    if spot.before != "." or language.decimal != "." or number.sign or number.is_grouped:
+        return None
+    if not _POINT.search(spot.back(2)) or _GOES_ON.match(spot.text, spot.end):
+        return None
+    words = said(language, Number("0", number.whole, "."))
+    return Reading(spot.at - 1, spot.end, words, NUMBERS)
 
 
 def vulgar_at(language: Language, text: str, at: int) -> Reading | None:

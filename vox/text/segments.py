@@ -14,7 +14,7 @@ from .clean import is_speakable
 from .groups import GROUPS, Group, without_indent
 from .lines import DELIMITERS, NEEDED_CHARS, Kind, are_separate, interrupts, kind_of
 from .sentences import AHEAD_MAX, CANDIDATE, SHORT_BYTES, ahead, is_end, is_short, language
-from .split import CLAUSE_END, cut_at, first_clause
+from .split import ANY_END, cut_at, first_clause
 from .terminal import BACK, ERASE, written_over
 
 MAX_CHARS = 1200
@@ -312,7 +312,7 @@ class Segmenter:
             self._judge(is_final=True)
         self._cut(len(self._text))
         text, start, limit = self._text, self._start, len(self._text)
-        places = [clause.end() for clause in CLAUSE_END.finditer(text + " ", start, limit + 1)]
+        places = [clause.end() for clause in ANY_END.finditer(text + " ", start, limit + 1)]
         for at in reversed(places):
             if self._is_clause(at) and self._crosses(at, limit, False) is False:
                 self._pass(at, limit)

@@ -103,8 +103,13 @@ def _after_full_stop(word: str, before: str, next_word: str, lang: str) -> bool 
     if key in known.perhaps or spaced in known.perhaps:
         return abbreviations.begins_sentence(first, lang)
     if key in known.never or spaced.lstrip("(") in known.never:
-        return False
+        is_acronym = len(word) > 2 and word.isupper()  # EST, MAX
+        return is_acronym and abbreviations.begins_sentence(first, lang)
     if key in known.before_number and (first.isdecimal() or (first and not first.strip("IVXLC"))):
+        return False
+    if abbreviations.is_weekday(word, lang) and (
+        (first.isdecimal() and len(first) <= 2) or abbreviations.names_month(first, lang)
+    ):
         return False
     if key.isdecimal() and len(key) <= 4:
         last = before.split()[-1:] or [""]

@@ -13,9 +13,11 @@ from .sentences import CANDIDATE, SHORT_BYTES, is_short, language, sentences
 MAX_CHARS = 400
 FIRST_MAX_CHARS = 90
 
-CLAUSE_END = re.compile(
-    "[,;:!?.…][\"'”’»)\\]]*(?=\\s)|[—–](?=\\s)|[，；：、。！？؛،।][”’」』）]*|\\s(?=[-–—(]\\s?)"
-)
+_CLOSERS = "[\"'”’»)\\]]*(?=\\s)"
+_CLAUSE_END = f"[,;:!?…]{_CLOSERS}|[—–](?=\\s)|[，；：、。！？؛،।][”’」』）]*|\\s(?=[-–—]\\s|[–—(])"
+CLAUSE_END = re.compile(_CLAUSE_END)
+"""No full stop: a sentence ends at one, or an abbreviation."""
+ANY_END = re.compile(f"{_CLAUSE_END}|[.]{_CLOSERS}")
 
 
 def split(paragraph: str, lang: str | None = None, max_chars: int = MAX_CHARS) -> list[str]:

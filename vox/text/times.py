@@ -15,7 +15,14 @@ _CLOCK: Final = re.compile(
     r"(?![\d:]|[.,]\d)"
 )
 _OFFSET: Final = re.compile(r"(?P<sign>[+−-])(?P<oh>[01]\d):?(?P<om>[0-5]\d)(?![\d:])")
-_HALF: Final = re.compile(r"(?P<h>\d{1,2})[ \u00a0\u202f]?(?P<half>[AaPp])\.?[Mm](?:\.|(?!\w))")
+_HALF: Final = re.compile(
+    r"(?P<h>\d{1,2})(?:\.(?P<m>[0-5]\d))?[ \u00a0\u202f]?(?P<half>[AaPp])\.?[Mm](?:\.|(?!\w))"
+)
+_ZONE: Final = re.compile(
+    r" (?:[ECMP][SD]?T|GMT|UTC|BST|CES?T|IST|AES?T|Eastern|Central|Mountain|Pacific|local"
+    r"|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b)"
+)
+"""Behind "p.m.": no new sentence."""
 _SUFFIX: Final = re.compile(r"[ \u00a0\u202f]?(?P<half>[AaPp])\.?[Mm](?:\.|(?!\w))")
 _FRENCH: Final = re.compile(
     r"(?P<h>[01]?\d|2[0-4])[ \u00a0\u202f]?[hH](?:[ \u00a0\u202f]?(?P<m>[0-5]\d)(?:min)?)?(?!\w)"
@@ -114,7 +121,7 @@ def time_at(spot: Spot) -> Reading | None:
     if code == "en" and (found := _HALF.match(text, at)):
         if not 1 <= int(found["h"]) <= 12:
             return None
-        words = clock(language, int(found["h"]), 0, half=found["half"])
+        words = clock(language, int(found["h"]), int(found["m"] or 0), half=found["half"])
         return Reading(at, _before_stop(text, found), words, TIMES)
     if code in ("es", "it") and (found := _DOTTED.match(text, at)):
         if not found["hours"] and not _HOUR.search(spot.back(8)):
@@ -151,7 +158,8 @@ def _in_parts(spot: Spot) -> Reading | None:
 def _before_stop(text: str, found: re.Match[str]) -> int:
     """Where the time ends: the point of "p.m." stays where it is a full stop too."""
     rest = text[found.end() : found.end() + 3].lstrip()
-    if found[0].endswith(".") and (not rest or rest[0].isupper()):
+    goes_on = _ZONE.match(text, found.end())
+    if found[0].endswith(".") and (not rest or (rest[0].isupper() and not goes_on)):
         return found.end() - 1
     return found.end()
 

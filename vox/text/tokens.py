@@ -30,6 +30,7 @@ from .words import is_known, word
 
 _CLOSE_BEFORE = re.compile(r"[^\s(\[{\"'“„«‘,;!?>)\]]\Z")
 _CLOSE_AFTER = re.compile(r"[^\s)\]}\"'”»’,;!?<.:…]|[.:]\S")
+_ASSIGNS = re.compile(r"(?<=\w)=(?=[^=])")
 _MOST_ROUNDS = 6
 """Tokens may stand so close that one is found only once its neighbour is read: "a@b.orgc@d.org"."""
 _CONTEXT_CHARS = 32
@@ -78,7 +79,9 @@ def _without_before(say: Callable[[str, str], str | None]) -> Say:
 
 
 def _hexadecimal(token: str, before: str, lang: str) -> str:
-    return spelt(token)
+    said = spelt(token)
+    # Not "0 x 1": that would be a product.
+    return f"{said[:3]},{said[3:]}" if token[2].isdecimal() else said
 
 
 def _language(token: str, before: str, lang: str) -> str:
@@ -91,7 +94,7 @@ def _language(token: str, before: str, lang: str) -> str:
 _OPERATORS = {
     "->": "to", "-->": "to", "=>": "to", "==>": "to", "→": "to", "⇒": "to", "➡": "to", "➜": "to",
     "!=": "is not", "!==": "is not", "≠": "is not", ">=": "at least", "≥": "at least",
-    "<=": "at most", "≤": "at most", "==": "equals", "===": "equals", "=": "equals",
+    "<=": "at most", "≤": "at most", "==": "equals", "===": "equals", "=": "equals", "+": "plus",
     "&&": "and", "&": "and", "||": "or", "@": "at",
 }  # fmt: skip
 
@@ -209,7 +212,7 @@ _INFIX = {
     "operator": _Rule(
         IDENTIFIERS,
         r"(?<=[\w)\]\"'»”`])(?: {0,2}(?:--?>|==?>|→|⇒|➡\ufe0f?|➜|!==?|≠|>=|≥|<=|≤|===?(?!>)) {0,2}"
-        r"| {1,2}(?:&&?|\|\||=|@) {1,2})(?=[\w(\[\"'«“$/~.@#*-])",
+        r"| {1,2}(?:&&?|\|\||=|@|\+) {1,2}|(?<=\w)=)(?=[\w(\[\"'«“$/~.@#*-])",
         _without_before(_operator),
     ),
     "mark": _Rule(IDENTIFIERS, "[™®]\ufe0f?", _unsaid),
@@ -302,5 +305,9 @@ class _Round:
         if words is None and name == "version" and PATHS not in self._reads:
             words = path(token, self._lang)  # "2024-report.pdf"
         if words is None and name in ("path", "rooted"):
+            sides = _ASSIGNS.split(token, maxsplit=1)
+            if len(sides) == 2:  # "of=/dev/sdb"
+                equals = word(self._lang, "equals")
+                return f" {equals} ".join(_TOKEN.sub(self.said, side) for side in sides)
             return _PART.sub(self.said, token)
         return token if words is None else words

@@ -20,6 +20,7 @@ from .unit_names import CLDR, ONLY_IN, OWN, PER_SECOND
 _TIGHT: Final = frozenset("in A T N K J".split())
 """They may be a name ("Plan 5 A") or a word: read only at the end of a clause."""
 _NAME_BEFORE: Final = re.compile(r"\b[A-Z]\w+ \Z")
+_SPELT_BEFORE: Final = re.compile(r"(?:\A|[\W\d]\w?) \Z")
 _ATTACHED_ONLY: Final = frozenset("us um Gb".split())
 _SPACE: Final = "[ \u00a0\u202f\u2009]"
 _NAMES: Final = sorted((*CLDR, *OWN, *PER_SECOND), key=len, reverse=True)
@@ -79,7 +80,8 @@ def _fits(language: Language, text: str, number: Number, found: re.Match[str], b
     if unit == "in" and not number.sign:
         return False  # "5 in a row"
     if unit in _TIGHT:
-        is_name = _NAME_BEFORE.search(before) is not None
+        is_spelt = len(number.whole) == 1 and _SPELT_BEFORE.search(before)  # "d 5 A"
+        is_name = is_spelt or _NAME_BEFORE.search(before) is not None
         return bool(found["space"]) and not (
             (follows[:1] == " " and follows[1:2].isalnum()) or is_name
         )

@@ -11,6 +11,7 @@ from .known import PRODUCTS, PRODUCTS_IN_CAPITALS
 from .words import word
 
 _PRODUCT = re.compile(r"([^\W\d][\w.+#-]*?)(?:[ ]|[ ]?(?:[<>=!~^]=?|===)[ ]?|-)(v ?)?\Z")
+_TELEPHONE = re.compile(r"\d{3}\.\d{3}\.\d{4}")
 _MARK = re.compile(r"([<>=!~^]=?|===) ?\Z")
 _NUMBERS = re.compile(r"([vV]?)(\d+(?:\.(?:\d+|[x*]))*)")
 _PARTS = re.compile(r"\d+|[^\W\d_]+|\+")
@@ -20,7 +21,7 @@ _NAMES = {"a": "alpha", "b": "beta"}
 def version(token: str, before: str, lang: str) -> str | None:
     """What is read for a version; None for any other number."""
     found = _NUMBERS.match(token)
-    if found is None:
+    if found is None or _TELEPHONE.fullmatch(token):
         return None
     mark, numbers = found[1], found[2].split(".")
     suffix = token[found.end() :]
