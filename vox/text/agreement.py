@@ -8,12 +8,16 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from .number_words import LABELS
+
 _FEMININE: Final = {
     "es": re.compile(r"\w*(?:as?|ci[oó]n(?:es)?|si[oó]n(?:es)?|dad(?:es)?|tud(?:es)?)|"
                      r"manos?|noches?|clases?|veces|vez|partes?|llaves?|calles?|series?|mujer(?:es)?"),
     "pt": re.compile(r"\w*(?:as?|ção|ções|são|sões|dades?|gens?|gem)|"
-                     r"noites?|partes?|vez|vezes|mãos?|mulher(?:es)?|mães?|cores|flor(?:es)?"),
-    "it": re.compile(r"\w*(?:a|zione|sione|gione|tà|tù)|notte|parte|mano|chiave|classe|serie|voce"),
+                     r"noites?|partes?|vez|vezes|mãos?|mulher(?:es)?|mães?|cores|cor|flor(?:es)?|colher(?:es)?"
+                     r"|chaves?|classes?|séries?|redes?|sedes?|leis?|fases?|frases?|bases?|teses?|pontes?|tardes?"),
+    "it": re.compile(r"\w*(?:a|zione|sione|gione|tà|tù)|notte|parte|mano|chiave|classe|serie|voce"
+                     r"|e-?mail|ore|volte|persone|pagine|donne|arte|legge|nave|neve|fine|gente|mente|rete|sede"),
     "fr": re.compile(
         r"\w*(?:[ts]ions?|ettes?|ances?|ences?|ures?|ées?|euses?|trices?|esses?|ies?|lles?|nnes?"
         r"|rtes?|ques?|aines?|gnes?|ttes?)|\w*[aeiou][a-z]*ités?|heures?|minutes?|secondes?"
@@ -25,10 +29,12 @@ _FEMININE: Final = {
         r"|\w*(?:[Ll]iga|[Kk]amera|[Ff]irma)|Mutter|Tochter|Schwester|(?:E-)?Mail|Zeit|Art|Zahl|Tür|Bahn|App|Woche|Uhrzeit|Antwort"),
 }  # fmt: skip
 _MASCULINE: Final = {
-    "es": re.compile(r"(?:medio)?d[ií]as?|mapas?|planetas?|\w*[eo]mas?|\w*ramas?|\w*istas?"),
+    "es": re.compile(r"(?:medio)?d[ií]as?|mapas?|planetas?|\w*[eo]mas?|\w*ramas?|\w*istas?"
+                     r"|\w*nautas?|poetas?|atletas?|piratas?|dálmatas?|colegas?|guardias?|policías?|tranvías?|sofás?|cometas?"),
     "pt": re.compile(
-        r"dias?|mapas?|planetas?|\w*[eo]mas?|\w*gramas?|\w*istas?|para|mas|na|nas|da|das"),
-    "it": re.compile(r"(?:\w*[eo]ma|\w*ramma|pianeta|\w*ista|papa|a|la|da|ma|fa)"),
+        r"dias?|mapas?|planetas?|\w*[eo]mas?|\w*gramas?|\w*istas?|\w*nautas?|poetas?|atletas?"
+        r"|piratas?|colegas?|cometas?|sofás?|guardas?|para|mas|na|nas|da|das"),
+    "it": re.compile(r"(?:\w*[eo]ma|\w*ramma|\w*watt-?ora|pianeta|\w*ista|papa|a|la|da|ma|fa)"),
     "fr": re.compile(
         r"(?:musées?|lycées?|silences?|étés?|comités?|côtés?|traités?|incendies?|génies?|kiosques?"
         r"|disques?|mètres?|siècles?|murmures?|augures?|hommes?|masques?|risques?|chèques?"
@@ -45,9 +51,64 @@ def is_feminine(code: str, noun: str) -> bool:
     feminine = _FEMININE.get(code)
     if feminine is None:
         return False
-    noun = noun if code == "de" else noun.lower()
+    noun = noun.rpartition("-")[2] if code == "de" else noun.lower()
     masculine = _MASCULINE[code].fullmatch(noun)
     return masculine is None and feminine.fullmatch(noun) is not None
+
+
+_NOT_NOUNS: Final = {
+    code: frozenset(words.split())
+    for code, words in (
+        (
+            "es",
+            "y o a de del en con por para que es se al no ni como más menos el la los las un una ",
+        ),
+        (
+            "pt",
+            "e ou a de do da em com por para que é se ao não nem como mais menos o os as um uma ",
+        ),
+        (
+            "it",
+            "su e o a di del da in con per che è si al non né come più meno il la i le un una lo ",
+        ),
+        ("fr", "et ou à de du en avec par pour que est se au ne ni comme plus moins le la les un "),
+        ("de", ""),
+    )
+}
+_NEXT_WORD: Final = re.compile(r"[ \u00a0]([^\W\d_]+(?:-[^\W\d_]+)*)(\.?)")
+_NUMBERED: Final = re.compile(r" \d")
+_ADJECTIVE: Final = re.compile(r"\b[a-zäöüß]+ 1 [a-zäöüß]{2,}(?P<ending>e|er|es|en|em) [A-ZÄÖÜ]")
+_NO_ADJECTIVE: Final = re.compile(
+    r" 1 (?:oder|aber|über|unter|hinter|ohne|heute|sowie|[dsm]?eine[rsnm]?|ihre[rsnm]?"
+    r"|unsere[rsnm]?|alle[rsnm]?|diese[rsnm]?|jene[rsnm]?|keine[rsnm]?|jede[rsnm]?|\w+te|\w*ben|w[eu]r?den?|sollen"
+    r"|gegen|neben|zwischen|wegen|während|außer|denen|deren) "
+)
+
+
+def noun_behind(code: str, text: str, at: int) -> str | None:
+    """The noun behind the number that ends here, as far as can be told."""
+    if code not in _NOT_NOUNS or text[at : at + 1] not in (" ", "\u00a0"):
+        return None
+    found = _NEXT_WORD.match(text, at, at + 40)
+    if found is None:
+        return None
+    word = found[1]
+    if word.lower() in ("port", "puerto", "porta") and _NUMBERED.match(text, found.end()):
+        return None  # "10.0.0.1 port 80"
+    if code == "de":
+        is_label = found[2] and f"{word.lower()}." in LABELS[code]
+        return word if word[0].isupper() and not is_label else None
+    return word if word.islower() and word not in _NOT_NOUNS[code] else None
+
+
+def article_of(text: str, at: int) -> str | None:
+    """What "1" is in front of a German adjective: "1 neue Nachricht", "1 neuer Kommentar"."""
+    start = max(0, at - 20)
+    around = text[start : at + 32]
+    found = _ADJECTIVE.search(around, 0) if text[at : at + 2] == "1 " else None
+    if found is None or _NO_ADJECTIVE.search(around):
+        return None
+    return {"e": "eine", "en": "einen", "em": "einem"}.get(found["ending"], "ein")
 
 
 _ARTICLE: Final = re.compile(r"(?:^|[^\w])[Aa]n? [-−]?\Z")

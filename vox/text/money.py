@@ -16,6 +16,7 @@ from .figures import Language, Number, number_at, said, scaled
 from .kinds import MONEY
 from .number_words import SCALE_NAMES, SCALE_SIGNS
 from .readings import Reading, Spot
+from .units import per_behind
 
 _SIGNS: Final = {
     "$": "$", "€": "EUR", "£": "£", "¥": "¥", "₹": "₹", "₩": "KRW", "₽": "RUB", "₺": "TRY",
@@ -61,12 +62,6 @@ _OTHER_CENTS: Final[dict[tuple[str, str], tuple[str, str]]] = {
 }  # fmt: skip
 _SAME: Final = {"USD": "$", "CAD": "$", "AUD": "$", "NZD": "$", "HKD": "$", "SGD": "$", "GBP": "£",
                 "BRL": "R$", "INR": "₹"}  # fmt: skip
-_PER_TIME: Final = re.compile(
-    r"/(month|mo|year|yr|day|hour|hr|h|week|user|person|kg|km|night|Monat|Jahr|Tag|Stunde|Woche|Nacht"
-    r"|Person|mois|an|jour|heure|semaine|nuit|mes|año|día|hora|semana|noche|mese|anno|giorno|ora|mês|ano"
-    r"|dia|noite|persona|pessoa|personne)(?![\w/-])"
-)
-_SHORT: Final = {"mo": "month", "yr": "year", "hr": "hour"}
 
 
 def _any(words: object) -> str:
@@ -228,8 +223,6 @@ def money_at(spot: Spot) -> Reading | None:
     words = first + amount(language, number, currency, power, attribute=attribute)
     if before is not None and (before["sign"] or before["inner"]) and language.is_known:
         words = f"{language.word('minus')} {words}"
-    per = _PER_TIME.match(text, end, end + 12) if language.is_known else None
-    if per is not None:
-        words += f" {language.word('per')} {_SHORT.get(per[1], per[1])}"
-        end = per.end()
+    if rate := per_behind(language, text, end):
+        words, end = f"{words} {rate.words}", rate.end
     return Reading(start, end, words, MONEY)

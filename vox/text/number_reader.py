@@ -36,6 +36,7 @@ from .plain_numbers import (
 from .readings import Reading, Spot
 from .times import time_at
 from .units import unit_at
+from .words import word
 
 _SIGNS: Final = "".join(VULGAR) + SUPERSCRIPTS
 _ANCHOR: Final = re.compile(f"[0-9{_SIGNS}]")
@@ -62,9 +63,11 @@ _LEADS: Final = {
     ">": "more", "≤": "most", "≥": "least",
 }  # fmt: skip
 _LABEL: Final = re.compile(
-    r"(?:^|(?<=[^\w]))(?P<label>[^\W\d_]{1,6}\.º?|[nN][°ºo]s?|[№§]{1,2})[ \u00a0\u202f]?\Z"
+    r"(?:^|(?<=[^\w.]))(?P<label>[^\W\d_]{1,6}\.º?|[nN][°ºo]s?|[№§]{1,2})[ \u00a0\u202f]?\Z"
 )
 _APOSTROPHE: Final = re.compile(r"(?:anni|ann[ée]es|años|anos|Jahre) ['’]\Z", re.IGNORECASE)
+_LEADING_ZERO: Final = re.compile(r"0\d")
+_ARTICLE: Final = re.compile(r"\b[LRDA]\. ?\Z")
 _LABEL_ENDS: Final = frozenset(" \u00a0\u202f.§№°ºo")
 
 
@@ -97,13 +100,7 @@ def _parts(text: str, language: Language, reads: Set[str]) -> Iterator[str]:
             done = at = reading.end
             last = None
             continue
-        gap = _joint(
-            language,
-            text[done : reading.start],
-            last,
-            reading,
-            text[reading.end : reading.end + 20],
-        )
+        gap = _joint(language, text, done, last, reading)
         yield f"{gap} " if gap[-1:].isalnum() and reading.words[:1].isalnum() else gap
         yield reading.words
         done = at = reading.end
@@ -127,16 +124,17 @@ def _is_by(text: str, at: int) -> bool:
     return text[at : at + 1] == "x" and text[at + 1 : at + 2].isdecimal()
 
 
-def _joint(
-    language: Language, gap: str, last: Reading | None, reading: Reading, behind: str
-) -> str:
+def _joint(language: Language, text: str, done: int, last: Reading | None, reading: Reading) -> str:
     """What stands between two numbers, as words where it says how they belong together."""
+    gap = text[done : reading.start]
     if last is None or not language.is_known:
         return gap
     sign = gap.strip()
+    if gap == sign and sign in _HYPHENS and _is_code(language, text, last.start, reading.start):
+        return f" {word(language.code, 'dash')} "
     if sign in _DASHES and (gap == sign or (sign in "–—" and last.kind == reading.kind)):
         return f" {language.word('to')} "
-    if sign in _IN_SUM and gap != sign and _gives(language, behind):
+    if sign in _IN_SUM and gap != sign and _gives(language, text[reading.end : reading.end + 20]):
         return f" {language.word(_IN_SUM[sign])} "
     if sign in _BETWEEN:
         return f" {language.word(_BETWEEN[sign])} "
@@ -146,6 +144,12 @@ def _joint(
 def _gives(language: Language, behind: str) -> bool:
     """Whether the result of a sum follows; `tokens` may have said the sign."""
     return behind.lstrip().startswith(("=", f"{language.word('equals')} "))
+
+
+def _is_code(language: Language, text: str, first: int, second: int) -> bool:
+    """Whether two numbers with a hyphen are no range: "2024-0815", in French "L. 121-1"."""
+    is_article = language.code == "fr" and _ARTICLE.search(text, max(0, first - 3), first)
+    return bool(_LEADING_ZERO.match(text, second) or is_article)
 
 
 def _end_of_unknown(language: Language, text: str, at: int) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from .agreement import is_feminine
+from .agreement import article_of, is_feminine, noun_behind
 from .figures import Language, Number, cardinal, fraction, mixed, said, scaled, year
 from .kinds import NUMBERS, UNITS
 from .number_words import SCALE_NAMES
@@ -55,7 +55,6 @@ _NOUN_BEHIND: Final = re.compile(
     r"|besides|towards|works|means|shows|remains)\b)(?:[a-z]+s|people|men|women|children|feet)\b"
 )
 _GERMAN_NOUN: Final = re.compile(r"[ \u00a0][A-ZÄÖÜ][a-zäöüß]+(?:e|en|n|er|s)\b")
-_NEXT_WORD: Final = re.compile(r"[ \u00a0]([^\W\d_]+)")
 _MULTIPLE: Final = re.compile(r"[x×](?!\w| ?[=+*/^²³]| [-−] | (?:plus|equals) )")
 _MORE: Final = re.compile(r"\+(?![\w+])")
 _SCALE: Final = re.compile(r"(?P<sign>[kKM]|B(?= [a-z]))(?!\w|[/-]\w)")
@@ -287,14 +286,14 @@ def plain_at(spot: Spot) -> Reading:
     if language.code == "de" and spot.follows == "-" and _GERMAN_SUFFIX.match(spot.text, end):
         words = said(language, number, feminine=False)
         return Reading(spot.at, end + 1, words, NUMBERS)
-    if language.code in _NOT_NOUNS and not number.sign and spot.follows in (" ", "\u00a0"):
-        found = _NEXT_WORD.match(spot.text, end, end + 40)
-        if found is not None and _is_noun(language.code, found[1]):
-            feminine = is_feminine(language.code, found[1])
-            if language.code == "it" and number.is_one() and _ITALIAN_UNO.match(found[1]):
-                feminine = None
-            if language.code == "it" and feminine and number.is_one() and found[1][0] in "aeiou":
-                return Reading(spot.at, end + 1, "un'", NUMBERS)
+    if not number.sign and (noun := noun_behind(language.code, spot.text, end)):
+        feminine = is_feminine(language.code, noun)
+        if language.code == "it" and number.is_one() and _ITALIAN_UNO.match(noun):
+            feminine = None
+        if language.code == "it" and feminine and number.is_one() and noun[0] in "aeiou":
+            return Reading(spot.at, end + 1, "un'", NUMBERS)
+    if language.code == "de" and number.is_one() and (article := article_of(spot.text, spot.at)):
+        return Reading(spot.at, end, article, NUMBERS)
     return Reading(spot.at, end, said(language, number, feminine=feminine), NUMBERS)
 
 
@@ -303,28 +302,3 @@ _GERMAN_SUFFIX: Final = re.compile(
     r"|monatig|wöchig|sekündig|stufig|spurig|türig|zeilig|silbig|malig|gradig)(?:e[nrsm]?)?\b)"
 )
 _ITALIAN_UNO: Final = re.compile(r"(?:z|s[bcdfglmnpqrtvz]|gn|ps|x|y)[a-z]*[oe]\b")
-_NOT_NOUNS: Final = {
-    code: frozenset(words.split())
-    for code, words in (
-        (
-            "es",
-            "y o a de del en con por para que es se al no ni como más menos el la los las un una ",
-        ),
-        (
-            "pt",
-            "e ou a de do da em com por para que é se ao não nem como mais menos o os as um uma ",
-        ),
-        (
-            "it",
-            "su e o a di del da in con per che è si al non né come più meno il la i le un una lo ",
-        ),
-        ("fr", "et ou à de du en avec par pour que est se au ne ni comme plus moins le la les un "),
-        ("de", ""),
-    )
-}
-
-
-def _is_noun(code: str, word: str) -> bool:
-    if code == "de":
-        return word[0].isupper()
-    return word.islower() and word not in _NOT_NOUNS[code]

@@ -14,6 +14,7 @@ from typing import Final
 from .agreement import is_attribute, is_feminine
 from .figures import Language, Number, cardinal, said
 from .kinds import UNITS
+from .rates import PER, per
 from .readings import Reading, Spot
 from .unit_names import CLDR, ONLY_IN, OWN, PER_SECOND
 
@@ -26,7 +27,7 @@ _SPACE: Final = "[ \u00a0\u202f\u2009]"
 _NAMES: Final = sorted((*CLDR, *OWN, *PER_SECOND), key=len, reverse=True)
 _BEHIND: Final = re.compile(
     rf"(?P<space>{_SPACE}|-(?=[A-Za-zµ]))?(?P<unit>{'|'.join(map(re.escape, _NAMES))})"
-    r"(?![\w²³/])"
+    rf"(?![\w²³]|/(?!{PER.pattern[1:]}))"
 )
 _FIRST: Final = frozenset(name[0] for name in _NAMES) | frozenset(" -\u00a0\u202f\u2009")
 _LOOK_AHEAD: Final = 20
@@ -101,7 +102,21 @@ def unit_at(spot: Spot, after: str = "") -> Reading | None:
     words = unit.words.replace("{0}", said(language, number, feminine=feminine))
     if language.code == "it":
         words = re.sub(r"^una (?=[aeiou])", "un'", words)
+    rate = per_behind(language, spot.text, unit.end)
+    if rate is not None:
+        unit, words = unit._replace(end=rate.end), f"{words} {rate.words}"
     return unit._replace(start=spot.at, words=words)
+
+
+def per_behind(language: Language, text: str, end: int) -> Reading | None:
+    """ "/kWh" and "/month" at this place."""
+    found = PER.match(text, end, end + _LOOK_AHEAD) if language.is_known else None
+    if found is None:
+        return None
+    what = found[0][1:]
+    pattern = _pattern(language, what, Decimal(1)) if what in CLDR or what in OWN else None
+    name = pattern.replace("{0}", "").strip() if pattern else None
+    return Reading(end, found.end(), per(language, what, name), UNITS)
 
 
 def unit_behind(
