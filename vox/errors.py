@@ -75,6 +75,11 @@ class BadInput(VoxError):
 class EmptyText(BadInput):
     """The text has nothing that can be spoken."""
 
+    def __init__(
+        self, message: str = "no text to speak", hint: str = "it needs letters or digits"
+    ) -> None:
+        super().__init__(message, hint)
+
 
 class TextTooLong(BadInput):
     http_status = 413

@@ -59,6 +59,12 @@ class SlowBody:
 # -- a plain body --------------------------------------------------------------------------------
 
 
+def test_a_body_without_a_media_type_is_told_both(daemon: RunningDaemon) -> None:
+    for path, is_told in (("/speak", True), ("/warm", False)):
+        detail = daemon.http.post(path, content="Hello.").json()["detail"]
+        assert ("text/plain" in detail, "application/json" in detail) == (is_told, True), detail
+
+
 def test_a_body_is_spoken_while_it_comes(daemon: RunningDaemon) -> None:
     def body() -> Iterator[bytes]:
         yield b"1 [mark begun-body].\n\n"

@@ -132,6 +132,7 @@ def test_completion_of_what_cannot_be_read_offers_nothing(vox: Vox, words: str) 
         ("hstory", "history"),
         ("deamon status", "daemon"),
         ("help", "--help"),
+        ("history", None),
         ("hello", None),
         ("wait for me please", None),
         ("story", None),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import signal
@@ -130,6 +131,22 @@ def test_what_is_typed_is_spoken_line_by_line(warm: Vox) -> None:
     assert (call.returncode, the_job(warm)["text"]) == (0, "1 one.\n2 two.\n")
 
 
+def test_nothing_is_written_into_what_is_typed(warm: Vox) -> None:
+    ours, theirs = pty.openpty()
+    call = warm.popen(*STREAM, stdin=theirs, stderr=theirs)
+    os.close(theirs)
+    os.write(ours, b"1 [say 1.5s].\n\x04")  # longer than it takes until progress is shown
+    shown = b""
+    with contextlib.suppress(OSError):  # Linux's way to say that the other end is closed
+        while block := os.read(ours, 65536):
+            shown += block
+    os.close(ours)
+    call.communicate(timeout=60)
+    assert (call.returncode, the_job(warm)["state"]) == (0, "done")
+    assert b"Ctrl-D ends it" in shown
+    assert b"\x1b" not in shown
+
+
 @pytest.mark.parametrize(
     ("args", "code", "words"),
     [
@@ -151,6 +168,24 @@ def test_a_stream_without_words_is_an_empty_text(warm: Vox, text: str) -> None:
     told = warm(*STREAM, stdin=text)
     assert told == warm("-b", "scripted", stdin=text)
     assert told.code == 2
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "no text to speak"),
+        (b"\xff\xfd", "not valid UTF-8"),
+        (b"\x7fELF\x02\x01\x01\0\0", "this is a program"),
+        (b"%PDF-1.4\n1 0 obj\n", "this is a PDF document"),
+    ],
+)
+def test_what_is_no_text_from_its_first_byte_is_refused_and_makes_no_job(
+    warm: Vox, tmp_path: Path, data: bytes, words: str
+) -> None:
+    (tmp_path / "x").write_bytes(data)
+    told = warm(*STREAM, "-f", str(tmp_path / "x"))
+    assert (told.code, told.err.count("\n"), words in told.err) == (2, 1, True), told
+    assert warm.jobs() == []
 
 
 # -- bytes ---------------------------------------------------------------------------------------

@@ -311,7 +311,7 @@ class _Conversation:
         is_known = isinstance(message, dict) and message.keys() <= {"text", "flush", "end"}
         if not is_known or not _is_sound(message):
             raise BadInput(
-                "this is no message of a text",
+                "unknown message",
                 'send {"text": "..."}, {"flush": true}, {"end": true}',
             )
         return dict(message)

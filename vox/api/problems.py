@@ -132,6 +132,8 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
         media_type = request.headers.get("content-type", "").lower()
         is_json = media_type.startswith("application/") and "json" in media_type
         faults = [_fault(error, is_json) for error in exc.errors()]
+        if not is_json and request.url.path == "/speak" and faults[0]["field"] == "body":
+            faults[0]["why"] += ", or plain text, sent with text/plain"
         return _invalid(faults, request.url.path)
 
     async def on_http(request: Request, exc: Exception) -> JSONResponse:

@@ -39,13 +39,20 @@ def report(exc: Exception) -> int:
     return 1
 
 
+_OPTION_CHARS = 40
+"""What is longer is no option, but a text."""
+
+
 def usage_line(exc: click.UsageError) -> str:
     """click's usage error on one line, in the form of our own errors."""
     if isinstance(exc, click.BadParameter) and exc.ctx and exc.param and exc.param.envvar:
         source = exc.ctx.get_parameter_source(exc.param.name or "")
         if source is click.core.ParameterSource.ENVIRONMENT:
             exc.param_hint = str(exc.param.envvar)
-    message = " ".join(exc.format_message().split()).rstrip(".")
+    message = exc.format_message()
+    if isinstance(exc, click.NoSuchOption) and len(exc.option_name) > _OPTION_CHARS:
+        message = f"No such option '{exc.option_name[:_OPTION_CHARS]} ...'"
+    message = " ".join(message.split()).rstrip(".")
     if len(message) > 1 and message[1].islower():
         message = message[0].lower() + message[1:]
     command = exc.ctx.command_path if exc.ctx else "vox"

@@ -158,6 +158,8 @@ def mistyped(words: list[str]) -> str | None:
     """The command that one or two words look like. They are spoken all the same."""
     if not 1 <= len(words) <= 2 or not words[0].isalpha() or not words[0].islower():
         return None
+    if words[0] in COMMANDS:
+        return None  # `vox -- history` means the word
     if words == ["help"]:
         return "--help"
     if words[0] in _OF_DAEMON and len(words) == 1:

@@ -36,6 +36,8 @@ class CallOptions(NamedTuple):
     quiet: bool = False
     strict: bool = False
     """A sentence that was left out makes the exit code 1."""
+    is_typed: bool = False
+    """The text is typed on the terminal, where a line about the progress would stand in it."""
 
 
 class Terminated(BaseException):
@@ -172,7 +174,7 @@ def _follow(jobs: Jobs, job: Job, options: CallOptions) -> Job:
 @contextlib.contextmanager
 def progress_display(options: CallOptions) -> Iterator[OnEvent]:
     """Yields the function that gets the job's events. On a terminal, it shows them."""
-    if options.quiet or not is_terminal(sys.stderr):
+    if options.quiet or options.is_typed or not is_terminal(sys.stderr):
         yield ignore
         return
     from .progress import Progress

@@ -14,10 +14,10 @@ import threading
 
 from ..client.front import Front
 from ..client.jobs import Job
-from ..errors import BadInput, JobNotLive, UnknownJob, VoxError
+from ..errors import BadInput, EmptyText, JobNotLive, UnknownJob, VoxError
 from ..jobs import Request, new_id
 from ..text.incremental import Decoder
-from .output import complain
+from .output import complain, is_terminal, tell
 from .speaking import CallOptions, make_and_follow, open_jobs, submit
 
 READ_BYTES = 64 * 1024
@@ -49,11 +49,18 @@ def speak_stream(request: Request, file: str | None, options: CallOptions) -> in
     jobs = open_jobs()
     request.id, request.is_open = new_id(), True
     writers: list[Writer] = []
+    if file in (None, "-") and is_terminal(sys.stdin):
+        options = options._replace(is_typed=True)
+        if not options.quiet:
+            tell("vox: speaks what you type; Ctrl-D ends it, Ctrl-C cancels it")
 
     def make() -> Job:
         source = open_source(file)
+        begun = _begun(source)
+        if begun is not None:
+            check_beginning(begun)
         job = submit(jobs, request, options)
-        writer = Writer(jobs, job["id"], source)
+        writer = Writer(jobs, job["id"], source, begun)
         writers.append(writer)
         writer.start()
         if options.is_async:
@@ -69,11 +76,32 @@ def speak_stream(request: Request, file: str | None, options: CallOptions) -> in
     return code or error.exit_code
 
 
+def _begun(source: int) -> bytes | None:
+    """What has come already; None if nothing has, b"" if that was all."""
+    with contextlib.suppress(BlockingIOError, OSError):
+        if select.select([source], [], [], 0)[0]:
+            return os.read(source, READ_BYTES)
+    return None
+
+
+def check_beginning(data: bytes) -> None:
+    """Raises EmptyText, BadInput if no job is to be made of what begins like this."""
+    if not data:
+        raise EmptyText
+    from ..text.decode import refuse_binary
+
+    refuse_binary(data)
+    decoder = Decoder()
+    if not decoder.decode(data).strip() and decoder.error is not None:
+        raise decoder.error
+
+
 class Writer(threading.Thread):
     """Writes what comes from a descriptor into a job's text, and ends that where it ends."""
 
-    def __init__(self, jobs: Front, job_id: str, source: int) -> None:
+    def __init__(self, jobs: Front, job_id: str, source: int, begun: bytes | None) -> None:
         super().__init__(name="stream", daemon=True)
+        self._begun = begun
         self._jobs = jobs
         self._job_id = job_id
         self._source = source
@@ -109,6 +137,9 @@ class Writer(threading.Thread):
 
     def _read(self) -> bytes:
         """What has come, at least a byte; none at the end."""
+        if self._begun is not None:
+            begun, self._begun = self._begun, None
+            return begun
         try:
             with contextlib.suppress(BlockingIOError):  # a pipe that its maker made so
                 return os.read(self._source, READ_BYTES)

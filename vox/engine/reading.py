@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import cast
 
 from ..config import Config
-from ..errors import EmptyText
 from ..jobs import Job
 from ..text.say_as import SayAs
 from ..text.speakable import Format, Reading
@@ -26,10 +25,6 @@ def reading_of(job: Job, catalog: Catalog, config: Config, say_as: SayAs) -> Rea
         say_as=say_as,
         max_chars=info.max_chars,
     )
-
-
-def nothing_to_speak() -> EmptyText:
-    return EmptyText("no text to speak", "it needs letters or digits")
 
 
 def _language(job: Job, catalog: Catalog) -> str:

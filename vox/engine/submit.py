@@ -17,6 +17,7 @@ from ..audio import files
 from ..config import Config
 from ..errors import (
     BadOption,
+    EmptyText,
     IdTaken,
     JobNotLive,
     NotAvailable,
@@ -42,7 +43,7 @@ from ..text.speakable import Reading, pieces
 from ..voices.catalog import Catalog
 from ..voices.choice import ignored, resolve, unspoken_scripts
 from ..voices.wish import Resolved, Wish
-from .reading import nothing_to_speak, reading_of
+from .reading import reading_of
 
 _WISHED = tuple(f.name for f in fields(Wish) if f.name in OPTIONS)
 """The options that decide who speaks."""
@@ -218,7 +219,7 @@ class Submitter:
             notes=self._notes(text, resolved, options, config),
         )
         if not job.is_open and next(pieces(text, self.reading(job)), None) is None:
-            raise nothing_to_speak()
+            raise EmptyText
         return job
 
     def reading(self, job: Job) -> Reading:

@@ -24,6 +24,7 @@ from ..backends.base import Utterance
 from ..config import Config
 from ..errors import (
     CannotRead,
+    EmptyText,
     HostCrashed,
     HostError,
     LoadFailed,
@@ -40,7 +41,7 @@ from ..voices.catalog import Catalog
 from .cache_keys import CacheKeys
 from .lookahead import LookAhead
 from .open_texts import OpenTexts, Reader
-from .reading import nothing_to_speak, reading_of
+from .reading import reading_of
 from .unsaid import Failures, Unsaid
 from .warming import Models
 
@@ -243,7 +244,7 @@ class Synthesizer:
             count += piece is not None
             yield piece
         if not count:
-            raise nothing_to_speak()
+            raise EmptyText
         self._store.note(job.id, utterances=count)
 
     def _work(self, job: Job, spool: Spool, check_wanted: CheckWanted) -> _Work:

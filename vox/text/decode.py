@@ -75,6 +75,15 @@ def decode(data: bytes) -> str:
     return text
 
 
+def refuse_binary(beginning: bytes) -> None:
+    """Raises BadInput if what begins like this is known to be no plain text."""
+    what = _named(beginning, _DOCUMENTS)
+    if what is None and b"\0" in beginning:
+        what = _named(beginning, _BINARY)
+    if what is not None:
+        raise BadInput(f"this is {what}, not plain text", _PLAIN)
+
+
 def _named(data: bytes, known: Mapping[bytes, str]) -> str | None:
     return next((what for magic, what in known.items() if data.startswith(magic)), None)
 
