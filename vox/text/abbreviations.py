@@ -106,7 +106,7 @@ _ORDINAL = {
 _MONTHS = {
     "de": (
         "januar jänner februar feber märz april mai juni juli august september oktober november "
-        "dezember"
+        "dezember aufl jh jahrhundert jahrtausend weltkrieg bundesliga quartal"
     ),
 }
 

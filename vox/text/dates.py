@@ -23,6 +23,25 @@ _GERMAN_SHORT: Final = re.compile(r"(\d{1,2})\.(?: ?)(\d{1,2})\.(?!\d)")
 _GERMAN_BEFORE: Final = re.compile(
     r"\b(?:am|vom|zum|bis|ab|seit|den|der|dem|beim|und|–|-) ?(?:zum )?\Z", re.IGNORECASE
 )
+_SLASHED: Final = re.compile(
+    r"(\d{1,2})/(0[1-9]|1[0-2]|(?<=\d\d/)[1-9]|[1-9](?=\Z|[.,;:)!?]| (?:[àaeyoé]|et|ou|alle|ao"
+    r"|às|au|al|pour|por|per|em|en) ))(?![\w/%-]|[.,]\d| ?(?:d[’'eaoiu]|partes))"
+)
+_SLASH_BEFORE: Final = {
+    "fr": re.compile(
+        r"\b(?:le|au|du|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche) \Z", re.I
+    ),
+    "es": re.compile(
+        r"\b(?:el|del|al|día|lunes|martes|miércoles|jueves|viernes|sábado|domingo) \Z", re.I
+    ),
+    "it": re.compile(
+        r"\b(?:il|del|dal|al|giorno|(?:lun|mar|mercol|giov|ven)edì|venerdì|sabato|domenica) \Z",
+        re.I,
+    ),
+    "pt": re.compile(
+        r"\b(?:dia|-feira|segunda|terça|quarta|quinta|sexta|sábado|domingo),? \Z", re.I
+    ),
+}
 _YEAR: Final = r"(?P<y>,? (?:(?:de|del) )?(?P<year>[12]\d{3})(?![\w%€$]|[.,:/-]\d))?"
 _SUFFIX: Final = r"(?P<suffix>st|nd|rd|th|er|ers|º|°|ª|\.º|\.)?"
 _SPACE: Final = "[ \u00a0\u202f]"
@@ -150,12 +169,21 @@ def _numeric(language: Language, text: str, at: int, before: str) -> Reading | N
         y, month, day = "", int(found[2]), int(found[1])
         if not (_GERMAN_BEFORE.search(before) or day > 12 or "0" in (found[1][0], found[2][0])):
             return None
+    elif (found := _slashed(language, text, at, before)) is not None:
+        y, month, day = "", int(found[2]), int(found[1])
     else:
         return None
     if not _is_date(int(y or 0), month, day):
         return None
     words = said_date(language, day, month, y, before=before)
     return Reading(at, found.end(), words + gap, DATES)
+
+
+def _slashed(language: Language, text: str, at: int, before: str) -> re.Match[str] | None:
+    """ "15/04" behind an article or a weekday, where it is no part of something."""
+    led = _SLASH_BEFORE.get(language.code)
+    found = _SLASHED.match(text, at) if led and led.search(before) else None
+    return found if found and (int(found[1]), int(found[2])) != (24, 7) else None
 
 
 def date_at(spot: Spot) -> Reading | None:
@@ -176,6 +204,9 @@ def date_at(spot: Spot) -> Reading | None:
 def _date(spot: Spot) -> Reading | None:
     language, text, at = spot.language, spot.text, spot.at
     before = spot.back(_LOOK_BACK)
+    if language.code == "de":
+        # "vom 1.-15. August": both days depend on what stands before the first.
+        before = _FIRST_DAY.sub("", text[max(0, at - _LOOK_BACK - 8) : at])
     if _NUMBERS_GO_ON.match(text, at) and (found := _numeric(language, text, at, before)):
         return found
     digits = _DAY.match(text, at)
@@ -191,6 +222,7 @@ _DAYS: Final = {
     day[:3]: day
     for day in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 }
+_FIRST_DAY: Final = re.compile(r"(?<!\d)\d{1,2}\.(?:\d{1,2}\.)? ?(?:[-–/]|bis|und|oder) ?\Z")
 _NUMBERS_GO_ON: Final = re.compile(r"\d{1,4}[./-] ?\d")
 _DAY: Final = re.compile(r"\d{1,2}(?=[\u00a0\u202f .a-zº°ª])")
 

@@ -22,10 +22,17 @@ _GERMAN: Final = re.compile(
     r"(?P<more>[ \u00a0](?:bis|und|oder)(?: zum| den| am)?[ \u00a0]\d{1,3}\.|[–-]\d{1,3}\.)?"
     r"[ \u00a0](?P<next>[a-zäöü]+ )?(?P<noun>[A-ZÄÖÜ][\wäöüß]+)"
 )
+_LEADS_ALONE: Final = re.compile(
+    r"\b(?:[Aa]m|[Zz]um|[Vv]om|[Dd]er|[Dd]em|den|[Dd]ie|das|[Bb]eim) \Z"
+)
 _NO_NOUN: Final = frozenset(
     "Im Am Der Die Das Dann Es Er Sie Wir Ich In An Und Aber Ein Eine Zum Zur Bei Mit Nach Von "
     "Wenn Als Auch Doch So Da Man Nun Jetzt Heute Danach Den Dem Für Auf Aus Um Ihr Du Was Wer "
     "Wie Nur Alle".split()
+)
+_ALONE: Final = re.compile(
+    r"(\d{1,2})\.(?:(?P<more>(?= [a-zäöü(]|, ?[a-zäöü]))"
+    rf"|(?=\s*\Z| (?:{'|'.join(sorted(_NO_NOUN))})\b))"
 )
 _GERMAN_WORD: Final = re.compile(r"s?te(?P<ending>[nrsm]?)(?!\w)")
 _ARTICLE: Final = re.compile(r"(?:^|(?<=[^\w]))([A-Za-zäöüß]+)(?: ([a-zäöüß]+))? \Z")
@@ -42,8 +49,8 @@ _DATIVE: Final = frozenset(
     "in mit von zu bei nach seit aus an auf während wegen ab unter vor".split()
 )
 _NOUNS: Final = re.compile(
-    r"Jahrhundert|Jahrtausend|Platz|Auflage|Klasse|Mal|Tag|Stock|Etage|Bundesliga|Weltkrieg|Kapitel"
-    r"|Jahrestag|Geburtstag|Quartal|Semester|Runde|Liga|Spieltag|Minute|Stunde|Woche|Monat|Jahr"
+    r"Jahrhundert|Jahrtausend|Jhd?|Aufl|Platz|Auflage|Klasse|Mal|Tag|Stock|Etage|Bundesliga"
+    r"|Weltkrieg|Kapitel|Jahrestag|Geburtstag|Quartal|Semester|Runde|Liga|Spieltag|Minute|Stunde|Woche|Monat|Jahr"
     r"|Lebensjahr|Teil|Band|Akt|Szene|Schritt|Versuch|Stufe|Reihe|Etappe|Sitzung|Rang|Satz|Halbzeit"
     r"|Viertel|Preis|Ausgabe|Generation|Lesung|Advent|Obergeschoss|Stockwerk|Bezirk|Armee|Person"
     r"|Fassung|Version|Abschnitt|Artikel|Hälfte|Hauptsatz|Grad|Dan|Kreis|Kreisliga|Internationale?"
@@ -53,14 +60,17 @@ MONTHS: Final = frozenset(
     "Dezember".split()
 )
 _NEUTER: Final = re.compile(
-    r"(?:Jahrhundert|Jahrtausend|Mal|Kapitel|Quartal|Semester|Jahr|Lebensjahr|Viertel|Obergeschoss"
-    r"|Stockwerk)"
+    r"(?:Jahrhundert|Jahrtausend|Jhd?|Mal|Kapitel|Quartal|Semester|Jahr|Lebensjahr|Viertel"
+    r"|Obergeschoss|Stockwerk)"
 )
 _LOOK_BACK: Final = 28
 
 
 def german_ending(before: str, noun: str = "") -> str:
     """What a German ordinal ends in, "e", "en", "er" or "es", behind this text."""
+    noun = {"Aufl": "Auflage"}.get(noun, noun)
+    if before.endswith("v. "):
+        return "en"
     found = _ARTICLE.search(before)
     last = (found[2] or found[1]).lower() if found else ""
     first = found[1].lower() if found and found[2] else ""
@@ -80,21 +90,40 @@ def _german(spot: Spot) -> Reading | None:
     if found := _GERMAN_WORD.match(text, spot.end):
         words = ordinal(language, spot.number.whole) + found["ending"]
         return Reading(at, found.end(), words, ORDINALS)
-    found = _GERMAN.match(text, at, at + 64) if spot.follows == "." else None
-    if found is None:
+    if spot.follows != ".":
         return None
     before = spot.back(_LOOK_BACK)
+    found = _GERMAN.match(text, at, at + 64)
+    if found is None:
+        return _german_alone(spot, before)
     article = _ARTICLE.search(before)
     last = (article[2] or article[1]).lower() if article else ""
     is_led = last in _WEAK or last in _ARTICLES
     noun = found["noun"]
     is_known = bool(_NOUNS.fullmatch(noun) or noun in MONTHS)
-    if noun in _NO_NOUN or not (is_known or (is_led and not (found["more"] and last == "und"))):
+    if noun in _NO_NOUN:
+        return _german_alone(spot, before)
+    if not (is_known or (is_led and not (found["more"] and last == "und"))):
         return None
     if found["next"] and not is_led:
         return None
     words = ordinal(language, found[1])[:-1] + german_ending(before, found["noun"])
-    return Reading(at, at + len(found[1]) + 1, words, ORDINALS)
+    end = at + len(found[1]) + 1
+    if noun in ("Jh", "Jhd") and text[found.end() : found.end() + 1] == ".":
+        rest = text[found.end() + 1 : found.end() + 3].strip()
+        is_last = not rest or rest[0].isupper()
+        return Reading(at, found.end() + (not is_last), f"{words} Jahrhundert", ORDINALS)
+    return Reading(at, end, words, ORDINALS)
+
+
+def _german_alone(spot: Spot, before: str) -> Reading | None:
+    """ "am 15. um neun", "heute ist der 3.": an ordinal behind an article, without a noun."""
+    found = _ALONE.match(spot.text, spot.at) if _LEADS_ALONE.search(before) else None
+    if found is None:
+        return None
+    words = ordinal(spot.language, found[1])[:-1] + german_ending(before)
+    end = found.end() - (found["more"] is None)
+    return Reading(spot.at, end, words, ORDINALS)
 
 
 def ordinal_at(spot: Spot) -> Reading | None:

@@ -37,6 +37,7 @@ _NEAR_AHEAD = re.compile(
 """What `ahead` finds, of the texts that are most frequent."""
 _END = re.compile(rf"(\S*?)([{_STOPS}{_WIDE_STOPS}]+)([{_CLOSERS}]*)\Z")
 _WORD = re.compile(r"[^\W_]+")
+_RANGE = re.compile(r"^\d{1,2}\.?[-–](?=\d{1,2}\Z)")
 _ELIDED = re.compile(r"^(?:d|l|all|dall|dell|nell|sull)['’]")
 """What may grow together with an abbreviation: "l'art. 5"."""
 _QUOTES = frozenset("\"'”’»›“‘«")
@@ -111,6 +112,7 @@ def _after_full_stop(word: str, before: str, next_word: str, lang: str) -> bool 
         (first.isdecimal() and len(first) <= 2) or abbreviations.names_month(first, lang)
     ):
         return False
+    key = _RANGE.sub("", key)
     if key.isdecimal() and len(key) <= 4:
         last = before.split()[-1:] or [""]
         if abbreviations.is_month(next_word, lang):

@@ -27,10 +27,14 @@ _SUFFIX: Final = re.compile(r"[ \u00a0\u202f]?(?P<half>[AaPp])\.?[Mm](?:\.|(?!\w
 _FRENCH: Final = re.compile(
     r"(?P<h>[01]?\d|2[0-4])[ \u00a0\u202f]?[hH](?:[ \u00a0\u202f]?(?P<m>[0-5]\d)(?:min)?)?(?!\w)"
 )
+_FRENCH_LONG: Final = re.compile(
+    r"(?P<h>\d{1,2}) ?h ?(?P<m>[0-5]?\d) ?min(?: ?(?P<s>[0-5]?\d) ?s)?(?!\w)"
+)
 _UHR: Final = re.compile(r"(?P<h>[01]?\d|2[0-4])(?:[.:](?P<m>[0-5]\d))?[ \u00a0]?(?:Uhr|h)(?!\w)")
 _DOTTED: Final = re.compile(r"(?P<h>[01]?\d|2[0-4])\.(?P<m>[0-5]\d)(?P<hours>[ \u00a0]?h)?(?!\w)")
 _HOUR: Final = re.compile(r"\b(?:ore|alle|dalle|ore|a las|las) \Z")
 _HOURS: Final = re.compile(r"[ \u00a0]?(?:h|hs|hrs|horas|ore|Uhr)\.?(?!\w)")
+_LONG: Final = re.compile(r"[ \u00a0]?(?:h|Std|Stunden|min|Min)\b\.?(?!\w)")
 _AT: Final = re.compile(
     r"\b(?:at|um|gegen|à|vers|las?|alle|all|ore|às|as|until|till|by|since|from) \Z"
 )
@@ -127,6 +131,9 @@ def time_at(spot: Spot) -> Reading | None:
         if not found["hours"] and not _HOUR.search(spot.back(8)):
             return None
         return Reading(at, found.end(), clock(language, int(found["h"]), int(found["m"])), TIMES)
+    if code in ("fr", "pt") and (found := _FRENCH_LONG.match(text, at)):
+        words = duration(language, int(found["h"]), int(found["m"]), int(found["s"] or 0))
+        return Reading(at, found.end(), words, TIMES)
     pattern = {"fr": _FRENCH, "pt": _FRENCH, "de": _UHR}.get(code)
     found = pattern.match(text, at) if pattern else None
     if found is None or int(found["h"]) > 24:
@@ -172,6 +179,8 @@ def _with_colon(
     is_of_day = h <= 24 and (found["s"] is None or len(found["h"]) == 2)
     is_of_day = is_of_day or bool(_AT.search(text, max(floor, at - 8), at))
     if not is_of_day or h > 24:
+        if long := _LONG.match(text, end, end + 10):
+            end = _before_stop(text, long)
         if found["s"] is None:
             # "90:00": minutes and seconds.
             return Reading(at, end, duration(language, 0, h, m), TIMES)
@@ -180,8 +189,10 @@ def _with_colon(
     if language.code == "en" and (suffix := _SUFFIX.match(text, end)) and 1 <= h <= 12:
         half, end = suffix["half"], _before_stop(text, suffix)
     elif language.code != "en" and (hours := _HOURS.match(text, end, end + 8)):
-        end = hours.end() - (hours[0].endswith(".") and hours[0][-2] != "s")
+        end = _before_stop(text, hours)
     words = clock(language, h, m, half=half)
+    if language.code == "es" and words == "una hora" and text[max(0, at - 3) : at] == "la ":
+        words = "una"
     if s:
         words += _seconds(language, s)
     if found["utc"]:

@@ -15,6 +15,8 @@ _TELEPHONE = re.compile(r"\d{3}\.\d{3}\.\d{4}")
 _MARK = re.compile(r"([<>=!~^]=?|===) ?\Z")
 _NUMBERS = re.compile(r"([vV]?)(\d+(?:\.(?:\d+|[x*]))*)")
 _PARTS = re.compile(r"\d+|[^\W\d_]+|\+")
+_FRENCH_TELEPHONE = re.compile(r"0\d(?:\.\d\d){4}")
+_BEFORE_DAY = re.compile(r"\b(?:am|vom|dem|le|il|el|dia|geb\.|v\.) \Z", re.IGNORECASE)
 _NAMES = {"a": "alpha", "b": "beta"}
 
 
@@ -25,7 +27,7 @@ def version(token: str, before: str, lang: str) -> str | None:
         return None
     mark, numbers = found[1], found[2].split(".")
     suffix = token[found.end() :]
-    if not (mark or suffix) and _is_grouped(numbers):
+    if not (mark or suffix) and (_is_grouped(numbers) or _is_other(token, numbers, before, lang)):
         return None
     named = _is_named(before)
     if not (named or mark == "v" or (mark and len(numbers) > 1) or _is_version(numbers, suffix)):
@@ -40,6 +42,19 @@ def version(token: str, before: str, lang: str) -> str | None:
     if mark and not re.search(rf"\b{word(lang, 'version')} \Z", before, re.I):
         return f"{word(lang, 'version')} {said}"
     return f" {said}" if before[-1:] == "-" else said
+
+
+def _is_other(token: str, numbers: list[str], before: str, lang: str) -> bool:
+    """Whether it is a day ("am 23.2.25") or a French telephone number."""
+    if lang[:2] == "fr" and _FRENCH_TELEPHONE.fullmatch(token):
+        return True
+    if len(numbers) != 3 or len(numbers[2]) != 2 or not _BEFORE_DAY.search(before):
+        return False
+    return "*" not in numbers and "x" not in numbers and _is_day(numbers)
+
+
+def _is_day(numbers: list[str]) -> bool:
+    return 1 <= int(numbers[0]) <= 31 and 1 <= int(numbers[1]) <= 12
 
 
 def _is_named(before: str) -> bool:
