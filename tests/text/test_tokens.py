@@ -90,7 +90,7 @@ def test_a_path_is_said_with_its_separators(text: str, expected: str) -> None:
         ("1.0b3", "1 point 0 beta 3"),
         ("Ubuntu 22.04", "Ubuntu 22 point 0 4"),
         ("numpy==1.26.4", "numpy equals 1 point 26 point 4"),
-        ("pytest-7.4.2", "pytest- 7 point 4 point 2"),
+        ("pytest-7.4.2", "pytest 7 point 4 point 2"),
         ("2.x", "2 point x"),
     ],
 )

@@ -39,7 +39,7 @@ class Kind(Enum):
 
 _RULE = re.compile(r"([-=_*~+])[ \t]*(?:\1[ \t]*){2,}\Z|[-*+=][ \t]*\Z")
 _HEADING = re.compile(r"#{1,6}[ \t]+\S")
-_ITEM = re.compile(r"(?:[-*+•‣◦▪●·–][ \t]+|(\d{1,3})[.)][ \t]+)\S")
+_ITEM = re.compile(r"(?:[-*+•‣◦▪●○■□◆◇►▸➤➔⁃∙→·–][ \t]+|(\d{1,3})[.)][ \t]+)\S")
 FENCE = re.compile(r"((?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*)(`{3,}|~{3,})([^`\n]*)\Z")
 _TAG = re.compile(r"</?[a-zA-Z][^<>\n]*(?:>|\Z)")
 _RAW = re.compile(r"<(script|style|textarea)\b", re.IGNORECASE)
@@ -49,7 +49,8 @@ _LOG = re.compile(
     r"\[?\d{4}[-/.]\d\d[-/.]\d\d(?:[T ]\d\d:\d\d|\])|\[?\d\d?:\d\d:\d\d\b|\[ *\d+\.\d+\]"
     r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d|\d{1,3}(?:\.\d{1,3}){3}[ :]"
     r"|[\[<(]?(?i:trace|debug|info|notice|warn|warning|err|error|fatal|critical|crit)[\])>]?:?\s"
-    r"(?<=[A-Z\]>):]\s)|\[\w+\]\s"
+    r"(?<=[A-Z\]>):]\s)|\[\w+\]\s|npm (?:WARN|ERR!|error|warn) |\$ [a-z./~]|[-=*#~_]{4}"
+    r"|File \"|at [\w.$<>]+ ?\(|at \S+:\d"
 )
 _NAME = re.compile(r"\w[./_\d-]")
 """In names of files, and seldom in single words."""
@@ -60,7 +61,11 @@ _PROSE = re.compile(
     r"|il|lo|gli|di|della|per|os?|d[oa]s?|uma?|em|n[oa]|com)\Z"
 )
 """In a line of prose: a sentence ends in it, or it breaks off before a name."""
-_SETTING = re.compile(r"[\w.-]+[ \t]?[:=][ \t]")
+_SETTING = re.compile(r"[\w.-]+[ \t]?[:=](?:[ \t]|\Z)")
+_FIELD = re.compile(r"[A-Z][\w-]{1,18}:[ \t]")
+_POINT = re.compile(r"(?:[a-zA-Z]|[ivx]{1,4})\)[ \t]|\(\w{1,3}\)[ \t]|[a-zA-Z]\.[ \t]\S")
+"""Of a list with letters: "a) ", "(ii) "."""
+_DRAWN = re.compile(r"[-=*#~_]{4}\Z|File \"|at \S+[:(]")
 
 
 def kind_of(line: str, is_whole: bool, is_marked: bool) -> Kind | None:
@@ -130,6 +135,8 @@ def are_separate(before: str, line: str) -> bool:
         return True
     if not above or above[-1] in ".!?…,;–—-、，。" or _PROSE.search(above):
         return False
+    if _FIELD.match(below) or _POINT.match(below) or _DRAWN.search(above):
+        return True
     if len(above) <= _SHORT_LINE_CHARS and (below[0].isupper() or below[0].isdigit()):
         return True
     if _SETTING.match(above) and _SETTING.match(below):

@@ -34,7 +34,7 @@ def url(token: str, before: str, lang: str) -> str | None:
     Punctuation that ends the sentence and not the URL stays behind it.
     """
     bare = trimmed(token)
-    rest = token[len(bare) :]
+    rest = token[len(bare) :].lstrip("*_~")
     scheme = _SCHEME.match(bare)
     if scheme and scheme[1].lower() == "file":
         said = path(re.sub(r"^/*(?=[A-Za-z]:)|(?<=^/)/*", "", bare[scheme.end() :]), lang)
@@ -107,6 +107,10 @@ def ipv6(token: str, lang: str) -> str | None:
 def email(token: str, lang: str) -> str:
     """ "jane.doe@example.com" -> "jane dot doe at example dot com"."""
     address = re.sub("^mailto:", "", token, flags=re.I).partition("?")[0]
+    if release := re.fullmatch(r"([\w.-]+)@v?(\d+(?:\.\d+)+)", address):  # of a package
+        numbers = release[2].replace(".", f" {word(lang, 'point')} ")
+        if not _IPV4.fullmatch(release[2]):
+            return f"{release[1]} {word(lang, 'at')} {numbers}"
     return _signs(address, lang)
 
 

@@ -136,6 +136,11 @@ def _of_unit(
     return Reading(at, unit.end, unit.words.replace("{0}", words), UNITS, unit.noun)
 
 
+def _is_part(over: int, under: int) -> bool:
+    """Whether it is a fraction, and no count of what is done: "45/100"."""
+    return under <= 10 or under in (12, 16, 32, 64) or (over, under) == (1, 100)
+
+
 def fraction_at(spot: Spot) -> Reading | None:
     """ "3/4", "2½", "1 1/2", "24/7", "15/20"."""
     language, text, at, number = spot.language, spot.text, spot.at, spot.number
@@ -155,7 +160,7 @@ def fraction_at(spot: Spot) -> Reading | None:
         return None
     over, under = int(found["over"]), int(found["under"])
     first, second = cardinal(language, found["over"]), cardinal(language, found["under"])
-    if 0 < over < under and (under <= 10 or under in (12, 16, 32, 64, 100)):
+    if 0 < over < under and spot.before != "[" and _is_part(over, under):
         words = fraction(language, over, under)
         return _of_unit(language, text, at, found.end(), words, Number("1"))
     if len(found["over"]) == 4 and over % 100 + 1 == under % 100 and len(found["under"]) != 3:

@@ -14,13 +14,16 @@ from typing import Literal
 
 from . import markdown, numbers, tokens
 from .clean import BLOCK_CHARS, Cleaner, cleaned
+from .drawn import undrawn
 from .say_as import NONE, SayAs
 from .segments import Segmenter
 from .split import FIRST_MAX_CHARS, MAX_CHARS, first_clause, split
 
 Format = Literal["auto", "plain", "markdown"]
 
-_MARKERS = re.compile(r"^[ \t]*(?:(?:[-*+•‣◦▪●>]|#{1,6})[^\S\n]+|>(?=\n|\Z))+", re.MULTILINE)
+_MARKERS = re.compile(
+    r"^[ \t]*(?:(?:[-*+•‣◦▪●○■□◆◇►▸➤➔⁃∙→>]|#{1,6})[^\S\n]+|>(?=\n|\Z))+", re.MULTILINE
+)
 _BLANK = re.compile(r"\n[ \t]*\n")
 _RULES = re.compile(r"^[ \t]*([-=_*~+])[ \t]*(?:\1[ \t]*){2,}$", re.MULTILINE)
 
@@ -95,7 +98,7 @@ class Speakable:
     def _texts(self, segment: str) -> Iterator[str]:
         """What is said of a segment, one utterance after the other."""
         reading = self._reading
-        for paragraph in self._paragraphs(segment):
+        for paragraph in map(undrawn, self._paragraphs(segment)):
             said = "".join(
                 part if is_final else self._spoken(part)
                 for part, is_final in reading.say_as.parts(paragraph, reading.lang, reading.backend)

@@ -30,6 +30,7 @@ from .words import is_known, word
 
 _CLOSE_BEFORE = re.compile(r"[^\s(\[{\"'“„«‘,;!?>)\]]\Z")
 _CLOSE_AFTER = re.compile(r"[^\s)\]}\"'”»’,;!?<.:…]|[.:]\S")
+_OF_VERSION = re.compile(r"(?<=\w)@v?\d{1,5}(?:\.\d{1,5}){0,4}\Z")
 _ASSIGNS = re.compile(r"(?<=\w)=(?=[^=])")
 _MOST_ROUNDS = 6
 """Tokens may stand so close that one is found only once its neighbour is read: "a@b.orgc@d.org"."""
@@ -71,6 +72,11 @@ def _place(token: str, before: str, lang: str) -> str | None:
     if before.endswith(f"{word(lang, 'link to')} ") and re.fullmatch(r"[\w.-]+", token):
         return token
     return path(token, lang)
+
+
+def _pinned(token: str, before: str, lang: str) -> str | None:
+    """ "ubuntu-22.04": the hyphen is not said."""
+    return version(token[1:], f"{before}-", lang)
 
 
 def _without_before(say: Callable[[str, str], str | None]) -> Say:
@@ -217,7 +223,7 @@ _INFIX = {
     ),
     "mark": _Rule(IDENTIFIERS, "[™®]\ufe0f?", _unsaid),
     "pinned": _Rule(
-        VERSIONS, r"(?<=[A-Za-z]-)v?\d{1,5}(?:\.\d{1,8}){2,6}(?![\w/\\.]|-\w)", version
+        VERSIONS, r"(?<=[A-Za-z])-v?\d{1,5}(?:\.\d{1,8}){1,6}(?![\w/\\.]|-\w)", _pinned
     ),
 }
 """Rules for what may follow a word without a space."""
@@ -305,6 +311,10 @@ class _Round:
         if words is None and name == "version" and PATHS not in self._reads:
             words = path(token, self._lang)  # "2024-report.pdf"
         if words is None and name in ("path", "rooted"):
+            if at := _OF_VERSION.search(token):  # "actions/checkout@v4"
+                name_of = _TOKEN.sub(self.said, token[: at.start()])
+                said = version(at[0][1:], "", self._lang) or at[0][1:]
+                return f"{name_of} {word(self._lang, 'at')} {said}"
             sides = _ASSIGNS.split(token, maxsplit=1)
             if len(sides) == 2:  # "of=/dev/sdb"
                 equals = word(self._lang, "equals")
