@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 _ANYTHING: Final = re.compile(
-    r"[-=*#~+|:]{4}|^[ \t]*\||\[[=#>.* -]{4}|[\u2500-\u259f]|^\$ |\|[#= ]{4}", re.MULTILINE
+    r"[-=*#~+|:]{4}|^[ \t]*\||\[[=#>.* -]{4}|[\u2500-\u259f]|^[ \t]*\$ |\|[#= ]{4}", re.MULTILINE
 )
 _DRAWN: Final = re.compile(
     r"(?<!\S)(?:([-=*#~+])\1{3,}|[-+|=:]{4,}|\[[=#>.* -]{4,60}\]|\|[#=> -]{4,60}\|)(?!\S)"
@@ -18,7 +18,7 @@ _DRAWN: Final = re.compile(
 _ROW: Final = re.compile(r"^[ \t]*\|[ \t](.*)[ \t]\|[ \t]*$", re.MULTILINE)
 _CELLS: Final = re.compile(r"[ \t]+\|[ \t]+")
 _ROWS: Final = re.compile(r"[ \t]+\|[ \t]+\|[ \t]+")
-_PROMPT: Final = re.compile(r"^\$ (?=[a-z./~])", re.MULTILINE)
+_PROMPT: Final = re.compile(r"^[ \t]*\$ (?=[a-z./~])", re.MULTILINE)
 
 
 def undrawn(text: str) -> str:
