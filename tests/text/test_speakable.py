@@ -140,6 +140,10 @@ def test_the_first_piece_needs_no_more_of_a_long_text_than_of_a_short_one() -> N
     assert fed < 60
 
 
+def test_a_line_with_nothing_but_a_hard_space_is_no_line() -> None:
+    assert said("A line\n\u00a0\nMore") == ["A line More"]
+
+
 def test_a_long_sentence_is_heard_from_its_first_clause() -> None:
     speakable = Speakable(AS_WRITTEN)
     text = "When the build had finished, which took " + "a very long time and " * 20
@@ -173,6 +177,7 @@ def _seconds(do: Callable[[], object]) -> float:
             "1",
         ),
         *("# ", "\n- ", "Dr. ", "a. ", "* ", "> x\n", "|a", "```\n", "---\n", "10%\r", "👍", "<a "),
+        *("b\bbo\bol\bld\bd ", "12 34.5 ", "**a** `b` ", "| a | b |\n", "x_y(a=1)\n"),
         *("\x1b]", "\u200b", "Word\n", "[a. B ", "*a. B ", "Hello there, you. "),
     ],
 )

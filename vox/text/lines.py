@@ -137,7 +137,7 @@ def are_separate(before: str, line: str) -> bool:
         return False
     if _FIELD.match(below) or _POINT.match(below) or _DRAWN.search(above):
         return True
-    if len(above) <= _SHORT_LINE_CHARS and (below[0].isupper() or below[0].isdigit()):
+    if len(above) <= _SHORT_LINE_CHARS and (below[:1].isupper() or below[:1].isdigit()):
         return True
     if _SETTING.match(above) and _SETTING.match(below):
         return True

@@ -15,6 +15,7 @@ from .code_names import announcement
 from .markdown_html import BLOCKS, TAG, attribute, is_tag, without_hidden
 from .markdown_inline import ADDRESS, FOOTNOTE, PAGE, REFERENCE, is_footnote, is_reference
 from .markdown_parser import DEFINITION, MAX_NESTING, parse
+from .markdown_simple import simple
 from .words import word
 
 if TYPE_CHECKING:
@@ -155,6 +156,10 @@ class _Reader:
         self.table: _Table | None = None
 
     def read(self, source: str) -> list[tuple[str, str]]:
+        if found := simple(source):
+            self.marks = [found.mark] if found.mark else []
+            self._write(found.text)
+            return self.paragraphs
         if front := _FRONT_MATTER.match(source):
             source = source[front.end() :]
         if not _SAID.search(source):

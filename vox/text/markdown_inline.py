@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from . import tex
 from .markdown_html import ALONE, TAG, hidden, is_tag
+from .markdown_simple import SIGN
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -43,6 +44,7 @@ _OPERAND_BEFORE: Final = re.compile(r"(?:(?<!\w)\w|(?<![^\W\d])\d+)\Z")
 _OPERAND_AFTER: Final = re.compile(r"(?:\w(?!\w)|\d+(?!\w))")
 _WIDE: Final = "\u2e80"
 """From here on: scripts without spaces between words, where markup stands inside them."""
+_SHARE: Final = re.compile(r"\\\\\w")
 _CLOSING: Final = ".!?…:;,)]\"'”’»"
 
 
@@ -61,7 +63,7 @@ def change_inline(md: MarkdownIt) -> None:
         at = state.pos
         if _formula(state, silent):
             return True
-        if not state.env["sure"] and re.match(r"\\\\\w", state.src[at : at + 3]):
+        if not state.env["sure"] and _SHARE.match(state.src, at):
             return _text(state, at + 2, silent)
         return escape(state, silent)
 
@@ -83,6 +85,7 @@ def change_inline(md: MarkdownIt) -> None:
         return (has_target and image(state, silent)) or _reference(state, silent)
 
     ruler = md.inline.ruler
+    ruler.at("text", _plain)
     ruler.at("emphasis", emphasis_)
     ruler.at("escape", escape_)
     ruler.at("link", link_)
@@ -93,6 +96,18 @@ def change_inline(md: MarkdownIt) -> None:
     ruler.before("newline", "formula", _formula)
     ruler.at("strikethrough", _strike)
     md.inline.ruler2.before("fragments_join", "strays", _drop_strays)
+
+
+def _plain(state: StateInline, silent: bool) -> bool:
+    """The library's rule "text", which stops at far more signs than there are rules for."""
+    found = SIGN.search(state.src, state.pos)
+    end = min(found.start(), state.posMax) if found else state.posMax
+    if end <= state.pos:
+        return False
+    if not silent:
+        state.pending += state.src[state.pos : end]
+    state.pos = end
+    return True
 
 
 def _text(state: StateInline, end: int, silent: bool) -> bool:

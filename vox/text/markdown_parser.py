@@ -15,6 +15,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from .markdown_inline import change_inline
+from .markdown_simple import SIGN
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -39,6 +40,8 @@ _BLOCK: Final = re.compile(
 """How lines begin that may be more than a part of a paragraph."""
 _BOLD_LINE: Final = re.compile(r"^((?:\*\*[^*\n]+\*\*|__[^_\n]+__):?)[ \t]*\n", re.MULTILINE)
 """A heading in all but name, as in "**Steps:**"."""
+_QUOTED_NUMBER: Final = re.compile(r">+=?[\d=]")
+_TILDES: Final = re.compile(r"~{3,}\s*")
 _FOOTNOTE_LINE: Final = re.compile(r"\[\^([^\]\s]{1,64})\]:[ \t]*")
 DEFINITION: Final = re.compile(
     r"\[[^\]]{1,999}\]:\s*<?(?:[a-z][a-z0-9+.-]*:|www\.|[#/]|\.\.?/|[\w-]+(?:[./][\w-]+)*"
@@ -69,11 +72,16 @@ def parse(source: str, sure: bool, inner: bool = False) -> list[Token]:
     md, env = parser(sure), {"sure": sure, "inner": inner}
     if _BLOCK.search(source) or (sure and source[:1] in " \t"):
         return md.parse(source, env)
+    source = source.strip(" \t\n")
+    token = _token("inline", source)
+    token.children = _parse_inline(md, source, env)
+    return [token]
+
+
+def _token(kind: str, content: str) -> Token:
     from markdown_it.token import Token
 
-    source = source.strip(" \t\n")
-    children = _parse_inline(md, source, env)
-    return [Token("inline", "", 0, content=source, children=children)]
+    return Token(kind, "", 0, content=content)
 
 
 def _change_blocks(md: MarkdownIt) -> None:
@@ -82,12 +90,12 @@ def _change_blocks(md: MarkdownIt) -> None:
     ends: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote"]}
 
     def quote_(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-        is_number = re.match(r">+=?[\d=]", _line(state, start))
+        is_number = _QUOTED_NUMBER.match(_line(state, start))
         return not (is_number and not state.env["sure"]) and blockquote(state, start, end, silent)
 
     def fence_(state: StateBlock, start: int, end: int, silent: bool) -> bool:
         # A line of tildes that nothing closes is a rule, or underlines a heading.
-        if not state.env["sure"] and re.fullmatch(r"~{3,}\s*", _line(state, start)):
+        if not state.env["sure"] and _TILDES.fullmatch(_line(state, start)):
             rest = state.src[state.eMarks[start] : state.eMarks[end - 1]]
             if not re.search(r"\n[ \t>]*~{3,}[ \t]*(?:\n|\Z)", rest):
                 if not silent:
@@ -155,7 +163,10 @@ def _parse_inline(md: MarkdownIt, rest: str, env: EnvType) -> list[Token]:
         part, rest = rest[:cut], rest[cut:]
         if _is_dense(part):
             part = _DELIMITERS.sub(" ", part)
-        md.inline.parse(part, md, env, tokens)
+        if SIGN.search(part):
+            md.inline.parse(part, md, env, tokens)
+        else:
+            tokens.append(_token("text", part))
     return tokens
 
 

@@ -76,20 +76,25 @@ class Speakable:
 
     def feed_clean(self, text: str) -> list[Piece]:
         """As `feed`, of text that is clean already."""
-        return self._pieces(self._segmenter.feed(text))
+        return list(self.feed_lazily(text))
+
+    def feed_lazily(self, text: str) -> Iterator[Piece]:
+        """As `feed_clean`, each piece made when it is asked for."""
+        for at in range(0, len(text), BLOCK_CHARS):
+            yield from self._pieces(self._segmenter.feed(text[at : at + BLOCK_CHARS]))
 
     def flush(self) -> list[Piece]:
         """The clauses of what has come, for a writer who says no more for a while."""
         pieces = self.feed_clean(self._cleaner.flush())
-        return pieces + self._pieces(self._segmenter.flush())
+        return [*pieces, *self._pieces(self._segmenter.flush())]
 
     def finish(self) -> list[Piece]:
         """The pieces of the rest: the text is complete."""
         pieces = self.feed_clean(self._cleaner.finish())
-        return pieces + self._pieces(self._segmenter.finish())
+        return [*pieces, *self._pieces(self._segmenter.finish())]
 
-    def _pieces(self, segments: list[str]) -> list[Piece]:
-        return [self._piece(text) for segment in segments for text in self._texts(segment)]
+    def _pieces(self, segments: list[str]) -> Iterator[Piece]:
+        return (self._piece(text) for segment in segments for text in self._texts(segment))
 
     def _piece(self, text: str) -> Piece:
         self._count += 1
@@ -144,5 +149,5 @@ def pieces(text: str, reading: Reading) -> Iterator[Piece]:
     """The pieces of a whole text, each made when it is asked for."""
     speakable = Speakable(reading)
     for block in cleaned(text):
-        yield from speakable.feed_clean(block)
+        yield from speakable.feed_lazily(block)
     yield from speakable.finish()
