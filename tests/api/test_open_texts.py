@@ -17,6 +17,7 @@ from websockets.sync.client import ClientConnection, connect, unix_connect
 
 from tests.api.conftest import RunningDaemon, Start, running, until
 from vox.api.open_texts import MAX_OPEN
+from vox.callers import me
 
 PLAIN = {"Content-Type": "text/plain; charset=utf-8"}
 
@@ -102,6 +103,7 @@ def test_with_async_the_answer_comes_at_the_end_of_the_body(daemon: RunningDaemo
         ({"speed": "fast"}, "speed"),
         ({"fresh": "perhaps"}, "fresh"),
         ({"shout": "true"}, "shout"),
+        ({"bind": "perhaps"}, "bind"),
         ({"text": "no"}, "text"),
         ({"output": "relative.wav"}, "output"),
     ],
@@ -113,6 +115,16 @@ def test_parameters_are_checked_as_the_fields_are(
     assert (answer.status_code, answer.json()["field"]) == (422, field)
     named = post(daemon, b"1 one.", voice="nobody")
     assert (named.status_code, named.json()["code"]) == (422, "unknown-voice")
+
+
+@pytest.mark.parametrize("text", ["\0", "\ud800"])
+def test_a_part_of_a_text_that_is_no_text_is_refused(daemon: RunningDaemon, text: str) -> None:
+    opening = {"text": "", "open": True, "async": True, "caller": me(), "backend": "scripted"}
+    job = daemon.http.post("/speak", json=opening).json()
+    body, kind = json.dumps({"text": text}), {"Content-Type": "application/json"}
+    answer = daemon.http.post(f"/jobs/{job['id']}/text", content=body, headers=kind)
+    assert (answer.status_code, answer.json()["code"]) == (422, "bad-input")
+    assert daemon.http.post(f"/jobs/{job['id']}/text", json={"end": True}).status_code == 200
 
 
 def test_over_tcp_no_file_is_written(daemon: RunningDaemon) -> None:

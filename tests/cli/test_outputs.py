@@ -6,8 +6,10 @@ import io
 import os
 import stat
 import subprocess
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 import soundfile
 
@@ -52,6 +54,23 @@ def test_a_reader_that_has_had_enough_is_no_error(vox: Vox) -> None:
         1,
         b"vox: cannot write the audio: No space left on device; free disk space\n",
     )
+
+
+def test_a_pipe_that_never_blocks_is_waited_for(vox: Vox) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    call = vox.popen(*SPEAK, "-", "[say 20s]", stdout=writing)
+    os.close(writing)
+    process = psutil.Process(call.pid)
+    with open(reading, "rb") as pipe:
+        audio = pipe.read(4)  # it begins to write, and fills the pipe
+        states = []
+        for _ in range(20):
+            time.sleep(0.02)
+            states.append(process.status())
+        audio += pipe.read()
+    assert (call.wait(60), soundfile.info(io.BytesIO(audio)).frames) == (0, 480_000)
+    assert states.count(psutil.STATUS_SLEEPING) > 10, states
 
 
 def test_audio_goes_to_no_terminal_and_not_with_what_else_is_printed(vox: Vox) -> None:

@@ -25,6 +25,7 @@ from .security import check_output, is_tcp
 from .writing import in_writer
 
 JobId = Annotated[str, Path(max_length=100, description="Or an unambiguous beginning of it.")]
+WholeId = Annotated[str, Path(max_length=100)]
 NO_JOB = answers(404, 409, 422)
 _JOB = {200: {"model": schemas.Job}, **NO_JOB}
 _WAV: dict[int | str, dict[str, Any]] = {
@@ -151,14 +152,14 @@ def _add_one(router: APIRouter, context: Context) -> None:
     @router.post(
         "/jobs/{job_id}/text", response_model=schemas.Grown, responses=answers(404, 409, 413, 422)
     )
-    async def more_text(job_id: JobId, body: MoreText) -> Response:
+    async def more_text(job_id: WholeId, body: MoreText) -> Response:
         """Add to a text that is still being written, or end it."""
 
         def add() -> dict[str, Any]:
-            known = engine.store.get(job_id)
-            length, is_open = engine.append_text(known.id, body.offset, body.text)
+            # Not `store.get`, which reads the whole text each time.
+            length, is_open = engine.append_text(job_id, body.offset, body.text)
             if body.end:
-                engine.end_text(known.id)
+                engine.end_text(job_id)
             return {"length": length, "open": is_open and not body.end}
 
         return await json_response(add, writes=True)

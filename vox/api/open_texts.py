@@ -136,7 +136,10 @@ class _Body:
         self._context = context
         self._request = request
         query = dict(request.query_params)
-        self._is_bound = _FLAGS.get(query.pop("bind", "false").lower(), False)
+        bind = query.pop("bind", "false")
+        if bind.lower() not in _FLAGS:
+            raise BadOption(f"bind must be true or false, not {bind!r}", field="bind")
+        self._is_bound = _FLAGS[bind.lower()]
         self._wish = wanted(query)
         self._length = 0
         self._note = ""
@@ -345,14 +348,8 @@ class _Conversation:
 
 
 def _is_sound(message: dict[str, Any]) -> bool:
-    text = message.get("text")
-    if not isinstance(text, str | None):
-        return False
-    try:
-        (text or "").encode()
-    except UnicodeEncodeError:
-        return False
-    return all(isinstance(message.get(name), bool | None) for name in ("flush", "end"))
+    flags = all(isinstance(message.get(name), bool | None) for name in ("flush", "end"))
+    return flags and isinstance(message.get("text"), str | None)
 
 
 async def _close(socket: WebSocket, error: VoxError) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -76,7 +77,10 @@ def _copy(path: str, out: BinaryIO) -> None:
         try:
             while block := memoryview(file.read(_BLOCK)):
                 while block:
-                    block = block[out.write(block) :]
+                    written = out.write(block)
+                    if written is None:  # a full pipe that its maker made so
+                        select.select([], [out], [])
+                    block = block[written or 0 :]
         except BrokenPipeError:
             pass  # the reader has had enough
         except OSError as exc:

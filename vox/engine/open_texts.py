@@ -12,11 +12,12 @@ import time
 from collections.abc import Callable, Collection, Iterator
 
 from ..audio.player import Player
-from ..errors import BadInput, StorageError, UnknownJob
+from ..errors import StorageError, UnknownJob
 from ..jobs import Job
 from ..queue.events import Event
 from ..queue.store import Store
 from ..queue.texts import Grown, Written
+from ..text.clean import check_characters
 from ..text.sentences import is_end, language
 from ..text.speakable import Piece, Speakable
 
@@ -78,8 +79,7 @@ class OpenTexts:
 
     def append(self, job_id: str, at: int, text: str) -> Grown:
         """See `Texts.append`. Raises BadInput too."""
-        if "\0" in text:
-            raise BadInput("the text has NUL bytes: it looks like binary", "give plain text")
+        check_characters(text)
         grown = self._store.texts.append(job_id, at, text, self._max_text())
         self._note_change()
         return grown

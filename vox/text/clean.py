@@ -127,6 +127,11 @@ def check(text: str, limit: int = LIMIT_CHARS) -> None:
             f"the text has {len(text):,} characters; {limit:,} are the limit",
             "split it into several",
         )
+    check_characters(text)
+
+
+def check_characters(text: str) -> None:
+    """As `check`, but for a part of a text."""
     if "\0" in text:
         raise BadInput("the text has NUL bytes: it looks like binary", "give plain text")
     if not text.isascii() and _SURROGATE.search(text):
