@@ -12,9 +12,9 @@ from .number_words import LABELS
 
 _FEMININE: Final = {
     "es": re.compile(r"\w*(?:as?|ci[oó]n(?:es)?|si[oó]n(?:es)?|dad(?:es)?|tud(?:es)?)|"
-                     r"manos?|noches?|clases?|veces|vez|partes?|llaves?|calles?|series?|mujer(?:es)?"),
+                     r"bienal|manos?|noches?|clases?|veces|vez|partes?|llaves?|calles?|series?|mujer(?:es)?"),
     "pt": re.compile(r"\w*(?:as?|ção|ções|são|sões|dades?|gens?|gem)|"
-                     r"noites?|partes?|vez|vezes|mãos?|mulher(?:es)?|mães?|cores|cor|flor(?:es)?|colher(?:es)?"
+                     r"bienal|noites?|partes?|vez|vezes|mãos?|mulher(?:es)?|mães?|cores|cor|flor(?:es)?|colher(?:es)?"
                      r"|chaves?|classes?|séries?|redes?|sedes?|leis?|fases?|frases?|bases?|teses?|pontes?|tardes?"),
     "it": re.compile(r"\w*(?:a|zione|sione|gione|tà|tù)|notte|parte|mano|chiave|classe|serie|voce"
                      r"|e-?mail|ore|volte|persone|pagine|donne|arte|legge|nave|neve|fine|gente|mente|rete|sede"),
@@ -58,23 +58,27 @@ def is_feminine(code: str, noun: str) -> bool:
 
 _NOT_NOUNS: Final = {
     code: frozenset(words.split())
-    for code, words in (
-        (
-            "es",
-            "y o a de del en con por para que es se al no ni como más menos el la los las un una ",
+    for code, words in {
+        "es": (
+            "y e o u a de del en con por para que es se al no ni como más menos el la los las "
+            "un una sobre sin"
         ),
-        (
-            "pt",
-            "e ou a de do da em com por para que é se ao não nem como mais menos o os as um uma ",
+        "pt": (
+            "e ou a de do da dos das no na nos nas ao à às pelo pela em com por para que é se não "
+            "nem como mais menos o os as um uma"
         ),
-        (
-            "it",
-            "su e o a di del da in con per che è si al non né come più meno il la i le un una lo ",
+        "it": (
+            "su e ed o a ad di del dello della dei degli delle al alla nel nella dal dalla sul "
+            "sulla da in con per che è si non né come più meno il la i le un una lo"
         ),
-        ("fr", "et ou à de du en avec par pour que est se au ne ni comme plus moins le la les un "),
-        ("de", ""),
-    )
+        "fr": (
+            "et ou à de des du au aux dans sur en avec par pour que est se ne ni comme plus "
+            "moins le la les un"
+        ),
+        "de": "",
+    }.items()
 }
+"""Words that are no noun although they stand behind a number."""
 _NEXT_WORD: Final = re.compile(r"[ \u00a0]([^\W\d_]+(?:-[^\W\d_]+)*)(\.?)")
 _NUMBERED: Final = re.compile(r" \d")
 _ADJECTIVE: Final = re.compile(r"\b[a-zäöüß]+ 1 [a-zäöüß]{2,}(?P<ending>e|er|es|en|em) [A-ZÄÖÜ]")

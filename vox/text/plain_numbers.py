@@ -10,6 +10,7 @@ from typing import Final
 
 from .agreement import article_of, is_feminine, noun_behind
 from .figures import Language, Number, cardinal, fraction, mixed, said, scaled, year
+from .halves import and_a_half, half_of, parts
 from .kinds import NUMBERS, UNITS
 from .number_words import SCALE_NAMES
 from .readings import Reading, Spot
@@ -123,7 +124,32 @@ def point_at(spot: Spot) -> Reading | None:
 
 def vulgar_at(language: Language, text: str, at: int) -> Reading | None:
     over, under = VULGAR[text[at]]
-    return _of_unit(language, text, at, at + 1, fraction(language, over, under), Number("1"))
+    return _fraction(language, text, at, at + 1, over, under)
+
+
+def _fraction(language: Language, text: str, at: int, end: int, over: int, under: int) -> Reading:
+    """A fraction, in agreement with what stands behind it."""
+    words, noun = fraction(language, over, under), noun_behind(language.code, text, end)
+    if noun in ("parte", "partes"):
+        words = parts(language, over, under) or words
+    unit = unit_behind(language, text, end, Number("1"))
+    if unit is not None and "{0}" in unit.words:
+        noun = unit.words.replace("{0}", "").split()[0]
+    if (over, under) == (1, 2) and noun:
+        words = half_of(language, noun) or words
+    return _of_unit(language, text, at, end, words, Number("1"))
+
+
+def _mixed(spot: Spot, end: int, over: int, under: int) -> Reading:
+    language, text, at, whole = spot.language, spot.text, spot.at, spot.number.whole
+    several = Number(whole, "5", ".")
+    if (over, under) == (1, 2):
+        unit = unit_behind(language, text, end, Number("1") if whole == "1" else several)
+        noun = unit.words.replace("{0}", "").strip() if unit else ""
+        noun = noun or noun_behind(language.code, text, end) or ""
+        if noun and (words := and_a_half(language, whole, noun)):
+            return Reading(at, unit.end if unit else end + 1 + len(noun), words, NUMBERS)
+    return _of_unit(language, text, at, end, mixed(language, whole, over, under), several)
 
 
 def _of_unit(
@@ -152,17 +178,14 @@ def fraction_at(spot: Spot) -> Reading | None:
     if found := _MIXED.match(text, spot.end):
         pair = VULGAR[found["sign"]] if found["sign"] else (int(found["over"]), int(found["under"]))
         if 0 < pair[0] < pair[1] <= 20:
-            words = mixed(language, number.whole, *pair)
-            several = Number(number.whole, "5", ".")
-            return _of_unit(language, text, at, found.end(), words, several)
+            return _mixed(spot, found.end(), *pair)
     found = _FRACTION.match(text, at) if spot.follows in ("/", "⁄") else None
     if found is None:
         return None
     over, under = int(found["over"]), int(found["under"])
     first, second = cardinal(language, found["over"]), cardinal(language, found["under"])
     if 0 < over < under and spot.before != "[" and _is_part(over, under):
-        words = fraction(language, over, under)
-        return _of_unit(language, text, at, found.end(), words, Number("1"))
+        return _fraction(language, text, at, found.end(), over, under)
     if len(found["over"]) == 4 and over % 100 + 1 == under % 100 and len(found["under"]) != 3:
         # A season or a school year: "2023/24".
         words = f"{year(language, found['over'])} {year(language, found['under'])}"

@@ -8,10 +8,19 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from .agreement import is_feminine
 from .figures import Language, cardinal, ordinal
 from .number_words import LANGUAGES
 from .ordinals import german_ending
-from .roman_names import CENTURIES, PARTS, RULERS, TITLES
+from .roman_names import (
+    CENTURIES,
+    FRENCH_SHORT,
+    PARTS,
+    RANKED,
+    RULERS,
+    SHORT_CENTURIES,
+    TITLES,
+)
 
 _CANDIDATE: Final = re.compile(
     r"[ \u00a0](?P<roman>[IVXLCDM]{1,9})(?P<suffix>ers?|res?|ères?|es?|èmes?|\.)?(?!\w|-\w)"
@@ -114,16 +123,21 @@ def spoken(text: str, language: Language) -> str:
     """The text with words for its Roman numerals. All others stay as they are."""
     if language.code not in LANGUAGES:
         return text
+    if short := SHORT_CENTURIES.get(language.code):
+        text = short[0].sub(short[1], text)
     out: list[str] = []
     done = 0
+    last = before = ""
     for found in _CANDIDATE.finditer(text):
         words = _words(language, text, found)
         if words is None and done and text[done : found.start()] in _JOINTS:
             # "chapters II and III"
             number = value_of(found["roman"]) if set(found["roman"]) <= set("IVX") else None
-            words = cardinal(language, str(number)) if number else None
+            is_rank = number and last and last == ordinal(language, str(value_of(before)))
+            words = (ordinal if is_rank else cardinal)(language, str(number)) if number else None
         if words is None:
             continue
+        last, before = words, found["roman"]
         suffix = found["suffix"] or ""
         end = (
             found.end("roman")
@@ -146,6 +160,21 @@ def _german_rank(language: Language, found: re.Match[str]) -> str:
     return ordinal(language, str(number))[:-1] + german_ending(before, found["noun"])
 
 
+def _rank(language: Language, found: re.Match[str]) -> str:
+    """ "segunda" of "la II Guerra Mundial"."""
+    number = value_of(found["roman"])
+    if number is None or number > 60:
+        return found[0]
+    if language.code == "es" and number > 10:
+        return cardinal(language, str(number))
+    words = ordinal(
+        language, str(number), feminine=is_feminine(language.code, found["noun"].lower())
+    )
+    if language.code == "es" and words in ("primero", "tercero"):
+        words = words[:-1]
+    return words
+
+
 def _takes_point(language: Language, text: str, found: re.Match[str]) -> bool:
     """Whether the point belongs to a German ordinal ("Ludwig XIV. war") and ends no sentence."""
     rest = text[found.end() : found.end() + 2]
@@ -156,6 +185,10 @@ def _centuries(language: Language, text: str) -> str:
     """ "XIXe siècle" and "XIX secolo"."""
     if language.code == "de":
         return _GERMAN_RANK.sub(lambda found: _german_rank(language, found), text)
+    if ranked := RANKED.get(language.code):
+        text = ranked.sub(lambda found: _rank(language, found), text)
+    if language.code == "fr":
+        text = FRENCH_SHORT.sub(" siècle", text)
     patterns = {"fr": _FRENCH_CENTURY, "it": _ITALIAN_CENTURY, "en": _ENGLISH_CENTURY}
     pattern = patterns.get(language.code)
     if pattern is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 RULERS: Final = frozenset(
@@ -92,3 +93,33 @@ CENTURIES: Final[dict[str, frozenset[str]]] = {
     "it": frozenset(("secolo", "secoli")),
     "pt": frozenset(("século", "séculos")),
 }
+
+SHORT_CENTURIES: Final[dict[str, tuple[re.Pattern[str], str]]] = {
+    "es": (re.compile(r"(?<![\w.])s\.[ \u00a0](?=[IVX]{1,5}(?!\w))"), "siglo "),
+    "it": (re.compile(r"(?<![\w.])sec\.[ \u00a0](?=[IVX]{1,5}(?!\w))"), "secolo "),
+    "pt": (re.compile(r"(?<![\w.])séc\.[ \u00a0](?=[IVX]{1,5}(?!\w))"), "século "),
+}
+FRENCH_SHORT: Final = re.compile(r"(?<=[IVX]e)[ \u00a0]s\.(?= ?[a-z(,;:àéê])")
+"""How a century is written in short: "s. XIX", "XIXe s."."""
+
+RANKED: Final[dict[str, re.Pattern[str]]] = {
+    "es": re.compile(
+        r"(?<=[LlEe][AaLl] )(?P<roman>[IVX]{1,6})(?=[ \u00a0](?P<noun>Guerra|República|Congreso"
+        r"|Concilio|Edición|edición|Jornada|Cumbre|Legislatura|legislatura|Bienal|Feria|Festival"
+        r"|Encuentro|Simposio|Copa|Centenario|centenario|Premio|Plan|Dinastía|dinastía|Reich"
+        r"|Internacional|Semana|Asamblea|Conferencia|Certamen|Torneo|Maratón|Milenio|milenio)\b)"
+    ),
+    "it": re.compile(
+        r"(?<=[LlIi][AaLl] )(?P<roman>[IVX]{1,6})(?=[ \u00a0](?P<noun>[Gg]uerra|Repubblica"
+        r"|[Cc]ongresso|Concilio|[Ee]dizione|[Ll]egislatura|Biennale|[Ff]iera|[Cc]onvegno|[Cc]oppa"
+        r"|[Cc]entenario|[Pp]remio|[Dd]inastia|Reich|Internazionale|[Mm]illennio|[Cc]onferenza"
+        r"|[Tt]orneo|[Cc]lasse|[Ss]ezione|[Tt]rimestre|[Ss]emestre)\b)"
+    ),
+    "pt": re.compile(
+        r"(?:(?<=\b[AaOo] )|(?<=\b[DdNn][ao] ))(?P<roman>[IVX]{1,6})(?=[ \u00a0](?P<noun>Guerra"
+        r"|República|Congresso|Concílio|[Ee]dição|Jornada|Cúpula|[Ll]egislatura|Bienal|Feira|Festival"
+        r"|Encontro|Simpósio|Copa|[Cc]entenário|Prêmio|Plano|[Dd]inastia|Reich|Internacional"
+        r"|Semana|Assembleia|Conferência|Torneio|[Mm]ilênio)\b)"
+    ),
+}
+"""What is counted with Roman numerals before it, behind an article: "la II Guerra Mundial"."""
