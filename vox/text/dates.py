@@ -227,6 +227,9 @@ _NUMBERS_GO_ON: Final = re.compile(r"\d{1,4}[./-] ?\d")
 _DAY: Final = re.compile(r"\d{1,2}(?=[\u00a0\u202f .a-zº°ª])")
 
 
+_DAY_AND_TIME: Final = re.compile(r" {1,2}\d{1,2} {1,2}(?:\d\d:\d\d|[12]\d{3})\b")
+
+
 def _day_and_month(
     language: Language, text: str, digits: re.Match[str], before: str
 ) -> Reading | None:
@@ -237,6 +240,8 @@ def _day_and_month(
     name, end = found["month"], found.end()
     if language.code == "en" and not name[0].isupper():
         return None
+    if not found["year"] and _DAY_AND_TIME.match(text, end):
+        return None  # `ls -l`: "6 Nov 29 14:15", where the size goes before the date
     if name.endswith(".") and not found["year"] and _ends_sentence(text, end):
         end -= 1
     month = _months(language)[name.lower()]

@@ -142,9 +142,19 @@ def number_at(language: Language, text: str, at: int, floor: int = 0) -> tuple[N
         return Number(whole, found["part"] or "", found["by"] or "", True), found.end()
     sign = found["sign"] or ""
     if sign == "," and language.decimal == ".":
+        if len(found["decimals"]) == 2 and _is_of_euros(text, at, found.end()):
+            return Number(found["plain"], found["decimals"], sign), found.end()
         # "pages 3,14": a list. A comma is no decimal sign here.
         return Number(found["plain"]), found.end("plain")
     return Number(found["plain"], found["decimals"] or "", sign), found.end()
+
+
+_EURO = re.compile(f"[{_SPACES}]?(?:€|EUR\\b)")
+
+
+def _is_of_euros(text: str, at: int, end: int) -> bool:
+    """Prices in euros are written with a comma in English texts too: "3,20 €"."""
+    return text[max(0, at - 2) : at].rstrip().endswith("€") or bool(_EURO.match(text, end))
 
 
 def _converted(language: Language, number: Any, to: str) -> str | None:

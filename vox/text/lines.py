@@ -52,6 +52,13 @@ _LOG = re.compile(
     r"(?<=[A-Z\]>):]\s)|\[\w+\]\s|npm (?:WARN|ERR!|error|warn) |\$ [a-z./~]|[-=*#~_]{4}"
     r"|File \"|at [\w.$<>]+ ?\(|at \S+:\d"
 )
+_ALONE = re.compile(
+    r"[-bcdlps](?:[r-][w-][xsS-]){2}[r-][w-][xtT-][.+@]?\s|[\w.]*(?:Error|Exception):\s"
+)
+"""A line of `ls -l`, the end of a traceback: each begins anew, as a line of a log does."""
+_COLUMNS = re.compile(r"\S(?: {3,}|\t)")
+"""In a row of a table that is set with spaces."""
+_COMMIT = re.compile(r"\b[0-9a-f]{40}\Z")
 _NAME = re.compile(r"\w[./_\d-]")
 """In names of files, and seldom in single words."""
 _PROSE = re.compile(
@@ -128,12 +135,20 @@ def interrupts(kind: Kind, line: str, is_in_list: bool) -> bool:
     return kind not in (Kind.TEXT, Kind.CODE)
 
 
+def begins_anew(line: str) -> bool:
+    """Whether a line of text goes on with no line above it, whatever that is."""
+    below = line.lstrip()[:NEEDED_CHARS]
+    return bool(_LOG.match(below) or _ALONE.match(below))
+
+
 def are_separate(before: str, line: str) -> bool:
     """Whether two lines of text are evidently no wrapped paragraph: an address, a list of names."""
-    above, below = before.strip(), line.strip()[:NEEDED_CHARS]
-    if _LOG.match(below):
+    above, below = before.strip(), line.lstrip()[:NEEDED_CHARS]
+    if begins_anew(line) or _COMMIT.search(above):
         return True
-    if not above or above[-1] in ".!?…,;–—-、，。" or _PROSE.search(above):
+    if _COLUMNS.search(above) and _COLUMNS.search(below):
+        return True
+    if not above or above[-1] in ".!?…,;–—-‐、，。" or _PROSE.search(above):
         return False
     if _FIELD.match(below) or _POINT.match(below) or _DRAWN.search(above):
         return True

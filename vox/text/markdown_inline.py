@@ -24,6 +24,8 @@ REFERENCE: Final = re.compile(
     r"{0,300})\]\[([^\[\]\n]{0,200})\]"
 )
 FOOTNOTE: Final = re.compile(r"\[\^([^\]\s]{1,64})\](?!:)")
+_RANGES: Final = re.compile(r"(?:\w-\w)+[\W_]*")
+"""[a-z], a class of characters."""
 _TWO_WORDS: Final = re.compile(r"[^\W\d_]+[ \n][^\W\d_]+")
 PAGE: Final = re.compile(
     r"(?<!\w)\[\[(?=\S)([^\[\]|\n]{1,200})(?<=\S)(?:\|(?=\S)([^\[\]\n]{1,200})(?<=\S))?\]\]"
@@ -232,6 +234,8 @@ def is_reference(found: re.Match[str]) -> bool:
     if found.group().startswith("!"):
         return True
     if not re.search(r"[^\W\d]", text) or re.search(r"[\w\])]\Z", before):
+        return False
+    if _RANGES.fullmatch(text):
         return False
     if not label or label.isdecimal() or "[" in text or _TWO_WORDS.search(text):
         return True

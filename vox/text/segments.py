@@ -12,7 +12,15 @@ import re
 from . import inline
 from .clean import is_speakable
 from .groups import GROUPS, Group, without_indent
-from .lines import DELIMITERS, NEEDED_CHARS, Kind, are_separate, interrupts, kind_of
+from .lines import (
+    DELIMITERS,
+    NEEDED_CHARS,
+    Kind,
+    are_separate,
+    begins_anew,
+    interrupts,
+    kind_of,
+)
 from .sentences import AHEAD_MAX, CANDIDATE, SHORT_BYTES, ahead, is_end, is_short, language
 from .split import ANY_END, cut_at, first_clause
 from .terminal import BACK, ERASE, written_over
@@ -175,7 +183,8 @@ class Segmenter:
             if not is_whole and len(line.lstrip()) < NEEDED_CHARS:
                 return False
             is_broken = self._is_marked and above is not None and above.endswith("  ")
-            if above is None or not (is_broken or are_separate(above, line)):
+            is_new = begins_anew(line) if above is None else are_separate(above, line)
+            if not (is_broken or is_new):
                 self._is_judged = True
                 return True
         if self._is_running:

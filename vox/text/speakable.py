@@ -25,6 +25,11 @@ _MARKERS = re.compile(
     r"^[ \t]*(?:(?:[-*+•‣◦▪●○■□◆◇►▸➤➔⁃∙→>]|#{1,6})[^\S\n]+|>(?=\n|\Z))+", re.MULTILINE
 )
 _BLANK = re.compile(r"\n[ \t]*\n")
+_HYPHENATED = re.compile(
+    r"(?<=[^\W\d_])(?:\u2010\n[ \t]*(?=[^\W\d_])|(-)\n[ \t]*(?=[a-zß-ÿ]))"
+    r"(?!(?:and|or|to|und|oder|bzw|et|ou|y|o|e|ed)\b)"
+)
+"""A word that goes on in the next line. U+2010 is what `man` puts there, and belongs to no word."""
 _RULES = re.compile(r"^[ \t]*([-=_*~+])[ \t]*(?:\1[ \t]*){2,}$", re.MULTILINE)
 
 
@@ -103,6 +108,8 @@ class Speakable:
     def _texts(self, segment: str) -> Iterator[str]:
         """What is said of a segment, one utterance after the other."""
         reading = self._reading
+        if "-\n" in segment or "\u2010\n" in segment:
+            segment = _HYPHENATED.sub(r"\1", segment)
         for paragraph in map(undrawn, self._paragraphs(segment)):
             said = "".join(
                 part if is_final else self._spoken(part)
