@@ -78,7 +78,7 @@ def test_escape_sequences_are_left_out_whole(text: str, expected: str) -> None:
         (f"one{ESC}[3\ntwo", "one\ntwo"),
         (f"one{ESC}[31ü two", "oneü two"),
         (f"{ESC}]0;no end\nthe next line", "no end\nthe next line"),
-        (f"{ESC}]8;;https://a.b\nthe next line", ";https://a.b\nthe next line"),
+        (f"{ESC}]8;;https://a.b\nthe next line", "\nthe next line"),
         (f"{ESC}Pno end\nthe next line", "no end\nthe next line"),
         (f"{ESC}{ESC}[31mtwice", "twice"),
         (f"{ESC}]0;cut{ESC}[31m off", "cut off"),

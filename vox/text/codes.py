@@ -35,6 +35,9 @@ _CALL: Final = re.compile(
     re.IGNORECASE,
 )
 _PAIRS: Final = re.compile(r"0\d(?:[ \u00a0\u202f.-]\d\d){4}(?![\w.-]?\d)|\d(?: \d\d){4}(?!\w)")
+_ZIP: Final = re.compile(r"\d{5}(?!\w|[.,]\d)")
+_ZIP_BEFORE: Final = re.compile(r"(?:, [A-Z]{2}|\b(?:ZIP|zip|Zip)(?: code)?) \Z")
+"""Of an American address."""
 _LONGEST: Final = 60
 _INSIDE: Final = frozenset(" \u00a0\u202f.\u2011/-)")
 
@@ -42,6 +45,8 @@ _INSIDE: Final = frozenset(" \u00a0\u202f.\u2011/-)")
 def code_at(spot: Spot) -> Reading | None:
     """The code that begins with this number, with the signs before it that belong to it."""
     language, text, at = spot.language, spot.text, spot.at
+    if _ZIP.match(text, at) and _ZIP_BEFORE.search(text, max(spot.floor, at - 9), at):
+        return Reading(at, spot.end, digits(language, spot.number.whole), NUMBERS)
     if spot.before not in ("+", "(") and spot.follows not in _INSIDE:
         return None
     start, before = at, spot.back(2)

@@ -18,6 +18,9 @@ _ISO: Final = re.compile(r"([12]\d{3})-([01]\d)-([0-3]\d)(?![\w-]|\.\d)")
 _ISO_TIME: Final = re.compile(r"([12]\d{3})-([01]\d)-([0-3]\d)[Tt](?=\d{2}:\d{2})")
 _TIME_BEHIND: Final = re.compile(r" [012]\d:[0-5]\d")
 _NUMERIC: Final = re.compile(r"(\d{1,2})([./])(\d{1,2})\2(\d{4}|\d{2})(?![\w/-]|[.,]\d)")
+_LOGGED: Final = re.compile(
+    r"(\d{1,2})([/-])(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\2(\d{4}|\d{2})(?![\w/-])"
+)
 _YEAR_FIRST: Final = re.compile(r"([12]\d{3})([./])(\d{1,2})\2(\d{1,2})(?![\w/-]|[.,]\d)")
 _GERMAN_SHORT: Final = re.compile(r"(\d{1,2})\.(?: ?)(\d{1,2})\.(?!\d)")
 _GERMAN_BEFORE: Final = re.compile(
@@ -151,7 +154,7 @@ def _full_year(digits: str) -> str:
 
 def _numeric(language: Language, text: str, at: int, before: str) -> Reading | None:
     found = _ISO_TIME.match(text, at) or _ISO.match(text, at)
-    gap = ""
+    gap, end = "", 0
     if found is not None:
         y, month, day = found[1], int(found[2]), int(found[3])
         gap = ", " if found[0][-1] in "Tt" else "," if _TIME_BEHIND.match(text, found.end()) else ""
@@ -165,6 +168,10 @@ def _numeric(language: Language, text: str, at: int, before: str) -> Reading | N
         month, day = (first, second) if american else (second, first)
         if month > 12:
             month, day = day, month
+    elif language.code == "en" and (found := _LOGGED.match(text, at)) is not None:
+        y, month, day = _full_year(found[4]), _months(language)[found[3].lower()], int(found[1])
+        gap = ", " if text[found.end() : found.end() + 1] == ":" else ""
+        end = found.end() + len(gap[:1])
     elif language.code == "de" and (found := _GERMAN_SHORT.match(text, at)) is not None:
         y, month, day = "", int(found[2]), int(found[1])
         if not (_GERMAN_BEFORE.search(before) or day > 12 or "0" in (found[1][0], found[2][0])):
@@ -176,7 +183,7 @@ def _numeric(language: Language, text: str, at: int, before: str) -> Reading | N
     if not _is_date(int(y or 0), month, day):
         return None
     words = said_date(language, day, month, y, before=before)
-    return Reading(at, found.end(), words + gap, DATES)
+    return Reading(at, end or found.end(), words + gap, DATES)
 
 
 def _slashed(language: Language, text: str, at: int, before: str) -> re.Match[str] | None:
@@ -223,7 +230,7 @@ _DAYS: Final = {
     for day in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 }
 _FIRST_DAY: Final = re.compile(r"(?<!\d)\d{1,2}\.(?:\d{1,2}\.)? ?(?:[-–/]|bis|und|oder) ?\Z")
-_NUMBERS_GO_ON: Final = re.compile(r"\d{1,4}[./-] ?\d")
+_NUMBERS_GO_ON: Final = re.compile(r"\d{1,4}[./-] ?[\dA-Z]")
 _DAY: Final = re.compile(r"\d{1,2}(?=[\u00a0\u202f .a-zº°ª])")
 
 

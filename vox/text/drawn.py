@@ -9,15 +9,18 @@ import re
 from typing import Final
 
 _ANYTHING: Final = re.compile(
-    r"[-=*#~+|:]{4}|^[ \t]*\||\[[=#>.* -]{4}|[\u2500-\u259f]|^[ \t]*\$ |\|[#= ]{4}", re.MULTILINE
+    r"[-=*#~+|:]{4}|^[ \t]*\||\[[=#>.* -]{4}|[\u2500-\u259f]|^[ \t]*\$ |\|[\\/]|\|[#= ]{4}",
+    re.MULTILINE,
 )
 _DRAWN: Final = re.compile(
     r"(?<!\S)(?:([-=*#~+])\1{3,}|[-+|=:]{4,}|\[[=#>.* -]{4,60}\]|\|[#=> -]{4,60}\|)(?!\S)"
     r"|\|?[\u2500-\u259f][\u2500-\u259f ]*\|?"
 )
 _ROW: Final = re.compile(r"^[ \t]*\|[ \t](.*)[ \t]\|[ \t]*$", re.MULTILINE)
-_CELLS: Final = re.compile(r"[ \t]+\|[ \t]+")
-_ROWS: Final = re.compile(r"[ \t]+\|[ \t]+\|[ \t]+")
+_GRAPH: Final = re.compile(
+    r"^\|[ |*\\/_]*(?=[\da-f]{7,40} |$)|(?<=[ \n])\|[ |\\/]{1,20}$", re.MULTILINE
+)
+"""The lines that `git log --graph` draws."""
 _PROMPT: Final = re.compile(r"^[ \t]*\$ (?=[a-z./~])", re.MULTILINE)
 
 
@@ -26,9 +29,9 @@ def undrawn(text: str) -> str:
     if not _ANYTHING.search(text):
         return text
     text = _PROMPT.sub("", _DRAWN.sub(" ", text))
-    return _ROW.sub(_row, text)
+    return _ROW.sub(_row, _GRAPH.sub("", text))
 
 
 def _row(row: re.Match[str]) -> str:
-    cells = _CELLS.sub(", ", _ROWS.sub(". ", f" {row[1]} ").strip(" |\t"))
+    cells = " ".join(row[1].split()).strip("| ").replace(" | | ", ". ").replace(" | ", ", ")
     return cells if cells[-1:] in ".!?…:" else f"{cells}."

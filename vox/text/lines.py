@@ -50,7 +50,8 @@ _LOG = re.compile(
     r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d|\d{1,3}(?:\.\d{1,3}){3}[ :]"
     r"|[\[<(]?(?i:trace|debug|info|notice|warn|warning|err|error|fatal|critical|crit)[\])>]?:?\s"
     r"(?<=[A-Z\]>):]\s)|\[\w+\]\s|npm (?:WARN|ERR!|error|warn) |\$ [a-z./~]|[-=*#~_]{4}"
-    r"|File \"|at [\w.$<>]+ ?\(|at \S+:\d"
+    r"|(?:make|bash|zsh|sh|fatal|error|warning|note|hint|remote|npm)(?:\[\d+\])?: |test \w+::"
+    r"|[\w./-]+\.\w{1,4}[:(]\d|File \"|at [\w.$<>]+ ?\(|at \S+:\d"
 )
 _ALONE = re.compile(
     r"[-bcdlps](?:[r-][w-][xsS-]){2}[r-][w-][xtT-][.+@]?\s|[\w.]*(?:Error|Exception):\s"
@@ -144,7 +145,7 @@ def begins_anew(line: str) -> bool:
 def are_separate(before: str, line: str) -> bool:
     """Whether two lines of text are evidently no wrapped paragraph: an address, a list of names."""
     above, below = before.strip(), line.lstrip()[:NEEDED_CHARS]
-    if begins_anew(line) or _COMMIT.search(above):
+    if begins_anew(line) or _COMMIT.search(above) or (" | " in above and " | " in line):
         return True
     if _COLUMNS.search(above) and _COLUMNS.search(below):
         return True

@@ -159,7 +159,7 @@ def _end_of_unknown(language: Language, text: str, at: int) -> int:
     return max(found.end() if found else 0, at + 1)
 
 
-def _is_inside_word(text: str, at: int, floor: int) -> bool:
+def _is_inside_word(language: Language, text: str, at: int, floor: int) -> bool:
     """Whether the digit belongs to a word: "mp3", "COVID-19", "x86_64", "v2"."""
     if at == floor:
         return False
@@ -173,7 +173,10 @@ def _is_inside_word(text: str, at: int, floor: int) -> bool:
     if at - 2 < floor or not (text[at - 2].isalnum() or text[at - 2] == "_"):
         return False
     if before == ".":
-        return _label(text, at, floor) is None
+        label = _label(text, at, floor)
+        return label is None or (
+            len(label) == 2 and label.lower() not in LABELS.get(language.code, ())
+        )
     return before in "-\u2011/" and not _PREFIX.search(text, max(floor, at - 7), at)
 
 
@@ -184,7 +187,7 @@ def _reading(
     char = text[at]
     if char in SUPERSCRIPTS:
         return superscript_at(language, text, at, floor) if language.is_known else None
-    if _is_inside_word(text, at, floor):
+    if _is_inside_word(language, text, at, floor):
         return None
     if char in VULGAR:
         return vulgar_at(language, text, at) if language.is_known else None

@@ -189,9 +189,9 @@ def fraction_at(spot: Spot) -> Reading | None:
     if len(found["over"]) == 4 and over % 100 + 1 == under % 100 and len(found["under"]) != 3:
         # A season or a school year: "2023/24".
         words = f"{year(language, found['over'])} {year(language, found['under'])}"
-    elif over == under or (over, under) in ((24, 7), (9, 11), (50, 50)):
+    elif (over, under) in ((24, 7), (9, 11), (50, 50), (20, 20)):
         words = f"{first} {second}"
-    elif over < under:
+    elif over <= under:
         words = f"{first} {language.word('of')} {second}"
     else:
         words = f"{first} {language.word('slash')} {second}"

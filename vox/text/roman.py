@@ -26,6 +26,9 @@ _CANDIDATE: Final = re.compile(
     r"[ \u00a0](?P<roman>[IVXLCDM]{1,9})(?P<suffix>ers?|res?|ères?|es?|èmes?|\.)?(?!\w|-\w)"
 )
 _VALID: Final = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
+_SHORT: Final = frozenset(
+    "Vol. vol. Ch. ch. Chap. chap. Art. art. Sec. sec. Pt. pt. Fig. fig.".split()
+)
 _VALUES: Final = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 _FEMALE: Final = re.compile(
     r"Elizabeth|Elisabeth|Élisabeth|Isabel(?:la)?|Catherine|Catarina|Catalina|Caterina|Katharina|Mary"
@@ -97,7 +100,7 @@ def _words(language: Language, text: str, found: re.Match[str]) -> str | None:
     is_ruler = name in RULERS or (title in TITLES and name[:1].isupper())
     code = language.code
     is_century = name.lower() in CENTURIES.get(code, ())
-    if not (is_ruler or is_century or name.lower() in PARTS[code]):
+    if not (is_ruler or is_century or name.lower() in PARTS[code] or name in _SHORT):
         return None
     number = value_of(roman)
     if number is None or number > 400:

@@ -51,7 +51,9 @@ CLDR: Final[dict[str, str]] = {
         l/100_km consumption-liter-per-100-kilometer;
         l/100km consumption-liter-per-100-kilometer;
         L/100_km consumption-liter-per-100-kilometer; mpg consumption-mile-per-gallon;
-        mol concentr-mole; T magnetic-tesla; Nm torque-newton-meter;
+        mol concentr-mole; T magnetic-tesla; tsp volume-teaspoon; tbsp volume-tablespoon;
+        wk duration-week; wks duration-week; yr duration-year; yrs duration-year;
+        Nm torque-newton-meter;
         """.split(";")
         if entry.strip()
     )
@@ -196,6 +198,7 @@ PER_SECOND: Final[dict[str, str]] = {
 ONLY_IN: Final[dict[str, str]] = {
     "Go": "fr", "Mo": "fr", "To": "fr", "ko": "fr", "Std.": "de", "Min.": "de", "Sek.": "de",
     "seg": "es pt", "sek": "de", "in": "en", "mi": "en es", "mins": "en", "hrs": "en", "hr": "en",
-    "secs": "en", "sec": "en fr it", "yd": "en", "gal": "en es", "kn": "en de",
+    "secs": "en", "wk": "en", "wks": "en", "yr": "en", "yrs": "en", "tsp": "en", "tbsp": "en",
+    "sec": "en fr it", "yd": "en", "gal": "en es", "kn": "en de",
 }  # fmt: skip
 """The languages in which a sign is a unit, where it is a word or nothing in others."""

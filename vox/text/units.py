@@ -22,6 +22,10 @@ _TIGHT: Final = frozenset("in A T N K J".split())
 """They may be a name ("Plan 5 A") or a word: read only at the end of a clause."""
 _NAME_BEFORE: Final = re.compile(r"\b[A-Z]\w+ \Z")
 _SPELT_BEFORE: Final = re.compile(r"(?:\A|[\W\d]\w?) \Z")
+_SHORTENED: Final = frozenset(
+    "min mins sec secs hr hrs wk wks yr yrs tsp tbsp oz lb lbs ft gal".split()
+)
+_GOES_ON: Final = re.compile(r"\.(?: [a-z]|,)")
 _ATTACHED_ONLY: Final = frozenset("us um Gb".split())
 _SPACE: Final = "[ \u00a0\u202f\u2009]"
 _NAMES: Final = sorted((*CLDR, *OWN, *PER_SECOND), key=len, reverse=True)
@@ -143,4 +147,7 @@ def unit_behind(
         # "l/100 km"; CLDR's French name of it ends in "km".
         pattern = pattern.replace("100", cardinal(language, "100"))
         pattern = re.sub(r"\bkm\b", "kilomètres", pattern)
-    return Reading(end, found.end(), " ".join(pattern.split()), UNITS, unit)
+    stop = found.end()
+    if unit in _SHORTENED and _GOES_ON.match(text, stop):
+        stop += 1  # "30 min. until"
+    return Reading(end, stop, " ".join(pattern.split()), UNITS, unit)
