@@ -152,6 +152,7 @@ def test_nothing_is_written_into_what_is_typed(warm: Vox) -> None:
     [
         (("hello",), 2, "--stream goes with a pipe or -f FILE"),
         (("-f", "/no/such/file"), 2, "cannot read /no/such/file"),
+        (("-f", "/"), 2, "cannot read the text: Is a directory"),
         (("-o", "a.xyz"), 2, "extension"),
         (("-v", "nobody"), 4, "nobody"),
     ],

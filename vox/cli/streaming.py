@@ -77,11 +77,19 @@ def speak_stream(request: Request, file: str | None, options: CallOptions) -> in
 
 
 def _begun(source: int) -> bytes | None:
-    """What has come already; None if nothing has, b"" if that was all."""
-    with contextlib.suppress(BlockingIOError, OSError):
+    """What has come already; None if nothing has, b"" if that was all. Raises BadInput."""
+    try:
         if select.select([source], [], [], 0)[0]:
             return os.read(source, READ_BYTES)
+    except BlockingIOError:
+        pass
+    except OSError as exc:
+        raise _unreadable(exc) from exc
     return None
+
+
+def _unreadable(exc: OSError) -> BadInput:
+    return BadInput(f"cannot read the text: {exc.strerror}", "give a file or a pipe")
 
 
 def check_beginning(data: bytes) -> None:
@@ -146,7 +154,7 @@ class Writer(threading.Thread):
             select.select([self._source], [], [])
             return os.read(self._source, READ_BYTES)
         except OSError as exc:
-            raise BadInput(f"cannot read the text: {exc.strerror}") from exc
+            raise _unreadable(exc) from exc
 
     def _write(self, text: str) -> bool:
         """False if no more of it is taken."""
