@@ -12,7 +12,7 @@ from vox.text.markdown_simple import simple
 PARTS = (
     "word|Word|a_b|_a|12|3.5|**bold**|**bold|*it*|*a b*|*a:*|**a.**|`code`|`a_b`|`--option`|``|*|"
     "**|_|.|,|:|!| (|)|/|.txt|\n|\nLine|:b|==| = |#|{#id}|é|世界|x|\\|&amp;|<b>|[a](b)"
-    "|~~|$|'s|\u00a0|-"
+    "|~~|$|$5|'s|\u00a0|-"
 ).split("|")
 SOURCES = st.tuples(
     st.sampled_from(["", "- ", "* ", "# ", "## ", "1. ", "12) ", "-  "]),
@@ -31,7 +31,14 @@ def test_it_is_read_as_the_parser_reads_it(source: str, sure: bool) -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ["- an item", "# A title", "3. Run `vox say` **now**.", "*Note:* two\nlines", "plain words"],
+    [
+        "- an item",
+        "# A title",
+        "3. Run `vox say` **now**.",
+        "*Note:* two\nlines",
+        "plain words",
+        "It is $5 or $6",
+    ],
 )
 def test_what_is_frequent_is_simple(source: str) -> None:
     assert simple(source)

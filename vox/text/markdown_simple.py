@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
+from . import tex
+
 SIGN: Final = re.compile(
     r"[\n\\`*\[\]<$&_~=!:](?:(?<![_~=!:])|(?<=_)(?:(?<![^\W_]_)|(?![^\W_]))|(?<=~)(?=~)|(?<==)(?==)"
     r"|(?<=!)(?=\[)|(?<=:)(?=//|[\w+-]))"
@@ -50,8 +52,14 @@ def simple(source: str) -> Simple | None:
         text = _JOINT.sub(" ", text)
     if "*" in text or "`" in text:
         text = _MARKED.sub(lambda found: found["words"] or found["code"], text)
-    if SIGN.search(text):
+    if SIGN.search(_without_dollars(text) if "$" in text else text):
         return None
     # Not "1)": a voice pauses at this one.
     mark = block["number"] + block["mark"].replace(")", ":") if block["number"] else ""
     return Simple(mark, text)
+
+
+def _without_dollars(text: str) -> str:
+    """The text without the signs of money: those that are around no formula."""
+    has_formula = tex.INLINE.search(text) or tex.BLOCK.search(text)
+    return text if has_formula else text.replace("$", " ")

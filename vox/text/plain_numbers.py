@@ -230,19 +230,18 @@ def scientific_at(spot: Spot) -> Reading | None:
     if spot.follows not in _BEFORE_POWER:
         return None
     language, text, at, end = spot.language, spot.text, spot.at, spot.end
-    words = said(language, spot.number)
     if found := (_EXPONENT.match(text, end) or _TIMES_TEN.match(text, end)):
         groups = found.groupdict()
         power = groups["power"] or powers_of(groups["sup"] or "")
         minus = bool(groups.get("minus")) or (groups["sign"] or "+") in "-−"
-        words = f"{words} {language.word('times')} {language.word('ten')}"
+        words = f"{said(language, spot.number)} {language.word('times')} {language.word('ten')}"
         return Reading(
             at, found.end(), f"{words} {_exponent(language, power, minus=minus)}", NUMBERS
         )
     if found := _POWER.match(text, end):
         power = found["up"] or powers_of(found["sup"])
         minus = bool(found["minus"]) or (found["sup"] or "").startswith("⁻")
-        words = f"{words} {power_words(language, power, minus=minus)}"
+        words = f"{said(language, spot.number)} {power_words(language, power, minus=minus)}"
         return Reading(at, found.end(), words, NUMBERS)
     return None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import re
 from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .agreement import is_attribute, is_feminine
 from .figures import Language, Number, cardinal, said
@@ -17,6 +17,9 @@ from .kinds import UNITS
 from .rates import PER, per
 from .readings import Reading, Spot
 from .unit_names import CLDR, ONLY_IN, OWN, PER_SECOND
+
+if TYPE_CHECKING:
+    from babel import Locale
 
 _TIGHT: Final = frozenset("in A T N K J".split())
 """They may be a name ("Plan 5 A") or a word: read only at the end of a clause."""
@@ -51,13 +54,32 @@ def _pattern(language: Language, unit: str, value: Decimal) -> str | None:
         if amount is None or second is None or not language.is_known:
             return None
         return f"{amount} {language.word('per')} {second.replace('{0}', '').strip()}"
+    try:
+        key = language.cldr, unit, _locale(language.cldr).plural_form(value)
+    except Exception:  # an unknown locale
+        return None
+    if key not in _known:
+        _known[key] = _cldr_pattern(language.cldr, unit, value)
+    return _known[key]
+
+
+_known: dict[tuple[str, str, str], str | None] = {}
+"""{(CLDR tag, unit, plural form): pattern}. To format one takes babel 0.2 ms."""
+
+
+@functools.lru_cache(maxsize=64)
+def _locale(tag: str) -> Locale:
     from babel import Locale
+
+    return Locale.parse(tag)
+
+
+def _cldr_pattern(tag: str, unit: str, value: Decimal) -> str | None:
     from babel.numbers import format_decimal
     from babel.units import format_unit
 
     try:
-        locale = Locale.parse(language.cldr)
-        name = CLDR[unit]
+        locale, name = _locale(tag), CLDR[unit]
         written = format_decimal(value, locale=locale)
         words: str = format_unit(value, name, length="long", locale=locale)
     except Exception:  # an unknown locale, or data that it lacks
