@@ -81,10 +81,22 @@ def _load_entry(
 
 def _entry_of(table: Any, path: str) -> Entry:
     """Raises BadInput."""
-    known = isinstance(table, Mapping) and {"word", "say"} <= table.keys() <= set(FIELDS)
-    if not known or not all(isinstance(value, str) for value in table.values()):
-        raise BadInput("it is no entry", f"an entry has {', '.join(FIELDS)}, all of them texts")
+    if fault := _fault(table):
+        raise BadInput(fault, f"an entry has {', '.join(FIELDS)}, all of them texts")
     return entry(**table, source=path)
+
+
+def _fault(table: Any) -> str | None:
+    """What is wrong with an entry's fields."""
+    if not isinstance(table, Mapping):
+        return "it has no fields"
+    if unknown := [name for name in table if name not in FIELDS]:
+        return f"it has no field '{unknown[0]}'"
+    if missing := [name for name in ("word", "say") if name not in table]:
+        return f"'{missing[0]}' is missing"
+    if wrong := [name for name, value in table.items() if not isinstance(value, str)]:
+        return f"'{wrong[0]}' is no text"
+    return None
 
 
 def read(path: str) -> list[Any]:
