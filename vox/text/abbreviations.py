@@ -52,6 +52,11 @@ _NEVER = {
         "ilma v.ex p.ex ex cf vs aprox máx mín tel d st sto sta gen cap cel pe av r séc apto apt "
         "inc temp dept edif cond"
     ),
+    "sv": "t.ex bl.a d.v.s dvs ca fr.o.m t.o.m",
+    "nl": "bijv o.a d.w.z dhr mevr bv ca drs",
+    "pl": "np m.in tzn tj ok tzw prof",
+    "ru": "т.е напр см ул т.н тыс млн млрд",
+    "tr": "örn bkz yy",
 }
 _BEFORE_NUMBER = {
     "en": (
@@ -59,16 +64,26 @@ _BEFORE_NUMBER = {
         "ll n nn app tab op ext jan feb mar apr jun jul aug sep sept oct nov dec"
     ),
     "fr": (
-        "n no nº chap ch fig vol t p pp pg sect art éq tab réf al l r d janv févr avr juil "
-        "sept oct nov déc"
+        "n no nº chap ch fig vol t p pp pg sect art éq tab réf al l r d lun mar mer jeu ven sam "
+        "dim janv févr avr juil sept oct nov déc"
     ),
     "de": (
         "nr nrn kap abb bd bde s seite sp art abs § tab gl ziff anm jg h aufl lfd jan feb apr "
         "aug sep sept okt nov dez"
     ),
-    "es": "n núm núms nº no cap caps fig figs vol vols pág págs p pp art arts sec tab ref s c.p",
-    "it": "n nn num cap capp fig figg vol voll pag pagg p pp art artt sez tab rif l co",
-    "pt": "n núm nº no cap caps fig figs vol vols pág págs p pp art arts sec tab ref",
+    "es": (
+        "n núm núms nº no cap caps fig figs vol vols pág págs p pp art arts sec tab ref s c.p t ed "
+        "apdo"
+    ),
+    "it": (
+        "n nn num cap capp fig figg vol voll pag pagg p pp art artt sez tab rif l co t ed cell "
+        "d.lgs d.p.r d.l"
+    ),
+    "pt": ("n núm nº no cap caps fig figs vol vols pág págs p pp art arts sec tab ref t ed n.os"),
+    "sv": "kl nr s kap",
+    "nl": "nr blz hfst art",
+    "pl": "nr s godz ul pkt art rozdz",
+    "ru": "стр гл п ст рис ул д",
 }
 _PERHAPS = {
     "en": (
@@ -106,7 +121,8 @@ _ORDINAL = {
 _MONTHS = {
     "de": (
         "januar jänner februar feber märz april mai juni juli august september oktober november "
-        "dezember aufl jh jahrhundert jahrtausend weltkrieg bundesliga quartal"
+        "dezember aufl jh jahrhundert jahrtausend weltkrieg bundesliga quartal "
+        "sinfonie symphonie etage klasse stock spieltag platz runde"
     ),
 }
 

@@ -27,10 +27,11 @@ _IDS: Final = re.compile(
 )
 """Tax numbers of Brazil, and French ones."""
 _POSTCODE: Final = re.compile(r"\d{5}(?= [A-ZÄÖÜ][a-zäöüß])")
+_PORTUGUESE_POSTCODE: Final = re.compile(r"\d{4}-\d{3}(?= [A-Z])")
 _STREET: Final = re.compile(r"(?:\d ?[a-z]?, ?|PLZ:? )\Z")
 _TELEPHONE: Final = re.compile(r"\d{2,5}(?:[ \u00a0./-]\d{2,8}){1,6}(?![\w/-]|[.,]\d)")
 _CALL: Final = re.compile(
-    r"\b(?:tel|tél|fon|telefon|telefono|teléfono|telefone|téléphone|fax|handy|mobil|cel|celular|móvil"
+    r"\b(?:tel|tél|fon|telefon|telefono|teléfono|telefone|téléphone|cell|cellulare|fax|handy|mobil|cel|celular|móvil"
     r"|tfno|whatsapp)\.?:? \Z",
     re.IGNORECASE,
 )
@@ -91,6 +92,8 @@ def _found(language: Language, text: str, at: int, *, is_open: bool) -> re.Match
 def _named(language: Language, text: str, at: int) -> re.Match[str] | None:
     """The code at this place, by the word or the street before it."""
     before = text[max(0, at - 14) : at]
+    if language.code == "pt" and (code := _PORTUGUESE_POSTCODE.match(text, at)):
+        return code
     if language.code == "de" and _STREET.search(before) and (code := _POSTCODE.match(text, at)):
         return code
     found = _TELEPHONE.match(text, at, at + _LONGEST) if _CALL.search(before) else None

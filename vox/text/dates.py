@@ -24,7 +24,9 @@ _LOGGED: Final = re.compile(
 _YEAR_FIRST: Final = re.compile(r"([12]\d{3})([./])(\d{1,2})\2(\d{1,2})(?![\w/-]|[.,]\d)")
 _GERMAN_SHORT: Final = re.compile(r"(\d{1,2})\.(?: ?)(\d{1,2})\.(?!\d)")
 _GERMAN_BEFORE: Final = re.compile(
-    r"\b(?:am|vom|zum|bis|ab|seit|den|der|dem|beim|und|–|-) ?(?:zum )?\Z", re.IGNORECASE
+    r"\b(?:am|vom|zum|bis|ab|seit|den|der|dem|beim|und|–|-"
+    r"|(?:Mo|Di|Mi|Do|Fr|Sa|So)\.?,?|(?:\w+tag|Mittwoch),? ?\(?) ?(?:zum )?\Z",
+    re.IGNORECASE,
 )
 _SLASHED: Final = re.compile(
     r"(\d{1,2})/(0[1-9]|1[0-2]|(?<=\d\d/)[1-9]|[1-9](?=\Z|[.,;:)!?]| (?:[àaeyoé]|et|ou|alle|ao"
@@ -138,6 +140,8 @@ def said_date(
     first = {"fr": "premier", "it": "primo", "pt": "primeiro"}.get(code)
     if code == "es" and language.tag not in ("es", "es-es"):
         first = "primero"
+    if code == "it" and before[-1:] in ("'", "’"):
+        first = None  # "l'1 maggio"
     number = first if day == 1 and first else cardinal(language, str(day))
     of = " de " if code in ("es", "pt") else " "
     return f"{number}{of}{name}" + (f"{of}{said_year}" if y else "")
@@ -193,6 +197,12 @@ def _slashed(language: Language, text: str, at: int, before: str) -> re.Match[st
     return found if found and (int(found[1]), int(found[2])) != (24, 7) else None
 
 
+def is_before_month(spot: Spot) -> bool:
+    """Whether the name of a month follows, in a language whose days may be ordinals."""
+    found = _NEXT_WORD.match(spot.text, spot.end, spot.end + 30)
+    return found is not None and found[1].lower() in _months(spot.language)
+
+
 def date_at(spot: Spot) -> Reading | None:
     """The date that has this number."""
     language, text = spot.language, spot.text
@@ -229,6 +239,7 @@ _DAYS: Final = {
     day[:3]: day
     for day in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 }
+_NEXT_WORD: Final = re.compile(r"\.?[ \u00a0]([^\W\d_]{3,})")
 _FIRST_DAY: Final = re.compile(r"(?<!\d)\d{1,2}\.(?:\d{1,2}\.)? ?(?:[-–/]|bis|und|oder) ?\Z")
 _NUMBERS_GO_ON: Final = re.compile(r"\d{1,4}[./-] ?[\dA-Z]")
 _DAY: Final = re.compile(r"\d{1,2}(?=[\u00a0\u202f .a-zº°ª])")

@@ -259,6 +259,19 @@ def said(language: Language, number: Number, *, feminine: bool | None = None) ->
     return f"{words} {point} {_decimals(language, number.decimals)}"
 
 
+_MILLIONS = re.compile(
+    r"(?:[mb]ill(?:i?ones|ón|ions?|iards?)|mili(?:oni|one|ardi|ardo)|[mb]ilh(?:ão|ões))\Z"
+)
+
+
+def joined(language: Language, words: str, name: str) -> str:
+    """An amount and what is counted: "cinco millones de euros"."""
+    if language.code not in ("fr", "es", "it", "pt") or not _MILLIONS.search(words):
+        return f"{words} {name}"
+    of = {"fr": "d'" if name[0] in "aeiouhéê" else "de ", "it": "di "}.get(language.code, "de ")
+    return f"{words} {of}{name}"
+
+
 def scaled(language: Language, number: Number, power: int) -> str:
     """ "three point five million": a number and one of the powers of ten that have names."""
     one, many = SCALES[language.code][power]

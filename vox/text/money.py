@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Final
 
 from .agreement import is_attribute, is_feminine
-from .figures import Language, Number, number_at, said, scaled
+from .figures import Language, Number, joined, number_at, said, scaled
 from .kinds import MONEY
 from .number_words import SCALE_NAMES, SCALE_SIGNS
 from .readings import Reading, Spot
@@ -129,7 +129,7 @@ def _cents(language: Language, currency: str) -> tuple[str, str]:
 
 def _counted(language: Language, number: Number, name: str) -> str:
     feminine = is_feminine(language.code, name.split()[0])
-    return f"{said(language, number, feminine=feminine)} {name}"
+    return joined(language, said(language, number, feminine=feminine), name)
 
 
 def amount(

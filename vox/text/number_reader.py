@@ -14,7 +14,7 @@ from typing import Final
 
 from . import roman
 from .codes import code_at
-from .dates import date_at
+from .dates import date_at, is_before_month
 from .figures import Language, Number, cardinal, language_of, number_at, said, sign_word
 from .kinds import DATES, MONEY, NUMBERS, ORDINALS, ROMAN, TIMES, UNITS
 from .money import money_at
@@ -48,7 +48,7 @@ _READERS_IF_KNOWN: Final = (caret_at, point_at, decade_at, fraction_at, scientif
 _LIST: Final = re.compile(r"(?:[0-9]+,){2,}(?=[0-9])")
 _UNKNOWN: Final = re.compile(r"\w*(?:[-_.,:/@+'’]+\w+)*")
 _GOES_ON: Final = re.compile(r"[.:/]\d|\w")
-_RATIO: Final = re.compile(r"\d{1,4}:\d{1,4}(?![\w:]|[.,]\d)")
+_RATIO: Final = re.compile(r"\d{1,4}:(?:\d{1,4}|\d{1,3}(?:[.,]\d{3})+)(?![\w:]|[.,]\d)")
 _PREFIX: Final = re.compile(r"(?:^|[^\w])(?:mid|pre|post|early|late|anti)-\Z", re.IGNORECASE)
 _HYPHENS: Final = ("-", "\u2011", "−", "–")
 _DASHES: Final = (*_HYPHENS, "—")
@@ -66,6 +66,8 @@ _LABEL: Final = re.compile(
     r"(?:^|(?<=[^\w.]))(?P<label>[^\W\d_]{1,6}\.º?|[nN][°ºo]s?|[№§]{1,2})[ \u00a0\u202f]?\Z"
 )
 _APOSTROPHE: Final = re.compile(r"(?:anni|ann[ée]es|años|anos|Jahre) ['’]\Z", re.IGNORECASE)
+_SCORE: Final = re.compile(r"[A-ZÀ-Ý]\w+ \Z")
+_TEAM: Final = re.compile(r" [A-ZÀ-Ý]")
 _LEADING_ZERO: Final = re.compile(r"0\d")
 _ARTICLE: Final = re.compile(r"\b[LRDA]\. ?\Z")
 _LABEL_ENDS: Final = frozenset(" \u00a0\u202f.§№°ºo")
@@ -136,6 +138,11 @@ def _joint(language: Language, text: str, done: int, last: Reading | None, readi
         return f" {language.word('to')} "
     if sign in _IN_SUM and gap != sign and _gives(language, text[reading.end : reading.end + 20]):
         return f" {language.word(_IN_SUM[sign])} "
+    if sign == "x" and _gives(language, text[reading.end : reading.end + 20]):
+        return f" {language.word('times')} "
+    is_pair = sign == "x" and language.code == "pt" and _TEAM.match(text, reading.end)
+    if is_pair and _SCORE.search(text, max(0, last.start - 24), last.start):
+        return " a "
     if sign in _BETWEEN:
         return f" {language.word(_BETWEEN[sign])} "
     return f" {language.word('ratio')} " if gap == ":" else gap
@@ -198,8 +205,20 @@ def _reading(
         return None
     before, follows = text[at - 1 : at] if at else "", text[number[1] : number[1] + 1]
     spot = Spot(language, text, at, *number, floor, before, follows)
+    if not language.is_known and _is_unsure(spot):
+        return None
     reading = _measured(spot, last)
     return reading and _with_sign(language, text, reading, floor)
+
+
+def _is_unsure(spot: Spot) -> bool:
+    """Whether a number in a language without tables may be a time, a price or a day."""
+    number = spot.number
+    if number.sign and number.sign != spot.language.decimal:
+        return True
+    if number.sign and len(number.decimals) == 2 and money_at(spot) is not None:
+        return True
+    return is_before_month(spot)
 
 
 def _list(language: Language, found: re.Match[str]) -> Reading | None:

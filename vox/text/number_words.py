@@ -157,25 +157,28 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "n°": "numéro", "nº": "numéro", "no.": "numéro", "n°s": "numéros", "№": "numéro",
         "p.": "page", "pp.": "pages", "vol.": "volume", "chap.": "chapitre", "ch.": "chapitre",
         "fig.": "figure", "art.": "article", "env.": "environ", "tél.": "téléphone",
-        "§": "paragraphe", "t.": "tome",
+        "§": "paragraphe", "t.": "tome", "arts.": "articles", "figs.": "figures",
     },
     "es": {
         "n.º": "número", "nº": "número", "n°": "número", "núm.": "número", "no.": "número",
         "№": "número", "p.": "página", "pág.": "página", "págs.": "páginas", "pp.": "páginas",
         "vol.": "volumen", "cap.": "capítulo", "fig.": "figura", "art.": "artículo",
-        "aprox.": "aproximadamente", "tel.": "teléfono", "§": "sección",
+        "aprox.": "aproximadamente", "tel.": "teléfono", "§": "sección", "t.": "tomo",
+        "núms.": "números", "arts.": "artículos", "caps.": "capítulos", "figs.": "figuras",
     },
     "it": {
         "n.": "numero", "n°": "numero", "nº": "numero", "nr.": "numero", "№": "numero",
         "p.": "pagina", "pag.": "pagina", "pagg.": "pagine", "pp.": "pagine", "vol.": "volume",
         "cap.": "capitolo", "fig.": "figura", "art.": "articolo", "ca.": "circa",
-        "tel.": "telefono", "§": "paragrafo",
+        "tel.": "telefono", "§": "paragrafo", "t.": "tomo", "nn.": "numeri",
+        "artt.": "articoli", "capp.": "capitoli", "figg.": "figure", "cell.": "cellulare",
     },
     "pt": {
         "n.º": "número", "nº": "número", "n°": "número", "no.": "número", "№": "número",
         "p.": "página", "pág.": "página", "págs.": "páginas", "pp.": "páginas", "vol.": "volume",
         "cap.": "capítulo", "fig.": "figura", "art.": "artigo", "aprox.": "aproximadamente",
-        "tel.": "telefone", "§": "parágrafo",
+        "tel.": "telefone", "§": "parágrafo", "t.": "tomo", "arts.": "artigos",
+        "caps.": "capítulos", "figs.": "figuras", "núms.": "números",
     },
 }  # fmt: skip
 """Abbreviations that are a word only before a number, in lower case."""

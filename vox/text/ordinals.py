@@ -38,7 +38,8 @@ _GERMAN_WORD: Final = re.compile(r"s?te(?P<ending>[nrsm]?)(?!\w)")
 _ARTICLE: Final = re.compile(r"(?:^|(?<=[^\w]))([A-Za-zäöüß]+)(?: ([a-zäöüß]+))? \Z")
 _WEAK: Final = frozenset(
     "am im zum vom beim zur dem den des einem einen einer eines meinem seinem ihrem unserem ihren "
-    "seinen meinen unseren jedem jeden diesem diesen allen ab seit bis".split()
+    "seinen meinen unseren jedem jeden diesem diesen allen ab seit bis "
+    "spätestens frühestens".split()
 )
 """Words behind which the ordinal ends in -en."""
 _ARTICLES: Final = frozenset(
@@ -53,7 +54,7 @@ _NOUNS: Final = re.compile(
     r"|Weltkrieg|Kapitel|Jahrestag|Geburtstag|Quartal|Semester|Runde|Liga|Spieltag|Minute|Stunde|Woche|Monat|Jahr"
     r"|Lebensjahr|Teil|Band|Akt|Szene|Schritt|Versuch|Stufe|Reihe|Etappe|Sitzung|Rang|Satz|Halbzeit"
     r"|Viertel|Preis|Ausgabe|Generation|Lesung|Advent|Obergeschoss|Stockwerk|Bezirk|Armee|Person"
-    r"|Fassung|Version|Abschnitt|Artikel|Hälfte|Hauptsatz|Grad|Dan|Kreis|Kreisliga|Internationale?"
+    r"|Fassung|Version|Abschnitt|Artikel|Hälfte|Hauptsatz|Grad|Dan|Kreis|Kreisliga|Sinfonie|Symphonie|Internationale?"
 )
 MONTHS: Final = frozenset(
     "Januar Jänner Februar März April Mai Juni Juli August September Oktober November "

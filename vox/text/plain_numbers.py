@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from .agreement import article_of, is_feminine, noun_behind
-from .figures import Language, Number, cardinal, fraction, mixed, said, scaled, year
+from .agreement import agreed, article_of, is_feminine, noun_behind
+from .figures import Language, Number, cardinal, digits, fraction, mixed, said, scaled, year
 from .halves import and_a_half, half_of, parts
 from .kinds import NUMBERS, UNITS
 from .number_words import SCALE_NAMES
@@ -40,6 +40,13 @@ _RATING: Final = re.compile(r"/(\d{1,3})(?![\w/]|[.,]\d)")
 _MIXED: Final = re.compile(
     r"[ \u00a0](?P<over>\d{1,2})[/⁄](?P<under>\d{1,2})(?![\w/]|[.,]\d)"
     rf"|[ \u00a0\u2009\u202f]?(?P<sign>[{''.join(VULGAR)}])"
+)
+_PAGE: Final = re.compile(
+    r"\b(?:[Pp]age|[Ss]lide|[Ss]eite|Blatt|Teil|Folie|Schritt|Partie|[Pp]arte"
+    r"|[Pp][áa]gina|[Ff]oglio) \Z"
+)
+_SEASON: Final = re.compile(
+    r"\b(?:WS|SS|Saison|[Ss]aison|season|[Tt]emporada|[Ss]tagione|Schuljahr) \Z"
 )
 _DECADE: Final = re.compile(r"[’']?s(?!\w)")
 _GERMAN_DECADE: Final = re.compile(r"er(?:(?P<joint>-)(?=\w)|(?P<dative>n)?(?!\w))")
@@ -183,19 +190,31 @@ def fraction_at(spot: Spot) -> Reading | None:
     if found is None:
         return None
     over, under = int(found["over"]), int(found["under"])
-    first, second = cardinal(language, found["over"]), cardinal(language, found["under"])
-    if 0 < over < under and spot.before != "[" and _is_part(over, under):
+    is_part = 0 < over < under and spot.before != "[" and _is_part(over, under)
+    if is_part and not _PAGE.search(spot.back(9)):
         return _fraction(language, text, at, found.end(), over, under)
-    if len(found["over"]) == 4 and over % 100 + 1 == under % 100 and len(found["under"]) != 3:
-        # A season or a school year: "2023/24".
-        words = f"{year(language, found['over'])} {year(language, found['under'])}"
-    elif (over, under) in ((24, 7), (9, 11), (50, 50), (20, 20)):
-        words = f"{first} {second}"
-    elif over <= under:
-        words = f"{first} {language.word('of')} {second}"
-    else:
-        words = f"{first} {language.word('slash')} {second}"
+    words = _with_slash(spot, found["over"], found["under"])
     return Reading(at, found.end(), words, NUMBERS)
+
+
+def _with_slash(spot: Spot, over: str, under: str) -> str:
+    """ "2023/24", "24/7", "15/20", "445/2000", "page 3/10"."""
+    language, number, other = spot.language, int(over), int(under)
+    first, second = cardinal(language, over), cardinal(language, under)
+    both = f"{first} {second}"
+    is_next = number % 100 + 1 == other % 100
+    if len(over) == 4 and is_next and len(under) != 3:
+        return f"{year(language, over)} {year(language, under)}"  # a season or a school year
+    if (number, other) in ((24, 7), (9, 11), (50, 50), (20, 20)):
+        return both
+    if is_next and _SEASON.search(spot.back(11)):
+        return both
+    if under[0] == "0" and len(under) > 1:
+        return f"{first} {language.word('slash')} {digits(language, under)}"
+    is_file = len(under) == 4 and 1900 <= other < 2100 and language.code != "en"
+    if number <= other and not is_file:
+        return f"{first} {language.word('of')} {second}"
+    return f"{first} {language.word('slash')} {year(language, under) if is_file else second}"
 
 
 def decade_at(spot: Spot) -> Reading | None:
@@ -260,6 +279,8 @@ def multiple_at(spot: Spot) -> Reading | None:
         return None
     language, text, at, number, end = spot.language, spot.text, spot.at, spot.number, spot.end
     if found := _MULTIPLE.match(text, end):
+        if language.code == "de" and number.is_one():
+            return Reading(at, found.end(), "einmal", NUMBERS)
         feminine = True if language.code in ("es", "fr", "it", "pt") else None
         words = said(language, number, feminine=feminine)
         one = number.is_one() and language.code in ("es", "it", "pt", "en")
@@ -281,6 +302,9 @@ def multiple_at(spot: Spot) -> Reading | None:
     if found["word"] in _SPELT_SCALES:
         return Reading(at, found.end(), scaled(language, number, power), NUMBERS)
     feminine = one and language.code == "de" and power > 3
+    if power == 3 and language.code == "pt" and (noun := noun_behind("pt", text, found.end())):
+        words = agreed("pt", said(language, number), feminine=is_feminine("pt", noun))
+        return Reading(at, found.end("word") - len(found["word"]) - 1, words, NUMBERS)
     words = said(language, number, feminine=feminine if one else None)
     if one and language.code != "en":
         words = said(language, number, feminine=feminine)

@@ -15,6 +15,7 @@ from .ordinals import german_ending
 from .roman_names import (
     CENTURIES,
     FRENCH_SHORT,
+    ITALIAN_SHORT,
     PARTS,
     RANKED,
     RULERS,
@@ -106,7 +107,9 @@ def _words(language: Language, text: str, found: re.Match[str]) -> str | None:
     if number is None or number > 400:
         return None
     if is_ruler and number < 40:
-        is_sure = title in TITLES or suffix in ("er", "re", "ère", ".") or roman != "I"
+        is_sure = (
+            title in TITLES or suffix in ("er", "re", "ère", ".") or roman != "I" or code != "en"
+        )
         if not is_sure and not _KING_ENDS.match(text, found.end("roman")):
             return None
         return _ruler(language, name, number)
@@ -128,6 +131,8 @@ def spoken(text: str, language: Language) -> str:
         return text
     if short := SHORT_CENTURIES.get(language.code):
         text = short[0].sub(short[1], text)
+    if language.code == "it":
+        text = ITALIAN_SHORT.sub(lambda found: f" secolo{_point(found)}", text)
     out: list[str] = []
     done = 0
     last = before = ""
@@ -163,6 +168,11 @@ def _german_rank(language: Language, found: re.Match[str]) -> str:
     return ordinal(language, str(number))[:-1] + german_ending(before, found["noun"])
 
 
+def _point(found: re.Match[str]) -> str:
+    """The point of an abbreviation that ends a sentence too."""
+    return "." if found["more"] is None else ""
+
+
 def _rank(language: Language, found: re.Match[str]) -> str:
     """ "segunda" of "la II Guerra Mundial"."""
     number = value_of(found["roman"])
@@ -191,7 +201,7 @@ def _centuries(language: Language, text: str) -> str:
     if ranked := RANKED.get(language.code):
         text = ranked.sub(lambda found: _rank(language, found), text)
     if language.code == "fr":
-        text = FRENCH_SHORT.sub(" siècle", text)
+        text = FRENCH_SHORT.sub(lambda found: f" siècle{_point(found)}", text)
     patterns = {"fr": _FRENCH_CENTURY, "it": _ITALIAN_CENTURY, "en": _ENGLISH_CENTURY}
     pattern = patterns.get(language.code)
     if pattern is None:

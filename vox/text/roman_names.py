@@ -99,7 +99,8 @@ SHORT_CENTURIES: Final[dict[str, tuple[re.Pattern[str], str]]] = {
     "it": (re.compile(r"(?<![\w.])sec\.[ \u00a0](?=[IVX]{1,5}(?!\w))"), "secolo "),
     "pt": (re.compile(r"(?<![\w.])séc\.[ \u00a0](?=[IVX]{1,5}(?!\w))"), "século "),
 }
-FRENCH_SHORT: Final = re.compile(r"(?<=[IVX]e)[ \u00a0]s\.(?= ?[a-z(,;:àéê])")
+ITALIAN_SHORT: Final = re.compile(r"(?<=[IVX])[ \u00a0]sec\.(?P<more>(?= ?[a-z(,;:]))?(?!\w)")
+FRENCH_SHORT: Final = re.compile(r"(?<=[IVX]e)[ \u00a0]s\.(?P<more>(?= ?[a-z(,;:àéê]))?(?!\w)")
 """How a century is written in short: "s. XIX", "XIXe s."."""
 
 RANKED: Final[dict[str, re.Pattern[str]]] = {

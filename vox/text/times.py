@@ -38,6 +38,11 @@ _LONG: Final = re.compile(r"[ \u00a0]?(?:h|Std|Stunden|min|Min)\b\.?(?!\w)")
 _AT: Final = re.compile(
     r"\b(?:at|um|gegen|à|vers|las?|alle|all|ore|às|as|until|till|by|since|from) \Z"
 )
+_AB: Final = re.compile(r"\b(?:um|ab|bis|gegen|von) \Z")
+_OPEN: Final = re.compile(
+    r"(?P<h>[01]?\d|2[0-4])\.(?P<m>[0-5]\d)(?= ?(?:[-–]|bis) ?\d{1,2}[.:]\d\d ?Uhr)"
+)
+_PRIMES: Final = re.compile(r"(?P<m>\d{1,2})['’′] ?(?P<s>[0-5]\d)(?:[\"”″]|['’′]{2})")
 _PARTS: Final = re.compile(
     r"(?:(?P<h>\d{1,3})h ?(?P<m>[0-5]?\d)(?:m(?:in)?(?: ?(?P<s>[0-5]?\d)s)?)?"
     r"|(?P<only_m>\d{1,3})m(?:in)? ?(?P<only_s>[0-5]?\d)s)(?!\w)"
@@ -127,10 +132,8 @@ def time_at(spot: Spot) -> Reading | None:
             return None
         words = clock(language, int(found["h"]), int(found["m"] or 0), half=found["half"])
         return Reading(at, _before_stop(text, found), words, TIMES)
-    if code in ("es", "it") and (found := _DOTTED.match(text, at)):
-        if not found["hours"] and not _HOUR.search(spot.back(8)):
-            return None
-        return Reading(at, found.end(), clock(language, int(found["h"]), int(found["m"])), TIMES)
+    if reading := _dotted(spot):
+        return reading
     if code in ("fr", "pt") and (found := _FRENCH_LONG.match(text, at)):
         words = duration(language, int(found["h"]), int(found["m"]), int(found["s"] or 0))
         return Reading(at, found.end(), words, TIMES)
@@ -141,11 +144,23 @@ def time_at(spot: Spot) -> Reading | None:
     h, m = int(found["h"]), int(found["m"] or 0)
     if code == "pt":
         words = f"{clock(language, h, 0)}" + (f" e {cardinal(language, str(m))}" if m else "")
-    elif code == "de" and found[0].endswith("h") and found["m"] is None:
+    elif code == "de" and found[0][-1] == "h" and not found["m"] and not _AB.search(spot.back(7)):
         words = _amount(language, h, 0)
     else:
         words = clock(language, h, m)
     return Reading(at, found.end(), words, TIMES)
+
+
+def _dotted(spot: Spot) -> Reading | None:
+    """ "alle 9.30", "a las 9.30 h"; in German the first of "8.00–12.00 Uhr"."""
+    language, text, at = spot.language, spot.text, spot.at
+    if language.code == "de" and (found := _OPEN.match(text, at)):
+        words = clock(language, int(found["h"]), int(found["m"]))
+        return Reading(at, found.end(), words.removesuffix(" Uhr"), TIMES)
+    found = _DOTTED.match(text, at) if language.code in ("es", "it") else None
+    if found is None or not (found["hours"] or _HOUR.search(spot.back(8))):
+        return None
+    return Reading(at, found.end(), clock(language, int(found["h"]), int(found["m"])), TIMES)
 
 
 def _in_parts(spot: Spot) -> Reading | None:
@@ -155,6 +170,9 @@ def _in_parts(spot: Spot) -> Reading | None:
         h, m, s = (int(found[part] or 0) for part in ("h", "m", "s"))
         m, s = m or int(found["only_m"] or 0), s or int(found["only_s"] or 0)
         return Reading(at, found.end(), duration(language, h, m, s), TIMES)
+    if language.code != "en" and (found := _PRIMES.match(text, at)):
+        words = duration(language, 0, int(found["m"]), int(found["s"]))
+        return Reading(at, found.end(), words, TIMES)
     if language.code == "en" and (found := _FEET.match(text, at)):
         feet = f"{cardinal(language, found['ft'])} {'foot' if found['ft'] == '1' else 'feet'}"
         inches = f"{cardinal(language, found['in'])} {'inch' if found['in'] == '1' else 'inches'}"

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from .agreement import is_attribute, is_feminine
-from .figures import Language, Number, cardinal, said
+from .figures import Language, Number, cardinal, joined, said
 from .kinds import UNITS
 from .rates import PER, per
 from .readings import Reading, Spot
@@ -104,6 +104,8 @@ def _fits(language: Language, text: str, number: Number, found: re.Match[str], b
     if found["space"] == "-":
         return language.code in ("en", "de") and len(unit) > 1
     follows = text[end : end + 3]
+    if unit == "J" and follows[:1] == ".":
+        return False  # "20 J.": years
     if unit == "in" and not number.sign:
         return False  # "5 in a row"
     if unit in _TIGHT:
@@ -125,7 +127,11 @@ def unit_at(spot: Spot, after: str = "") -> Reading | None:
         return None
     noun = unit.words.replace("{0}", "").split()[0]
     feminine = is_feminine(language.code, noun)
-    words = unit.words.replace("{0}", said(language, number, feminine=feminine))
+    words = said(language, number, feminine=feminine)
+    if unit.words.startswith("{0} ") and language.is_known:
+        words = joined(language, words, unit.words[4:])
+    else:
+        words = unit.words.replace("{0}", words)
     if language.code == "it":
         words = re.sub(r"^una (?=[aeiou])", "un'", words)
     rate = per_behind(language, spot.text, unit.end)
