@@ -21,6 +21,8 @@ _NUMERIC: Final = re.compile(r"(\d{1,2})([./])(\d{1,2})\2(\d{4}|\d{2})(?![\w/-]|
 _LOGGED: Final = re.compile(
     r"(\d{1,2})([/-])(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\2(\d{4}|\d{2})(?![\w/-])"
 )
+_DASHED: Final = re.compile(r"(\d{1,2})(-)(\d{1,2})-((?:19|20)\d{2})(?![\w/-]|[.,]\d)")
+_COMPACT: Final = re.compile(r"((?:19|20)\d{2})([01]\d)([0-3]\d)(?![\w/-]|[.,:]\d)")
 _YEAR_FIRST: Final = re.compile(r"([12]\d{3})([./])(\d{1,2})\2(\d{1,2})(?![\w/-]|[.,]\d)")
 _GERMAN_SHORT: Final = re.compile(r"(\d{1,2})\.(?: ?)(\d{1,2})\.(?!\d)")
 _GERMAN_BEFORE: Final = re.compile(
@@ -164,11 +166,13 @@ def _numeric(language: Language, text: str, at: int, before: str) -> Reading | N
         gap = ", " if found[0][-1] in "Tt" else "," if _TIME_BEHIND.match(text, found.end()) else ""
     elif (found := _YEAR_FIRST.match(text, at)) is not None:
         y, month, day = found[1], int(found[3]), int(found[4])
-    elif (found := _NUMERIC.match(text, at)) is not None:
+    elif (found := _COMPACT.match(text, at)) is not None:
+        y, month, day = found[1], int(found[2]), int(found[3])
+    elif (found := _NUMERIC.match(text, at) or _DASHED.match(text, at)) is not None:
         first, second, y = int(found[1]), int(found[3]), _full_year(found[4])
         if len(found[4]) == 2 and found[2] == "." and language.code == "en":
             return None
-        american = found[2] == "/" and language.tag in _AMERICAN
+        american = found[2] in "/-" and language.tag in _AMERICAN
         month, day = (first, second) if american else (second, first)
         if month > 12:
             month, day = day, month
@@ -241,7 +245,7 @@ _DAYS: Final = {
 }
 _NEXT_WORD: Final = re.compile(r"\.?[ \u00a0]([^\W\d_]{3,})")
 _FIRST_DAY: Final = re.compile(r"(?<!\d)\d{1,2}\.(?:\d{1,2}\.)? ?(?:[-–/]|bis|und|oder) ?\Z")
-_NUMBERS_GO_ON: Final = re.compile(r"\d{1,4}[./-] ?[\dA-Z]")
+_NUMBERS_GO_ON: Final = re.compile(r"\d{1,4}[./-] ?[\dA-Z]|\d{8}(?!\d)")
 _DAY: Final = re.compile(r"\d{1,2}(?=[\u00a0\u202f .a-zº°ª])")
 
 

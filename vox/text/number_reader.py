@@ -50,6 +50,9 @@ _UNKNOWN: Final = re.compile(r"\w*(?:[-_.,:/@+'’]+\w+)*")
 _GOES_ON: Final = re.compile(r"[.:/]\d|\w")
 _RATIO: Final = re.compile(r"\d{1,4}:(?:\d{1,4}|\d{1,3}(?:[.,]\d{3})+)(?![\w:]|[.,]\d)")
 _PREFIX: Final = re.compile(r"(?:^|[^\w])(?:mid|pre|post|early|late|anti)-\Z", re.IGNORECASE)
+_CHAIN: Final = re.compile(r"-(?:in|to|by|on|of|for|and)-\Z")
+"""Between two numbers: "3-to-1"."""
+_BARE_CENTS: Final = re.compile(r"(?<![\w.])([$€£])\.(?=\d\d(?!\w|[.,]\d))")
 _HYPHENS: Final = ("-", "\u2011", "−", "–")
 _DASHES: Final = (*_HYPHENS, "—")
 _BETWEEN: Final = {
@@ -82,6 +85,8 @@ def spoken(text: str, lang: str, reads: Set[str]) -> str:
         text = roman.spoken(text, language)
     if reads >= _KINDS or not _ANCHOR.search(text):
         return text
+    if language.decimal == ".":
+        text = _BARE_CENTS.sub(r"\g<1>0.", text)
     return "".join(_parts(text, language, reads))
 
 
@@ -184,6 +189,8 @@ def _is_inside_word(language: Language, text: str, at: int, floor: int) -> bool:
         return label is None or (
             len(label) == 2 and label.lower() not in LABELS.get(language.code, ())
         )
+    if before == "-" and _CHAIN.search(text, max(floor - 1, 0, at - 10), at):
+        return False
     return before in "-\u2011/" and not _PREFIX.search(text, max(floor, at - 7), at)
 
 

@@ -65,7 +65,7 @@ _NOUN_BEHIND: Final = re.compile(
 _GERMAN_NOUN: Final = re.compile(r"[ \u00a0][A-ZÄÖÜ][a-zäöüß]+(?:e|en|n|er|s)\b")
 _MULTIPLE: Final = re.compile(r"[x×](?!\w| ?[=+*/^²³]| [-−] | (?:plus|equals) )")
 _MORE: Final = re.compile(r"\+(?![\w+])")
-_SCALE: Final = re.compile(r"(?P<sign>[kKM]|B(?= [a-z]))(?!\w|[/-]\w)")
+_SCALE: Final = re.compile(r"(?P<sign>[kKM]|bn|B(?= [a-z]))(?!\w|[/-]\w)")
 _WORD_SCALE: Final = {
     code: re.compile(
         "[ \u00a0](?P<word>"
@@ -293,7 +293,7 @@ def multiple_at(spot: Spot) -> Reading | None:
         # "4K" and "8K" are sizes of screens.
         if found["sign"] == "K" and number.whole in ("2", "4", "5", "8") and not number.sign:
             return None
-        words = scaled(language, number, {"M": 6, "B": 9}.get(found["sign"], 3))
+        words = scaled(language, number, {"M": 6, "B": 9, "bn": 9}.get(found["sign"], 3))
         return Reading(at, found.end(), words, NUMBERS)
     found = _WORD_SCALE[language.code].match(text, end, end + 16)
     if found is None:
@@ -311,7 +311,7 @@ def multiple_at(spot: Spot) -> Reading | None:
     return Reading(at, found.end("word") - len(found["word"]) - 1, words, NUMBERS)
 
 
-_BEFORE_MULTIPLE: Final = frozenset("x×+kKMB \u00a0")
+_BEFORE_MULTIPLE: Final = frozenset("x×+kKMBb \u00a0")
 
 
 def is_year(spot: Spot) -> bool:

@@ -46,7 +46,8 @@ PARTS: Final[dict[str, frozenset[str]]] = {
             "chapter part act scene section volume book war article appendix phase type class "
             "title table figure level episode stage grade annex mark bowl apollo gemini "
             "schedule amendment division group tier category unit module step round rocky "
-            "fantasy quest"
+            "fantasy quest psalm sonnet canto vatican pentium diablo terminator rambo symphony "
+            "opus gta"
         ).split()
     ),
     "de": frozenset(

@@ -184,6 +184,8 @@ def _before_stop(text: str, found: re.Match[str]) -> int:
     """Where the time ends: the point of "p.m." stays where it is a full stop too."""
     rest = text[found.end() : found.end() + 3].lstrip()
     goes_on = _ZONE.match(text, found.end())
+    if re.search("[aApP][mM]\\.\\Z", found[0]) and rest and not (rest[0].islower() or goes_on):
+        return found.end() - 1  # "12am. 5 came"
     if found[0].endswith(".") and (not rest or (rest[0].isupper() and not goes_on)):
         return found.end() - 1
     return found.end()

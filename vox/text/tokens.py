@@ -31,6 +31,7 @@ from .words import is_known, word
 _CLOSE_BEFORE = re.compile(r"[^\s(\[{\"'“„«‘,;!?>)\]]\Z")
 _CLOSE_AFTER = re.compile(r"[^\s)\]}\"'”»’,;!?<.:…]|[.:]\S")
 _OF_VERSION = re.compile(r"(?<=\w)@v?\d{1,5}(?:\.\d{1,5}){0,4}\Z")
+_ENDS_WORD = re.compile(r"[\w)\]]\Z")
 _ASSIGNS = re.compile(r"(?<=\w)=(?=[^=])")
 _MOST_ROUNDS = 6
 """Tokens may stand so close that one is found only once its neighbour is read: "a@b.orgc@d.org"."""
@@ -171,7 +172,7 @@ _WORDS = {
         r"[vV]?\d{1,5}(?:\.(?:\d{1,8}|[x*](?!\w))){0,6}+"
         r"(?:(?:a|b|rc|alpha|beta|dev|post)\d{1,4})?"
         r"(?:[-.](?=[0-9.-]{0,16}[A-Za-z])[0-9A-Za-z]{1,40}(?:[.-][0-9A-Za-z]{1,40}){0,8}+)?"
-        r"(?:\+[0-9A-Za-z]{1,40}(?:[.-][0-9A-Za-z]{1,40}){0,8}+)?(?![\w/\\])(?![.:]\d)",
+        r"(?:\+[0-9A-Za-z]{1,40}(?:[.-][0-9A-Za-z]{1,40}){0,8}+)?(?![\w/\\])(?![.:]\d)(?!-[\w-]{1,80}_[\w-]{0,80}\.[a-z])",
         version,
     ),
     "hash": _Rule(HASHES, rf"{_HEX}{{4,128}}+(?!\w|\.\w|[@/\\-]\w)", _hash),
@@ -282,6 +283,8 @@ class _Round:
         token, start, end = found[0], found.start(), found.end()
         before = found.string[max(0, start - _CONTEXT_CHARS) : start]
         words = self._words(found.lastgroup or "", token, before)
+        if words[:1].isalnum() and token[:1] == "." and _ENDS_WORD.search(before):
+            words = f" {words}"
         if words == token or self.is_unsettled:
             return words
         after = found.string[end : end + 2]

@@ -50,6 +50,10 @@ CLDR: Final[dict[str, str]] = {
         dpi graphics-dot-per-inch; ppi graphics-pixel-per-inch; lm light-lumen; lx light-lux;
         l/100_km consumption-liter-per-100-kilometer;
         l/100km consumption-liter-per-100-kilometer;
+        m/s^2 acceleration-meter-per-square-second; m/s2 acceleration-meter-per-square-second;
+        m^2 area-square-meter; km^2 area-square-kilometer; cm^2 area-square-centimeter;
+        m^3 volume-cubic-meter; cm^3 volume-cubic-centimeter;
+        L/100km consumption-liter-per-100-kilometer;
         L/100_km consumption-liter-per-100-kilometer; mpg consumption-mile-per-gallon;
         mol concentr-mole; T magnetic-tesla; tsp volume-teaspoon; tbsp volume-tablespoon;
         wk duration-week; wks duration-week; yr duration-year; yrs duration-year;

@@ -26,9 +26,9 @@ _TIGHT: Final = frozenset("in A T N K J".split())
 _NAME_BEFORE: Final = re.compile(r"\b[A-Z]\w+ \Z")
 _SPELT_BEFORE: Final = re.compile(r"(?:\A|[\W\d]\w?) \Z")
 _SHORTENED: Final = frozenset(
-    "min mins sec secs hr hrs wk wks yr yrs tsp tbsp oz lb lbs ft gal".split()
+    "min mins sec secs hr hrs wk wks yr yrs tsp tbsp oz lb lbs ft in gal".split()
 )
-_GOES_ON: Final = re.compile(r"\.(?: [a-z]|,)")
+_GOES_ON: Final = re.compile(r"\.(?: [a-z]|,| \d{1,2} ?in\b)")
 _ATTACHED_ONLY: Final = frozenset("us um Gb".split())
 _SPACE: Final = "[ \u00a0\u202f\u2009]"
 _NAMES: Final = sorted((*CLDR, *OWN, *PER_SECOND), key=len, reverse=True)
@@ -102,6 +102,8 @@ def _fits(language: Language, text: str, number: Number, found: re.Match[str], b
     if unit in _ATTACHED_ONLY:
         return not found["space"]
     if found["space"] == "-":
+        if text[end : end + 1] == "-":
+            return False  # "1-in-5"
         return language.code in ("en", "de") and len(unit) > 1
     follows = text[end : end + 3]
     if unit == "J" and follows[:1] == ".":
