@@ -107,6 +107,7 @@ def test_files_are_heeded_in_their_order_and_found_beside_the_settings(path: Pat
         ("x = [", "is not valid TOML"),
         (b"\xff", "is not valid TOML"),
         ("[say_as]\nx = 1", "write [[say_as]] for [say_as]"),
+        ('[[say-as]]\nword = "a"\nsay = "b"', "write [[say_as]] for [say-as]"),
         ('[[say_as]]\nword = "a"', "'say' is missing; an entry has word, say, lang, backend"),
         ('[[say_as]]\nword = "a"\nsay = 1', "'say' is no text; an entry has"),
         ('[[say_as]]\nword = "a"\nsay = "b"\nlan = "en"', "is left out: it has no field 'lan'"),

@@ -112,10 +112,11 @@ def read(path: str) -> list[Any]:
         ) from exc
     except OSError as exc:
         raise BadConfig(f"cannot read {path}: {exc.strerror}", "fix its permissions") from exc
-    tables = found.get(TABLE, [])
-    if not isinstance(tables, list):
-        raise BadConfig(f"{path} has no tables [[{TABLE}]]", f"write [[{TABLE}]] for [{TABLE}]")
-    return tables
+    tables = found.get(TABLE)
+    if not isinstance(tables, list) and found:
+        name = TABLE if TABLE in found else next(iter(found))
+        raise BadConfig(f"{path} has no tables [[{TABLE}]]", f"write [[{TABLE}]] for [{name}]")
+    return tables or []
 
 
 # -- changes ---------------------------------------------------------------------------------
