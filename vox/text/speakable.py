@@ -111,10 +111,12 @@ class Speakable:
         if "-\n" in segment or "\u2010\n" in segment:
             segment = _HYPHENATED.sub(r"\1", segment)
         for paragraph in map(undrawn, self._paragraphs(segment)):
-            said = "".join(
-                part if is_final else self._spoken(part)
-                for part, is_final in reading.say_as.parts(paragraph, reading.lang, reading.backend)
-            )
+            said = ""
+            for part, is_final in reading.say_as.parts(paragraph, reading.lang, reading.backend):
+                words = part if is_final else self._spoken(part)
+                # ".conf" is "dot conf" now, behind a word that was respelled.
+                is_word = words[:1].isalnum() and not part[:1].isalnum()
+                said += f" {words}" if is_word and said[-1:].isalnum() else words
             for text in split(said, reading.lang, reading.max_chars):
                 yield from self._short_if_first(text)
 

@@ -137,7 +137,17 @@ _AT_START = r"(?<!\w)(?<!\w[./\\@+~$-])"
 _NOT_PLAIN = r"(?:(?=[a-f]{7})|(?![A-Z]?[a-z]{1,40}+(?:[ \n,;!?)\"'»”’]|[.:](?:\s|\Z)|\Z)))(?=\w)"
 """Most words of a text end here, at once."""
 
+_QUOTED_CHAR = r"[^\s/\\\"'“”‘’<>|]"
+_QUOTED_NAME = rf"{_QUOTED_CHAR}(?:[^/\\\"'“”‘’<>|\n]{{0,80}}{_QUOTED_CHAR})?"
+_IN_QUOTES = (r"(?<=[\"'“‘])", r"(?=[\"'”’])")
+"""A path between quotes may have spaces in its names."""
+
 _WORDS = {
+    "drive": _Rule(
+        PATHS,
+        rf"{_IN_QUOTES[0]}[A-Za-z]:(?:\\{{1,2}}{_QUOTED_NAME}){{1,20}}{_IN_QUOTES[1]}",
+        _place,
+    ),
     "url": _Rule(
         ADDRESSES,
         r"(?:[A-Za-z][A-Za-z0-9+.-]{1,14}+://|[wW]{3}\.(?=\w))"
@@ -202,6 +212,7 @@ _SIGNS = {
         r"(?![\w-])",
         _without_before(option),
     ),
+    "quoted": _Rule(PATHS, rf"{_IN_QUOTES[0]}~?(?:/{_QUOTED_NAME}){{2,20}}{_IN_QUOTES[1]}", _place),
     "rooted": _Rule(
         PATHS,
         rf"(?<![@%+~*$€£¥{{}}./\\<-])(?:[\\/]{{1,2}}(?={_FILE_CHAR}|\.\w)|(?:\.{{1,2}}/){{1,15}}+"
