@@ -40,7 +40,7 @@ _NEVER = {
     "es": (
         "sr sra sres sras srta d dña da dr dra dres prof profa lic ing arq gral cap cnel tte "
         "sto sta ud uds vd vds vs p.ej ej p.e cf aprox máx mín tel atte excmo excma ilmo fdo "
-        "admón col av avda ctra urb dpto depto jj rr ff cc dd temp d.ª s.m ntra"
+        "admón fr mons col av avda ctra urb dpto depto jj rr ff cc dd temp d.ª s.m ntra"
     ),
     "it": (
         "sig sigg sig.ra sig.na dott dott.ssa prof prof.ssa avv ing arch geom rag on mons don "

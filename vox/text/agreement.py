@@ -13,7 +13,7 @@ from .number_words import LABELS
 _FEMININE: Final = {
     "es": re.compile(r"\w*(?:as?|ci[oó]n(?:es)?|si[oó]n(?:es)?|dad(?:es)?|tud(?:es)?)|"
                      r"bienal|manos?|noches?|clases?|veces|vez|partes?|llaves?|calles?|series?|mujer(?:es)?"),
-    "pt": re.compile(r"\w*(?:as?|ção|ções|são|sões|dades?|gens?|gem)|"
+    "pt": re.compile(r"\w*(?:[aã]s?|ção|ções|são|sões|dades?|gens?|gem)|"
                      r"bienal|noites?|partes?|vez|vezes|mãos?|mulher(?:es)?|mães?|cores|cor|flor(?:es)?|colher(?:es)?"
                      r"|chaves?|classes?|séries?|redes?|sedes?|leis?|fases?|frases?|bases?|teses?|pontes?|tardes?"),
     "it": re.compile(r"\w*(?:a|zione|sione|gione|tà|tù)|notte|parte|mano|chiave|classe|serie|voce"

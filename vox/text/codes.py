@@ -31,11 +31,12 @@ _PORTUGUESE_POSTCODE: Final = re.compile(r"\d{4}-\d{3}(?= [A-Z])")
 _STREET: Final = re.compile(r"(?:\d ?[a-z]?, ?|PLZ:? )\Z")
 _TELEPHONE: Final = re.compile(r"\d{2,5}(?:[ \u00a0./-]\d{2,8}){1,6}(?![\w/-]|[.,]\d)")
 _CALL: Final = re.compile(
-    r"\b(?:tel|tél|fon|telefon|telefono|teléfono|telefone|téléphone|cell|cellulare|fax|handy|mobil|cel|celular|móvil"
-    r"|tfno|whatsapp)\.?:? \Z",
+    r"\b(?:tel|tél|fon|telefon|telefono|teléfono|telefone|téléphone|cell|cellulare"
+    r"|llam\w+ al|appelez le|chiam\w+ (?:il|lo|al)|lig\w+ para(?: o)?|fax|handy|mobil|cel"
+    r"|celular|móvil|tfno|whatsapp)\.?:? \Z",
     re.IGNORECASE,
 )
-_PAIRS: Final = re.compile(r"0\d(?:[ \u00a0\u202f.-]\d\d){4}(?![\w.-]?\d)|\d(?: \d\d){4}(?!\w)")
+_PAIRS: Final = re.compile(r"0\d(?:[ \u00a0\u202f.-]?\d\d){4}(?![\w.-]?\d)|\d(?: \d\d){4}(?!\w)")
 _ZIP: Final = re.compile(r"\d{5}(?!\w|[.,]\d)")
 _ZIP_BEFORE: Final = re.compile(r"(?:, [A-Z]{2}|\b(?:ZIP|zip|Zip)(?: code)?) \Z")
 """Of an American address."""
@@ -111,7 +112,7 @@ def _french(language: Language, text: str, at: int) -> Reading | None:
 
 def _in_pairs(language: Language, number: str) -> str:
     """ "zéro six, douze": the French say their telephone numbers two digits at a time."""
-    pairs = re.findall(r"\d+", number)
+    pairs = re.findall(r"\d\d?", number)
     zero = f"{cardinal(language, '0')} "
     return ", ".join(
         (zero if len(pair) > 1 and pair[0] == "0" else "") + cardinal(language, pair)

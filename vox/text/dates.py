@@ -34,6 +34,8 @@ _SLASHED: Final = re.compile(
     r"(\d{1,2})/(0[1-9]|1[0-2]|(?<=\d\d/)[1-9]|[1-9](?=\Z|[.,;:)!?]| (?:[àaeyoé]|et|ou|alle|ao"
     r"|às|au|al|pour|por|per|em|en) ))(?![\w/%-]|[.,]\d| ?(?:d[’'eaoiu]|partes))"
 )
+_TWO_DIGITS: Final = re.compile(r"([0-3]\d)/(0[1-9]|1[0-2])(?![\w/%-]|[.,]\d)")
+_FROM: Final = re.compile(r"\b(?:de|a|até|em) \Z", re.IGNORECASE)
 _SLASH_BEFORE: Final = {
     "fr": re.compile(
         r"\b(?:le|au|du|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche) \Z", re.I
@@ -198,6 +200,8 @@ def _slashed(language: Language, text: str, at: int, before: str) -> re.Match[st
     """ "15/04" behind an article or a weekday, where it is no part of something."""
     led = _SLASH_BEFORE.get(language.code)
     found = _SLASHED.match(text, at) if led and led.search(before) else None
+    if language.code == "pt" and _FROM.search(before):
+        found = _TWO_DIGITS.match(text, at)  # "de 1/4 a 1/2 xícara" are parts
     return found if found and (int(found[1]), int(found[2])) != (24, 7) else None
 
 

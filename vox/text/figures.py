@@ -166,6 +166,10 @@ def _converted(language: Language, number: Any, to: str) -> str | None:
     except Exception:  # it raises whatever its languages' code happens to raise
         return None
     words = words.replace(",", "") if language.is_known else words
+    if language.code == "es":
+        # num2words 0.5.14 writes "treinta y uno mil".
+        words = re.sub(r"\bveintiuno(?= mil)", "veintiún", words)
+        words = re.sub(r"\buno(?= mil)", "un", words)
     if language.code == "it":
         # num2words 0.5.14 writes "centodicotto" and "centoventitre".
         words = re.sub(r"([aeiou])tre\b", r"\1tré", words.replace("dicotto", "diciotto"))

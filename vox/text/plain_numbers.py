@@ -306,7 +306,7 @@ def multiple_at(spot: Spot) -> Reading | None:
         words = agreed("pt", said(language, number), feminine=is_feminine("pt", noun))
         return Reading(at, found.end("word") - len(found["word"]) - 1, words, NUMBERS)
     words = said(language, number, feminine=feminine if one else None)
-    if one and language.code != "en":
+    if (one and language.code != "en") or language.code == "es":
         words = said(language, number, feminine=feminine)
     return Reading(at, found.end("word") - len(found["word"]) - 1, words, NUMBERS)
 

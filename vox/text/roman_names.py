@@ -52,7 +52,7 @@ PARTS: Final[dict[str, frozenset[str]]] = {
     ),
     "de": frozenset(
         (
-            "abschnitte artikeln bände teile akte kapiteln "
+            "abschnitte artikeln bände teile akte kapiteln kap. bd. "
             "kapitel teil akt szene band buch abschnitt artikel stufe phase typ klasse tafel "
             "anhang tabelle abbildung hartz gruppe kategorie aufzug weltkrieg satz sinfonie"
         ).split()
@@ -60,28 +60,28 @@ PARTS: Final[dict[str, frozenset[str]]] = {
     "fr": frozenset(
         (
             "chapitres parties actes scènes tomes livres volumes articles phases types "
-            "chapitre partie acte scène tome livre volume article annexe titre phase type "
+            "chap. chapitre partie acte scène tome livre volume article annexe titre phase type "
             "classe section tableau figure niveau épisode guerre"
         ).split()
     ),
     "es": frozenset(
         (
             "capítulos partes actos escenas tomos libros volúmenes artículos fases tipos "
-            "capítulo parte acto escena tomo libro volumen artículo anexo título fase tipo "
+            "cap. capítulo parte acto escena tomo libro volumen artículo anexo título fase tipo "
             "clase sección tabla figura nivel episodio guerra"
         ).split()
     ),
     "it": frozenset(
         (
             "capitoli parti atti scene tomi libri volumi articoli fasi tipi "
-            "capitolo parte atto scena tomo libro volume articolo allegato titolo fase tipo "
+            "cap. capitolo parte atto scena tomo libro volume articolo allegato titolo fase tipo "
             "classe sezione tabella figura livello episodio guerra"
         ).split()
     ),
     "pt": frozenset(
         (
             "capítulos partes atos cenas tomos livros volumes artigos fases tipos "
-            "capítulo parte ato acto cena tomo livro volume artigo anexo título fase tipo "
+            "cap. capítulo parte ato acto cena tomo livro volume artigo anexo título fase tipo "
             "classe seção secção tabela figura nível episódio guerra"
         ).split()
     ),

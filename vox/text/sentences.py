@@ -102,6 +102,8 @@ def _after_full_stop(word: str, before: str, next_word: str, lang: str) -> bool 
     found = _WORD.match(next_word)
     first = found.group() if found else ""
     if key in known.perhaps or spaced in known.perhaps:
+        if spaced and next_word[1:2] == ".":
+            return False  # S. A. R.
         return abbreviations.begins_sentence(first, lang)
     if key in known.never or spaced.lstrip("(") in known.never:
         is_acronym = len(word) > 2 and word.isupper()  # EST, MAX

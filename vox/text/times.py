@@ -32,13 +32,13 @@ _FRENCH_LONG: Final = re.compile(
 )
 _UHR: Final = re.compile(r"(?P<h>[01]?\d|2[0-4])(?:[.:](?P<m>[0-5]\d))?[ \u00a0]?(?:Uhr|h)(?!\w)")
 _DOTTED: Final = re.compile(r"(?P<h>[01]?\d|2[0-4])\.(?P<m>[0-5]\d)(?P<hours>[ \u00a0]?h)?(?!\w)")
-_HOUR: Final = re.compile(r"\b(?:ore|alle|dalle|ore|a las|las) \Z")
+_HOUR: Final = re.compile(r"\b(?:[Oo]re|[Aa]lle|[Dd]alle|[Ll]as) \Z")
 _HOURS: Final = re.compile(r"[ \u00a0]?(?:h|hs|hrs|horas|ore|Uhr)\.?(?!\w)")
 _LONG: Final = re.compile(r"[ \u00a0]?(?:h|Std|Stunden|min|Min)\b\.?(?!\w)")
 _AT: Final = re.compile(
     r"\b(?:at|um|gegen|à|vers|las?|alle|all|ore|às|as|until|till|by|since|from) \Z"
 )
-_AB: Final = re.compile(r"\b(?:um|ab|bis|gegen|von) \Z")
+_AB: Final = re.compile(r"(?:\b(?:um|ab|bis|gegen|von)|:) \Z")
 _OPEN: Final = re.compile(
     r"(?P<h>[01]?\d|2[0-4])\.(?P<m>[0-5]\d)(?= ?(?:[-–]|bis) ?\d{1,2}[.:]\d\d ?Uhr)"
 )
