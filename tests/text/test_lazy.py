@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 from vox.text.speakable import Reading, pieces
@@ -28,3 +30,18 @@ def test_the_first_pieces_of_a_long_text_are_made_of_its_beginning_alone() -> No
         read.append(text.read_to)
     assert read[0] < 20_000
     assert read[-1] < 100_000
+
+
+def test_a_plain_text_waits_for_no_import_that_it_does_not_need() -> None:
+    code = (
+        "import sys; from vox.text.speakable import Reading, pieces;"
+        "next(pieces('A plain text, of one line.', Reading()));"
+        "print(*sys.modules)"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    modules = {name.decode() for name in loaded.stdout.split()}
+    assert "vox.text.speakable" in modules
+    assert not modules & {
+        *("babel", "emoji", "markdown_it", "num2words", "regex", "sentencex"),
+        *("vox.text.markdown", "vox.text.number_reader"),
+    }

@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from .code_names import announcement
+from .markdown_evidence import is_markdown
 from .markdown_html import BLOCKS, TAG, attribute, is_tag, without_hidden
 from .markdown_inline import ADDRESS, FOOTNOTE, PAGE, REFERENCE, is_footnote, is_reference
 from .markdown_parser import DEFINITION, MAX_NESTING, parse
@@ -23,23 +24,6 @@ if TYPE_CHECKING:
 
     from markdown_it.token import Token
 
-_SIGN: Final = re.compile(r"[*_`~\[\]<$&\\|#>=]")
-_PLACED_SIGN: Final = re.compile(r"^[ \t]*(?:[-+:]|\d{1,9}[.)])|:[\w+-]+:| {2}\n", re.MULTILINE)
-"""Signs that prose is full of, where they may mean something. With `_SIGN`, what is quick to find:
-without any of them there can be no `_EVIDENCE`."""
-_EVIDENCE: Final = re.compile(
-    r"""^[ \t]*(?:
-        \#{1,6}(?:[ \t]|$) | `{3} | ~{3} | [-*+](?:[ \t]|$) | > | \[[^\]\n]+\]: | :[ \t]
-        | \d{1,9}[.)](?:[ \t]|$) | ([-=*_])(?:[ \t]*\1){2,}[ \t]*$ | [-=]+[ \t]*$
-        | \|?[ \t]*:?-+:?[ \t]*\|[ \t:|-]*$
-    )
-    | \$(?=\S) | \*{2} | (?<![\w*])\*(?=[^\s*]) | (?<=[^\s*])\*(?!\w) | `
-    | __ | (?<!\w)_ | _(?!\w) | ~~ | (?<![\w=])==(?=\S)
-    | \]\( | \]\[ | \[\^ | \[\[\S | </?[a-zA-Z] | <[!?] | &\#?\w{1,31};
-    | \\[!-/:-@\[-`{-~] | \\$ | [ ]{2}$(?=\n) | (?<!\w):[a-zA-Z\d+-][\w+-]*:(?!\w)
-    """,
-    re.MULTILINE | re.VERBOSE,
-)
 _FRONT_MATTER: Final = re.compile(
     r"\s*(?:---[ \t]*\n(?=\w[\w -]*:)(?:(?:\w[\w -]*:|[ \t]|-[ \t]|#).*\n|\n)*(?:---|\.\.\.)"
     r"|\+\+\+[ \t]*\n(?=\w[\w.-]*[ \t]*=|\[)(?:(?!\+\+\+).*\n)*\+\+\+)[ \t]*(?:\n|\Z)"
@@ -75,12 +59,6 @@ _FILE: Final = re.compile(
 )
 _PASSES: Final = 4
 """How often what came out is read again, if it looks like Markdown: `\\*a\\*` leaves `*a*`."""
-
-
-def is_markdown(source: str) -> bool:
-    """Whether something in a segment may be markup; if not, `spoken` leaves the words alone."""
-    has_sign = _SIGN.search(source) or _PLACED_SIGN.search(source)
-    return bool(has_sign and _EVIDENCE.search(source))
 
 
 def spoken(source: str, speak_code: str, lang: str, sure: bool = False) -> list[str]:

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from . import markdown, numbers, tokens
+from . import numbers, tokens
 from .clean import BLOCK_CHARS, Cleaner, cleaned
 from .drawn import undrawn
+from .markdown_evidence import is_markdown
 from .say_as import NONE, SayAs
 from .segments import Segmenter
 from .split import FIRST_MAX_CHARS, MAX_CHARS, first_clause, split
@@ -123,7 +124,9 @@ class Speakable:
     def _paragraphs(self, segment: str) -> list[str]:
         reading = self._reading
         is_sure = reading.format == "markdown"
-        if is_sure or (reading.format == "auto" and markdown.is_markdown(segment)):
+        if is_sure or (reading.format == "auto" and is_markdown(segment)):
+            from . import markdown  # takes 10 ms: most texts wait for none of it
+
             return markdown.spoken(segment, reading.speak_code, reading.lang, is_sure)
         return _plain_paragraphs(segment)
 
