@@ -88,7 +88,7 @@ _BEFORE_NUMBER = {
 _PERHAPS = {
     "en": (
         "etc a.m p.m am pm inc ltd co corp llc plc bros jr sr ph.d m.d b.a m.a u.s u.k u.n e.u "
-        "al b.c a.d d.c ave blvd rd ln hwy"
+        "al b.c a.d d.c st ave blvd rd ln hwy"
     ),
     "fr": "etc j.-c cie sté",
     "de": "jh jhd usw etc u.s.w usf u.v.m uvm a.d n.chr v.chr chr str a.m p.m gmbh co",
