@@ -243,7 +243,10 @@ _INFIX = {
 _ALL = {**_WORDS, **_SIGNS, **_INFIX}
 
 
+@functools.cache
 def _compiled(*left_out: str) -> re.Pattern[str]:
+    """All the rules in one, but those left out. Made when needed: that takes 8 ms."""
+
     def either(rules: dict[str, _Rule]) -> str:
         return "|".join(
             f"(?P<{name}>{rule.pattern})" for name, rule in rules.items() if name not in left_out
@@ -256,9 +259,8 @@ def _compiled(*left_out: str) -> re.Pattern[str]:
     )
 
 
-_TOKEN = _compiled()
-_PART = _compiled("path", "rooted", "email", "url")
-"""What is looked for within what looked like a path and is none."""
+_NO_PART = ("path", "rooted", "email", "url")
+"""What is not looked for within what looked like a path and is none."""
 
 
 def spoken(text: str, lang: str, reads: Set[str], emoji: str) -> str:
@@ -271,7 +273,7 @@ def spoken(text: str, lang: str, reads: Set[str], emoji: str) -> str:
             break
         round_ = _Round(lang, reads)
         if is_known(lang):
-            text = _TOKEN.sub(round_.said, text)
+            text = _compiled().sub(round_.said, text)
         before = text
         if emoji == "drop" or EMOJI not in reads:
             text = emojis.spoken(text, lang, emoji)
@@ -310,7 +312,7 @@ class _Round:
     def _is_plain(self, words: str) -> bool:
         """Whether there is no token in what was said."""
         if words not in self._plain:
-            again = _TOKEN.sub(
+            again = _compiled().sub(
                 lambda found: self._words(found.lastgroup or "", found[0], words[: found.start()]),
                 words,
             )
@@ -326,12 +328,12 @@ class _Round:
             words = path(token, self._lang)  # "2024-report.pdf"
         if words is None and name in ("path", "rooted"):
             if at := _OF_VERSION.search(token):  # "actions/checkout@v4"
-                name_of = _TOKEN.sub(self.said, token[: at.start()])
+                name_of = _compiled().sub(self.said, token[: at.start()])
                 said = version(at[0][1:], "", self._lang) or at[0][1:]
                 return f"{name_of} {word(self._lang, 'at')} {said}"
             sides = _ASSIGNS.split(token, maxsplit=1)
             if len(sides) == 2:  # "of=/dev/sdb"
                 equals = word(self._lang, "equals")
-                return f" {equals} ".join(_TOKEN.sub(self.said, side) for side in sides)
-            return _PART.sub(self.said, token)
+                return f" {equals} ".join(_compiled().sub(self.said, side) for side in sides)
+            return _compiled(*_NO_PART).sub(self.said, token)
         return token if words is None else words
