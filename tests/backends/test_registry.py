@@ -16,8 +16,11 @@ from vox.backends.base import Backend, Info
 from vox.bootstrap import vox_dir
 
 FOLDER = Path(vox_dir())
-EXAMPLES = {("api/schemas.py", "hibari")}
-"""In the API's documentation."""
+EXAMPLES = {
+    ("api/schemas.py", "hibari"),  # in the API's documentation
+    ("text/say_as_entry.py", "say"),  # a key of the entries that respell words
+    ("text/say_as_files.py", "say"),
+}
 
 # `say` is also a word: it means the backend only on its own or after -b.
 _NAMES = "|".join({*registry.BUILT_IN, "espeak-ng", "espeak"} - {"say"})

@@ -127,9 +127,9 @@ def remove(word: str, lang: str | None, backend: str | None) -> None:
 @json_option
 @click.pass_context
 def test(ctx: click.Context, /, text: tuple[str, ...], as_json: bool, **wishes: Any) -> None:
-    """Print what would be said of TEXT, one utterance a line, without saying it.
+    """Print what would be said of TEXT.
 
-    Without TEXT, standard input is read.
+    Each utterance is a line. Nothing is spoken. Without TEXT, standard input is read.
     """
     from ..client.said import said
     from ..jobs import Request

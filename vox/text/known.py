@@ -53,7 +53,7 @@ PRODUCTS: Final = _set("""
     kubernetes laravel libreoffice linux llama llvm lua macos mariadb matlab maven mesa mistral
     mongodb mypy mysql nginx ninja nixos node.js nodejs npm numpy nvidia opencv opengl openssh
     openssl pandas perl php pip pnpm podman postgres postgresql powershell prometheus pydantic
-    pytest python pytorch qt qwen redis release rhel ros ruff scala scipy selenium sqlite ssl
+    pytest python pytorch qt redis release rhel ros ruff scala scipy selenium sqlite ssl
     svelte symfony systemd tailwind tensorflow terraform tls tomcat torch transformers
     typescript ubuntu usb uvicorn version versione versión versão vim vite vue vulkan wayland
     webpack wordpress xcode xen yarn zig zlib zsh
