@@ -47,7 +47,8 @@ _JOINTS: Final = frozenset(
 )
 _GERMAN_RANK: Final = re.compile(
     r"(?<!\w)(?P<roman>[IVX]+)\."
-    r"(?= (?P<noun>Weltkrieg|Quartal|Kapitel|Abschnitt|Akt|Teil|Republik|Reich)(?:e?s)?\b)"
+    r"(?= (?P<noun>Weltkrieg|Jahrhundert|Quartal|Kapitel|Abschnitt|Akt|Teil|Republik|Reich)"
+    r"(?:e?s)?\b)"
 )
 _QUOTES: Final = "([{\"'“„«‘*"
 _I_GOES_ON: Final = re.compile(

@@ -18,13 +18,14 @@ from .drawn import undrawn
 from .markdown_evidence import is_markdown
 from .say_as import NONE, SayAs
 from .segments import Segmenter
-from .split import FIRST_MAX_CHARS, MAX_CHARS, first_clause, split
+from .split import CLAUSE_END, FIRST_MAX_CHARS, MAX_CHARS, is_clause, split
 
 Format = Literal["auto", "plain", "markdown"]
 
 _MARKERS = re.compile(
     r"^[ \t]*(?:(?:[-*+•‣◦▪●○■□◆◇►▸➤➔⁃∙→>]|#{1,6})[^\S\n]+|>(?=\n|\Z))+", re.MULTILINE
 )
+_WITHIN_DATE = re.compile(r"\d, \d")
 _BLANK = re.compile(r"\n[ \t]*\n")
 _HYPHENATED = re.compile(
     r"(?<=[^\W\d_])(?:\u2010\n[ \t]*(?=[^\W\d_])|(-)\n[ \t]*(?=[a-zß-ÿ]))"
@@ -108,18 +109,22 @@ class Speakable:
 
     def _texts(self, segment: str) -> Iterator[str]:
         """What is said of a segment, one utterance after the other."""
-        reading = self._reading
         if "-\n" in segment or "\u2010\n" in segment:
             segment = _HYPHENATED.sub(r"\1", segment)
         for paragraph in map(undrawn, self._paragraphs(segment)):
-            said = ""
-            for part, is_final in reading.say_as.parts(paragraph, reading.lang, reading.backend):
-                words = part if is_final else self._spoken(part)
-                # ".conf" is "dot conf" now, behind a word that was respelled.
-                is_word = words[:1].isalnum() and not part[:1].isalnum()
-                said += f" {words}" if is_word and said[-1:].isalnum() else words
-            for text in split(said, reading.lang, reading.max_chars):
-                yield from self._short_if_first(text)
+            said = self._respelled(paragraph)
+            for text in split(said, self._reading.lang, self._reading.max_chars):
+                yield from self._short_if_first(text, paragraph)
+
+    def _respelled(self, paragraph: str) -> str:
+        """The paragraph in words."""
+        reading, said = self._reading, ""
+        for part, is_final in reading.say_as.parts(paragraph, reading.lang, reading.backend):
+            words = part if is_final else self._spoken(part)
+            # ".conf" is "dot conf" now, behind a word that was respelled.
+            is_word = words[:1].isalnum() and not part[:1].isalnum()
+            said += f" {words}" if is_word and said[-1:].isalnum() else words
+        return said
 
     def _paragraphs(self, segment: str) -> list[str]:
         reading = self._reading
@@ -140,13 +145,24 @@ class Speakable:
         parts = reading.say_as.parts(said, reading.lang, reading.backend)
         return "".join(part for part, _ in parts)
 
-    def _short_if_first(self, text: str) -> Iterator[str]:
-        if not self._count and len(text) > self._reading.first_max:
-            cut = first_clause(text, 0, len(text), self._reading.first_max)
-            if cut is not None:
-                yield text[:cut].rstrip()
-                text = text[cut:].lstrip()
-        yield text
+    def _short_if_first(self, said: str, paragraph: str) -> Iterator[str]:
+        """A long first utterance, cut behind a clause of the paragraph as it is written.
+
+        A comma in a date or in a telephone number is none of the text's.
+        """
+        if not self._count and len(said) > self._reading.first_max:
+            source = " ".join(paragraph[: 4 * self._reading.first_max].split())
+            for clause in CLAUSE_END.finditer(source):
+                if _WITHIN_DATE.match(source, clause.start() - 1):
+                    continue
+                cut = len(words := " ".join(self._respelled(source[: clause.end()]).split()))
+                if cut > self._reading.first_max:
+                    break
+                if is_clause(said, words):
+                    yield words
+                    said = said[cut:].lstrip()
+                    break
+        yield said
 
 
 def _plain_paragraphs(segment: str) -> list[str]:

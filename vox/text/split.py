@@ -101,3 +101,12 @@ def first_clause(text: str, start: int, end: int, first_max: int) -> int | None:
         if is_speakable(text, start, cut) and is_speakable(text, cut, end):
             return cut
     return None
+
+
+def is_clause(text: str, clause: str) -> bool:
+    """Whether a sentence may be cut behind this beginning: neither it nor the rest is short."""
+    rest = text[len(clause) :]
+    if not text.startswith(clause) or min(len(clause), len(rest)) < SHORT_BYTES:
+        return False
+    is_within_word = clause[-1].isalnum() and rest[0].isalnum()
+    return not is_within_word and is_speakable(clause) and is_speakable(rest)
