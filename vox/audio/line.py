@@ -15,7 +15,8 @@ class Line:
         """`wake`: called when there is more audio of a job."""
         self._wake = wake
         self._lock = threading.RLock()
-        self._playbacks: dict[str, Playback] = {}
+        self._playbacks: dict[int, Playback] = {}
+        """By identity: a job may come again before its playback that was cut off is dropped."""
         self.chosen: Playback | None = None
         """The one that sounds or is to sound."""
 
@@ -26,13 +27,14 @@ class Line:
         playback.spool.hold()
         playback.spool.add_waker(self._wake)
         with self._lock:
-            self._playbacks[playback.job_id] = playback
+            self._playbacks[id(playback)] = playback
 
     def cancel(self, job_id: str) -> bool:
         """Remove a job, or mark the chosen one as cut off. False if it is not there any more."""
         with self._lock:
-            playback = self._playbacks.get(job_id)
-            if playback is None or playback.is_cut:
+            uncut = (each for each in self._playbacks.values() if not each.is_cut)
+            playback = next((each for each in uncut if each.job_id == job_id), None)
+            if playback is None:
                 return False
             playback.is_cut = True
             if playback is not self.chosen:
@@ -49,7 +51,7 @@ class Line:
 
     def drop(self, playback: Playback) -> None:
         with self._lock:
-            if self._playbacks.pop(playback.job_id, None) is None:
+            if self._playbacks.pop(id(playback), None) is None:
                 return
             if self.chosen is playback:
                 self.chosen = None
@@ -89,5 +91,6 @@ class Line:
     def remaining_s(self, job_id: str | None = None) -> float:
         """Seconds of audio on disk that are still to be heard: of one job, or of all."""
         with self._lock:
-            asked = [each for each in self._playbacks.values() if job_id in (None, each.job_id)]
+            uncut = [each for each in self._playbacks.values() if not each.is_cut]
+            asked = [each for each in uncut if job_id in (None, each.job_id)]
         return sum(each.ahead_frames() / (each.spool.sample_rate or 1) for each in asked)

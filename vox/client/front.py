@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+PASSING = ("--idle-timeout=0",)
+"""The arguments of a daemon that leaves as soon as the queue is empty."""
 MAX_DEATHS = 10
 """How often a daemon is started again for one job: more often than one that kills it is tried."""
 STARTING_S = 2.0
@@ -83,6 +85,8 @@ class Front:
         """Jobs that were made here to be followed: they do not outlive this process."""
         self._written: set[str] = set()
         """Those of them whose text is written here."""
+        self._passing: set[str] = set()
+        """Jobs for which no daemon is to stay."""
 
     @property
     def _local(self) -> Local:
@@ -172,7 +176,9 @@ class Front:
         """Make sure that this process or a daemon speaks the job, which is in the table."""
         is_light = self._local.is_light(job)
         if is_light and job["open"]:
-            self._start_passing_daemon()  # others are to be heard while the text is silent
+            # Others are to be heard while the text is silent.
+            self._passing.add(job["id"])
+            self._start_passing_daemon()
         elif is_light and is_followed:
             self._prepare_to_speak()
             self._spoken_here.add(job["id"])
@@ -228,7 +234,8 @@ class Front:
                     raise DaemonUnavailable("the daemon dies again and again") from exc
                 on_event("starting", {"id": job_id})
                 try:
-                    self._start_daemon(wait=True, deadline=deadline)
+                    args = PASSING if job_id in self._passing else ()
+                    self._start_daemon(wait=True, deadline=deadline, extra_args=args)
                 except TimeoutError:
                     raise goes_on(job_id) from None
                 except DaemonDied:
@@ -317,14 +324,14 @@ class Front:
 
     # -- the daemon --------------------------------------------------------------------------
 
-    def _start_daemon(self, wait: bool, deadline: float | None = None) -> None:
+    def _start_daemon(
+        self, wait: bool, deadline: float | None = None, extra_args: tuple[str, ...] = ()
+    ) -> None:
         """Raises as `spawn_daemon`."""
         from .spawn import spawn_daemon
 
-        spawn_daemon(self.paths, wait=wait, deadline=deadline)
+        spawn_daemon(self.paths, wait=wait, deadline=deadline, extra_args=extra_args)
 
     def _start_passing_daemon(self) -> None:
         """It speaks what is queued and leaves: a light backend is no reason to stay."""
-        from .spawn import spawn_daemon
-
-        spawn_daemon(self.paths, wait=False, extra_args=("--idle-timeout=0",))
+        self._start_daemon(wait=False, extra_args=PASSING)
