@@ -34,6 +34,7 @@ async def _crowd(daemon: RunningDaemon) -> list[list[str]]:
     return list(await asyncio.gather(*(one(number) for number in range(CLIENTS))))
 
 
+@pytest.mark.slow
 def test_of_two_thousand_jobs_of_fifty_clients_none_is_lost_doubled_or_out_of_order(
     start: Start,
 ) -> None:

@@ -23,7 +23,10 @@ _LEFT = pytest.StashKey[str]()
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.is_relative_to(_HERE) and item.get_closest_marker("timeout") is None:
+        if not item.path.is_relative_to(_HERE):
+            continue
+        item.add_marker(pytest.mark.slow)  # together they take minutes
+        if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(CASE_TIMEOUT_S))
 
 

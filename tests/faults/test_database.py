@@ -193,8 +193,6 @@ def locked(path: Path) -> Iterator[None]:
         other.execute("rollback")
 
 
-@pytest.mark.slow
-@pytest.mark.slow
 def test_a_lock_of_another_program_keeps_nobody_from_reading_and_refuses_what_is_not_spoken(
     vox: Home, chance: Chance, sound: object
 ) -> None:
@@ -221,8 +219,6 @@ def test_a_lock_of_another_program_keeps_nobody_from_reading_and_refuses_what_is
     assert not [each for each in vox.jobs() if any(c.asked.tag in each["text"] for c in calls)]
 
 
-@pytest.mark.slow
-@pytest.mark.slow
 def test_accepted_jobs_outlive_a_lock_of_another_program(
     vox: Home, chance: Chance, sound: object
 ) -> None:

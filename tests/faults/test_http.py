@@ -22,7 +22,6 @@ from .home import Home, wait_until
 TIMEOUT_S = 20.0
 PIPELINED = 50
 
-pytestmark = pytest.mark.slow
 
 Road = str
 """`socket`, `tcp` (with the token) or `stranger` (over TCP, without it)."""

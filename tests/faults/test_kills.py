@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 
 import psutil
-import pytest
 
 from tests.sound import Recorder
 
@@ -49,7 +48,6 @@ def test_a_daemon_killed_at_random_instants_loses_and_doubles_nothing(
     audit(vox, recorder)
 
 
-@pytest.mark.slow
 def test_a_daemon_killed_while_it_writes_files_leaves_whole_ones_or_none(
     vox: Home, chance: Chance
 ) -> None:
@@ -149,7 +147,6 @@ def test_writers_killed_while_they_write_leave_nothing_that_is_spoken_twice_or_s
     audit(vox)
 
 
-@pytest.mark.slow
 def test_anything_at_any_time_loses_and_doubles_nothing(
     vox: Home, chance: Chance, recorder: Recorder
 ) -> None:

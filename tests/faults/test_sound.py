@@ -34,7 +34,6 @@ def bring_back(server: SoundServer, how: str) -> None:
         server.add_sink()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("how", ["killed", "stopped", "pulled out"])
 def test_what_nobody_waits_for_is_spoken_whatever_the_sound_server_does(
     vox: Home, chance: Chance, server: SoundServer, how: str
@@ -54,8 +53,6 @@ def test_what_nobody_waits_for_is_spoken_whatever_the_sound_server_does(
     audit(vox)
 
 
-@pytest.mark.slow
-@pytest.mark.slow
 def test_a_call_that_waits_outlasts_a_short_silence_and_fails_with_8_in_a_long_one(
     vox: Home, server: SoundServer
 ) -> None:
