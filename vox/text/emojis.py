@@ -34,7 +34,6 @@ SIGNS = f"\u20e3\U0001f1e6-\U0001f1ff{_BASE}"
 _SIGN = re.compile(f"[{SIGNS}]")
 _EMOJI = re.compile(_ONE)
 _RUN = re.compile(rf" ?{_ONE}(?: ?{_ONE})*+ ?")
-_DROPPED = re.compile("[\ufe0f\u200d\u20e3]")
 _NOT_SAID = frozenset("▪▫◻◼◽◾")
 """Squares that stand for bullets: a reader passes over them."""
 _SAID_LIKE = {"✓": "✔", "✗": "❌", "✘": "❌", "✕": "❌", "☑": "✔", "☒": "❌"}
