@@ -111,7 +111,7 @@ def test_a_list_needs_no_more_memory_than_its_parts(context: FakeContext) -> Non
     store = context.engine.store
 
     async def peak_bytes(limit: int) -> int:
-        pages = store.pages(limit=limit)
+        pages = store.history.pages(limit=limit)
         answer: Any = await json_array(lambda: store.shown(job for page in pages for job in page))
         tracemalloc.start()
         async for part in answer.body_iterator:

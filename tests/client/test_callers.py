@@ -37,7 +37,7 @@ def only_job(vox: Vox, *states: str, timeout_s: float = 30.0) -> dict[str, Any]:
     deadline = time.monotonic() + timeout_s
     while True:
         with contextlib.closing(Store(vox.paths.db_path)) as store:
-            jobs = store.history()
+            jobs = store.history.jobs()
         if len(jobs) == 1 and jobs[0].state in states:
             return jobs[0].to_dict()
         assert time.monotonic() < deadline, jobs

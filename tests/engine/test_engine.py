@@ -380,7 +380,7 @@ def test_clearing_forgets_ended_jobs_and_their_audio(
     rig.until_prepared(live)
     assert engine.clear() == [ended.id]
     assert not engine.spools.has(ended.id) and engine.spools.has(live.id)
-    assert [job.id for job in engine.store.history()] == [live.id]
+    assert [job.id for job in engine.store.history.jobs()] == [live.id]
 
 
 class LockedStore(Store):

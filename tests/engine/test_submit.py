@@ -76,7 +76,7 @@ def test_of_several_requests_all_are_taken_or_none(one: Submitting) -> None:
             one.submitter.submit_many([*numbered(2), bad])
     with pytest.raises(QueueFull, match="0 jobs wait"):
         one.submitter.submit_many(numbered(MAX_QUEUE + 1))
-    assert one.store.history() == []
+    assert one.store.history.jobs() == []
     assert one.broker.pending() == []
     assert len(one.submitter.submit_many(numbered(MAX_QUEUE))) == MAX_QUEUE
     with pytest.raises(QueueFull):
@@ -88,7 +88,7 @@ def test_asking_again_with_the_same_id_makes_no_second_job(one: Submitting) -> N
     first = one.submitter.submit(request(**wanted))
     one.passed_s = 300.0
     assert one.submitter.submit(request(**wanted)) == first
-    assert len(one.store.history()) == 1
+    assert len(one.store.history.jobs()) == 1
     one.store.cancel(first.id)
     assert one.submitter.submit(request(**wanted)).state == "cancelled"
 
@@ -203,7 +203,7 @@ def test_of_jobs_with_the_same_key_one_is_left_whoever_submits_at_the_same_time(
     one: Submitting,
 ) -> None:
     at_once(4, {"replace": "status"})
-    newest, *older = one.store.history()
+    newest, *older = one.store.history.jobs()
     assert len(older) == 15
     assert (newest.state, {job.state for job in older}) == ("queued", {"cancelled"})
 
@@ -212,7 +212,7 @@ def test_one_request_made_several_times_at_once_is_one_job(one: Submitting) -> N
     ids: list[str] = []
     at_once(1, {"id": "abcdef"}, ids)
     assert ids == ["abcdef"] * 4
-    assert [job.id for job in one.store.history()] == ["abcdef"]
+    assert [job.id for job in one.store.history.jobs()] == ["abcdef"]
 
 
 class Interfering(Store):
@@ -246,7 +246,7 @@ def test_of_several_requests_with_ids_one_that_is_taken_is_said(one: Submitting)
     one.submitter.submit(request(id="abcdef"))
     with pytest.raises(IdTaken, match="abcdef"):
         one.submitter.submit_many([request(), request(id="abcdef")])
-    assert len(one.store.history()) == 1
+    assert len(one.store.history.jobs()) == 1
 
 
 def test_a_job_whose_task_cannot_be_sent_is_accepted_and_sent_later(one: Submitting) -> None:

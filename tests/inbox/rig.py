@@ -95,7 +95,7 @@ class Rig:
 
     def jobs(self) -> list[Job]:
         """All jobs, in the order in which they came."""
-        return self.store.history()[::-1]
+        return self.store.history.jobs()[::-1]
 
     def texts(self) -> list[str]:
         return [job.text for job in self.jobs()]

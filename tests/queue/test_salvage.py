@@ -34,7 +34,7 @@ def fill(path: Path, count: int = 400) -> dict[str, Job]:
         store.change(each.id, ("queued",), "done")
     store.note(jobs[-1].id, heard=3)
     store.set_flag(PAUSE, True)
-    known = {each.id: each for each in store.history()}
+    known = {each.id: each for each in store.history.jobs()}
     store.close()
     return known
 
@@ -43,7 +43,7 @@ def read_again(path: Path) -> dict[str, Job]:
     store = Store(str(path), check=True)
     try:
         assert store.moved_aside is not None
-        return {each.id: each for each in store.history()}
+        return {each.id: each for each in store.history.jobs()}
     finally:
         store.close()
 
@@ -112,12 +112,12 @@ def test_a_row_that_is_damaged_in_a_page_that_looks_whole_is_left_out(
         conn.execute(f"update job set {damage} where id = ?", (lost,))
         conn.commit()
     with pytest.raises(StorageDamaged):
-        store.history()
+        store.history.jobs()
     assert "a damaged job" in str(store.damage)
     store.close()
     rebuild(str(path))
     store = Store(str(path))
-    assert {each.id for each in store.history()} == known.keys() - {lost}
+    assert {each.id for each in store.history.jobs()} == known.keys() - {lost}
     assert store.damage is None
     store.close()
 
@@ -187,10 +187,10 @@ def test_a_lock_of_another_program_ends_a_write_and_no_read(tmp_path: Path) -> N
         other.execute("begin immediate")
         with pytest.raises(StorageLocked, match="locked by another program"):
             store.add([job("refused")])
-        assert len(store.history()) == 1
+        assert len(store.history.jobs()) == 1
         other.execute("rollback")
     assert store.damage is None
     assert [each.text for each in store.add([job("taken")])] == ["taken"]
-    assert len(store.history()) == 2
+    assert len(store.history.jobs()) == 2
     store.close()
     assert sqlite_errors.LOCK_WAIT_S < 20

@@ -12,8 +12,9 @@ import pytest
 from vox.errors import AmbiguousId, IdTaken, JobNotLive, StorageError, UnknownJob
 from vox.jobs import Job
 from vox.queue.events import Bus, Event
+from vox.queue.history import PAGE, PAGE_CHARACTERS
 from vox.queue.schema import MIGRATIONS, migrate
-from vox.queue.store import PAGE, PAGE_CHARACTERS, Store
+from vox.queue.store import Store
 
 
 class Clock:
@@ -145,7 +146,7 @@ def test_adding_is_all_or_nothing(store: Store) -> None:
     store.add([Job(id="aaaaaa", text="first", backend="x")])
     with pytest.raises(IdTaken):
         store.add([job("second"), Job(id="aaaaaa", text="third", backend="x")])
-    assert [found.text for found in store.history()] == ["first"]
+    assert [found.text for found in store.history.jobs()] == ["first"]
 
 
 def test_positions_follow_priority_and_arrival(store: Store) -> None:
@@ -179,29 +180,29 @@ def test_several_jobs_that_have_begun_have_positions_of_their_own(store: Store) 
 
 def test_history_is_newest_first_and_searched_literally(store: Store) -> None:
     store.add([job("100% done"), job("100 apples"), job("Done_and_dusted"), job("ÄPFEL")])
-    assert [j.text for j in store.history(limit=2)] == ["ÄPFEL", "Done_and_dusted"]
-    assert [j.text for j in store.history(search="100%")] == ["100% done"]
-    assert [j.text for j in store.history(search="done_")] == ["Done_and_dusted"]
-    assert store.history(search="nothing of it") == []
-    assert [j.text for j in store.history(states=("queued",), limit=1)] == ["ÄPFEL"]
+    assert [j.text for j in store.history.jobs(limit=2)] == ["ÄPFEL", "Done_and_dusted"]
+    assert [j.text for j in store.history.jobs(search="100%")] == ["100% done"]
+    assert [j.text for j in store.history.jobs(search="done_")] == ["Done_and_dusted"]
+    assert store.history.jobs(search="nothing of it") == []
+    assert [j.text for j in store.history.jobs(states=("queued",), limit=1)] == ["ÄPFEL"]
 
 
 def test_a_long_history_is_read_in_pages_that_need_little_memory(store: Store) -> None:
     store.add([job(f"{number:04}") for number in range(2 * PAGE + 1)])
-    pages = list(store.pages())
+    pages = list(store.history.pages())
     assert [len(page) for page in pages] == [PAGE, PAGE, 1]
     texts = [found.text for page in pages for found in page]
     assert texts == sorted(texts, reverse=True)
-    assert [len(page) for page in store.pages(limit=PAGE + 5)] == [PAGE, 5]
+    assert [len(page) for page in store.history.pages(limit=PAGE + 5)] == [PAGE, 5]
     seq = pages[1][-1].seq
-    assert [found.text for page in store.pages(before=seq) for found in page] == ["0000"]
+    assert [found.text for page in store.history.pages(before=seq) for found in page] == ["0000"]
     store.add([job("x" * (PAGE_CHARACTERS // 2)) for _ in range(5)])
-    assert [len(page) for page in store.pages(limit=5)] == [2, 2, 1]
+    assert [len(page) for page in store.history.pages(limit=5)] == [2, 2, 1]
 
 
 def test_jobs_that_come_and_go_meanwhile_double_and_hide_none(store: Store) -> None:
     made = store.add([job(str(number)) for number in range(2 * PAGE)])
-    pages = store.pages()
+    pages = store.history.pages()
     first = next(pages)
     for each in made[:PAGE][::2]:
         store.cancel(each.id)
@@ -230,7 +231,7 @@ def test_what_is_asked_all_the_time_never_reads_the_whole_history(store: Store) 
         store.callers(),
     )
     store.position(made), store.count_live(), store.live_counts(), store.get(made.id)
-    store.latest(), list(store.shown([made])), store.history(limit=1)
+    store.history.latest(), list(store.shown([made])), store.history.jobs(limit=1)
     for connection in (store._db.reader, store._db.counter):
         connection.set_trace_callback(None)
     assert len(asked) >= 12
@@ -257,8 +258,8 @@ def test_jobs_are_counted_without_reading_their_rows(store: Store) -> None:
 
 def test_search_finds_every_script_whatever_its_case(store: Store) -> None:
     store.add([job("Привет, Мир"), job("STRASSE ÄÖ")])
-    assert [j.text for j in store.history(search="привет, мИР")] == ["Привет, Мир"]
-    assert [j.text for j in store.history(search="straße äö")] == ["STRASSE ÄÖ"]
+    assert [j.text for j in store.history.jobs(search="привет, мИР")] == ["Привет, Мир"]
+    assert [j.text for j in store.history.jobs(search="straße äö")] == ["STRASSE ÄÖ"]
 
 
 def test_only_ended_jobs_are_cleared_and_only_old_ones(store: Store, clock: Clock) -> None:
@@ -269,7 +270,7 @@ def test_only_ended_jobs_are_cleared_and_only_old_ones(store: Store, clock: Cloc
     store.cancel(new.id)
     assert store.clear(older_than_s=50) == [old.id]
     assert store.clear() == [new.id]
-    assert [j.id for j in store.history()] == [live.id]
+    assert [j.id for j in store.history.jobs()] == [live.id]
 
 
 def test_jobs_expire_before_they_are_spoken_but_not_while(store: Store, clock: Clock) -> None:
@@ -350,7 +351,7 @@ def test_a_damaged_database_is_moved_aside_once_by_many_starters(tmp_path: Path)
         thread.join()
     for number, opened in enumerate(stores):
         opened.add([job(str(number))])
-    assert len(stores[0].history()) == 6
+    assert len(stores[0].history.jobs()) == 6
     assert len(list(tmp_path.glob("vox.db.damaged-*"))) == 1
     for opened in stores:
         opened.close()
@@ -400,7 +401,7 @@ def test_a_full_disk_is_one_clear_line(store: Store) -> None:
     with pytest.raises(StorageError, match="full") as caught:
         store.add([job("x" * 1_000_000)])
     assert "free disk space" in caught.value.line
-    assert store.history() == []
+    assert store.history.jobs() == []
 
 
 def test_jobs_are_added_by_one_thread_of_one_process_at_a_time(store: Store) -> None:

@@ -20,10 +20,10 @@ from ..voices.catalog import Catalog
 from . import event_streams
 
 
-class JobTable(event_streams.JobTable, Protocol):
-    """The queue and the history. Every method raises StorageError if the disk fails."""
+class History(Protocol):
+    """All jobs, newest first. Every method raises StorageError if the disk fails."""
 
-    def history(
+    def jobs(
         self,
         limit: int | None,
         search: str | None,
@@ -39,7 +39,7 @@ class JobTable(event_streams.JobTable, Protocol):
         source: str | None,
         before: int | None,
     ) -> Iterator[list[Job]]:
-        """As `history`, some jobs at a time, and only those made before that `seq`."""
+        """As `jobs`, some jobs at a time, and only those made before that `seq`."""
 
     def last_of_page(
         self,
@@ -50,6 +50,16 @@ class JobTable(event_streams.JobTable, Protocol):
         before: int | None,
     ) -> str | None:
         """The id of the last of the first `limit` of these; None if there are no more."""
+
+    def counts_by_backend(self) -> dict[tuple[str, str], int]:
+        """How many jobs there are by (state, backend)."""
+
+
+class JobTable(event_streams.JobTable, Protocol):
+    """The queue and the history. Every method raises StorageError if the disk fails."""
+
+    @property
+    def history(self) -> History: ...
 
     def position(self, job: Job) -> int | None: ...
 
@@ -62,9 +72,6 @@ class JobTable(event_streams.JobTable, Protocol):
     @property
     def set_aside(self) -> list[str]:
         """The damaged databases that were set aside, oldest first."""
-
-    def counts_by_backend(self) -> dict[tuple[str, str], int]:
-        """How many jobs there are by (state, backend)."""
 
 
 class Player(Protocol):

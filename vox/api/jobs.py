@@ -114,11 +114,11 @@ def _add_history(router: APIRouter, context: Context) -> None:
         store = engine.store
         seq = (await asyncio.to_thread(store.get, before)).seq if before else None
         asked = (search, tuple(state or ()), source, seq)
-        last = await asyncio.to_thread(store.last_of_page, limit, *asked) if limit else None
+        last = await asyncio.to_thread(store.history.last_of_page, limit, *asked) if limit else None
         headers = {"Link": _next_page(request, last)} if last else {}
 
         def found() -> Iterator[dict[str, Any]]:
-            return store.shown(job for page in store.pages(limit, *asked) for job in page)
+            return store.shown(job for page in store.history.pages(limit, *asked) for job in page)
 
         return await json_array(found, headers)
 

@@ -112,7 +112,7 @@ class _Lookups:
         jobs = GaugeMetricFamily(
             "vox_jobs", "Jobs in the history and the queue.", labels=["state", "backend"]
         )
-        for (state, backend), count in engine.store.counts_by_backend().items():
+        for (state, backend), count in engine.store.history.counts_by_backend().items():
             jobs.add_metric([state, backend], count)
         yield jobs
         queued = engine.store.live_counts()["queued"]

@@ -230,7 +230,7 @@ class Local:
         self, limit: int | None = None, search: str | None = None, states: Sequence[Any] = ()
     ) -> Iterator[Job]:
         with self._store() as store:
-            pages = store.pages(limit, search, states)
+            pages = store.history.pages(limit, search, states)
             yield from store.shown(job for page in pages for job in page)
 
     @contextlib.contextmanager

@@ -348,7 +348,7 @@ class Daemon:
 
     def _note_newest_job(self) -> None:
         with contextlib.suppress(StorageError):  # then no job counts as late
-            newest = self.engine.store.latest()
+            newest = self.engine.store.history.latest()
             self._last_seq = newest.seq if newest else 0
 
     def _late_jobs(self) -> set[str]:

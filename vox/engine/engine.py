@@ -154,7 +154,7 @@ class Engine:
         self.tasks = make_tasks(self.store, self.worker.run)
         self.submitter = self._make_submitter()
         self.device_wait = DeviceWait(self.store, self.player, config, self._give_up)
-        newest = self.store.latest()
+        newest = self.store.history.latest()
         # Older streams lost the HTTP response that they went into, with the daemon that gave it.
         # Newer ones are ours. An engine without an API leaves all of them to the daemon.
         self._streams_died_before = newest.seq + 1 if serves_streams and newest else 0

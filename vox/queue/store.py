@@ -1,46 +1,33 @@
-"""The job table: the truth about every job, its state and its history.
+"""The job table: the truth about every job and its state.
 
-States change by compare-and-set in SQL, never by read-then-write. Every change is published on
-the bus, if there is one. Knows nothing of Huey, hosts or sound.
+`history` reads what was, and `texts` holds what is still being written. States change by
+compare-and-set in SQL, never by read-then-write. Every change is published on the bus, if there is
+one. Knows nothing of Huey, hosts or sound.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import fields
 from typing import Any, NamedTuple
 
 from ..callers import WENT_AWAY
 from ..errors import AmbiguousId, IdTaken, JobNotLive, StorageDamaged, UnknownJob
-from ..jobs import (
-    ENDED,
-    ID_ALPHABET,
-    LIVE,
-    OPTIONS,
-    SPEECH_OPTIONS,
-    STATES,
-    Job,
-    Sink,
-    State,
-    new_id,
-)
+from ..jobs import ENDED, ID_ALPHABET, LIVE, Job, Sink, State, new_id
 from . import texts
 from .database import Database, order_lock
 from .events import Bus
 from .expiry import Deadlines, steady
+from .history import History
+from .rows import COLUMNS, job_of, row_of, sql_value
 from .set_aside import remove_set_aside, remove_unfinished, set_aside_files
 from .sqlite_errors import LOCK_WAIT_S, locked_error
 
-_COLUMNS = tuple(f.name for f in fields(Job))
-_WITHOUT_TEXT = ", ".join("'' as text" if name == "text" else name for name in _COLUMNS)
+_WITHOUT_TEXT = ", ".join("'' as text" if name == "text" else name for name in COLUMNS)
 """For what is written after every utterance: reading a long text each time took most of it."""
-_NUMBERS = tuple(name for name in SPEECH_OPTIONS if OPTIONS[name].kind is float)
-_FLAGS = tuple(name for name in SPEECH_OPTIONS if OPTIONS[name].kind is bool)
 _LIVE_SQL = "('queued', 'preparing', 'speaking')"
 _QUEUED_SQL = f"state in {_LIVE_SQL} and state = 'queued'"
 """With both conditions SQLite uses the index of live jobs and does not read the whole history."""
@@ -55,10 +42,6 @@ PAUSE = "paused"
 """The flag that keeps speech paused."""
 EVENT_TEXT = 500
 """An event holds so many characters of its job's text."""
-PAGE = 200
-"""Jobs of the history that are read at once."""
-PAGE_CHARACTERS = 1_000_000
-"""Fewer of them are, if their texts together are longer than this."""
 
 
 class QueueEntry(NamedTuple):
@@ -103,6 +86,8 @@ class Store:
         self._order_lock = threading.Lock()
         self.texts = texts.Texts(self._db, self._tell)
         """Those that are still being written."""
+        self.history = History(self._db, self._job)
+        """All jobs, newest first."""
 
     @property
     def moved_aside(self) -> str | None:
@@ -156,7 +141,7 @@ class Store:
         A damaged row, in a page that looks whole, is damage like any other.
         """
         try:
-            job = _job(row)
+            job = job_of(row)
         except StorageDamaged as exc:
             self._db.damage = exc.message
             raise
@@ -175,7 +160,7 @@ class Store:
         called with the id of each job that was replaced. Raises IdTaken.
         """
         jobs = list(jobs)
-        columns = [c for c in _COLUMNS if c != "seq"]
+        columns = [c for c in COLUMNS if c != "seq"]
         sql = (
             f"insert into job ({', '.join(columns)}) values ({', '.join(':' + c for c in columns)})"
         )
@@ -215,7 +200,7 @@ class Store:
         while True:
             job.id = chosen or new_id()
             try:
-                job.seq = conn.execute(sql, _row(job)).lastrowid or 0
+                job.seq = conn.execute(sql, row_of(job)).lastrowid or 0
                 return
             except sqlite3.IntegrityError as exc:
                 if chosen:
@@ -270,7 +255,7 @@ class Store:
             row = conn.execute(
                 f"update job set {assignments} where id = ? and state in {_LIVE_SQL} "
                 f"returning {_WITHOUT_TEXT}",
-                (*map(_sql_value, columns.values()), job_id),
+                (*map(sql_value, columns.values()), job_id),
             ).fetchone()
         if row is None:
             return None
@@ -433,75 +418,6 @@ class Store:
         rows = self._db.query("select * from job where id = ?", (job_id,))
         return self._job(rows[0]) if rows else None
 
-    def latest(self) -> Job | None:
-        rows = self._db.query("select * from job order by seq desc limit 1")
-        return self._job(rows[0]) if rows else None
-
-    def history(
-        self,
-        limit: int | None = None,
-        search: str | None = None,
-        states: Sequence[State] = (),
-        source: str | None = None,
-    ) -> list[Job]:
-        """Jobs, newest first. `search` is found anywhere in the text, in upper or lower case."""
-        return [job for page in self.pages(limit, search, states, source) for job in page]
-
-    def pages(
-        self,
-        limit: int | None = None,
-        search: str | None = None,
-        states: Sequence[State] = (),
-        source: str | None = None,
-        before: int | None = None,
-    ) -> Iterator[list[Job]]:
-        """As `history`, some jobs at a time: a long history needs little memory.
-
-        Each page is read when it is asked for, so jobs that change meanwhile are shown as they
-        are then. `before`: only jobs that were made before the one with this `seq`.
-        """
-        while limit is None or limit > 0:
-            wanted = PAGE if limit is None else min(PAGE, limit)
-            page = self._page(wanted, search, states, source, before)
-            if not page:
-                return
-            yield page
-            before = page[-1].seq
-            limit = None if limit is None else limit - len(page)
-
-    def _page(
-        self,
-        limit: int,
-        search: str | None,
-        states: Sequence[State],
-        source: str | None,
-        before: int | None,
-    ) -> list[Job]:
-        where, params = _where(search, states, source, before)
-        sql = f"select * from job where {where} order by seq desc limit ?"
-        room = PAGE_CHARACTERS
-
-        def is_enough(row: sqlite3.Row) -> bool:
-            nonlocal room
-            room -= len(row["text"] or "")
-            return room <= 0
-
-        return [self._job(row) for row in self._db.query(sql, [*params, limit], is_enough)]
-
-    def last_of_page(
-        self,
-        limit: int,
-        search: str | None = None,
-        states: Sequence[State] = (),
-        source: str | None = None,
-        before: int | None = None,
-    ) -> str | None:
-        """The id of the last of the first `limit` jobs; None if there are no more than these."""
-        where, params = _where(search, states, source, before)
-        sql = f"select id from job where {where} order by seq desc limit 2 offset ?"
-        rows = self._db.query(sql, [*params, limit - 1])
-        return rows[0]["id"] if len(rows) > 1 else None
-
     def live(self) -> list[Job]:
         """Live jobs in queue order: what is being spoken or prepared first."""
         rows = self._db.query(
@@ -590,61 +506,6 @@ class Store:
         sql = f"select state, count(*) as n from job where state in {_LIVE_SQL} group by state"
         return dict.fromkeys(LIVE, 0) | {row["state"]: row["n"] for row in self._db.count(sql)}
 
-    def counts_by_backend(self) -> dict[tuple[str, str], int]:
-        """How many jobs there are, by state and backend."""
-        rows = self._db.query(
-            "select state, backend, count(*) as n from job group by state, backend"
-        )
-        return {(row["state"], row["backend"]): row["n"] for row in rows}
-
 
 def _replace_keys(jobs: Iterable[Job]) -> set[str]:
     return {job.replace_key for job in jobs if job.replace_key}
-
-
-def _where(
-    search: str | None, states: Sequence[State], source: str | None, before: int | None
-) -> tuple[str, list[Any]]:
-    """The condition for those jobs, and its parameters."""
-    where, params = ["1"], list[Any]()
-    if before is not None:
-        where.append("seq < ?")
-        params.append(before)
-    if search:
-        where.append(f"instr(folded({texts.TEXT_SQL}), ?)")
-        params.append(search.casefold())
-    if states:
-        where.append(f"state in ({', '.join('?' * len(states))})")
-        params.extend(states)
-    if source:
-        where.append("source = ?")
-        params.append(source)
-    return " and ".join(where), params
-
-
-def _row(job: Job) -> dict[str, Any]:
-    row = {name: getattr(job, name) for name in _COLUMNS}
-    row["notes"] = _sql_value(job.notes)
-    return row
-
-
-def _sql_value(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
-
-
-def _job(row: sqlite3.Row) -> Job:
-    # A newer vox may have added columns while this daemon still finishes its queue.
-    values = {name: row[name] for name in _COLUMNS}
-    is_whole = isinstance(values["text"], str) and isinstance(values["created_at"], int | float)
-    if values["state"] not in STATES or not is_whole:
-        raise StorageDamaged("the queue's database holds a damaged job")
-    try:
-        values["notes"] = json.loads(values["notes"])
-    except ValueError:
-        values["notes"] = []  # a damaged byte
-    # `returning` gives a whole number as an integer, whatever the column is.
-    for name in _NUMBERS:
-        values[name] = None if values[name] is None else float(values[name])
-    for name in (*_FLAGS, "is_open"):
-        values[name] = bool(values[name])
-    return Job(**values)
