@@ -32,7 +32,7 @@ LONG_S = 0.8
 def use(player: Player, lead_in_s: float = 0.0, pause_s: float = 0.0) -> dict[str, float]:
     """Have the player keep these; returns the settings, which may be changed."""
     settings = {"lead_in_s": lead_in_s, "pause_s": pause_s}
-    player.gaps = Gaps(lambda: settings["lead_in_s"], lambda: settings["pause_s"])
+    player.output.gaps = Gaps(lambda: settings["lead_in_s"], lambda: settings["pause_s"])
     return settings
 
 

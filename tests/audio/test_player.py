@@ -136,7 +136,7 @@ def test_a_job_is_heard_whole_and_reported_once(
 def test_jobs_follow_each_other_in_order(
     player: Player, listener: RecordingListener, spools: SpoolDir, recorder: Recorder
 ) -> None:
-    player.gaps = Gaps(pause_s=lambda: 0.0)
+    player.output.gaps = Gaps(pause_s=lambda: 0.0)
     first = spools.open("first")
     player.add(Playback("first", first, (0, 1)))
     player.add(Playback("third", tones(spools, "third", 880), (0, 3)))

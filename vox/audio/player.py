@@ -1,27 +1,25 @@
 """The player: one thread, one loudspeaker, one voice at a time, in queue order.
 
-Plays spools while they grow, writes silence while it waits for more, and tells its listener what
-was really heard, so that a job goes on there after a crash. While there is no sound device, its
-jobs wait for one. Knows nothing of states, tables or synthesis, nor how long a job may wait.
+Plays spools while they grow, and tells its listener what was really heard, so that a job goes on
+there after a crash. While there is no sound device, its jobs wait for one. Knows nothing of
+states, tables or synthesis, nor how long a job may wait; `output` writes the sound.
 """
 
 from __future__ import annotations
 
 import logging
-import math
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from ..errors import NoAudioOutput, VoxError
 from ..sound_variables import Environment
 from .absence import Absence
-from .device import BLOCK_S, BUFFER_S, STALL_S, Loudspeaker
-from .gaps import Gaps
+from .device import BUFFER_S, STALL_S, Loudspeaker
 from .line import Line
-from .notices import Notices
-from .pcm import USUAL_RATE, Samples
+from .output import Listener, Output
+from .pcm import USUAL_RATE
 from .playback import Playback
 
 __all__ = ["LINGER_S", "Listener", "Playback", "Player"]
@@ -33,22 +31,6 @@ LINGER_S = 15.0
 _LEAVE_S = 1.0
 _CHECK_S = 2.0
 """How long `check` waits for the next try while there is no device."""
-
-
-class Listener(Protocol):
-    """Called from the player's thread; must not block, and must not call `Player.stop`."""
-
-    def started(self, job_id: str) -> None:
-        """The first sample is audible."""
-
-    def heard(self, job_id: str, utterances: int) -> None:
-        """This many utterances, counted from the text's start, were heard to their end."""
-
-    def finished(self, job_id: str) -> None:
-        """The last sample was heard."""
-
-    def failed(self, job_id: str, error: VoxError) -> None:
-        """The job cannot be played, or not to its end."""
 
 
 class Player:
@@ -64,22 +46,16 @@ class Player:
         """`listener` may be set later, before the first job is added.
 
         `stall_s`: a device that accepts no sound for so long counts as gone."""
-        self.listener = listener
-        self.gaps = Gaps()
-        """May be set later as well."""
-        self._linger_s = linger_s
         self._speaker = Loudspeaker(device, stall_s)
+        self.output = Output(self._speaker, listener, linger_s, self._note_change)
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._changes = 0
         self._wake = threading.Event()
         self._line = Line(self._wake.set)
-        self._notices = Notices()
         self._paused = False
         self._stop: str | None = None
-        self._active_at = 0.0
         self._ahead_rate = USUAL_RATE
-        self._error: str | None = None
         self._absence: Absence | None = None
         self._last_absence: Absence | None = None
         self._thread = threading.Thread(target=self._run, name="vox-player", daemon=True)
@@ -89,11 +65,6 @@ class Player:
 
     # -- from any thread ---------------------------------------------------------------------
 
-    @property
-    def _listener(self) -> Listener:
-        assert self.listener is not None, "set before the first job is added"
-        return self.listener
-
     def start(self) -> None:
         self._thread.start()
 
@@ -101,7 +72,7 @@ class Player:
         """Open the device now, because something with this sample rate will soon be added."""
         with self._lock:
             self._ahead_rate = sample_rate
-            self._active_at = time.monotonic()
+            self.output.note_activity()
         self._note_change()
 
     def is_alive(self) -> bool:
@@ -124,9 +95,9 @@ class Player:
         try:
             self._speaker.probe()
         except NoAudioOutput as exc:
-            self._error = exc.line
+            self.output.error = exc.line
             raise NoAudioOutput(exc.message, exc.hint) from exc
-        self._error = None
+        self.output.error = None
 
     def offer_environment(self, environ: Environment) -> None:
         """Note the newest caller's variables: they may lead to a sound server. Quick."""
@@ -173,7 +144,7 @@ class Player:
         """Add a job; its spool may still be growing, or empty."""
         self._line.add(playback)
         with self._lock:
-            self._active_at = time.monotonic()
+            self.output.note_activity()
             if self._absence is not None:
                 self._absence.ask_for_try()
         self._note_change()
@@ -194,7 +165,7 @@ class Player:
     def resume(self) -> None:
         with self._lock:
             self._paused = False
-            self._active_at = time.monotonic()
+            self.output.note_activity()
         self._note_change()
 
     @property
@@ -239,7 +210,7 @@ class Player:
             "device": self._speaker.name or None,
             "state": state,
             "sample_rate": self._speaker.sample_rate,
-            "error": self._error,
+            "error": self.output.error,
         }
 
     def _note_change(self) -> None:
@@ -274,43 +245,35 @@ class Player:
 
     def _leave(self) -> None:
         try:
-            if self._line.chosen is not None and self._speaker.is_open:
-                self._speaker.write(self._line.chosen.take_fade_out())
-            self._speaker.close()
+            self.output.close(self._line.chosen)
         except NoAudioOutput as exc:
             log.warning("%s", exc.line)
-        self._notices.deliver(math.inf)
+        self.output.deliver()
         self._line.drop_all()
 
     def _step(self) -> None:
         self._wake.clear()
-        self._notices.deliver(time.monotonic())
+        self.output.deliver(time.monotonic())
         self._drop_cut_off()
         playback = self._choose()
         if playback is not None and self._paused and not playback.is_faded_out:
-            self._fade_out(playback)
+            self.output.fade_out(playback)
         if playback is None or self._paused:
             self._idle()
             return
-        if playback.has_more and (left_s := self._gap_s(playback)) > 0:
-            self._write_gap(left_s)
-            return
-        samples = playback.take()
-        if len(samples):
-            self._sound(playback, samples)
-        self._note_utterances(playback)
+        has_written = self.output.play(playback)
         if playback.is_over:
-            self._notify_when_audible(playback, lambda: self._listener.finished(playback.job_id))
+            self.output.finish(playback)
             self._line.drop(playback)
             self._note_change()
-        elif not len(samples):
+        elif not has_written:
             self._idle()
 
     def _drop_cut_off(self) -> None:
         for playback in self._line.cut_off():
-            self._notices.drop(playback)
+            self.output.forget(playback)
             try:
-                self._fade_out(playback)
+                self.output.fade_out(playback)
             finally:
                 self._line.drop(playback)
                 self._note_change()
@@ -318,88 +281,22 @@ class Player:
     def _choose(self) -> Playback | None:
         return self._line.choose(may_begin=self._stop is None)
 
-    def _fade_out(self, playback: Playback) -> None:
-        samples = playback.take_fade_out()
-        self.gaps.note_pause()
-        if len(samples) and self._speaker.is_open:
-            self._speaker.write(samples)
-            self._active_at = time.monotonic()
-
-    def _open_for(self, playback: Playback) -> None:
-        rate = playback.spool.sample_rate
-        assert rate is not None
-        if self._speaker.sample_rate != rate:
-            self._speaker.close()
-            self._speaker.open(rate)
-            self._error = None
-
-    def _gap_s(self, playback: Playback) -> float:
-        """Seconds of silence that are due before the playback's next sample."""
-        self._open_for(playback)
-        return self.gaps.left_s(playback, self._speaker)
-
-    def _write_gap(self, left_s: float) -> None:
-        """Write some of the silence that is due. Meanwhile the job can be cancelled or paused."""
-        block_s = min(left_s, BLOCK_S)
-        self._speaker.write_silence(block_s)
-        self.gaps.wrote(block_s)
-
-    def _sound(self, playback: Playback, samples: Samples) -> None:
-        self._open_for(playback)
-        playback.is_sounding = True
-        self._speaker.write(samples)
-        self.gaps.sounded(playback)
-        self._active_at = time.monotonic()
-        if not playback.was_started:
-            playback.was_started = True
-            self._notify_when_audible(playback, lambda: self._notify_started(playback))
-            self._note_change()
-
-    def _note_utterances(self, playback: Playback) -> None:
-        count = playback.spool.utterances_before(playback.position or 0)
-        if count > playback.utterances_written:
-            playback.utterances_written = count
-            self._notify_when_audible(playback, lambda: self._notify_heard(playback, count))
-
-    def _notify_started(self, playback: Playback) -> None:
-        playback.was_heard = True
-        self._listener.started(playback.job_id)
-
-    def _notify_heard(self, playback: Playback, count: int) -> None:
-        self._listener.heard(playback.job_id, count)
-        self._note_change()
-
-    def _notify_when_audible(self, playback: Playback, notify: Callable[[], None]) -> None:
-        """Call `notify` once what has been written so far is audible."""
-        self._notices.add(time.monotonic() + self._speaker.audible_in_s(), playback, notify)
-
     def _idle(self) -> None:
-        """Nothing to play now: keep the stream open for a while, then wait to be woken."""
-        now, notice_at = time.monotonic(), self._notices.next_at
-        until_notice = None if notice_at is None else notice_at - now
-        lingered_s = now - self._active_at
-        if lingered_s > self._linger_s and until_notice is None:
-            if self._speaker.is_open:
-                self._speaker.close()
-            self._wake.wait()
-            return
-        if not self._speaker.is_open:
-            self._open_ahead()
-        enough_s = self._speaker.idle()
-        if enough_s > 0:
-            self._wake.wait(max(0.0, min(until_notice or enough_s, enough_s, BLOCK_S / 2)))
+        """Nothing to play now: wait to be woken."""
+        self._wake.wait(self.output.idle(self._rate))
 
-    def _open_ahead(self) -> None:
+    @property
+    def _rate(self) -> int:
+        """The sample rate to open the device with."""
         playback = self._line.chosen
-        self._speaker.open((playback and playback.spool.sample_rate) or self._ahead_rate)
-        self._error = None
+        return (playback and playback.spool.sample_rate) or self._ahead_rate
 
     def _lose_device(self, error: NoAudioOutput) -> None:
         """The device is gone or cannot be opened: jobs wait until one can."""
         error = NoAudioOutput(error.message, error.hint)
-        self.gaps.note_loss()
+        self.output.gaps.note_loss()
         now = time.monotonic()
-        self._error = error.line
+        self.output.error = error.line
         if self._absence is not None:
             self._absence.note_failure(error, now)
             self._note_change()
@@ -407,10 +304,9 @@ class Player:
         playback = self._line.chosen
         if playback is None:
             log.warning("%s", error.line)
-            self._active_at = now - self._linger_s - 1  # nobody waits for it: no further try
+            self.output.note_rest()  # nobody waits for it: no further try
             return
-        playback.rewind(BUFFER_S)
-        self._notices.drop(playback)
+        self.output.lose(playback, BUFFER_S)
         if self._last_absence is not None and self._last_absence.is_recent(now):
             self._absence = self._last_absence
             self._absence.note_failure(error, now)
@@ -425,7 +321,7 @@ class Player:
         """Sleep until the next try to open a device, and make it."""
         self._wake.clear()
         now = time.monotonic()
-        self._notices.deliver(now)
+        self.output.deliver(now)
         self._drop_cut_off()
         with self._lock:
             is_wanted = bool(self._line) and not self._paused
@@ -433,13 +329,13 @@ class Player:
                 self._stop = "now"  # What is not finished goes back into the queue.
                 return
         if not is_wanted:
-            self._active_at = now - self._linger_s - 1
+            self.output.note_rest()
             self._end_absence()
         elif (left_s := absence.left_s(now)) > 0:
             self._wake.wait(left_s)
         else:
             self._choose()
-            self._open_ahead()
+            self.output.open(self._rate)
             absence.note_success(time.monotonic())
             self._last_absence = absence
             self._end_absence()
@@ -449,13 +345,10 @@ class Player:
         self._note_change()
 
     def _fail_current(self, error: VoxError) -> None:
-        self._notices.deliver(math.inf)
+        self.output.deliver()
         playback = self._line.chosen
         if playback is None:
             return
         self._line.drop(playback)
         self._note_change()
-        try:
-            self._listener.failed(playback.job_id, error)
-        except Exception:
-            log.exception("a listener of the player failed")
+        self.output.fail(playback, error)

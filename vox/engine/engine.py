@@ -133,8 +133,8 @@ class Engine:
             paths.utterances_dir, lambda: int(config()["cache_mb"] * 1_000_000)
         )
         self.player = player or Player(device=device_of(settings["audio_device"]))
-        self.player.listener = self
-        self.player.gaps = Gaps(lambda: config()["lead_in_s"], lambda: config()["pause_s"])
+        self.player.output.listener = self
+        self.player.output.gaps = Gaps(lambda: config()["lead_in_s"], lambda: config()["pause_s"])
         self.pool = Pool(
             hosts or subprocess_hosts(paths.backends_dir, config), Needs(paths.memory_path)
         )
