@@ -361,9 +361,9 @@ class Job(SpeechOptions):
         return self.state in LIVE
 
     @property
-    def order(self) -> tuple[int, int]:
-        """Sorts jobs into queue order."""
-        return -self.priority, self.seq
+    def order(self) -> tuple[bool, int, int]:
+        """Sorts jobs into queue order: what is for the ear comes before files."""
+        return self.sink == "file", -self.priority, self.seq
 
     @property
     def wait_s(self) -> float | None:

@@ -161,6 +161,23 @@ def test_positions_follow_priority_and_arrival(store: Store) -> None:
     assert [j.text for j in store.live()] == ["high", "1", "2", "low"]
 
 
+def test_files_come_after_what_is_for_the_ear(store: Store) -> None:
+    book, wanted, low, stream, heard = store.add(
+        [
+            job("book", sink="file"),
+            job("wanted", sink="file", priority=10),
+            job("low", priority=-10),
+            job("stream", sink="stream"),
+            job("heard"),
+        ]
+    )
+    in_order = [stream, heard, low, wanted, book]
+    assert [store.position(each) for each in in_order] == [1, 2, 3, 4, 5]
+    assert [each.text for each in store.live()] == [each.text for each in in_order]
+    assert sorted(in_order, key=lambda each: each.order) == in_order
+    assert store.queued_ids() == [each.id for each in in_order]
+
+
 def test_several_jobs_that_have_begun_have_positions_of_their_own(store: Store) -> None:
     """Prepared ones wait for their turn at the loudspeaker, too."""
     jobs = low, prepared, speaking, high, waiting, waiting_high = store.add(

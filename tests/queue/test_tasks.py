@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +16,7 @@ from vox.errors import StorageError
 from vox.jobs import Job
 from vox.queue.broker import Broker
 from vox.queue.store import Store
-from vox.queue.tasks import SAFETY_NET_S, Run, TableTasks, Tasks
+from vox.queue.tasks import LOOK_PAST, SAFETY_NET_S, Run, TableTasks, Tasks, task_priority
 
 from .ran import Ran
 
@@ -76,13 +78,13 @@ Send = Callable[..., None]
 
 @pytest.fixture
 def send(store: Store, tasks: Tasks) -> Send:
-    """Add jobs of that priority and send their tasks."""
+    """Add jobs with these fields and send their tasks."""
 
-    def send(*job_ids: str, priority: int = 0) -> None:
-        jobs = [Job(id=name, text="hello", backend="x", priority=priority) for name in job_ids]
+    def send(*job_ids: str, **fields: Any) -> None:
+        jobs = [Job(id=name, text="hello", backend="x", **fields) for name in job_ids]
         with store.in_order():
             store.add(jobs)
-            tasks.send([(job.id, job.priority) for job in jobs])
+            tasks.send([(job.id, task_priority(job)) for job in jobs])
 
     return send
 
@@ -96,6 +98,30 @@ def test_tasks_run_in_order_of_priority_and_arrival(tasks: Tasks, send: Send, ra
     tasks.start(all_of)
     assert ran.wait(5) == ["high", "a", "b", "c", "low"]
     assert tasks.pending() == []
+
+
+def test_what_is_for_the_ear_runs_before_files(tasks: Tasks, send: Send, ran: Ran) -> None:
+    send("book", sink="file")
+    send("wanted", sink="file", priority=10)
+    send("low", priority=-10)
+    send("stream", sink="stream")
+    send("heard")
+    in_order = ["stream", "heard", "low", "wanted", "book"]
+    assert tasks.pending() == in_order
+    tasks.start(all_of)
+    assert ran.wait(5) == in_order
+
+
+@pytest.mark.parametrize(
+    ("many", "hidden"), list(itertools.permutations(["play", "stream", "file"], 2))
+)
+def test_many_tasks_that_may_not_run_hide_none_for_another_sink(
+    tasks: Tasks, send: Send, ran: Ran, many: str, hidden: str
+) -> None:
+    send(*(f"many{number}" for number in range(LOOK_PAST + 1)), sink=many, priority=10)
+    send("hidden", sink=hidden)
+    tasks.start(lambda job_ids: [each for each in job_ids if each == "hidden"])
+    assert ran.wait(1) == ["hidden"]
 
 
 def test_one_task_runs_at_a_time(make_tasks: MakeTasks, store: Store, send: Send, ran: Ran) -> None:

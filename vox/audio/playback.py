@@ -23,7 +23,7 @@ class Playback:
 
     job_id: str
     spool: Spool
-    order: tuple[int, int]
+    order: tuple[int, ...]
     """The smallest is played first (see `Job.order`)."""
     volume: float = 1.0
     start_utterance: int = 0

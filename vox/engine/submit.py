@@ -35,7 +35,7 @@ from ..jobs import (
     Request,
 )
 from ..queue.store import Store
-from ..queue.tasks import Sender
+from ..queue.tasks import Sender, task_priority
 from ..text.clean import check
 from ..text.say_as import SayAs
 from ..text.scripts import written_in
@@ -146,7 +146,7 @@ class Submitter:
             for job_id in replaced:
                 self._drop(job_id)
         with contextlib.suppress(StorageError):
-            self._tasks.send([(job.id, job.priority) for job in jobs])
+            self._tasks.send([(job.id, task_priority(job)) for job in jobs])
 
     def replay(
         self, job_id: str, has_audio: Callable[[str], bool], caller: str | None = None

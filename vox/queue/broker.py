@@ -22,7 +22,7 @@ import huey.storage
 
 from ..errors import StorageDamaged, StorageError, StorageLocked
 from .sqlite_errors import LOCK_WAIT_S, storage_error
-from .tasks import LOOK_PAST, SAFETY_NET_S, Gate, Run
+from .tasks import LANES, LOOK_PAST, SAFETY_NET_S, Gate, Run, task_order
 
 log = logging.getLogger(__name__)
 
@@ -90,17 +90,24 @@ class WakingStorage(huey.storage.SqliteStorage):  # type: ignore[misc]  # Huey h
 
     def _next(self) -> Any:
         """The next task that the gate lets through; None if there is none."""
-        rows = self.sql(
-            "select id, data from task where queue = ? order by priority desc, id limit ?",
-            (self.name, LOOK_PAST),
-            results=True,
-        )
+        rows = self.rows(LOOK_PAST)
         ids = [_job_id(data) for _, data in rows]
         allowed = {None, *self.gate([job_id for job_id in ids if job_id is not None])}
         for (row_id, data), job_id in zip(rows, ids, strict=True):
             if job_id in allowed and self._take_out(row_id):
                 return data
         return None
+
+    def rows(self, limit: int = -1) -> list[tuple[int, Any]]:
+        """(id, data) of the tasks in queue order, of at most so many for each sink."""
+        lane = (
+            "select * from (select id, data, priority from task where queue = ? "
+            "and priority >= ? and priority < ? order by priority desc, id limit ?)"
+        )
+        params = [each for low, high in LANES for each in (self.name, low, high, limit)]
+        found = self.sql(" union all ".join([lane] * len(LANES)), params, results=True)
+        found.sort(key=lambda row: (*task_order(row[2]), row[0]))
+        return [(row[0], row[1]) for row in found]
 
     def _take_out(self, row_id: int) -> bool:
         """Delete the row. True if its task is to run now.
@@ -194,8 +201,8 @@ class Broker:
 
     def pending(self) -> list[str]:
         with self._translated():
-            ids = map(_job_id, self._storage.enqueued_items())
-            return [job_id for job_id in ids if job_id is not None]
+            ids = [_job_id(data) for _, data in self._storage.rows()]
+        return [job_id for job_id in ids if job_id is not None]
 
     def wake(self) -> None:
         self._storage.wake.set()

@@ -13,7 +13,7 @@ from ..callers import WENT_AWAY
 from ..errors import StorageError
 from ..jobs import Job
 from .store import QueueEntry, Store
-from .tasks import Tasks
+from .tasks import Tasks, task_priority
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def recover(store: Store, tasks: Tasks, streams_died_before: int = 0) -> list[Jo
     with store.in_order():  # nobody is about to send the task of a job that was just added
         queued = store.queued()
         if [each.id for each in queued] != tasks.pending():
-            tasks.replace_all((each.id, each.priority) for each in queued)
+            tasks.replace_all((each.id, task_priority(each)) for each in queued)
     return back
 
 
@@ -133,7 +133,7 @@ def resend_stranded(
         if stranded:
             try:
                 # All of them: a task that is sent alone comes behind those of younger jobs.
-                tasks.replace_all((each.id, each.priority) for each in queued)
+                tasks.replace_all((each.id, task_priority(each)) for each in queued)
             except StorageError as exc:
                 for job_id in stranded:
                     on_failure(job_id, exc)

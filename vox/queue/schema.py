@@ -75,6 +75,12 @@ MIGRATIONS: tuple[str, ...] = (
     """,
     "alter table job add column umask integer",
     "alter table job add column unsaid integer not null default 0",
+    # Files are made after what is for the ear.
+    """
+    drop index job_live;
+    create index job_live on job (state, priority desc, seq, sink)
+        where state in ('queued', 'preparing', 'speaking');
+    """,
 )
 
 _SQL_TYPES: dict[type, str] = {str: "text", float: "real", bool: "integer"}

@@ -32,7 +32,7 @@ _LIVE_SQL = "('queued', 'preparing', 'speaking')"
 _QUEUED_SQL = f"state in {_LIVE_SQL} and state = 'queued'"
 """With both conditions SQLite uses the index of live jobs and does not read the whole history."""
 _BEGUN_SQL = f"state in {_LIVE_SQL} and state in ('preparing', 'speaking')"
-_ORDER_SQL = "priority desc, seq"
+_ORDER_SQL = "sink = 'file', priority desc, seq"
 """Queue order. `Job.order` is the same."""
 _LIVE_ORDER_SQL = (
     f"case state when 'speaking' then 0 when 'preparing' then 1 else 2 end, {_ORDER_SQL}"
@@ -51,6 +51,7 @@ class QueueEntry(NamedTuple):
     backend: str
     sink: Sink
     priority: int
+    seq: int
 
 
 _ENTRY_SQL = ", ".join(QueueEntry._fields)
@@ -474,10 +475,10 @@ class Store:
             sql = f"select id from job where {_BEGUN_SQL} order by {_LIVE_ORDER_SQL}"
             begun = [row["id"] for row in self._db.query(sql)]
             return begun.index(job.id) if job.id in begun else 0
-        count = f"(select count(*) from job where {_QUEUED_SQL} and priority"
+        up_to = f"{_QUEUED_SQL} and (sink = 'file', -priority, seq) <= (?, ?, ?)"
         begun_before = f"max((select count(*) from job where {_BEGUN_SQL}) - 1, 0)"
-        sql = f"select {begun_before} + {count} > ?) + {count} = ? and seq <= ?)"
-        return int(self._db.query(sql, (job.priority, job.priority, job.seq))[0][0])
+        sql = f"select {begun_before} + (select count(*) from job where {up_to})"
+        return int(self._db.query(sql, job.order)[0][0])
 
     def positions(self) -> dict[str, int]:
         """The position of each live job, in queue order."""

@@ -6,13 +6,17 @@ the daemon. `TableTasks` reads the job table, for a process that speaks one call
 
 from __future__ import annotations
 
+import collections
+import itertools
 import logging
+import math
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Protocol
 
 from ..errors import StorageError
-from .store import Store
+from ..jobs import Sink
+from .store import QueueEntry, Store
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +24,36 @@ SAFETY_NET_S = 5.0
 """How often the worker looks without being woken: another process may have sent a task."""
 
 LOOK_PAST = 100
-"""How many of the next tasks the gate is asked about."""
+"""How many of the next tasks for each sink the gate is asked about."""
+
+_SINKS: tuple[Sink, ...] = ("file", "stream", "play")
+_STEP = 1_000
+"""Between the priorities of the sinks' tasks: more than the jobs' own priorities are apart."""
+
+
+class _Prioritized(Protocol):
+    """A job, or what the queue knows of it."""
+
+    @property
+    def sink(self) -> Sink: ...
+    @property
+    def priority(self) -> int: ...
+
+
+def task_priority(job: _Prioritized) -> int:
+    """The priority of the job's task. The tasks for each sink lie together, so none hide others."""
+    return job.priority + _STEP * _SINKS.index(job.sink)
+
+
+_ENDS = (-math.inf, _STEP / 2, _STEP * 3 / 2, math.inf)
+LANES = tuple(itertools.pairwise(_ENDS))
+"""The priorities of each sink's tasks: from, and below."""
+
+
+def task_order(priority: float) -> tuple[bool, float]:
+    """Sorts tasks of these priorities into queue order (see `Job.order`)."""
+    return priority < LANES[0][1], -((priority + _STEP / 2) % _STEP)
+
 
 Gate = Callable[[Sequence[str]], Collection[str]]
 """Given the ids of the next jobs in queue order, says which of them the worker may take now.
@@ -34,15 +67,16 @@ class Sender(Protocol):
     """The end of the queue of tasks at which they are put in (see `Tasks`)."""
 
     def send(self, jobs: Iterable[tuple[str, int]]) -> None:
-        """Send a task for each (job id, priority), in order, and wake the worker."""
+        """Send a task for each (job id, `task_priority`), in order, and wake the worker."""
 
 
 class Tasks(Sender, Protocol):
     """The queue of tasks.
 
     - Any thread and process may send tasks; one process at a time runs them (`start`).
-    - Tasks run one at a time: those of the highest priority first, and of these the one that was
-      sent first. Who adds a job and sends its task does so within `Store.in_order`.
+    - Tasks run one at a time: those for the ear before those of files, of these those of the
+      highest priority first, and of these the one that was sent first. Who adds a job and sends
+      its task does so within `Store.in_order`.
     - A task may be lost by a crash or a power cut, and may be there twice. The job table is the
       truth: `recovery` sends again what is missing, and `run` ignores a job that does not wait.
     - A task that cannot be read is thrown out, and the next one runs.
@@ -119,12 +153,22 @@ class TableTasks:
 
     def _next(self, gate: Gate) -> str | None:
         try:
-            queued = [each for each in self.pending() if each not in self._was_run][:LOOK_PAST]
+            queued = self._first_of_each_sink()
             allowed = gate(queued)
         except StorageError as exc:
             log.error("the queue cannot be read: %s", exc.line)
             return None
         return next((job_id for job_id in queued if job_id in allowed), None)
+
+    def _first_of_each_sink(self) -> list[str]:
+        left = collections.Counter[Sink]()
+
+        def is_near(entry: QueueEntry) -> bool:
+            left[entry.sink] += 1
+            return left[entry.sink] <= LOOK_PAST
+
+        waiting = (each for each in self._store.queued() if each.id not in self._was_run)
+        return [entry.id for entry in waiting if is_near(entry)]
 
     def is_alive(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
