@@ -13,7 +13,15 @@ from rich.cells import cell_len
 
 from vox.cli import backends, voices
 from vox.cli.install_progress import InstallProgress
-from vox.cli.output import duration, fields, megabytes, shortened, table
+from vox.cli.output import (
+    clock,
+    duration,
+    fields,
+    file_size,
+    megabytes,
+    shortened,
+    table,
+)
 from vox.cli.progress import Progress, View
 from vox.printable import one_line
 
@@ -265,6 +273,32 @@ def test_durations_are_for_people(seconds: float | None, shown: str) -> None:
 
 def test_sizes_are_for_people() -> None:
     assert [megabytes(size) for size in (None, 0.4, 999, 4400)] == ["-", "0 MB", "999 MB", "4.4 GB"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (-1, "0:00"),
+        (0.4, "0:00"),
+        (41.6, "0:42"),
+        (59.7, "1:00"),
+        (1699, "28:19"),
+        (3722, "1:02:02"),
+    ],
+)
+def test_a_clock_shows_minutes_and_hours_alone_if_there_are_any(seconds: float, shown: str) -> None:
+    assert clock(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [
+        (0, "0 bytes"), (999, "999 bytes"), (1_000, "1 kB"), (999_499, "999 kB"),
+        (999_500, "1.0 MB"), (12_840_000, "12.8 MB"), (999_960_000, "1.0 GB"),
+    ],
+)  # fmt: skip
+def test_a_file_s_size_has_the_unit_that_people_read(size: int, shown: str) -> None:
+    assert file_size(size) == shown
 
 
 def test_an_installation_in_a_pipe_tells_each_step_once() -> None:

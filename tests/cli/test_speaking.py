@@ -123,9 +123,20 @@ def test_what_is_printed(warm: Vox, tmp_path: Path) -> None:
     assert (failed.code, failed.out, failed.err.count("\n")) == (1, "", 1)
     assert "no luck" in failed.err
 
-    written = warm(*SCRIPTED, "-o", "x.wav", "1 [say 0.1s]", cwd=tmp_path)
-    assert (written.code, written.out, written.err) == (0, "", "")
-    assert (tmp_path / "x.wav").stat().st_size > 1000
+
+def test_what_was_written_is_named_with_its_length_and_size(warm: Vox, tmp_path: Path) -> None:
+    told = warm(*SCRIPTED, "-o", "x.wav", "1 [say 2s]", cwd=tmp_path)
+    assert (told.code, told.out, told.err) == (0, "", "wrote x.wav, 0:02, 96 kB\n")
+    elsewhere = warm(*SCRIPTED, "-o", f"{tmp_path}/y.wav", "1 [say 2s]")
+    assert elsewhere.err == f"wrote {tmp_path}/y.wav, 0:02, 96 kB\n"
+    (first, second) = (job["id"] for job in warm.jobs())
+    assert warm("wait", first, second).err.count("\nwrote ") == 1
+    for silent in ("-q", "--json", "--async"):
+        assert warm(*SCRIPTED, silent, "-o", "z.wav", "1 [say 2s]", cwd=tmp_path).err == ""
+    piped = warm.popen(*SCRIPTED, "-o", "-", "1 [say 0.1s]", stdout=subprocess.DEVNULL)
+    assert piped.communicate(timeout=60)[1] == ""
+    failed = warm(*SCRIPTED, "-o", "x.wav", "[fail no luck]", cwd=tmp_path)
+    assert "wrote" not in failed.err
 
 
 def test_a_timeout_leaves_the_job_alone(warm: Vox) -> None:
@@ -162,7 +173,7 @@ def test_who_has_something_to_be_played_is_told_that_speech_is_paused(
     assert warm.job(told.out.strip())["notes"] == [PAUSED.removeprefix("vox: ").strip()]
     assert warm.job(first)["notes"] == []
     assert warm(*SCRIPTED, "-q", "--async", "3 [say 1s]").err == ""
-    assert warm(*SCRIPTED, "-o", str(tmp_path / "x.wav"), "4 [say 0.1s]").err == ""
+    assert PAUSED not in warm(*SCRIPTED, "-o", str(tmp_path / "x.wav"), "4 [say 0.1s]").err
 
     listed = warm("queue")
     assert (listed.out.count("\n"), listed.err) == (3, PAUSED)

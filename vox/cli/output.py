@@ -306,6 +306,22 @@ def duration(seconds: float | None) -> str:
     return f"{minutes // 1440} d"
 
 
+def clock(seconds: float) -> str:
+    """ "0:42", "28:19", "1:02:03"."""
+    minutes, second = divmod(max(0, round(seconds)), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
+
+
+def file_size(size: int) -> str:
+    """ "980 bytes", "12 kB", "12.8 MB", in bytes of 10^3 and 10^6."""
+    if size < 1_000:
+        return f"{size} bytes"
+    if size < 999_500:
+        return f"{size / 1_000:.0f} kB"
+    return f"{size / 1e6:.1f} MB" if size < 999_950_000 else f"{size / 1e9:.1f} GB"
+
+
 def megabytes(value: float | None) -> str:
     if value is None:
         return "-"

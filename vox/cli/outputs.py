@@ -46,7 +46,7 @@ def to_standard_output(
     with tempfile.TemporaryDirectory(prefix="vox-") as folder, _taken() as out:
         request.output = os.path.join(folder, f"speech{USUAL}")
         try:
-            code = speak(request, options)
+            code = speak(request, options._replace(is_output_named=False))
         except (WaitTimeout, DaemonStopped) as exc:
             with contextlib.suppress(VoxError):  # nobody would read it
                 open_jobs().cancel(request.id or "", CANCEL_TIMEOUT_S)

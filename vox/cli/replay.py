@@ -20,6 +20,7 @@ from .speaking import (
     progress_display,
     signals,
     tell_notes,
+    tell_written,
 )
 
 
@@ -91,6 +92,7 @@ def wait(
                     continue
                 shown.append(job)
                 tell_notes(job, options)
+                tell_written(job, options)
                 code = exit_code(job, options)
                 first_code = first_code or code
     except Terminated as exc:

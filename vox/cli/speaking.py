@@ -18,7 +18,7 @@ from ..client.jobs import ANSWER_TIMEOUT_S, Job, Jobs, OnEvent, ignore
 from ..errors import JobFailed, UnknownJob, VoxError, WaitTimeout
 from ..jobs import Request, new_id
 from ..paths import get_paths
-from .output import complain, is_terminal, say, say_json, tell
+from .output import clock, complain, file_size, is_terminal, say, say_json, tell
 
 CANCEL_TIMEOUT_S = 5.0
 AGAIN_S = 0.05
@@ -36,6 +36,8 @@ class CallOptions(NamedTuple):
     quiet: bool = False
     strict: bool = False
     """A sentence that was left out makes the exit code 1."""
+    is_output_named: bool = True
+    """The output file is the user's: `-o -` has one of its own."""
     is_typed: bool = False
     """The text is typed on the terminal, where a line about the progress would stand in it."""
 
@@ -186,6 +188,7 @@ def progress_display(options: CallOptions) -> Iterator[OnEvent]:
 def conclude(job: Job, options: CallOptions, shown: Sequence[str] = ()) -> int:
     """Say what became of an ended job; returns the exit code. `shown`: notes shown before."""
     tell_notes(job, options, shown)
+    tell_written(job, options)
     if options.as_json:
         say_json(job)
     return exit_code(job, options)
@@ -222,6 +225,29 @@ def tell_notes(job: Job, options: CallOptions, shown: Sequence[str] = ()) -> Non
         for note in job["notes"]:
             if note not in shown:
                 tell(f"vox: {note}")
+
+
+def tell_written(job: Job, options: CallOptions) -> None:
+    """Say which file was written, how long its speech lasts, and its size, if one was."""
+    is_told = options.is_output_named and not options.quiet and not options.as_json
+    path = job["output"]
+    if not (path and is_told and job["state"] == "done"):
+        return
+    parts = [f"wrote {_from_here(path)}"]
+    if job["audio_s"] is not None:
+        parts.append(clock(job["audio_s"]))
+    with contextlib.suppress(OSError):  # it was moved away at once
+        parts.append(file_size(os.path.getsize(path)))
+    tell(", ".join(parts))
+
+
+def _from_here(path: str) -> str:
+    """The path from the folder in which we are, if the file is below that."""
+    try:
+        near = os.path.relpath(path)
+    except OSError:  # the folder was removed
+        return path
+    return path if near.startswith(os.pardir) else near
 
 
 def _cancel(jobs: Jobs, job_id: str, options: CallOptions) -> None:
