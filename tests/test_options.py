@@ -50,6 +50,14 @@ def test_a_text_that_is_too_long_is_refused() -> None:
         Option("A short one.", key="short", max_length=3).check("long")
 
 
+@pytest.mark.parametrize("name", ["two\nlines", "a\x1b[2Jscreen", "\u202egnp", "a\tb"])
+def test_a_name_is_one_line_of_printable_characters(name: str) -> None:
+    with pytest.raises(BadOption, match="must be one line of printable characters") as caught:
+        OPTIONS["source"].check(name)
+    assert caught.value.field == "source" and "\n" not in caught.value.line
+    assert OPTIONS["source"].check("Müllers Büro 2") == "Müllers Büro 2"
+
+
 def test_a_job_has_each_speech_option_of_its_request() -> None:
     for name in SPEECH_OPTIONS:
         assert hasattr(Request(text=""), name)

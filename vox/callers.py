@@ -16,7 +16,7 @@ WENT_AWAY = "its caller went away"
 """Why a job was cancelled whose caller is gone."""
 
 _LINUX, _MACOS = "linux", "macos"
-_UNKNOWN = (OSError, ValueError, TypeError, OverflowError, AttributeError)
+UNKNOWN = (OSError, ValueError, TypeError, OverflowError, AttributeError)
 """What the system does not tell, and what is no name of ours."""
 _DEAD = (b"Z", b"X")
 """States of a process that has died and that its parent has not asked about."""
@@ -28,7 +28,7 @@ def me() -> str:
     Its PID alone, by which nobody judges, where the system does not tell more.
     """
     pid = os.getpid()
-    with contextlib.suppress(*_UNKNOWN):
+    with contextlib.suppress(*UNKNOWN):
         if sys.platform == "darwin":
             return f"{_MACOS}:{pid}:{_macos_start(pid)}"
         if place := _place():
@@ -47,7 +47,7 @@ def is_gone(caller: str) -> bool:
         if system == _MACOS and sys.platform == "darwin":
             return _macos_start(pid) != start
         return system == _LINUX and _is_gone_from_linux(pid, start, *place)
-    except _UNKNOWN:
+    except UNKNOWN:
         return False
 
 
@@ -108,8 +108,10 @@ def _exists(pid: int) -> bool:
 _BSD_INFO = 3
 """PROC_PIDTBSDINFO; see `sys/proc_info.h`."""
 _BSD_INFO_BYTES = 136
-_START_AT = 120
-"""Where `pbi_start_tvsec` and `pbi_start_tvusec`, 8 bytes each, lie in it."""
+_PARENT_AT, _COMMAND_AT, _NAME_AT, _FILES_AT, _START_AT = 16, 48, 64, 96, 120
+"""Where `pbi_ppid` (4 bytes), `pbi_comm`, `pbi_name`, `pbi_nfiles`, and `pbi_start_tvsec` and
+`pbi_start_tvusec` (8 bytes each) lie in it. It begins with `pbi_flags` (4 bytes)."""
+_LEADS_SESSION, _HAS_TERMINAL = 0x20, 0x80
 
 
 def _macos_start(pid: int) -> str | None:
@@ -117,6 +119,29 @@ def _macos_start(pid: int) -> str | None:
 
     Raises OSError.
     """
+    found = _macos_info(pid)
+    if found is None:
+        return None
+    seconds, micros = (_number(found[at : at + 8]) for at in (_START_AT, _START_AT + 8))
+    return str(seconds * 1_000_000 + micros)
+
+
+def macos_program(pid: int) -> tuple[str, int, bool]:
+    """A process's name, its parent, and whether it began a session that has a terminal.
+
+    Raises OSError, ProcessLookupError.
+    """
+    found = _macos_info(pid)
+    if found is None:
+        raise ProcessLookupError
+    name = found[_NAME_AT:_FILES_AT] if found[_NAME_AT] else found[_COMMAND_AT:_NAME_AT]
+    flags = _number(found[:4])
+    begins = bool(flags & _LEADS_SESSION and flags & _HAS_TERMINAL)
+    return os.fsdecode(name.partition(b"\0")[0]), _number(found[_PARENT_AT:][:4]), begins
+
+
+def _macos_info(pid: int) -> bytes | None:
+    """What macOS tells of a process; None: there is no such process. Raises OSError."""
     import ctypes  # 5 ms on the way to the first sound, and Linux does without
     import errno
 
@@ -127,7 +152,8 @@ def _macos_start(pid: int) -> str | None:
         if ctypes.get_errno() == errno.ESRCH:
             return None
         raise OSError(ctypes.get_errno(), "proc_pidinfo")
-    seconds, micros = (
-        int.from_bytes(found.raw[at : at + 8], sys.byteorder) for at in (_START_AT, _START_AT + 8)
-    )
-    return str(seconds * 1_000_000 + micros)
+    return found.raw
+
+
+def _number(data: bytes) -> int:
+    return int.from_bytes(data, sys.byteorder)

@@ -16,6 +16,7 @@ from .errors import BadOption
 
 State = Literal["queued", "preparing", "speaking", "done", "failed", "cancelled", "expired"]
 Sink = Literal["play", "file", "stream"]
+Via = Literal["cli", "api", "openai", "inbox", "replay"]
 
 LIVE: tuple[State, ...] = ("queued", "preparing", "speaking")
 ENDED: tuple[State, ...] = ("done", "failed", "cancelled", "expired")
@@ -85,6 +86,8 @@ class Option(NamedTuple):
     choices: tuple[str, ...] = ()
     max_length: int = 1_000
     """Most characters of a text."""
+    is_name: bool = False
+    """Whether a text must be one line of printable characters."""
     for_adapter: bool = True
     """Whether the adapter gets it with each utterance."""
 
@@ -104,6 +107,8 @@ class Option(NamedTuple):
                 f"{self.key} has {len(value):,} characters; {self.max_length:,} are the limit",
                 field=self.key,
             )
+        if self.is_name and not value.isprintable():
+            raise self.refusal(value, "one line of printable characters")
         if not self.choices:
             return value
         if str(value).lower() not in self.choices:
@@ -275,10 +280,18 @@ class Request(SpeechOptions):
         schema_help="Cancels live jobs with the same key.",
         metavar="KEY",
     )
+    source: str | None = option(
+        "Name of who sends it (else: the git repository or program).",
+        schema_help="Who sends it; `api` if it is left out. `GET /jobs?source=` finds the jobs.",
+        metavar="NAME",
+        envvar=True,
+        max_length=100,
+        is_name=True,
+    )
     sink: Sink | None = None
     """Where the audio goes; None: `file` if there is an `output`, else `play`."""
-    source: str = "cli"
-    """`cli`, `api`, `openai`, `inbox` or `replay`."""
+    via: Via = "cli"
+    """Which way it came."""
     source_name: str | None = None
     """The inbox file's name, or the id of the job that is replayed."""
     caller: str | None = None
@@ -321,7 +334,11 @@ class Job(SpeechOptions):
     state: State = "queued"
     priority: int = 0
     source: str = "cli"
+    """Who sent it: a name, such as that of a repository or program."""
+    via: Via = "cli"
+    """Which way it came."""
     source_name: str | None = None
+    """See `Request.source_name`."""
     sink: Sink = "play"
     output: str | None = None
     replace_key: str | None = None
@@ -386,6 +403,7 @@ class Job(SpeechOptions):
             **{OPTIONS[name].key: getattr(self, name) for name in SPEECH_OPTIONS},
             "priority": priority_name(self.priority),
             "source": self.source,
+            "via": self.via,
             "source_name": self.source_name,
             "created_at": iso(self.created_at),
             "started_at": iso(self.started_at),

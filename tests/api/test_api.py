@@ -354,7 +354,7 @@ def test_not_ready_while_the_host_of_the_default_backend_hangs(start: Start) -> 
 
 def test_metrics_count_jobs_and_times(start: Start) -> None:
     daemon = start()
-    odd = {"source": 'a "quoted"\n\\source'}
+    odd = {"source": 'a "quoted" \\source'}
     daemon.ended(daemon.speak("Odd", **odd)["id"])
     daemon.http.delete("/jobs")
     daemon.ended(daemon.speak("Once [say 0.5s]")["id"])

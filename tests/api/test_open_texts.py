@@ -73,12 +73,12 @@ def test_a_body_is_spoken_while_it_comes(daemon: RunningDaemon) -> None:
         yield "2 zw\u00f6lf.".encode()[:-3]
         yield "2 zw\u00f6lf.".encode()[-3:]
 
-    answer = post(daemon, body(), voice="two", speed="1.5", fresh="true")
+    answer = post(daemon, body(), voice="two", speed="1.5", fresh="true", source="llm")
     job = answer.json()
     assert (answer.status_code, job["state"]) == (200, "done")
     assert job["text"] == "1 [mark begun-body].\n\n2 zw\u00f6lf."
     assert (job["voice"], job["speed"], job["fresh"], job["open"]) == ("two", 1.5, True, False)
-    assert (job["source"], job["heard"]) == ("api", 2)
+    assert (job["source"], job["via"], job["heard"]) == ("llm", "api", 2)
 
 
 def test_a_whole_body_is_a_text_too(daemon: RunningDaemon) -> None:

@@ -111,7 +111,8 @@ def test_it_goes_through_the_queue_and_history_and_plays_nothing(
     assert len(answer.content)
     job = daemon.job(answer.response.headers["x-job-id"])
     assert job["state"] == "done"
-    assert (job["source"], job["style"], job["speed"]) == ("openai", "calmly", 2.0)
+    assert (job["source"], job["via"]) == ("openai", "openai")
+    assert (job["style"], job["speed"]) == ("calmly", 2.0)
     assert (job["fresh"], job["keep_alive"]) == (True, 3600)
     recording = recorder.stop()
     assert read_tones(recording.samples, recording.sample_rate) == []

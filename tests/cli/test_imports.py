@@ -20,8 +20,8 @@ HEAVY = {
 
 OF_VOX = {
     "vox", "vox.cli", "vox.cli.commands", "vox.cli.options", "vox.cli.output", "vox.cli.root",
-    "vox.cli.speaking", "vox.cli.text_input", "vox.client", "vox.client.http", "vox.client.remote",
-    "vox.client.front", "vox.client.jobs",
+    "vox.cli.sender", "vox.cli.speaking", "vox.cli.text_input", "vox.client", "vox.client.http",
+    "vox.client.remote", "vox.client.front", "vox.client.jobs",
     "vox.callers", "vox.errors", "vox.jobs", "vox.paths", "vox.printable", "vox.sound_variables",
 }  # fmt: skip
 

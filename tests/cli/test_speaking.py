@@ -269,7 +269,8 @@ def test_waiting_for_several_jobs_gives_the_first_failure(warm: Vox) -> None:
 def test_a_replay_is_a_new_job_of_the_old_text(warm: Vox) -> None:
     first = warm(*SCRIPTED, "--json", "1 [say 0.1s]").json()
     again = json.loads(warm.ok("replay", "--json", first["id"]))
-    assert (again["source"], again["source_name"]) == ("replay", first["id"])
+    assert (again["via"], again["source_name"]) == ("replay", first["id"])
+    assert again["source"] == first["source"]
     assert (again["text"], again["state"]) == (first["text"], "done")
     later = warm.ok("replay", "--async", first["id"])
     assert warm("wait", later).code == 0

@@ -142,13 +142,14 @@ def test_ended_jobs_are_cleared(jobs: Jobs) -> None:
 
 
 def test_an_ended_job_is_replayed_as_a_new_one(jobs: Jobs) -> None:
-    job_id = jobs.submit(wish("Once more.", speed=1.5))["id"]
+    job_id = jobs.submit(wish("Once more.", speed=1.5, source="build"))["id"]
     with pytest.raises(JobNotLive):
         jobs.replay(job_id)
     jobs.cancel(job_id)
     again = jobs.replay(job_id)
     assert (again["text"], again["speed"]) == ("Once more.", 1.5)
-    assert (again["source"], again["source_name"]) == ("replay", job_id)
+    assert again["source"] == "build"
+    assert (again["via"], again["source_name"]) == ("replay", job_id)
     assert again["id"] != job_id
     assert [job["id"] for job in jobs.queue()] == [again["id"]]
 

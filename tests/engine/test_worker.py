@@ -481,18 +481,18 @@ def test_a_folder_that_went_away_fails_the_file(
     assert rig.until_ended(job)["error_code"] == "storage-error"
 
 
-@pytest.mark.parametrize("source", ["inbox", "cli"])
+@pytest.mark.parametrize("via", ["inbox", "cli"])
 def test_what_appears_in_the_inbox_s_done_is_not_replaced_and_what_a_user_names_is(
-    rig: Rig, hosts: FakeHosts, engine: Engine, tmp_path: Path, source: str
+    rig: Rig, hosts: FakeHosts, engine: Engine, tmp_path: Path, via: str
 ) -> None:
     gate, path = hosts.gate(), tmp_path / "x.wav"
     hosts.script(ONE, SPEECH_S, gate)
-    job = engine.submit(request(ONE, output=str(path), source=source))
+    job = engine.submit(request(ONE, output=str(path), via=via))
     gate.wait_reached()
     path.write_text("somebody's")
     gate.open()
     ended = rig.until_ended(job)
-    if source == "inbox":
+    if via == "inbox":
         assert "x.wav: a file of that name was made meanwhile" in ended["error"]
         assert path.read_text() == "somebody's"
     else:
@@ -506,7 +506,7 @@ def test_a_file_that_a_killed_daemon_had_written_is_written_again(
     path = tmp_path / "x.wav"
     path.write_text("what it had written")
     (job,) = engine.store.add(
-        [Job(id="", text=ONE, backend="scripted", source="inbox", sink="file", output=str(path),
+        [Job(id="", text=ONE, backend="scripted", via="inbox", sink="file", output=str(path),
              first_audio_at=1.0)]
     )  # fmt: skip
     engine.tasks.send([(job.id, 0)])

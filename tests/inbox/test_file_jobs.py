@@ -43,7 +43,8 @@ def why(rig: Rig, name: str) -> str:
 def test_a_job_of_the_inbox_says_so_and_names_the_file(rig: Rig) -> None:
     drop(rig, "shopping list.txt", "Milk.\r\nBread.\r\n")
     (job,) = rig.wait_jobs(1)
-    assert (job.source, job.source_name) == ("inbox", "shopping list.txt")
+    assert (job.source, job.via) == ("inbox", "inbox")
+    assert job.source_name == "shopping list.txt"
     assert (job.text, job.sink, job.state) == ("Milk.\r\nBread.", "play", "queued")
     wait_until(lambda: rig.broker.pending() == [job.id])
     assert rig.tree() == [f".work/{job.id}__shopping list.txt"]

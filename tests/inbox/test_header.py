@@ -72,6 +72,7 @@ def test_a_header_that_does_not_end_is_refused_and_not_read_aloud(text: str) -> 
         "---\nNote: this is a text.\n",
         "---\n\nOne thing: a rule is above.\n\n---\n\nAnd another.\n",
         "---\ntitle: A page\ndate: 2026-11-29\n---\nHello.",
+        "---\ntitle: A page\nsource: https://example.com\n---\nHello.",
         "---\ntitle: A page\nlang: en\ntags:\n  - one\n---\nHello.",
         "---\nlang: en\ntitle: A page\n",
         "---",

@@ -39,13 +39,13 @@ def test_ten_thousand_files_become_as_many_jobs_in_order_while_others_get_in_bet
         time.sleep(0.05)
     took_s = time.monotonic() - began
     print(f"{COUNT} files in {took_s:.1f} s; others waited at most {max(waits_s):.2f} s")
-    names = [str(job.source_name) for job in rig.jobs() if job.source == "inbox"]
+    names = [str(job.source_name) for job in rig.jobs() if job.via == "inbox"]
     assert names == sorted(arrived, key=arrived.__getitem__)
     assert rig.inbox.describe()["working"] == COUNT
     # Nobody waits for more than a small part of it.
     assert len(waits_s) > 10 and max(waits_s) < took_s / 4
 
-    spoken = [job for job in rig.jobs() if job.source == "inbox"]
+    spoken = [job for job in rig.jobs() if job.via == "inbox"]
     for job in spoken[:300]:
         rig.end(job)
     wait_until(lambda: rig.inbox.describe()["done"] == 300)

@@ -413,6 +413,27 @@ def test_migrations_are_numbered_and_run_once(tmp_path: Path) -> None:
     conn.close()
 
 
+def test_jobs_of_an_older_vox_keep_the_way_they_came(tmp_path: Path) -> None:
+    before_via = next(at for at, script in enumerate(MIGRATIONS) if "column via" in script)
+    path = str(tmp_path / "vox.db")
+    conn = sqlite3.connect(path, isolation_level=None)
+    for statement in ";".join(MIGRATIONS[:before_via]).split(";"):
+        conn.execute(statement)
+    conn.execute(f"pragma user_version = {before_via}")
+    for way in ("cli", "inbox"):
+        conn.execute(
+            "insert into job (id, state, text, backend, speed, volume, priority, source, sink, "
+            "created_at) values (?, 'done', 'Old.', 'say', 1, 1, 0, ?, 'play', 1)",
+            (way, way),
+        )
+    conn.close()
+    store = Store(path)
+    assert {(job.source, job.via) for job in store.history.jobs()} == {
+        ("cli", "cli"), ("inbox", "inbox"),
+    }  # fmt: skip
+    store.close()
+
+
 def test_a_full_disk_is_one_clear_line(store: Store) -> None:
     store._db.writer.execute("pragma max_page_count = 40")
     with pytest.raises(StorageError, match="full") as caught:

@@ -134,7 +134,7 @@ def to_request(body: Speech, config: Config, backends: Collection[str]) -> Reque
         fresh=body.fresh,
         keep_alive=body.keep_alive,
         sink="stream",
-        source="openai",
+        via="openai",
     )
 
 

@@ -132,7 +132,7 @@ class Speak(_SpeakOptions):  # type: ignore[misc]  # made of jobs.OPTIONS
     is_async: bool = Field(
         False, alias="async", description="Answer 202 at once instead of after the job was heard."
     )
-    source: str = Field("api", max_length=40)
+    via: Literal["cli", "api"] = Field("api", description="`cli`: vox's own command line sends it.")
     caller: str | None = Field(
         None,
         max_length=NAME_LIMIT,
@@ -285,7 +285,8 @@ class Job(_JobOptions):  # type: ignore[misc]  # made of jobs.OPTIONS
     text: str
     open: bool = Field(description="Its text is still being written; `text` is what has come.")
     priority: str
-    source: str
+    source: str = Field(description="Who sent it: a name, such as a repository's or a program's.")
+    via: jobs.Via = Field(description="Which way it came.")
     source_name: str | None
     created_at: str
     started_at: str | None

@@ -20,6 +20,7 @@ from ..install.status import gpu_of, read_marker
 from ..jobs import Request
 from ..paths import Paths
 from .output import complain, engine_of, say, say_json
+from .sender import sender
 from .speaking import CallOptions, open_jobs, spoken, what_became_of
 from .voices import open_catalog
 
@@ -108,6 +109,7 @@ def _speak(paths: Paths, name: str, model: str | None, is_strict: bool = True) -
             model=model,
             output=output,
             fresh=True,
+            source=sender(),
             keep_alive=_keep_alive_s(paths, name),
         )
         job = spoken(open_jobs(), request, CallOptions())

@@ -68,15 +68,12 @@ def history(
 
 
 def _row(job: dict[str, Any]) -> list[str]:
-    source = job["source"]
-    if job["source_name"] and source != "cli":
-        source += f" {job['source_name']}"
     return [
         job["id"],
         when(job["created_at"]),
         job["state"],
         voice_of(job),
-        source[:28],
+        sender_of(job)[:28],
         "" if job["audio_s"] is None else f"{job['audio_s']:.1f}",
         beginning_of(job["text"]),
     ]
@@ -93,6 +90,14 @@ def beginning_of(text: str) -> str:
 
 def voice_of(job: dict[str, Any]) -> str:
     return f"{job['backend']}/{job['voice']}" if job["voice"] else str(job["backend"])
+
+
+def sender_of(job: dict[str, Any]) -> str:
+    """Who sent the job; of the inbox's also the file."""
+    source: str = job["source"]
+    if job["via"] == "inbox" and job["source_name"]:
+        return f"{source} {job['source_name']}"
+    return f"{source} replay" if job["via"] == "replay" else source
 
 
 def when(iso: str) -> str:

@@ -9,7 +9,7 @@ import click
 from ..client.jobs import Job, Jobs
 from ..errors import VoxError
 from .completers import complete_live_job
-from .history import beginning_of, voice_of, when
+from .history import beginning_of, sender_of, voice_of, when
 from .options import json_option
 from .output import complain, is_terminal, say, say_json, table, tell
 from .speaking import open_jobs
@@ -44,7 +44,7 @@ def _row(job: Job) -> list[str]:
         state,
         when(job["created_at"]),
         voice_of(job),
-        job["source"],
+        sender_of(job)[:28],
         beginning_of(job["text"]),
     ]
 

@@ -194,6 +194,7 @@ def _speak(
     **wishes: Any,
 ) -> int:
     from ..jobs import Request
+    from .sender import sender
     from .speaking import CallOptions
     from .text_input import checked, model_name, names_folder, output_path
 
@@ -207,6 +208,7 @@ def _speak(
         raise click.UsageError("--stream goes with one text, not with several files", ctx)
     wishes = {name: checked(name, value) for name, value in wishes.items()}
     wishes["model"] = model_name(wishes["model"])
+    wishes["source"] = wishes["source"] or sender()
     try:
         if is_for_each:
             from .outputs import each_to_its_file

@@ -176,7 +176,7 @@ class Local:
             if note := note_of(store):
                 data["notes"].append(note)
             if is_followed and self.is_light(data) and not job.is_open:
-                if job.keep_alive and job.source != "replay":
+                if job.keep_alive and job.via != "replay":
                     data["notes"].append(NOTHING_STAYS.format(job.backend))
                 if self._kept_store is not None:
                     self._kept_store.close()

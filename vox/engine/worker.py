@@ -199,7 +199,7 @@ class Worker:
                 self._spools.remove(spool.job_id)
 
     def _open_spool(self, job: Job) -> Spool:
-        if job.source == "replay" and job.source_name and not self._spools.has(job.id):
+        if job.via == "replay" and job.source_name and not self._spools.has(job.id):
             self._spools.share(job.source_name, job.id)
         return self._spools.open(job.id)
 
@@ -217,7 +217,7 @@ class Worker:
         part = files.part_name(job.id)
         # No user chose to replace what has come to lie in the inbox's `done/` since. What an
         # earlier daemon had begun may be complete.
-        is_new = job.source == "inbox" and job.first_audio_at is None
+        is_new = job.via == "inbox" and job.first_audio_at is None
         if is_new:
             self._store.note(job.id, first_audio_at=self._clock())
         files.write(spool, path, job.volume, lambda: self._check_live(job), part, is_new, job.umask)

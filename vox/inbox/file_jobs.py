@@ -82,7 +82,7 @@ class FileJobs:
             if job is None and self._store.cleared(claim.id) is None:
                 new.append(claim)
                 continue
-            if job is not None and job.source != "inbox":
+            if job is not None and job.via != "inbox":
                 self.put_back(claim)
                 continue
             self.submitted[claim.id] = claim
@@ -176,7 +176,7 @@ class FileJobs:
         """True if it became a job although submitting failed halfway."""
         with contextlib.suppress(VoxError):
             job = self._store.find(claim.id)
-            return job is not None and job.source == "inbox"
+            return job is not None and job.via == "inbox"
         return False
 
     # -- finishing ------------------------------------------------------------------------------

@@ -67,7 +67,7 @@ class FileRequests:
         output = fields.pop("output", None)
         request = Request(
             text=text,
-            source="inbox",
+            via="inbox",
             source_name=as_text(os.path.join(claim.subfolder, claim.name)),
             id=claim.id,
             **fields,

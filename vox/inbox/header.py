@@ -23,7 +23,7 @@ _FRONT_MATTER = frozenset(
     "draft description summary published aliases cssclass id type image url weight".split()
 )
 """Keys that programs for web sites and notes put between the same lines."""
-_SHARED = frozenset({"lang", "style"})
+_SHARED = frozenset({"lang", "source", "style"})
 """Keys of ours that front matter has, too."""
 _UNSEEN = re.compile(r"[\s\ufeff\u200b\u2060]*")
 """What may stand before a header: byte order marks, blank lines."""

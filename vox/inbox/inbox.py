@@ -180,7 +180,7 @@ class Inbox:
     def _on_event(self, event: Event) -> None:
         if event.name != "state" or event.data.get("state") not in ENDED:
             return
-        if event.data.get("source") == "inbox":
+        if event.data.get("via") == "inbox":
             self._ended.append((event.job_id, event.data["state"], event.data["error"]))
             self._wake.set()
         elif self._pending.waits_for_room:

@@ -81,6 +81,13 @@ MIGRATIONS: tuple[str, ...] = (
     create index job_live on job (state, priority desc, seq, sink)
         where state in ('queued', 'preparing', 'speaking');
     """,
+    # `source` said which way a job came; now it names who sent it, and `via` says that.
+    """
+    alter table job add column via text not null default 'cli';
+    update job set via = source;
+    drop index job_source;
+    create index job_source on job (source);
+    """,
 )
 
 _SQL_TYPES: dict[type, str] = {str: "text", float: "real", bool: "integer"}

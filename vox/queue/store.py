@@ -340,12 +340,12 @@ class Store:
             rows = conn.execute(
                 f"delete from job where state not in {_LIVE_SQL} "
                 "and (? is null or coalesce(finished_at, created_at) < ?) "
-                "returning id, source, state, error",
+                "returning id, via, state, error",
                 (before, before),
             ).fetchall()
             # The file of such a job may still lie in the inbox under its id: see `inbox.file_jobs`.
             inbox = [
-                (row["id"], row["state"], row["error"]) for row in rows if row["source"] == "inbox"
+                (row["id"], row["state"], row["error"]) for row in rows if row["via"] == "inbox"
             ]
             conn.executemany("insert or ignore into cleared values (?, ?, ?)", inbox)
         gone = [row["id"] for row in rows]

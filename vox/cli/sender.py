@@ -1,0 +1,121 @@
+"""Who sends what this call speaks: the name of a git repository, or of the program that calls.
+
+On the way to the first sound: a few looks at folders and at `/proc`, and no subprocess. What cannot
+be read counts as not there; nothing here raises.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from typing import NamedTuple
+
+from .. import callers
+from ..jobs import OPTIONS
+
+SHELL = "shell"
+"""The name where somebody types at a prompt, or no program can be found."""
+MOST_STEPS = 64
+"""Of folders, or of programs, that are looked at on the way up."""
+
+_SHELLS = frozenset(
+    "sh bash dash zsh fish ksh mksh tcsh csh ash busybox nu pwsh xonsh elvish".split()
+)
+_PASS_ON = frozenset("sudo su doas runuser timeout time xargs strace uv uvx".split())
+"""Programs that run another one and stay, which says nothing about who wanted it."""
+_INTERPRETERS = ("python", "node", "ruby", "perl", "php", "lua", "deno", "bun")
+"""Beginnings of the names of programs that run a script, which is the one to name."""
+_PLAIN_FLAG = ("-u", "-e", "-x", "-B", "-E", "-I", "-s", "-S", "-l", "-i")
+"""Options before a script that take no value."""
+_NAME_BYTES = 15
+"""Linux keeps no more of a program's name."""
+
+
+def sender() -> str:
+    """The name for `source`: one line of printable characters, neither empty nor too long."""
+    return _named(_repository()) or _named(_program()) or SHELL
+
+
+def _named(name: str) -> str:
+    shown = "".join(char for char in name if char.isprintable()).strip()
+    return shown[: OPTIONS["source"].max_length]
+
+
+def _repository() -> str:
+    """The name of the folder at the root of the git repository that we are in, or ""."""
+    try:
+        folder = os.getcwd()
+    except OSError:  # it was deleted
+        return ""
+    for _ in range(MOST_STEPS):
+        # A file in a worktree or a submodule, whose own folder's name is the one that users know.
+        if os.path.lexists(os.path.join(folder, ".git")):
+            return os.path.basename(folder)
+        above = os.path.dirname(folder)
+        if above == folder:
+            break
+        folder = above
+    return ""
+
+
+class _Process(NamedTuple):
+    name: str
+    parent: int
+    is_at_prompt: bool
+    """Whether it began a session that has a terminal, as the shell in a terminal's window does."""
+
+
+def _program() -> str:
+    """The nearest program above us that is neither a shell nor runs another one, or ""."""
+    pid = os.getppid()
+    for _ in range(MOST_STEPS):
+        process = _process(pid)
+        if process is None:
+            break
+        words = _words(pid)
+        name = process.name
+        if (len(name) >= _NAME_BYTES or name.endswith("MainThread")) and words[0]:
+            name = os.path.basename(words[0])
+        name = name.lstrip("-")
+        is_shell = name in _SHELLS
+        if is_shell and process.is_at_prompt:
+            break
+        if is_shell or name.startswith(_INTERPRETERS):
+            name = _script(words[1:]) or ("" if is_shell else name)
+        if name and name not in _PASS_ON:
+            return name
+        pid = process.parent
+    return ""
+
+
+def _words(pid: int) -> list[str]:
+    """The command line of a program, or the beginning of it; at least one word."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb", buffering=0) as file:
+        return [os.fsdecode(word) for word in file.read(4096).split(b"\0")]
+    return [""]
+
+
+def _script(words: list[str]) -> str:
+    """The name of the script that a shell or an interpreter is given, or ""."""
+    while words and words[0] in _PLAIN_FLAG:
+        words = words[1:]
+    if len(words) > 1 and words[0] == "-m":
+        return words[1]
+    if not words or words[0].startswith(("-", "/dev/")):
+        return ""
+    return os.path.basename(words[0])
+
+
+def _process(pid: int) -> _Process | None:
+    """What the system tells of a process; None: nothing."""
+    with contextlib.suppress(*callers.UNKNOWN):
+        if sys.platform == "darwin":
+            return _Process(*callers.macos_program(pid))
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+            # The program's name, in parentheses, may have blanks and parentheses in it.
+            before, _, after = file.read(4096).rpartition(b")")
+        _, parent, _, session, terminal, *_ = after.split()
+        name = os.fsdecode(before.partition(b"(")[2])
+        return _Process(name, int(parent), int(session) == pid and int(terminal) != 0)
+    return None
