@@ -71,7 +71,7 @@ OWNERS = {
     "soundfile": ("vox.audio.*", "vox.backends.*", "vox.voices.clones", "vox.voices.recordings"),
     "soxr": ("vox.audio.pcm",),
     "huggingface_hub": ("vox.backends.kit.huggingface",),
-    "av": ("vox.audio.encoder", "vox.voices.recordings"),
+    "av": ("vox.audio.encoder", "vox.audio.time_stretch", "vox.voices.recordings"),
     "numpy": (
         "vox.audio.*",
         "vox.backends.*",

@@ -1,0 +1,124 @@
+"""Another tempo at the same pitch: a stream of samples, or a job's whole spool.
+
+Owns the library for it, ffmpeg's `atempo` (through `av`, which is imported when it is needed).
+Knows nothing of jobs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ..errors import NotAvailable
+from .pcm import EMPTY, Samples, frames_in, silence
+from .spool import Segment, Spool
+
+_BLOCK_S = 1.0
+_FRAME_S = 0.02
+"""What the filter is given at once. It returns blocks of that size, so it need not be large."""
+_MOST, _LEAST = 2.0, 0.5
+"""A filter beyond these drops samples instead of blending them, or refuses: several in a row do
+it."""
+
+
+class TimeStretcher:
+    """Makes speech faster or slower by a factor, chunk by chunk without seams.
+
+    Output comes some 200 ms of audio later than its input; `finish` returns the rest.
+    """
+
+    def __init__(self, sample_rate: int, tempo: float) -> None:
+        """`tempo`: 2.0 is twice as fast. Raises NotAvailable if `av` is not installed."""
+        try:
+            import av.filter
+        except ImportError as exc:
+            raise NotAvailable(
+                "another speed of the kept audio needs the package av", "install it: pip install av"
+            ) from exc
+        self._av: Any = av
+        self._sample_rate = sample_rate
+        self._fed = 0
+        self._graph: Any = av.filter.Graph()
+        last = self._graph.add_abuffer(
+            sample_rate=sample_rate, format="flt", layout="mono", time_base=f"1/{sample_rate}"
+        )
+        for factor in _factors(tempo):
+            step = self._graph.add("atempo", f"{factor:.9g}")
+            last.link_to(step)
+            last = step
+        last.link_to(self._graph.add("abuffersink"))
+        self._graph.configure()
+
+    def feed(self, samples: Samples) -> Samples:
+        """Returns as many samples as the input so far determines, maybe none."""
+        size = frames_in(_FRAME_S, self._sample_rate)
+        for at in range(0, len(samples), size):
+            block = np.ascontiguousarray(samples[at : at + size]).reshape(1, -1)
+            frame = self._av.AudioFrame.from_ndarray(block, format="flt", layout="mono")
+            frame.sample_rate = self._sample_rate
+            frame.pts = self._fed
+            self._fed += block.size
+            self._graph.push(frame)
+        return self._pulled()
+
+    def finish(self) -> Samples:
+        """The rest. The stretcher cannot be used afterwards."""
+        self._graph.push(None)
+        return self._pulled()
+
+    def _pulled(self) -> Samples:
+        parts = [EMPTY]
+        while True:
+            try:
+                parts.append(self._graph.pull().to_ndarray()[0])
+            except (BlockingIOError, EOFError):
+                return np.concatenate(parts)
+
+
+def _factors(tempo: float) -> Iterator[float]:
+    """Factors that one filter can do, whose product is the tempo."""
+    while not _LEAST <= tempo <= _MOST:
+        factor = _MOST if tempo > _MOST else _LEAST
+        yield factor
+        tempo /= factor
+    yield tempo
+
+
+def stretch_spool(source: Spool, target: Spool, tempo: float, check: Callable[[], None]) -> None:
+    """Write a complete spool's audio at another tempo into the other one, which is then complete.
+
+    Its utterances keep their indexes. What the target holds already is not made again. `check` is
+    called before every second of audio; it raises to stop the work. Raises StorageError.
+    """
+    rate, end_frame = source.sample_rate, 0
+    for number, segment in enumerate(source.segments):
+        if number >= len(target.segments):
+            if rate and segment.start_frame > end_frame:
+                target.append(silence((segment.start_frame - end_frame) / rate / tempo, rate), rate)
+            target.begin_utterance(segment.index)
+            for samples in _stretched(source, segment, tempo):
+                check()
+                target.append(samples, rate or 0)
+            target.end_utterance(segment.is_unsaid)
+        end_frame = segment.end_frame
+    target.finish()
+
+
+def _stretched(source: Spool, segment: Segment, tempo: float) -> Iterator[Samples]:
+    """The utterance's audio. What is too short for the filter stays as it is."""
+    rate = source.sample_rate
+    if rate is None or segment.start_frame == segment.end_frame:
+        return
+    stretcher, made, at = TimeStretcher(rate, tempo), 0, segment.start_frame
+    while at < segment.end_frame:
+        block = source.read(at, min(frames_in(_BLOCK_S, rate), segment.end_frame - at))
+        at += len(block)
+        stretched = stretcher.feed(block)
+        made += len(stretched)
+        yield stretched
+    rest = stretcher.finish()
+    yield rest if made + len(rest) else source.read(
+        segment.start_frame, segment.end_frame - segment.start_frame
+    )
