@@ -12,7 +12,7 @@ import os
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, NamedTuple
 
-from .errors import BadOption
+from .errors import BadOption, UnknownJob
 
 State = Literal["queued", "preparing", "speaking", "done", "failed", "cancelled", "expired"]
 Sink = Literal["play", "file", "stream"]
@@ -43,6 +43,28 @@ def new_id() -> str:
         number, digit = divmod(number, len(ID_ALPHABET))
         digits.append(ID_ALPHABET[digit])
     return "".join(digits)
+
+
+LAST = "last"
+"""In place of an id: the newest job, as `@1`; for a replay, the newest that was heard."""
+
+
+def recency(job_id: str) -> int | None:
+    """Which of the newest jobs `last` (1), `@1`, `@2` ... name; None: it is an id.
+
+    Raises UnknownJob.
+    """
+    name = job_id.strip().lower()
+    if name == LAST:
+        return 1
+    if not name.startswith("@"):
+        return None
+    digits = name[1:]
+    if not (digits.isascii() and digits.isdecimal() and len(digits) < 10 and int(digits)):
+        raise UnknownJob(
+            f"there is no job {job_id!r}", "the newest is @1 (or last), the one before it @2"
+        )
+    return int(digits)
 
 
 def iso(at: float | None) -> str | None:
@@ -304,6 +326,19 @@ class Request(SpeechOptions):
     """Chosen by the caller so that asking again makes one job; None: a new one. The job has
     another if there is one of this id with another text."""
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What is different when a job is spoken again; None: as it was."""
+
+    speed: float | None = None
+    output: str | None = None
+    """An audio file to write instead of playing."""
+    umask: int | None = None
+    """See `Job.umask`."""
+
+
+AS_IT_WAS = Changes()
 
 REQUEST_FIELDS = tuple(f.name for f in fields(Request) if f.name != "is_open")
 

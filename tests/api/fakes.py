@@ -19,7 +19,7 @@ from vox.audio.spool import SpoolDir
 from vox.audio.utterances import UtteranceCache
 from vox.config import Config, load
 from vox.errors import NoAudioOutput
-from vox.jobs import Job, Request
+from vox.jobs import AS_IT_WAS, Changes, Job, Request
 from vox.paths import Paths, get_paths
 from vox.queue.events import Bus
 from vox.queue.store import Store
@@ -134,7 +134,7 @@ class FakeEngine:
     def resume(self) -> None:
         self.player.is_paused = False
 
-    def replay(self, job_id: str, caller: str | None = None) -> Job:
+    def replay(self, job_id: str, caller: str | None = None, changes: Changes = AS_IT_WAS) -> Job:
         return self.add(self.store.get(job_id).text)
 
     def export_audio(self, job_id: str) -> str:

@@ -294,6 +294,19 @@ def test_not_ready_without_a_sound_device(
     assert "audio" in answer.json()["detail"]
 
 
+def test_a_replay_may_have_another_speed(sound: SoundServer, daemon: RunningDaemon) -> None:
+    first = daemon.http.post("/speak", json={"text": "Job 1 [say 0.4s]"}).json()
+    for name in ("last", "@1", first["id"]):
+        answer = daemon.http.post(f"/jobs/{name}/replay", json={"speed": 2})
+        assert answer.status_code == 202, answer.text
+        assert answer.json()["speed"] == 2.0
+        again = daemon.ended(answer.json()["id"])
+        assert again["audio_s"] == pytest.approx(first["audio_s"] / 2, abs=0.03)
+    for body in ({"speed": 9}, {"pitch": 1}, {"speed": "2"}):
+        assert daemon.http.post("/jobs/last/replay", json=body).status_code == 422
+    assert daemon.http.post("/jobs/@0/replay").status_code == 404
+
+
 @pytest.mark.parametrize("is_replay", [False, True])
 def test_only_over_the_control_socket_a_job_is_bound_to_a_process(
     sound: SoundServer, daemon: RunningDaemon, is_replay: bool

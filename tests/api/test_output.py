@@ -33,6 +33,17 @@ def test_over_tcp_files_are_written_in_the_folder_that_is_set(start: Start, home
     assert (answer.status_code, answer.json()["code"]) == (422, "bad-output")
 
 
+def test_a_replay_over_tcp_writes_no_file_either(daemon: RunningDaemon) -> None:
+    daemon.ended(daemon.speak("Hello.")["id"])
+    body = {"output": str(daemon.home / "x.wav")}
+    answer = daemon.tcp.post("/jobs/@1/replay", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "bad-output")
+    answer = daemon.http.post("/jobs/@1/replay", json=body)
+    assert answer.status_code == 202
+    assert daemon.ended(answer.json()["id"])["state"] == "done"
+    assert (daemon.home / "x.wav").read_bytes().startswith(b"RIFF")
+
+
 @pytest.mark.parametrize(
     "output",
     ["{0}/../x.wav", "{0}", "{0}/", "{0}/.", "{0}/..", "{0}x/x.wav", "{0}/out/x.wav",

@@ -1,8 +1,7 @@
-"""Another tempo: the pitch stays, the length follows, and each utterance stays where it can be found."""
+"""Another tempo: the pitch stays, the length follows, each utterance is still found."""
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +60,7 @@ def source(spools: SpoolDir) -> Spool:
 def test_the_pitch_stays_and_the_length_follows(tempo: float, rate: int) -> None:
     made = in_chunks(tone(440, 4.0, rate), tempo, 2_000, rate)
     assert pitch(made, rate) == pytest.approx(440, abs=1.5)
-    assert len(made) / rate == pytest.approx(4.0 / tempo, rel=0.02)
+    assert len(made) / rate == pytest.approx(4.0 / tempo, abs=0.001)
     assert np.abs(made).max() == pytest.approx(0.3, abs=0.05)
 
 
@@ -71,9 +70,7 @@ def test_the_first_sound_does_not_wait_for_the_whole() -> None:
 
 
 @pytest.mark.parametrize("tempo", [0.5, 1.5, 4.0])
-def test_each_utterance_is_found_where_it_is(
-    spools: SpoolDir, source: Spool, tempo: float
-) -> None:
+def test_each_utterance_is_found_where_it_is(spools: SpoolDir, source: Spool, tempo: float) -> None:
     target = spools.open("b2")
     stretch_spool(source, target, tempo, lambda: None)
     assert target.is_complete
@@ -82,7 +79,7 @@ def test_each_utterance_is_found_where_it_is(
     heard = [segment for segment in target.segments if not segment.is_unsaid]
     for segment, hertz, seconds in zip(heard, PITCHES_HZ, LENGTHS_S, strict=True):
         frames = segment.end_frame - segment.start_frame
-        assert frames / RATE == pytest.approx(seconds / tempo, abs=0.015)
+        assert frames / RATE == pytest.approx(seconds / tempo, abs=0.001)
         assert pitch(target.read(segment.start_frame, frames)) == pytest.approx(hertz, rel=0.02)
     gap = (heard[1].start_frame - heard[0].end_frame) / RATE
     assert gap == pytest.approx(PAUSE_S / tempo, abs=0.001)
@@ -98,14 +95,14 @@ def test_what_was_made_before_a_crash_is_not_made_again(spools: SpoolDir, source
     target = spools.open("c3")
 
     def check() -> None:
-        if len(target.segments) == 2:
+        if len(target.segments) == 3 and target.is_mid_utterance:
             raise Killed
 
     with pytest.raises(Killed):
         stretch_spool(source, target, 1.5, check)
     target.close()
     again = spools.open("c3")
-    assert len(again.segments) >= 2 and not again.is_complete
+    assert len(again.segments) == 3 and not again.is_complete
     first = again.segments[0]
     stretch_spool(source, again, 1.5, lambda: None)
     assert again.segments[0] is first
@@ -113,12 +110,9 @@ def test_what_was_made_before_a_crash_is_not_made_again(spools: SpoolDir, source
     assert np.array_equal(again.read(0, again.frames), whole.read(0, whole.frames))
 
 
-def test_what_is_too_short_to_stretch_is_still_heard(spools: SpoolDir) -> None:
-    with contextlib.closing(spools.open("a1")) as source:
-        source.begin_utterance(0)
-        source.append(tone(440, 0.005), RATE)
-        source.end_utterance()
-        source.finish()
-        target = spools.open("b2")
-        stretch_spool(source, target, 1.5, lambda: None)
-        assert target.frames == source.frames
+@pytest.mark.parametrize("tempo", [0.25, 0.7, 1.5, 4.0])
+@pytest.mark.parametrize("seconds", [0.11, 0.3])
+def test_nothing_is_cut_off_at_the_end(tempo: float, seconds: float) -> None:
+    made = in_chunks(tone(440, seconds), tempo, 2_000)
+    assert len(made) == pytest.approx(seconds * RATE / tempo, abs=1)
+    assert np.abs(made[-max(50, len(made) // 10) :]).max() > 0.1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from vox.errors import (
     UnknownJob,
     WaitTimeout,
 )
-from vox.jobs import PAUSED, Request, new_id
+from vox.jobs import PAUSED, Changes, Request, new_id
 from vox.queue.database import order_lock
 
 
@@ -152,6 +153,29 @@ def test_an_ended_job_is_replayed_as_a_new_one(jobs: Jobs) -> None:
     assert (again["via"], again["source_name"]) == ("replay", job_id)
     assert again["id"] != job_id
     assert [job["id"] for job in jobs.queue()] == [again["id"]]
+
+
+def test_a_job_is_replayed_at_another_speed_into_a_file(jobs: Jobs, tmp_path: Path) -> None:
+    job_id = jobs.submit(wish("Once more.", speed=1.5))["id"]
+    jobs.cancel(job_id)
+    path = str(tmp_path / "x.wav")
+    again = jobs.replay("@1", changes=Changes(speed=2.0, output=path))
+    assert (again["speed"], again["output"], again["source_name"]) == (2.0, path, job_id)
+    with pytest.raises(BadOption):
+        jobs.replay("@2", changes=Changes(speed=5.0))
+
+
+def test_the_newest_jobs_need_no_id(jobs: Jobs) -> None:
+    for ask in (jobs.get, jobs.cancel, jobs.replay):
+        with pytest.raises(UnknownJob):
+            ask("last")
+    first, second = (jobs.submit(wish(text))["id"] for text in ("First.", "Second."))
+    assert [jobs.get(name)["id"] for name in ("last", "@1", "@2")] == [second, second, first]
+    for name in ("@0", "@3", "@x"):
+        with pytest.raises(UnknownJob):
+            jobs.cancel(name)
+    assert jobs.cancel("@2")["id"] == first
+    assert jobs.cancel("last")["id"] == second
 
 
 def test_a_job_is_followed_to_its_end(jobs: Jobs) -> None:

@@ -10,6 +10,7 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
@@ -253,6 +254,48 @@ def test_a_replay_is_heard_again_without_a_new_synthesis(vox: Vox, recorder: Rec
         kept.unlink()
     vox.ok("replay", job["id"])
     assert tones(recorder) == [7, 8, 7]
+
+
+def test_a_faster_replay_keeps_its_pitch(vox: Vox, recorder: Recorder) -> None:
+    vox.ok(*SCRIPTED, "7 [say 3s]")
+    recorder.wait_for_silence()
+    Path(vox.home, "loads").unlink()
+    begun_at = time.monotonic()
+    vox.ok("replay", "--speed", "1.5")
+    heard = recorder.stop().after(begun_at)
+    ((start_s, end_s),) = segments_of_sound(heard)
+    assert end_s - start_s == pytest.approx(2.0, rel=0.03)
+    rate = heard.sample_rate
+    middle = heard.samples[round((start_s + 0.2) * rate) : round((end_s - 0.2) * rate)]
+    spectrum = np.abs(np.fft.rfft(middle * np.hanning(len(middle))))
+    peak_hz = float(spectrum.argmax()) * rate / len(middle)
+    assert peak_hz == pytest.approx(750.0, abs=2.0)  # see `pitch_hz` of the scripted backend
+    assert not Path(vox.home, "loads").exists()
+
+
+def test_again_is_what_was_heard_last(vox: Vox, recorder: Recorder) -> None:
+    assert (vox("again").code, vox("again").err) == (
+        2,
+        "vox: nothing was heard yet; see: vox history\n",
+    )
+    vox.ok(*SCRIPTED, "7 [say 0.3s]")
+    vox.ok(*SCRIPTED, "-o", str(vox.home / "x.wav"), "8 [say 0.3s]")
+    vox.ok("again")
+    again = json.loads(vox.ok("again", "--async", "--json"))
+    assert again["text"].startswith("7")
+    vox.ok("wait", "last")
+    assert tones(recorder) == [7]
+    assert len(segments_of_sound(recorder.stop())) == 3
+
+
+def test_a_replay_is_written_into_a_file(vox: Vox, recorder: Recorder) -> None:
+    vox.ok(*SCRIPTED, "7 [say 0.6s]")
+    for name in ("x.mp3", "x.m4a", "x.wav"):
+        vox.ok("replay", "last", "--speed", "2", "-o", name, cwd=vox.home)
+    kept = read_audio(vox.home / "x.wav")
+    assert kept.duration_s == pytest.approx(0.3, abs=0.02)
+    assert read_tones(kept.samples, kept.sample_rate) == [7]
+    assert tones(recorder) == [7]
 
 
 def test_consecutive_jobs_follow_without_a_gap(vox: Vox, recorder: Recorder) -> None:

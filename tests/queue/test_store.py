@@ -96,6 +96,18 @@ def test_ids_are_found_by_their_beginning_unless_ambiguous(store: Store) -> None
             store.get(unknown)
 
 
+def test_the_newest_jobs_are_found_without_their_ids(store: Store) -> None:
+    with pytest.raises(UnknownJob, match="there is no job yet"):
+        store.get("last")
+    first, second, third = store.add([job("a"), job("b"), job("c")])
+    for name, expected in (("last", third), (" LAST", third), ("@1", third), ("@3", first)):
+        assert store.get(name).id == expected.id
+    assert store.get("@02").id == second.id
+    for name in ("@4", "@0", "@-1", "@x", "@", "@1.5", "@٣", "@9999999999"):
+        with pytest.raises(UnknownJob, match=f"there is no job .*{name}"):
+            store.get(name)
+
+
 def test_of_many_racing_changes_one_wins(store: Store) -> None:
     (made,) = store.add([job()])
     others = [Store(store.path) for _ in range(4)]

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -15,16 +16,23 @@ from starlette.datastructures import QueryParams
 
 from ..callers import WENT_AWAY
 from ..errors import BadOption, VoxError
-from ..jobs import Job, State
+from ..jobs import AS_IT_WAS, Job, State
 from ..jobs import Request as SpeechRequest
 from . import problems, schemas
 from .context import Context
 from .responses import disconnected, has_gone, json_array, json_response
-from .schemas import MoreText, Speak, answers
+from .schemas import MoreText, Replay, Speak, answers
 from .security import check_output, is_tcp
 from .writing import in_writer
 
-JobId = Annotated[str, Path(max_length=100, description="Or an unambiguous beginning of it.")]
+JobId = Annotated[
+    str,
+    Path(
+        max_length=100,
+        description="Or an unambiguous beginning of it. `last` and `@1` are the newest job, `@2` "
+        "is the one before it.",
+    ),
+]
 WholeId = Annotated[str, Path(max_length=100)]
 NO_JOB = answers(404, 409, 422)
 _JOB = {200: {"model": schemas.Job}, **NO_JOB}
@@ -173,15 +181,22 @@ def _add_one(router: APIRouter, context: Context) -> None:
         request: Request,
         job_id: JobId,
         caller: Annotated[str | None, Query(max_length=schemas.NAME_LIMIT)] = None,
+        body: Replay | None = None,
     ) -> Response:
         """Speak a job again: a new job, from the kept audio if there is any.
 
-        `caller`: as in `POST /speak`.
+        `last` is the newest job that was heard. At another `speed` the pitch stays. `caller`: as in
+        `POST /speak`.
         """
+        changes = AS_IT_WAS if body is None else body.to_changes()
         if is_tcp(request.scope.get("server")):
             caller = None
+            if changes.output is not None:
+                folder = context.config()["http_output_dir"]
+                output = await asyncio.to_thread(check_output, changes.output, folder)
+                changes = replace(changes, output=output)
         return await json_response(
-            lambda: _shown(context, engine.replay(job_id, caller)), 202, writes=True
+            lambda: _shown(context, engine.replay(job_id, caller, changes)), 202, writes=True
         )
 
     @router.get("/jobs/{job_id}/audio", response_class=FileResponse, responses={**_WAV, **NO_JOB})

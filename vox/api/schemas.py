@@ -101,6 +101,12 @@ def _schema(name: str, option: jobs.Option) -> tuple[Any, Any]:
     return kind, Field(None, description=about, **bounds)
 
 
+_umask = Field(
+    None,
+    ge=0,
+    le=0o777,
+    description="The permissions that a new `output` file is not given, as a process's umask.",
+)
 _REQUEST_TYPES = get_type_hints(jobs.Request)
 _speak_fields: Any = {option.key: _schema(name, option) for name, option in jobs.OPTIONS.items()}
 _SpeakOptions: Any = create_model(
@@ -146,12 +152,7 @@ class Speak(_SpeakOptions):  # type: ignore[misc]  # made of jobs.OPTIONS
         description="With `async` and `caller`: more of the text comes with `POST /jobs/ID/text`, "
         "and `text` may be empty. Over TCP, see `WS /v1/audio/stream`.",
     )
-    umask: int | None = Field(
-        None,
-        ge=0,
-        le=0o777,
-        description="The permissions that a new `output` file is not given, as a process's umask.",
-    )
+    umask: int | None = _umask
 
     def to_request(self) -> jobs.Request:
         values: dict[str, Any] = self.model_dump(exclude={"is_async"})
@@ -162,6 +163,21 @@ class Speak(_SpeakOptions):  # type: ignore[misc]  # made of jobs.OPTIONS
         if not self.is_async:
             values["caller"] = jobs.CONNECTION
         return jobs.Request(**values)
+
+
+_replay_fields: Any = {name: _schema(name, jobs.OPTIONS[name]) for name in ("speed", "output")}
+_ReplayOptions: Any = create_model("ReplayOptions", __base__=Body, **_replay_fields)
+
+
+class Replay(_ReplayOptions):  # type: ignore[misc]  # made of jobs.OPTIONS
+    """What is to be different when the job is spoken again. What is left out is as it was."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"speed": 1.5}]})
+
+    umask: int | None = _umask
+
+    def to_changes(self) -> jobs.Changes:
+        return jobs.Changes(**self.model_dump())
 
 
 class MoreText(Body):

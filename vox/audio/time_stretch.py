@@ -7,6 +7,7 @@ Knows nothing of jobs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from .spool import Segment, Spool
 _BLOCK_S = 1.0
 _FRAME_S = 0.02
 """What the filter is given at once. It returns blocks of that size, so it need not be large."""
+_WINDOWS_S = 0.3
+"""More than the filters hold back."""
 _MOST, _LEAST = 2.0, 0.5
 """A filter beyond these drops samples instead of blending them, or refuses: several in a row do
 it."""
@@ -39,10 +42,11 @@ class TimeStretcher:
             ) from exc
         self._av: Any = av
         self._sample_rate = sample_rate
-        self._fed = 0
+        self._tempo = tempo
+        self._fed = self._made = 0
         self._graph: Any = av.filter.Graph()
         last = self._graph.add_abuffer(
-            sample_rate=sample_rate, format="flt", layout="mono", time_base=f"1/{sample_rate}"
+            sample_rate=sample_rate, format="flt", layout="mono", time_base=Fraction(1, sample_rate)
         )
         for factor in _factors(tempo):
             step = self._graph.add("atempo", f"{factor:.9g}")
@@ -53,20 +57,27 @@ class TimeStretcher:
 
     def feed(self, samples: Samples) -> Samples:
         """Returns as many samples as the input so far determines, maybe none."""
+        made = self._through(samples)
+        self._fed += len(samples)
+        self._made += len(made)
+        return made
+
+    def _through(self, samples: Samples) -> Samples:
         size = frames_in(_FRAME_S, self._sample_rate)
         for at in range(0, len(samples), size):
             block = np.ascontiguousarray(samples[at : at + size]).reshape(1, -1)
             frame = self._av.AudioFrame.from_ndarray(block, format="flt", layout="mono")
             frame.sample_rate = self._sample_rate
-            frame.pts = self._fed
-            self._fed += block.size
             self._graph.push(frame)
         return self._pulled()
 
     def finish(self) -> Samples:
-        """The rest. The stretcher cannot be used afterwards."""
-        self._graph.push(None)
-        return self._pulled()
+        """The rest, to the frame. The stretcher cannot be used afterwards."""
+        missing = max(0, round(self._fed / self._tempo) - self._made)
+        # The filter would drop what does not fill its last window.
+        more = silence(_WINDOWS_S * max(1.0, self._tempo), self._sample_rate)
+        rest = self._through(more)[:missing]
+        return np.concatenate([rest, np.zeros(missing - len(rest), np.float32)])
 
     def _pulled(self) -> Samples:
         parts = [EMPTY]
@@ -107,18 +118,13 @@ def stretch_spool(source: Spool, target: Spool, tempo: float, check: Callable[[]
 
 
 def _stretched(source: Spool, segment: Segment, tempo: float) -> Iterator[Samples]:
-    """The utterance's audio. What is too short for the filter stays as it is."""
-    rate = source.sample_rate
-    if rate is None or segment.start_frame == segment.end_frame:
+    """The utterance's audio."""
+    rate, at = source.sample_rate, segment.start_frame
+    if rate is None or at == segment.end_frame:
         return
-    stretcher, made, at = TimeStretcher(rate, tempo), 0, segment.start_frame
+    stretcher = TimeStretcher(rate, tempo)
     while at < segment.end_frame:
         block = source.read(at, min(frames_in(_BLOCK_S, rate), segment.end_frame - at))
         at += len(block)
-        stretched = stretcher.feed(block)
-        made += len(stretched)
-        yield stretched
-    rest = stretcher.finish()
-    yield rest if made + len(rest) else source.read(
-        segment.start_frame, segment.end_frame - segment.start_frame
-    )
+        yield stretcher.feed(block)
+    yield stretcher.finish()

@@ -173,6 +173,15 @@ class Info:
         low, high = self.speed or (1.0, 1.0)
         return min(high, max(low, speed))
 
+    def speed_note(self, speed: float) -> str | None:
+        """What to tell a user who asks for a speed that it cannot speak at, else None."""
+        if (nearest := self.nearest_speed(speed)) == speed:
+            return None
+        if self.speed is None:
+            return f"{self.name} has no speed; --speed is ignored"
+        low, high = self.speed
+        return f"{self.name} speaks at {low:g} to {high:g}; --speed is {nearest:g}"
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:

@@ -22,6 +22,7 @@ COMMANDS: dict[str, Entry] = {
     "pause": Entry("queue:pause", "Pause speech until `vox resume`."),
     "resume": Entry("queue:resume", "Go on speaking after `vox pause`."),
     "replay": Entry("replay:replay", "Speak a job again: from its kept audio, or anew."),
+    "again": Entry("replay:again", "Speak once more what was heard last."),
     "wait": Entry("replay:wait", "Wait until jobs have ended."),
     "daemon": Entry("daemon:daemon", "Start, stop and watch the daemon."),
     "config": Entry("config:config", "Show and change the settings."),

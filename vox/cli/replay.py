@@ -1,4 +1,4 @@
-"""`vox replay` and `vox wait`: speak an earlier job again, wait for jobs to end."""
+"""`vox replay`, `again` and `wait`: speak an earlier job again, wait for jobs to end."""
 
 from __future__ import annotations
 
@@ -7,13 +7,22 @@ import time
 import click
 
 from ..client.jobs import Job, Jobs
-from ..errors import VoxError, WaitTimeout
+from ..errors import BadOutput, VoxError, WaitTimeout
+from ..jobs import AS_IT_WAS, LAST, OPTIONS, Changes
 from .completers import complete_job, complete_live_job
-from .options import check_waits, json_option, quiet_option, strict_option, timeout_option
+from .options import (
+    OptionType,
+    check_waits,
+    json_option,
+    quiet_option,
+    strict_option,
+    timeout_option,
+)
 from .output import complain, say_json
 from .speaking import (
     CallOptions,
     Terminated,
+    current_umask,
     exit_code,
     make_and_follow,
     open_jobs,
@@ -22,13 +31,28 @@ from .speaking import (
     tell_notes,
     tell_written,
 )
+from .text_input import output_path
+
+async_option = click.option(
+    "--async", "is_async", is_flag=True, help="Print the new job's id and return at once."
+)
 
 
 @click.command()
-@click.argument("job_id", metavar="ID", shell_complete=complete_job)
+@click.argument("job_id", metavar="[ID]", default=LAST, shell_complete=complete_job)
 @click.option(
-    "--async", "is_async", is_flag=True, help="Print the new job's id and return at once."
+    "--speed",
+    type=OptionType(OPTIONS["speed"]),
+    metavar="X",
+    help="Faster or slower, 0.25 to 4, at the same pitch.",
 )
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="Write .wav .flac .ogg .opus .mp3 .m4a .aac instead of playing.",
+)
+@async_option
 @timeout_option
 @strict_option
 @json_option
@@ -37,17 +61,56 @@ from .speaking import (
 def replay(
     ctx: click.Context,
     job_id: str,
+    speed: float | None,
+    output: str | None,
     is_async: bool,
     timeout_s: float | None,
     strict: bool,
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Speak a job again: from its kept audio, or anew."""
+    """Speak a job again: from its kept audio, or anew.
+
+    ID may be `last`, which is what was heard last, as without any; `@1`, `@2` ... are the newest
+    jobs of the history.
+    """
     check_waits(ctx, is_async, timeout_s, strict)
-    jobs = open_jobs()
+    if output == "-":
+        raise BadOutput("replay writes a file, not standard output", "e.g.: -o last.wav")
+    path = output_path(output)
+    changes = Changes(speed=speed, output=path, umask=current_umask() if path else None)
     options = CallOptions(is_async, timeout_s, as_json, quiet, strict)
-    return make_and_follow(jobs, None, lambda: jobs.replay(job_id, not is_async), options)
+    return _replayed(job_id, changes, options)
+
+
+@click.command()
+@async_option
+@timeout_option
+@strict_option
+@json_option
+@quiet_option
+@click.pass_context
+def again(
+    ctx: click.Context,
+    is_async: bool,
+    timeout_s: float | None,
+    strict: bool,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Speak once more what was heard last, as `vox replay` does."""
+    check_waits(ctx, is_async, timeout_s, strict)
+    options = CallOptions(is_async, timeout_s, as_json, quiet, strict)
+    return _replayed(LAST, AS_IT_WAS, options)
+
+
+def _replayed(job_id: str, changes: Changes, options: CallOptions) -> int:
+    jobs = open_jobs()
+
+    def make() -> Job:
+        return jobs.replay(job_id, not options.is_async, changes)
+
+    return make_and_follow(jobs, None, make, options)
 
 
 @click.command()

@@ -142,11 +142,16 @@ def spoken(jobs: Jobs, request: Request, options: CallOptions) -> Job:
         raise KeyboardInterrupt from None
 
 
+def current_umask() -> int:
+    """That of this process: the daemon, which writes files for it, has another one."""
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask
+
+
 def submit(jobs: Jobs, request: Request, options: CallOptions) -> Job:
     if request.output:
-        # The daemon, which writes the file, has another one.
-        request.umask = os.umask(0)
-        os.umask(request.umask)
+        request.umask = current_umask()
     answer_s = min(ANSWER_TIMEOUT_S, max(LEAST_ANSWER_S, options.timeout_s or ANSWER_TIMEOUT_S))
     return jobs.submit(request, not options.is_async, answer_s)
 

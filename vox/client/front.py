@@ -20,7 +20,7 @@ from ..errors import (
     VoxError,
     WaitTimeout,
 )
-from ..jobs import Request, new_id
+from ..jobs import AS_IT_WAS, Changes, Request, new_id
 from ..paths import Paths
 from .jobs import ANSWER_TIMEOUT_S, Growth, Job, Jobs, NoDaemon, OnEvent, ignore
 from .remote import Remote, goes_on
@@ -160,11 +160,11 @@ class Front:
         """See `Local.release`. By the table, whatever becomes of the daemon now."""
         self._local.release(job_id)
 
-    def replay(self, job_id: str, is_followed: bool = True) -> Job:
+    def replay(self, job_id: str, is_followed: bool = True, changes: Changes = AS_IT_WAS) -> Job:
         try:
-            job = self._remote.replay(job_id, is_followed)
+            job = self._remote.replay(job_id, is_followed, changes)
         except NoDaemon:
-            job = self._see_to(self._local.replay(job_id, is_followed), is_followed)
+            job = self._see_to(self._local.replay(job_id, is_followed, changes), is_followed)
         return self._noted(job, is_followed)
 
     def _noted(self, job: Job, is_followed: bool) -> Job:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, TypedDict
 
 from .. import callers
-from ..jobs import Request
+from ..jobs import AS_IT_WAS, Changes, Request
 
 Job = dict[str, Any]
 """A job as JSON (see `vox.jobs.Job.to_dict`)."""
@@ -54,8 +54,9 @@ class NoDaemon(Exception):
 class Jobs(Protocol):
     """Jobs, wherever they are.
 
-    Ids may be abbreviated except where it says so. Every method raises StorageError if the queue
-    cannot be read or written, and DaemonUnavailable if a daemon is up that does not answer.
+    Ids may be abbreviated except where it says so; `last` and `@1` are the newest job, `@2` is the
+    one before it, and so on. Every method raises StorageError if the queue cannot be read or
+    written, and DaemonUnavailable if a daemon is up that does not answer.
     """
 
     def submit(
@@ -81,10 +82,11 @@ class Jobs(Protocol):
     def end(self, job_id: str) -> None:
         """No more of the text will come. Raises UnknownJob."""
 
-    def replay(self, job_id: str, is_followed: bool = True) -> Job:
+    def replay(self, job_id: str, is_followed: bool = True, changes: Changes = AS_IT_WAS) -> Job:
         """Make a job that speaks an ended one again, from its audio if that is kept.
 
-        Raises UnknownJob, AmbiguousId, JobNotLive (the job has not ended), and as `submit`.
+        `last` is the newest job that was heard. Raises UnknownJob, AmbiguousId, JobNotLive (the
+        job has not ended), and as `submit`.
         """
 
     def follow(

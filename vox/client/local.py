@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DaemonUnavailable, StorageDamaged, UnknownBackend
 from ..files import is_locked
-from ..jobs import PAUSED, Request
+from ..jobs import AS_IT_WAS, PAUSED, Changes, Request
 from ..jobs import Job as QueuedJob
 from ..paths import Paths
 from ..queue.events import Bus
@@ -133,13 +133,13 @@ class Local:
         with self._changing() as store:
             store.texts.end(job_id)
 
-    def replay(self, job_id: str, is_followed: bool = True) -> Job:
+    def replay(self, job_id: str, is_followed: bool = True, changes: Changes = AS_IT_WAS) -> Job:
         from ..audio.spool import SpoolDir
 
         spools = SpoolDir(self.paths.spool_dir, limit_bytes=0)
         caller = caller_of_followed(is_followed)
         return self._add(
-            lambda submitter: submitter.replay(job_id, spools.has, caller), is_followed
+            lambda submitter: submitter.replay(job_id, spools.has, caller, changes), is_followed
         )
 
     def _add(self, make: Callable[[Submitter], QueuedJob], is_followed: bool) -> Job:

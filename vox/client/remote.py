@@ -23,7 +23,17 @@ from ..errors import (
     WaitTimeout,
     from_dict,
 )
-from ..jobs import ID_ALPHABET, NO_DEVICE, OPTIONS, PAUSED, REQUEST_FIELDS, Request
+from ..jobs import (
+    AS_IT_WAS,
+    ID_ALPHABET,
+    NO_DEVICE,
+    OPTIONS,
+    PAUSED,
+    REQUEST_FIELDS,
+    Changes,
+    Request,
+    recency,
+)
 from ..paths import Paths
 from . import http
 from .jobs import (
@@ -187,10 +197,11 @@ class Remote:
     def end(self, job_id: str) -> None:
         self.call("POST", f"{_target(job_id)}/text", {"end": True})
 
-    def replay(self, job_id: str, is_followed: bool = True) -> Job:
+    def replay(self, job_id: str, is_followed: bool = True, changes: Changes = AS_IT_WAS) -> Job:
         caller = caller_of_followed(is_followed)
         query = f"?caller={caller}" if caller else ""
-        made: Job = self.call("POST", f"{_target(job_id)}/replay{query}")
+        body = {name: getattr(changes, name) for name in ("speed", "output", "umask")}
+        made: Job = self.call("POST", f"{_target(job_id)}/replay{query}", body)
         return made
 
     def follow(
@@ -308,9 +319,9 @@ def _body(request: Request) -> dict[str, Any]:
 
 
 def _target(job_id: str) -> str:
-    """The job's path in the API. Raises UnknownJob for what no id can be."""
+    """The job's path in the API. Raises UnknownJob for what names no job."""
     job_id = job_id.strip().lower()
-    if not job_id or not set(job_id) <= set(ID_ALPHABET):
+    if recency(job_id) is None and not (job_id and set(job_id) <= set(ID_ALPHABET)):
         raise UnknownJob(f"there is no job {job_id!r}")
     return f"/jobs/{job_id}"
 

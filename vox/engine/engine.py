@@ -29,7 +29,7 @@ from ..hosts.base import HostFactory
 from ..hosts.launch import subprocess_hosts
 from ..hosts.memory import Needs
 from ..hosts.pool import Pool
-from ..jobs import CONNECTION, NO_DEVICE, PAUSED, Job, Request
+from ..jobs import AS_IT_WAS, CONNECTION, NO_DEVICE, PAUSED, Changes, Job, Request
 from ..paths import Paths
 from ..queue import recovery
 from ..queue.events import Bus
@@ -43,6 +43,7 @@ from .device_wait import DeviceWait
 from .lookahead import LookAhead
 from .open_texts import OpenTexts
 from .outcomes import OutcomeWriter
+from .replays import Replays
 from .submit import Submitter
 from .synthesis import Synthesizer
 from .warming import Models
@@ -188,6 +189,7 @@ class Engine:
             self.player,
             self.lookahead,
             self.spools,
+            Replays(self.store, self.spools, self.catalog),
             synthesizer,
             self.texts,
             self._clock,
@@ -456,12 +458,9 @@ class Engine:
         found = [PAUSED] if self.player.is_paused else []
         return found + ([NO_DEVICE] if self.player.absence else [])
 
-    def replay(self, job_id: str, caller: str | None = None) -> Job:
-        """A new job that speaks the old one again, from its kept audio if there is any.
-
-        Raises UnknownJob, AmbiguousId, JobNotLive (it has not ended), BackendNotInstalled.
-        """
-        return self.submitter.replay(job_id, self.spools.has, caller)
+    def replay(self, job_id: str, caller: str | None = None, changes: Changes = AS_IT_WAS) -> Job:
+        """A new job that speaks the old one again; see `Submitter.replay`."""
+        return self.submitter.replay(job_id, self.spools.has, caller, changes)
 
     def export_audio(self, job_id: str) -> str:
         """Write the job's kept audio to a temporary WAV file and return its path.

@@ -26,11 +26,14 @@ from ..errors import (
 )
 from ..jobs import (
     ADAPTER_OPTIONS,
+    AS_IT_WAS,
     ID_ALPHABET,
     ID_LENGTH,
+    LAST,
     OPTIONS,
     PRIORITIES,
     SPEECH_OPTIONS,
+    Changes,
     Job,
     Request,
 )
@@ -63,6 +66,14 @@ def check_id(value: str | None) -> str:
     if len(value) != ID_LENGTH or not set(value) <= set(ID_ALPHABET):
         raise BadOption(f"id {value!r} must be {ID_LENGTH} of {ID_ALPHABET}", field="id")
     return value
+
+
+def _checked_output(path: str | None) -> str | None:
+    """Its absolute path. Raises BadOutput."""
+    output = os.path.abspath(path) if path else None
+    if output:
+        files.check_output(output)
+    return output
 
 
 class Submitter:
@@ -149,32 +160,71 @@ class Submitter:
             self._tasks.send([(job.id, task_priority(job)) for job in jobs])
 
     def replay(
-        self, job_id: str, has_audio: Callable[[str], bool], caller: str | None = None
+        self,
+        job_id: str,
+        has_audio: Callable[[str], bool],
+        caller: str | None = None,
+        changes: Changes = AS_IT_WAS,
     ) -> Job:
         """A new job with the text, the voice and the options of an ended one.
 
-        `has_audio` tells whether the audio of a job is kept; if not, it is synthesized again.
-        Raises UnknownJob, AmbiguousId, JobNotLive, and as `submit_many`.
+        `last` is the newest job that was heard. `has_audio` tells whether the audio of a job is
+        kept; if not, it is synthesized again. Raises UnknownJob, AmbiguousId, JobNotLive, and as
+        `submit_many`.
         """
-        old = self.store.get(job_id)
+        is_last = job_id.strip().lower() == LAST
+        old = self.store.history.last_heard() if is_last else self.store.get(job_id)
         if old.is_live:
             raise JobNotLive(
                 f"job {old.id} is still {old.state}", f"wait for it: vox wait {old.id}"
             )
-        if not has_audio(old.id):
+        options = {name: getattr(old, name) for name in SPEECH_OPTIONS}
+        output, notes = _checked_output(changes.output), list[str]()
+        options["speed"] = OPTIONS["speed"].check(changes.speed) or old.speed
+        kept = self._kept(old, options["speed"], has_audio)
+        if kept is None:
             self._catalog.check_ready(old.backend, old.model)
+            options["speed"] = self._possible_speed(old.backend, options["speed"], notes)
         job = Job(
             id="",
             text=old.text,
-            **{name: getattr(old, name) for name in SPEECH_OPTIONS},
+            **options,
             source=old.source,
             via="replay",
-            source_name=old.id,
+            source_name=(kept or old).id,
             caller=caller,
+            sink="file" if output else "play",
+            output=output,
+            umask=changes.umask,
+            notes=notes,
         )
         with self.store.in_order():
             self._take_in([job])
         return job
+
+    def _kept(self, old: Job, speed: float, has_audio: Callable[[str], bool]) -> Job | None:
+        """The job whose kept audio a replay is made of; None: there is none.
+
+        A replay of a replay, at another speed, is made of what was synthesized: it is not stretched
+        twice.
+        """
+        kept: Job | None = None
+        job: Job | None = old
+        while job is not None:
+            if has_audio(job.id):
+                kept = job
+                if job.speed == speed:
+                    break
+            name = job.source_name if job.via == "replay" else None
+            job = self.store.find(name) if name else None
+        return kept
+
+    def _possible_speed(self, backend: str, speed: float, notes: list[str]) -> float:
+        """What the backend makes of the speed; adds the note for the user."""
+        info = self._catalog.info(backend)
+        if note := info.speed_note(speed):
+            notes.append(note)
+        return info.nearest_speed(speed)
 
     def _check_room(self, count: int) -> None:
         """Raises QueueFull if there is no room for so many more."""
@@ -191,9 +241,7 @@ class Submitter:
         for name in ("speed", "volume", "format"):
             if options[name] is None:
                 options[name] = config[name]
-        output = os.path.abspath(request.output) if request.output else None
-        if output:
-            files.check_output(output)
+        output = _checked_output(request.output)
         wish = Wish(
             **{name: options[name] for name in _WISHED},
             default_backend=config["backend"],

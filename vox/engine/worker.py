@@ -24,6 +24,7 @@ from ..queue.store import Store
 from .lookahead import LookAhead
 from .open_texts import OpenTexts, Parked
 from .outcomes import OutcomeWriter
+from .replays import Replays
 from .synthesis import Synthesizer
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class Worker:
         player: Player,
         lookahead: LookAhead,
         spools: SpoolDir,
+        replays: Replays,
         synthesizer: Synthesizer,
         texts: OpenTexts,
         clock: Callable[[], float] = time.time,
@@ -58,6 +60,7 @@ class Worker:
         self._player = player
         self._lookahead = lookahead
         self._spools = spools
+        self._replays = replays
         self._synthesizer = synthesizer
         self._clock = clock
         self._current: Job | None = None
@@ -153,7 +156,7 @@ class Worker:
     def _prepare(self, job: Job) -> None:
         spool: Spool | None = None
         try:
-            spool = self._open_spool(job)
+            spool = self._replays.open_spool(job)
             if job.sink == "play":
                 self._player.add(
                     Playback(
@@ -164,6 +167,7 @@ class Worker:
                         start_utterance=job.heard,
                     )
                 )
+            self._replays.complete(job, spool, lambda: self._check_wanted(job))
             self._synthesizer.complete(job, spool, lambda: self._check_wanted(job))
             self._finish(job, spool)
         except Parked:
@@ -197,11 +201,6 @@ class Worker:
         if spool.is_abandoned and not (spool.is_complete or self._is_stopped):
             with contextlib.suppress(StorageError):
                 self._spools.remove(spool.job_id)
-
-    def _open_spool(self, job: Job) -> Spool:
-        if job.via == "replay" and job.source_name and not self._spools.has(job.id):
-            self._spools.share(job.source_name, job.id)
-        return self._spools.open(job.id)
 
     def _finish(self, job: Job, spool: Spool) -> None:
         self._check_wanted(job)

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from ..errors import UnknownJob
 from ..jobs import Job, State
 from . import texts
 from .database import Database
@@ -30,6 +31,23 @@ class History:
     def latest(self) -> Job | None:
         rows = self._db.query("select * from job order by seq desc limit 1")
         return self._job(rows[0]) if rows else None
+
+    def newest(self, number: int) -> Job:
+        """The newest job (1), the one before it (2), and so on. Raises UnknownJob."""
+        rows = self._db.query("select * from job order by seq desc limit 1 offset ?", (number - 1,))
+        if not rows:
+            raise UnknownJob("there is no job yet" if number == 1 else f"there is no job @{number}")
+        return self._job(rows[0])
+
+    def last_heard(self) -> Job:
+        """The newest job that has ended and was heard, to its end or not. Raises UnknownJob."""
+        rows = self._db.query(
+            "select * from job where finished_at is not null and sink = 'play' "
+            "and first_audio_at is not null order by seq desc limit 1"
+        )
+        if not rows:
+            raise UnknownJob("nothing was heard yet")
+        return self._job(rows[0])
 
     def jobs(
         self,

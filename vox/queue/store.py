@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from ..callers import WENT_AWAY
 from ..errors import AmbiguousId, IdTaken, JobNotLive, StorageDamaged, UnknownJob
-from ..jobs import ENDED, ID_ALPHABET, LIVE, Job, Sink, State, new_id
+from ..jobs import ENDED, ID_ALPHABET, LIVE, Job, Sink, State, new_id, recency
 from . import texts
 from .database import Database, order_lock
 from .events import Bus
@@ -397,10 +397,12 @@ class Store:
     # -- read --------------------------------------------------------------------------------
 
     def get(self, job_id: str) -> Job:
-        """The job whose id is, or unambiguously begins with, `job_id`.
+        """The job whose id is, or unambiguously begins with, `job_id`; or see `jobs.recency`.
 
         Raises UnknownJob, AmbiguousId.
         """
+        if number := recency(job_id):
+            return self.history.newest(number)
         wanted = job_id.strip().lower()
         rows = self._db.query("select * from job where id = ?", (wanted,))
         if not rows and wanted and all(c in ID_ALPHABET for c in wanted):

@@ -141,18 +141,13 @@ class VoiceChoice:
     # -- what the backend cannot do ----------------------------------------------------------
 
     def _note_what_is_ignored(self) -> None:
-        info, speed = self.info, self.wish.speed
+        info = self.info
         if self.wish.style and not info.style:
             self.notes.append(f"{info.name} has no style; --style is ignored")
         if self.wish.gender and not info.gender:
             self.notes.append(f"{info.name} has no choice of gender; --gender is ignored")
-        if speed is None or speed == 1.0:
-            return
-        if info.speed is None:
-            self.notes.append(f"{info.name} has no speed; --speed is ignored")
-        elif (nearest := info.nearest_speed(speed)) != speed:
-            low, high = info.speed
-            self.notes.append(f"{info.name} speaks at {low:g} to {high:g}; --speed is {nearest:g}")
+        if note := info.speed_note(self.wish.speed or 1.0):
+            self.notes.append(note)
 
 
 def brings_language(voice: Voice, info: Info) -> bool:

@@ -1,0 +1,62 @@
+"""The audio of a replay: made of what is kept of an earlier job, at once or at another tempo.
+
+Knows jobs, spools and what backends can do; synthesizes nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+
+from ..audio.spool import Spool, SpoolDir
+from ..errors import NotAvailable
+from ..jobs import Job
+from ..queue.store import Store
+from ..voices.catalog import Catalog
+
+
+class Replays:
+    """Fills the spools of replays from those of the jobs that they speak again."""
+
+    def __init__(self, store: Store, spools: SpoolDir, catalog: Catalog) -> None:
+        self._store = store
+        self._spools = spools
+        self._catalog = catalog
+
+    def open_spool(self, job: Job) -> Spool:
+        """The job's spool; that of a replay at the same speed has all of the audio already.
+
+        Raises StorageError.
+        """
+        if not self._spools.has(job.id):
+            source = self._source(job)
+            if source is not None and self._tempo(job, source) == 1.0:
+                self._spools.share(source.id, job.id)
+        return self._spools.open(job.id)
+
+    def complete(self, job: Job, spool: Spool, check_wanted: Callable[[], None]) -> None:
+        """Complete the spool of a replay at another speed, if its source is kept.
+
+        Raises what `check_wanted` raises, StorageError, and NotAvailable without the package `av`.
+        """
+        source = None if spool.is_complete else self._source(job)
+        if source is None or not self._spools.has(source.id):
+            return
+        from ..audio.time_stretch import stretch_spool
+
+        with contextlib.closing(self._spools.open(source.id)) as kept:
+            stretch_spool(kept, spool, self._tempo(job, source), check_wanted)
+
+    def _source(self, job: Job) -> Job | None:
+        name = job.source_name if job.via == "replay" else None
+        return self._store.find(name) if name else None
+
+    def _tempo(self, job: Job, source: Job) -> float:
+        """How much faster than its source the job is to be heard."""
+        if job.speed == source.speed:
+            return 1.0
+        spoken = source.speed
+        if source.via != "replay":
+            with contextlib.suppress(NotAvailable):  # the backend is gone
+                spoken = self._catalog.info(source.backend).nearest_speed(spoken)
+        return job.speed / spoken
