@@ -50,6 +50,14 @@ def test_tables_of_backends_are_theirs(path: Path) -> None:
         ("[backends]\nqwen = 1", "backends.qwen"),
         ("backends = 1", "there is no setting 'backends'"),
         ("[backends.qwen.more]\nx = 1", "backends.qwen.more.x"),
+        (
+            "[sources]\nvolume = 2",
+            "there is no setting 'sources.volume'; sources.NAME has: backend",
+        ),
+        ("[sources.x]\nspeed = 9", "sources.x.speed = 9 must be 0.25 to 4"),
+        ('[sources.x]\npriority = "urgent"', "must be high, normal or low"),
+        ('[sources.x]\nlang = "klingon!"', "must be a language, e.g. en or de-AT"),
+        ('[sources."a\\nb"]\nvolume = 2', "must be one line of printable characters"),
     ],
 )
 def test_what_makes_no_sense_is_one_line_that_names_the_file(
@@ -142,3 +150,35 @@ def test_the_idle_timeout_may_be_a_time_span(tmp_path: Path, given: str, expecte
     path = tmp_path / "config.toml"
     path.write_text(f"idle_timeout = {given}")
     assert config.load(str(path), {}).idle_timeout_s == expected_s
+
+
+def test_a_source_has_defaults_of_its_own_whatever_its_name_contains(path: Path) -> None:
+    path.write_text("# mine\n[sources.web]\nvolume = 2 # too loud\n")
+    names = ["my repo", "deploy.py", "Müller", 'say "hi"', "back\\slash", "web"]
+    for name in names:
+        assert config.set_value(str(path), f"sources.{name}.speed", "1.5") == 1.5
+    assert config.set_value(str(path), 'sources."deploy.py".priority', "HIGH") == "high"
+    loaded = config.load(str(path), {})
+    assert {name: loaded.of_source(name, "speed") for name in names} == dict.fromkeys(names, 1.5)
+    assert loaded.sources["deploy.py"] == {"speed": 1.5, "priority": "high"}
+    assert loaded.sources["web"] == {"volume": 2, "speed": 1.5}
+    assert loaded.of_source("WEB", "volume") is None  # names match exactly
+    assert path.read_text().startswith("# mine\n[sources.web]\nvolume = 2 # too loud\n")
+    for name in names[:-1]:
+        assert config.unset_value(str(path), f"sources.{name}.speed")
+    assert config.unset_value(str(path), "sources.deploy.py.priority")
+    assert list(config.load(str(path), {}).sources) == ["web"]
+
+
+def test_a_source_s_key_that_is_mistyped_gets_the_known_ones(path: Path) -> None:
+    with pytest.raises(BadConfig) as caught:
+        config.set_value(str(path), "sources.my.repo.voise", "x")
+    assert caught.value.line == (
+        "there is no setting 'sources.my.repo.voise'; did you mean voice? sources.NAME has: "
+        "backend, voice, lang, speed, volume, priority"
+    )
+    for name in ("x" * 101, "a\nb", " a"):
+        with pytest.raises(BadConfig) as caught:
+            config.set_value(str(path), f"sources.{name}.volume", "2")
+        assert "\n" not in caught.value.line
+    assert not path.exists()

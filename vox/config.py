@@ -20,6 +20,7 @@ from .checks import Check, Key, boolean, integer, number, one_of, text, texts
 from .durations import seconds_or_span
 from .errors import BadConfig
 from .jobs import OPTIONS
+from .source_keys import SOURCE_KEYS, split, trouble_with
 
 _BOM = "\ufeff"
 
@@ -168,11 +169,17 @@ class Config:
     backends: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
     """Where a setting that is not the default comes from: `config.toml` or its variable."""
+    sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What is set for the jobs of a source, by its name: see SOURCE_KEYS."""
     trouble: str | None = None
     """Why the file's present content is not in force; None: it is."""
 
     def __getitem__(self, key: str) -> Any:
         return self.values[key]
+
+    def of_source(self, source: str, key: str) -> Any:
+        """A default for the jobs of that source; None: it has none of its own."""
+        return self.sources.get(source, {}).get(key)
 
     @property
     def idle_timeout_s(self) -> float:
@@ -187,12 +194,13 @@ def load(path: str, environ: Mapping[str, str] = os.environ) -> Config:
     """
     values = {name: key.default for name, key in KEYS.items()}
     origins: dict[str, str] = {}
-    tables: dict[str, dict[str, Any]] = {}
+    tables: dict[str, dict[str, dict[str, Any]]] = {"backends": {}, "sources": {}}
     for name, given in _flatten(_read(path)).items():
         value = checked(name, given, where=path)
-        if name.startswith("backends."):
-            _, backend, option = name.split(".")
-            tables.setdefault(backend, {})[option] = value
+        kind, *rest = split(name)
+        if kind in tables:
+            of, option = rest
+            tables[kind].setdefault(of, {})[option] = value
         else:
             values[name] = value
             origins[name] = "config.toml"
@@ -201,7 +209,7 @@ def load(path: str, environ: Mapping[str, str] = os.environ) -> Config:
         if environ.get(variable):
             values[name] = checked(name, environ[variable], where=variable)
             origins[name] = variable
-    return Config(values, tables, origins)
+    return Config(values, tables["backends"], origins, tables["sources"])
 
 
 def _read(path: str) -> dict[str, Any]:
@@ -244,22 +252,35 @@ def find_key(name: str, own: Mapping[str, Key] | None = None) -> Key:
     `own` are the keys that the backend of a `backends.NAME.KEY` has for itself; None: not known,
     and any will do.
     """
-    parts = name.split(".")
-    if parts[0] == "backends" and len(parts) == 3:
-        if own is None:
-            return BACKEND_KEYS.get(parts[2]) or Key(None, lambda value: value, "the backend's own")
-        known, wanted = {**BACKEND_KEYS, **own}, parts[2]
-    else:
-        known, wanted = KEYS, name
+    parts = split(name)
+    if parts[0] == "backends" and len(parts) == 3 and own is None:
+        return BACKEND_KEYS.get(parts[2]) or Key(None, lambda value: value, "the backend's own")
+    known, others = _keys_beside(parts, own or {})
+    wanted = name if known is KEYS else parts[-1]
+    if known is SOURCE_KEYS and len(parts) != 3:
+        raise BadConfig(f"there is no setting {name!r}", others)
     if wanted in known:
         return known[wanted]
     import difflib
 
     close = difflib.get_close_matches(wanted, known, n=1)
-    # `vox config show` lists those of a backend only once they are set.
-    others = "see: vox config show" if known is KEYS else f"{parts[1]} has: {', '.join(known)}"
     hint = f"did you mean {close[0]}? {others}" if close else others
     raise BadConfig(f"there is no setting {name!r}", hint)
+
+
+def _keys_beside(parts: list[str], own: Mapping[str, Key]) -> tuple[Mapping[str, Key], str]:
+    """The keys among which that one is to be, and the line that names them.
+
+    Raises BadConfig for what is no source's name.
+    """
+    if parts[0] == "backends" and len(parts) == 3:
+        known = {**BACKEND_KEYS, **own}
+        return known, f"{parts[1]} has: {', '.join(known)}"  # `show` lists them only once set
+    if parts[0] != "sources":
+        return KEYS, "see: vox config show"
+    if len(parts) == 3 and (trouble := trouble_with(parts[1])):
+        raise BadConfig(trouble, "see: vox history")
+    return SOURCE_KEYS, f"sources.NAME has: {', '.join(SOURCE_KEYS)}"
 
 
 def checked(name: str, value: Any, own: Mapping[str, Key] | None = None, *, where: str = "") -> Any:
@@ -293,10 +314,10 @@ def set_value(path: str, name: str, given: str, own: Mapping[str, Key] | None = 
         return None
     bom, document = _document(path)
     table: Any = document
-    *parents, last = name.split(".")
-    for parent in parents:
+    *parents, last = split(name)
+    for depth, parent in enumerate(parents, 1):
         if parent not in table:
-            table[parent] = tomlkit.table(is_super_table=parent == "backends")
+            table[parent] = tomlkit.table(is_super_table=depth < len(parents))
         table = table[parent]
     table[last] = list(value) if isinstance(value, tuple) else value
     files.write(path, bom + tomlkit.dumps(document))
@@ -313,7 +334,7 @@ def unset_value(path: str, name: str) -> bool:
     find_key(name)
     bom, document = _document(path)
     tables: list[Any] = [document]
-    *parents, last = name.split(".")
+    *parents, last = split(name)
     for parent in parents:
         tables.append(tables[-1].get(parent, {}))
     if last not in tables[-1]:

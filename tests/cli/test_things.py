@@ -45,6 +45,30 @@ def test_a_setting_may_name_what_is_not_installed(vox: Vox) -> None:
     vox.ok("config", "set", "lang", "en_us")
 
 
+def test_a_source_s_settings_are_set_shown_and_unset(vox: Vox) -> None:
+    set_to = vox.ok("config", "set", "sources.deploy.py.voice", "drei")
+    assert set_to == "sources.deploy.py.voice = drei"
+    vox.ok("config", "set", 'sources."my repo".speed', "2")
+    assert vox.ok("config", "show", 'sources."deploy.py".voice') == "drei"
+    assert vox.ok("config", "show", "sources.my repo.speed") == "2"
+    shown = [line.split("\t")[:2] for line in vox.ok("config", "show").splitlines()]
+    assert ['sources."deploy.py".voice', "drei"] in shown
+    assert ['sources."my repo".speed', "2"] in shown
+    assert vox.ok("config", "unset", "sources.deploy.py.voice").endswith("(not set) (default)")
+    assert vox.ok("config", "unset", "sources.deploy.py.voice").endswith("was not set")
+    for wrong in (
+        ("backend", "nothing"), ("voice", "nobody"), ("lang", "klingonese"), ("priority", "urgent"),
+        ("speed", "9"), ("colour", "red"),
+    ):  # fmt: skip
+        refused = vox("config", "set", f"sources.build.{wrong[0]}", wrong[1])
+        assert refused.code in (2, 4) and refused.err.count("\n") == 1
+    assert "sources.build" not in vox.ok("config", "show")
+    vox.ok("config", "set", "sources.deploy.py.volume", "2")
+    words = {"COMP_WORDS": "vox config set sources.dep", "COMP_CWORD": "3"}
+    offered = vox.ok(env={"_VOX_COMPLETE": "bash_complete", **words})
+    assert "plain,sources.deploy.py.priority" in offered.split()
+
+
 def test_a_setting_of_a_backend_s_own_is_set_and_shown_as_any_other(vox: Vox) -> None:
     assert vox.ok("config", "set", "backends.qwen-native.dtype", "BFLOAT16").endswith("= bfloat16")
     (told,) = [

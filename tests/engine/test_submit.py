@@ -12,7 +12,7 @@ import pytest
 
 from vox.config import KEYS, Config
 from vox.engine.submit import Submitter
-from vox.errors import BadOption, EmptyText, IdTaken, QueueFull
+from vox.errors import BadOption, EmptyText, IdTaken, QueueFull, UnknownBackend
 from vox.jobs import Job, Request
 from vox.paths import get_paths
 from vox.queue import recovery
@@ -32,6 +32,7 @@ class Submitting:
         self.passed_s = 0.0
         """How much later it is for this submitter."""
         self.settings: dict[str, Any] = {name: key.default for name, key in KEYS.items()}
+        self.sources: dict[str, dict[str, Any]] = {}
         self.paths = get_paths()
         self.store = make_store(self.paths.db_path)
         self.broker = Broker(self.paths.db_path)
@@ -44,7 +45,7 @@ class Submitting:
         )
 
     def config(self) -> Config:
-        return Config({**self.settings, "max_queue": MAX_QUEUE})
+        return Config({**self.settings, "max_queue": MAX_QUEUE}, sources=self.sources)
 
     def close(self) -> None:
         self.broker.close()
@@ -257,3 +258,49 @@ def test_a_job_whose_task_cannot_be_sent_is_accepted_and_sent_later(one: Submitt
     tasks.execute("pragma query_only = off")
     assert recovery.resend_stranded(one.store, one.broker, pytest.fail) == 1
     assert one.broker.pending() == [job.id]
+
+
+def test_a_source_s_settings_go_before_the_others_and_behind_the_request_s(one: Submitting) -> None:
+    one.settings |= {"speed": 1.25, "volume": 0.5}
+    one.sources["build"] = {"voice": "two", "speed": 2.0, "priority": "high"}
+
+    def made(**fields: Any) -> tuple[Any, ...]:
+        job = one.submitter.check(request(**fields))
+        return job.voice, job.speed, job.volume, job.priority
+
+    assert made(source="build") == ("two", 2.0, 0.5, 10)
+    assert made(source="build", voice="drei", speed=1.0, priority="low") == ("drei", 1.0, 0.5, -10)
+    assert made(source="Build") == (None, 1.25, 0.5, 0)
+    one.sources["inbox"] = {"volume": 2.0}
+    assert made(via="inbox") == (None, 1.25, 2.0, 0)
+
+
+def test_who_speaks_for_a_source_need_not_be_named(one: Submitting) -> None:
+    one.settings |= {"backend": "say", "lang": "en"}
+    one.sources["build"] = {"backend": "scripted", "voice": "drei"}
+    check = one.submitter.check
+    job = check(Request(text="Hello.", source="build"))
+    assert (job.backend, job.voice) == ("scripted", "drei")
+    job = check(Request(text="Hello.", source="build", backend="say"))
+    assert (job.backend, job.voice) == ("say", None)
+    assert check(Request(text="Hello.", source="other")).backend == "say"
+    one.sources["build"] = {"voice": "drei"}
+    job = check(Request(text="Hello.", source="build"))
+    assert (job.backend, job.voice) == ("scripted", "drei")
+    one.sources["build"] = {"voice": "nobody"}
+    job = check(Request(text="Hello.", source="build"))
+    assert job.backend == "say"
+    assert "the voice of sources.build is not used: no voice is called 'nobody'" in job.notes
+    one.sources["build"] = {"backend": "nothing"}
+    with pytest.raises(UnknownBackend, match="the setting sources\\.build\\.backend: "):
+        check(Request(text="Hello.", source="build"))
+
+
+def test_the_language_of_a_source_chooses_who_speaks_unless_somebody_is_named(
+    one: Submitting,
+) -> None:
+    one.settings |= {"backend": "scripted", "voice": "drei"}
+    one.sources["build"] = {"lang": "fr"}
+    check = one.submitter.check
+    assert check(Request(text="Bonjour.", source="build")).lang == "fr"
+    assert check(Request(text="Hallo.", source="build", lang="de")).lang == "de"

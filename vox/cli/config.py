@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -13,8 +15,10 @@ from ..checks import Key
 from ..client import daemon as control
 from ..errors import BackendNotInstalled, BadConfig, BadOption, VoxError
 from ..paths import Paths, get_paths
+from ..source_keys import SOURCE_KEYS, key_of, split
 from .options import json_option
 from .output import is_terminal, say, say_json, table, tell
+from .sender import sender
 from .voices import open_catalog
 
 NEED_RESTART = ("http", "http_allow_remote", "audio_device", "log_level", "spool_limit_mb")
@@ -25,6 +29,7 @@ def _complete_key(_ctx: click.Context, _param: click.Parameter, incomplete: str)
     from ..backends import registry
 
     found = list(settings.KEYS)
+    found += [f"sources.{name}.{key}" for name in _known_sources() for key in SOURCE_KEYS]
     of_backends = [f"backends.{name}." for name in registry.names()]
     meant = [each for each in of_backends if each.startswith(incomplete)]
     for prefix in of_backends:
@@ -35,6 +40,14 @@ def _complete_key(_ctx: click.Context, _param: click.Parameter, incomplete: str)
         else:
             found.append(prefix)
     return [name for name in found if name.startswith(incomplete)]
+
+
+def _known_sources() -> list[str]:
+    """The sources that have settings, and the one of a call from here, if a shell can offer it."""
+    names = [sender()]
+    with contextlib.suppress(BadConfig):
+        names += settings.load(get_paths().config_path).sources
+    return [name for name in names if re.fullmatch(r"[\w.+-]+", name)]
 
 
 @click.group()
@@ -70,6 +83,9 @@ def _rows(loaded: settings.Config) -> list[dict[str, Any]]:
         for option, value in options.items():
             name = f"backends.{backend}.{option}"
             rows.append(_row(name, settings.find_key(name, _own_keys(name)), value, "config.toml"))
+    for source, options in loaded.sources.items():
+        for option, value in options.items():
+            rows.append(_row(key_of(source, option), SOURCE_KEYS[option], value, "config.toml"))
     return rows
 
 
@@ -85,7 +101,7 @@ def _row(name: str, key: Key, value: Any, origin: str) -> dict[str, Any]:
 
 def _own_keys(key: str) -> Mapping[str, Key] | None:
     """The settings that the backend of `backends.NAME.KEY` has for itself; None: not known."""
-    tables = key.split(".")
+    tables = split(key)
     if tables[0] != "backends" or len(tables) != 3:
         return None
     from ..backends import registry
@@ -99,7 +115,7 @@ def _own_keys(key: str) -> Mapping[str, Key] | None:
 def _show_one(key: str, rows: list[dict[str, Any]], as_json: bool) -> None:
     known = settings.find_key(key, _own_keys(key))
     unset = _row(key, known, known.default, "default")
-    row = next((each for each in rows if each["key"] == key), unset)
+    row = next((each for each in rows if split(each["key"]) == split(key)), unset)
     if as_json:
         say_json(row)
     else:
@@ -161,17 +177,20 @@ def _check_names(paths: Paths, key: str, value: Any) -> None:
 
     Raises UnknownBackend, UnknownVoice, UnknownLanguage.
     """
-    *tables, last = key.split(".")
+    *tables, last = split(key)
     named = [tables[1]] if tables[:1] == ["backends"] else []
     if key == "keep":
         named += value
-    elif key == "backend" and value:
+    elif last == "backend" and value:
         named.append(value)
     if named:
         from ..backends import registry
 
         for name in named:
             registry.import_string(name)
+    if tables[:1] == ["sources"] and last == "voice":
+        backend = settings.load(paths.config_path).of_source(tables[1], "backend")
+        named += [backend] if backend else []
     if value and last == "voice":
         _check_voice(paths, value, *named)
     elif value and key == "lang":

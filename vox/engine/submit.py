@@ -51,6 +51,9 @@ from .reading import reading_of
 _WISHED = tuple(f.name for f in fields(Wish) if f.name in OPTIONS)
 """The options that decide who speaks."""
 
+_OF_SOURCE = ("backend", "voice", "lang")
+"""Those of them that the settings may have for one source."""
+
 Drop = Callable[[str], object]
 """Called with the id of a job that has ended and is to be worked on no more."""
 
@@ -238,6 +241,10 @@ class Submitter:
         check(request.text, limit=config["max_text"])
         text = request.text if request.is_open else request.text.strip()
         options = {name: each.check(getattr(request, name)) for name, each in OPTIONS.items()}
+        source = options["source"] or request.via
+        for name in ("speed", "volume", "format", "priority"):
+            if options[name] is None:
+                options[name] = config.of_source(source, name)
         for name in ("speed", "volume", "format"):
             if options[name] is None:
                 options[name] = config[name]
@@ -247,6 +254,8 @@ class Submitter:
             default_backend=config["backend"],
             default_voice=config["voice"],
             default_lang=config["lang"],
+            source_table=f"sources.{source}",
+            **{f"source_{name}": config.of_source(source, name) for name in _OF_SOURCE},
         )
         resolved = resolve(self._catalog, wish)
         speech = {name: options[name] for name in SPEECH_OPTIONS}
@@ -256,7 +265,7 @@ class Submitter:
             text=text,
             **speech,
             priority=PRIORITIES[options["priority"] or "normal"],
-            source=options["source"] or request.via,
+            source=source,
             via=request.via,
             source_name=request.source_name,
             caller=request.caller,

@@ -104,23 +104,29 @@ class BackendChoice:
             return wish.backend
         if wish.voice:
             return self._of_voice(wish.voice)
-        usual = wish.default_backend
-        if usual:
-            with blamed_on("backend"):
-                registry.import_string(usual)
-            if self._speaks(usual):
-                return usual
-        elif wish.default_voice:
-            try:
-                name = self._of_voice(wish.default_voice)
-                if self._speaks(name):
-                    return name
-            except VoxError as exc:
-                self.notes.append(f"the configured voice is not used: {exc.message}")
+        found = self._usual(f"{wish.source_table}.", wish.source_backend, wish.source_voice)
+        found = found or self._usual("", wish.default_backend, wish.default_voice)
+        if found:
+            return found
         if wish.default_lang:
             with blamed_on("lang"):
                 return self._by_language(wish.default_lang)
         return self._by_language(wish.lang or DEFAULT_LANG)
+
+    def _usual(self, table: str, backend: str | None, voice: str | None) -> str | None:
+        """The backend that the settings in that table choose, if it speaks the language."""
+        if backend:
+            with blamed_on(f"{table}backend"):
+                registry.import_string(backend)
+            return backend if self._speaks(backend) else None
+        if voice:
+            try:
+                name = self._of_voice(voice)
+                return name if self._speaks(name) else None
+            except VoxError as exc:
+                what = f"the voice of {table.rstrip('.')}" if table else "the configured voice"
+                self.notes.append(f"{what} is not used: {exc.message}")
+        return None
 
     def _speaks(self, name: str) -> bool:
         lang = self.wish.lang
@@ -140,8 +146,8 @@ class BackendChoice:
         if not names:
             known = [v.name for v in voices]
             raise UnknownVoice(f"no voice is called {voice!r}", similar(voice, known))
-        if self.wish.default_backend in names:
-            return str(self.wish.default_backend)
+        if self.wish.preferred_backend in names:
+            return str(self.wish.preferred_backend)
         if len(names) > 1:
             raise BadOption(
                 f"several backends have a voice {voice!r}",
@@ -154,8 +160,8 @@ class BackendChoice:
         cloning = self.catalog.cloning()
         obstacles = {name: self._obstacle(name, clone) for name in cloning}
         ready = [name for name in cloning if obstacles[name] is None]
-        if self.wish.default_backend in ready:
-            return str(self.wish.default_backend)
+        if self.wish.preferred_backend in ready:
+            return str(self.wish.preferred_backend)
         fit = [name for name in ready if self._speaks(name)]
         if fit:
             return fit[0]

@@ -63,6 +63,9 @@ class VoiceChoice:
         return self.catalog.voices(self.name, model=self.wish.model, clones=False)
 
     def _usual_voice(self) -> str | None:
+        wanted = self.wish.source_voice
+        if wanted and (self.catalog.clone(wanted) or _named(wanted, self._voices())):
+            return wanted
         own = self.catalog.settings_for(self.name).options.get("voice")
         return str(own) if own else self.wish.default_voice
 

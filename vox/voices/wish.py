@@ -27,15 +27,31 @@ class Wish:
     default_voice: str | None = None
     default_lang: str | None = None
     """Ignored if the request names a language."""
+    source_table: str = ""
+    """The table of settings in which the next three stand; they go before the defaults."""
+    source_backend: str | None = None
+    source_voice: str | None = None
+    source_lang: str | None = None
 
     def normalized(self) -> Wish:
         """The same wish, its language tags normalized. Raises UnknownLanguage, BadOption."""
         OPTIONS["gender"].check(self.gender)
         if self.lang:
             return replace(self, lang=normalize(self.lang), default_lang=None)
+        if self.source_lang:
+            with blamed_on(f"{self.source_table}.lang"):
+                lang = normalize(self.source_lang)
+            # Who is named to speak may speak another language.
+            is_free = not (self.voice or self.backend)
+            return replace(self, lang=lang if is_free else None, default_lang=lang)
         with blamed_on("lang"):
             default_lang = normalize(self.default_lang) if self.default_lang else None
         return replace(self, lang=None, default_lang=default_lang)
+
+    @property
+    def preferred_backend(self) -> str | None:
+        """The backend to take if several have what the request names."""
+        return self.source_backend or self.default_backend
 
 
 @dataclass(frozen=True, slots=True)
