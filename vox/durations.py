@@ -1,13 +1,17 @@
-"""Time spans as text, such as 90s, 15m or 1h30m. Imported only where one has to be read."""
+"""Time spans and times as text, such as 1h30m or yesterday. Imported only where one is read."""
 
 from __future__ import annotations
 
+import datetime
 import re
 from typing import Any
 
 UNITS_S = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 PATTERN = r"-?([0-9]{1,9}(\.[0-9]{1,9})?(ms|[smhdw]))+"
+
+MOMENT = "a time such as 2h (ago), today, yesterday, 2026-11-29 or 2026-11-29T14:30"
+_DAYS_AGO = {"today": 0, "yesterday": 1}
 
 
 def seconds(text: str) -> float:
@@ -25,3 +29,21 @@ def seconds_or_span(value: Any) -> float:
     if isinstance(value, str) and value.strip()[-1:].isalpha():
         return seconds(value)
     return float(value)
+
+
+def moment(text: str, now: float) -> float:
+    """A time as text, in seconds since the epoch: see `MOMENT`. Raises ValueError.
+
+    A span is so long before `now`. What names no zone is in local time.
+    """
+    wanted = text.strip()
+    if re.fullmatch(PATTERN, wanted.lower().replace(" ", "")) and not wanted.startswith("-"):
+        return now - seconds(wanted)
+    try:
+        if wanted.lower() in _DAYS_AGO:
+            today = datetime.datetime.fromtimestamp(now, datetime.UTC).astimezone().date()
+            day = today - datetime.timedelta(days=_DAYS_AGO[wanted.lower()])
+            return datetime.datetime.combine(day, datetime.time.min).timestamp()
+        return datetime.datetime.fromisoformat(wanted).timestamp()
+    except (ValueError, OverflowError, OSError):
+        raise ValueError(f"{text!r} is not {MOMENT}") from None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, NamedTuple
 
@@ -466,6 +467,22 @@ class Job(SpeechOptions):
         if self.state == "failed":
             return self.error_exit or 1
         return {"done": 0, "cancelled": 5, "expired": 6}.get(self.state)
+
+
+class Wanted(NamedTuple):
+    """Which jobs of the history are wanted: those for which all of it is true."""
+
+    search: str | None = None
+    """Found anywhere in the text, in upper or lower case."""
+    states: Sequence[State] = ()
+    """In one of these; none: in any."""
+    source: str | None = None
+    """Sent by that one."""
+    since: float | None = None
+    """Made then or later: seconds since the epoch."""
+
+
+EVERY_JOB = Wanted()
 
 
 def _rounded(value: float | None) -> float | None:

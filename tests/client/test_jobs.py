@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from vox.errors import (
     UnknownJob,
     WaitTimeout,
 )
-from vox.jobs import PAUSED, Changes, Request, new_id
+from vox.jobs import PAUSED, Changes, Request, Wanted, new_id
 from vox.queue.database import order_lock
 
 
@@ -129,9 +130,21 @@ def test_the_history_is_searched(jobs: Jobs) -> None:
     one, two = (jobs.submit(wish(text))["id"] for text in ("Gr\u00fc\u00dfe & more", "Other"))
     jobs.cancel(two)
     assert [job["id"] for job in jobs.history(1)] == [two]
-    assert [job["id"] for job in jobs.history(search="GR\u00dcSSE &")] == [one]
-    assert [job["id"] for job in jobs.history(states=("cancelled", "failed"))] == [two]
-    assert list(jobs.history(search="nothing like it")) == []
+    assert [job["id"] for job in jobs.history(wanted=Wanted(search="GR\u00dcSSE &"))] == [one]
+    assert [job["id"] for job in jobs.history(wanted=Wanted(states=("cancelled", "failed")))] == [
+        two
+    ]
+    assert list(jobs.history(wanted=Wanted(search="nothing like it"))) == []
+    made_at = datetime.fromisoformat(jobs.get(two)["created_at"]).timestamp()
+    for wanted, found in (
+        (Wanted(since=made_at), [two]),
+        (Wanted(since=made_at + 1), []),
+        (Wanted(source="cli", since=made_at - 60), [two, one]),
+        (Wanted(source="nobody & co"), []),
+    ):
+        assert [
+            job["id"] for job in jobs.history(wanted=wanted) if job["id"] in (one, two)
+        ] == found
 
 
 def test_ended_jobs_are_cleared(jobs: Jobs) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from vox.errors import AmbiguousId, IdTaken, JobNotLive, StorageError, UnknownJob
-from vox.jobs import Job
+from vox.jobs import Job, Wanted
 from vox.queue.events import Bus, Event
 from vox.queue.history import PAGE, PAGE_CHARACTERS
 from vox.queue.schema import MIGRATIONS, migrate
@@ -210,10 +210,12 @@ def test_several_jobs_that_have_begun_have_positions_of_their_own(store: Store) 
 def test_history_is_newest_first_and_searched_literally(store: Store) -> None:
     store.add([job("100% done"), job("100 apples"), job("Done_and_dusted"), job("ÄPFEL")])
     assert [j.text for j in store.history.jobs(limit=2)] == ["ÄPFEL", "Done_and_dusted"]
-    assert [j.text for j in store.history.jobs(search="100%")] == ["100% done"]
-    assert [j.text for j in store.history.jobs(search="done_")] == ["Done_and_dusted"]
-    assert store.history.jobs(search="nothing of it") == []
-    assert [j.text for j in store.history.jobs(states=("queued",), limit=1)] == ["ÄPFEL"]
+    assert [j.text for j in store.history.jobs(wanted=Wanted(search="100%"))] == ["100% done"]
+    assert [j.text for j in store.history.jobs(wanted=Wanted(search="done_"))] == [
+        "Done_and_dusted"
+    ]
+    assert store.history.jobs(wanted=Wanted(search="nothing of it")) == []
+    assert [j.text for j in store.history.jobs(1, Wanted(states=("queued",)))] == ["ÄPFEL"]
 
 
 def test_a_long_history_is_read_in_pages_that_need_little_memory(store: Store) -> None:
@@ -287,8 +289,10 @@ def test_jobs_are_counted_without_reading_their_rows(store: Store) -> None:
 
 def test_search_finds_every_script_whatever_its_case(store: Store) -> None:
     store.add([job("Привет, Мир"), job("STRASSE ÄÖ")])
-    assert [j.text for j in store.history.jobs(search="привет, мИР")] == ["Привет, Мир"]
-    assert [j.text for j in store.history.jobs(search="straße äö")] == ["STRASSE ÄÖ"]
+    assert [j.text for j in store.history.jobs(wanted=Wanted(search="привет, мИР"))] == [
+        "Привет, Мир"
+    ]
+    assert [j.text for j in store.history.jobs(wanted=Wanted(search="straße äö"))] == ["STRASSE ÄÖ"]
 
 
 def test_only_ended_jobs_are_cleared_and_only_old_ones(store: Store, clock: Clock) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from vox.errors import JobNotLive, UnknownJob
-from vox.jobs import Job
+from vox.jobs import Job, Wanted
 from vox.queue.database import rebuild
 from vox.queue.events import Bus, Event
 from vox.queue.store import Store
@@ -50,8 +50,10 @@ def test_a_text_is_read_as_far_as_it_has_come(store: Store, tmp_path: Path) -> N
         assert (known.text, known.is_open) == ("One. Zw\u00f6lf. \U0001f600 Three.", True)
         assert [each.text for each in reader.live()] == [known.text]
     other.close()
-    assert [each.id for each in store.history.jobs(search="ZW\u00d6LF. \U0001f600")] == [made.id]
-    assert store.history.jobs(search="four") == []
+    assert [
+        each.id for each in store.history.jobs(wanted=Wanted(search="ZW\u00d6LF. \U0001f600"))
+    ] == [made.id]
+    assert store.history.jobs(wanted=Wanted(search="four")) == []
 
 
 def test_what_follows_a_place_is_read_alone_before_and_after_the_end(store: Store) -> None:

@@ -5,13 +5,13 @@ The daemon is the `Context` of its API; tests bring their own. Routes know nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from ..audio.spool import SpoolDir
 from ..audio.utterances import UtteranceCache
 from ..config import Config
-from ..jobs import Changes, Job, Request, State
+from ..jobs import Changes, Job, Request, Wanted
 from ..paths import Paths
 from ..queue.events import Bus
 from ..queue.texts import Grown
@@ -23,32 +23,12 @@ from . import event_streams
 class History(Protocol):
     """All jobs, newest first. Every method raises StorageError if the disk fails."""
 
-    def jobs(
-        self,
-        limit: int | None,
-        search: str | None,
-        states: Sequence[State],
-        source: str | None,
-    ) -> list[Job]: ...
+    def jobs(self, limit: int | None, wanted: Wanted) -> list[Job]: ...
 
-    def pages(
-        self,
-        limit: int | None,
-        search: str | None,
-        states: Sequence[State],
-        source: str | None,
-        before: int | None,
-    ) -> Iterator[list[Job]]:
+    def pages(self, limit: int | None, wanted: Wanted, before: int | None) -> Iterator[list[Job]]:
         """As `jobs`, some jobs at a time, and only those made before that `seq`."""
 
-    def last_of_page(
-        self,
-        limit: int,
-        search: str | None,
-        states: Sequence[State],
-        source: str | None,
-        before: int | None,
-    ) -> str | None:
+    def last_of_page(self, limit: int, wanted: Wanted, before: int | None) -> str | None:
         """The id of the last of the first `limit` of these; None if there are no more."""
 
     def counts_by_backend(self) -> dict[tuple[str, str], int]:

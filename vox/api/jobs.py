@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Annotated, Any
@@ -15,8 +16,9 @@ from starlette.background import BackgroundTask
 from starlette.datastructures import QueryParams
 
 from ..callers import WENT_AWAY
+from ..durations import moment
 from ..errors import BadOption, VoxError
-from ..jobs import AS_IT_WAS, Job, State
+from ..jobs import AS_IT_WAS, Job, State, Wanted
 from ..jobs import Request as SpeechRequest
 from . import problems, schemas
 from .context import Context
@@ -113,20 +115,24 @@ def _add_history(router: APIRouter, context: Context) -> None:
         search: str | None = None,
         state: Annotated[list[State] | None, Query()] = None,
         source: str | None = None,
+        since: Annotated[str | None, Query(max_length=100)] = None,
         before: Annotated[str | None, Query(max_length=100)] = None,
     ) -> Response:
         """Jobs, newest first; with `before`, only those made before the job of that id.
 
+        `since`: only those made since then: `2h` (ago), `yesterday` or a time in ISO 8601.
         With a `limit`, the header `Link` (`rel="next"`) leads to the next jobs if there are any.
         """
         store = engine.store
         seq = (await asyncio.to_thread(store.get, before)).seq if before else None
-        asked = (search, tuple(state or ()), source, seq)
-        last = await asyncio.to_thread(store.history.last_of_page, limit, *asked) if limit else None
+        wanted = Wanted(search, tuple(state or ()), source, _moment(since))
+        paged = store.history.last_of_page
+        last = await asyncio.to_thread(paged, limit, wanted, seq) if limit else None
         headers = {"Link": _next_page(request, last)} if last else {}
 
         def found() -> Iterator[dict[str, Any]]:
-            return store.shown(job for page in store.history.pages(limit, *asked) for job in page)
+            pages = store.history.pages(limit, wanted, seq)
+            return store.shown(job for page in pages for job in page)
 
         return await json_array(found, headers)
 
@@ -136,6 +142,14 @@ def _add_history(router: APIRouter, context: Context) -> None:
     ) -> dict[str, int]:
         """Forget ended jobs and their audio."""
         return {"cleared": len(await in_writer(engine.clear, older_than_s))}
+
+
+def _moment(since: str | None) -> float | None:
+    """A time in seconds since the epoch. Raises BadOption."""
+    try:
+        return None if since is None else moment(since, time.time())
+    except ValueError as exc:
+        raise BadOption(str(exc), field="since") from None
 
 
 def _next_page(request: Request, last: str) -> str:

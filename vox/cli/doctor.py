@@ -20,6 +20,7 @@ from ..config import Config, load
 from ..errors import NoAudioOutput, VoxError
 from ..files import cannot_write, make_dir
 from ..install.status import size_mb
+from ..jobs import Wanted
 from ..paths import Paths, get_paths
 from ..text import say_as_files
 from .options import json_option
@@ -228,7 +229,7 @@ def _inbox(paths: Paths, config: Config) -> Iterator[Finding]:
 def _failures(paths: Paths, _config: Config) -> Iterator[Finding]:
     if not os.path.exists(paths.db_path):
         return
-    failed = list(open_jobs().history(1, None, ("failed",)))
+    failed = list(open_jobs().history(1, Wanted(states=("failed",))))
     if not failed:
         return
     job = failed[0]

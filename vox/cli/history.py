@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import itertools
 import sys
-from typing import Any
+from typing import Any, cast
 
 import click
 
-from ..jobs import STATES
+from ..jobs import EVERY_JOB, STATES, State, Wanted
 from .completers import complete_job
-from .options import Count, Duration, json_option
+from .options import Count, Duration, F, Moment, json_option
 from .output import fields, is_terminal, say, say_json, say_json_array, table
 from .speaking import open_jobs
 
@@ -22,6 +23,43 @@ LIST_CHARS = 1_000
 HEADER = ("id", "when", "state", "voice", "source", "s", "text")
 
 
+def selection(command: F) -> F:
+    """The options that say which jobs; the command gets them as a `Wanted`."""
+
+    @click.option("--search", metavar="T", help="Only with T in the text.")
+    @click.option(
+        "--since",
+        type=Moment(),
+        metavar="TIME",
+        help="Only since then: 2h (ago), yesterday, 2026-11-29.",
+    )
+    @click.option("--source", metavar="NAME", help="Only what NAME sent.")
+    @click.option(
+        "--state",
+        "states",
+        multiple=True,
+        type=click.Choice(STATES),
+        help="Only in this state (repeatable).",
+    )
+    @functools.wraps(command)
+    def with_wanted(
+        search: str | None,
+        since: float | None,
+        source: str | None,
+        states: tuple[State, ...],
+        **others: Any,
+    ) -> Any:
+        search, source = _sendable(search), _sendable(source)
+        return command(wanted=Wanted(search, states, source, since), **others)
+
+    return cast(F, with_wanted)
+
+
+def _sendable(text: str | None) -> str | None:
+    """An argument without bytes that are no characters: no text of a job has any."""
+    return text and text.encode(errors="surrogateescape").decode(errors="replace")
+
+
 @click.group(invoke_without_command=True)
 @click.option(
     "-n",
@@ -30,23 +68,10 @@ HEADER = ("id", "when", "state", "voice", "source", "s", "text")
     metavar="N",
     help="Not more than N (20 on a terminal; 0: all).",
 )
-@click.option("--search", metavar="T", help="Only with T in the text.")
-@click.option(
-    "--state",
-    "states",
-    multiple=True,
-    type=click.Choice(STATES),
-    help="Only in this state (repeatable).",
-)
+@selection
 @json_option
 @click.pass_context
-def history(
-    ctx: click.Context,
-    limit: int | None,
-    search: str | None,
-    states: tuple[str, ...],
-    as_json: bool,
-) -> None:
+def history(ctx: click.Context, limit: int | None, wanted: Wanted, as_json: bool) -> None:
     """List what was spoken, newest first; show or clear it.
 
     Piped, the lines are tab-separated: id, time, state, backend/voice, source, seconds, text.
@@ -55,7 +80,7 @@ def history(
         return
     if limit is None and is_terminal(sys.stdout) and not as_json:
         limit = SHOWN_ON_A_TERMINAL
-    jobs = open_jobs().history(limit or None, search, states)
+    jobs = open_jobs().history(limit or None, wanted)
     if as_json:
         say_json_array(jobs)
         return
@@ -64,7 +89,7 @@ def history(
         rows = map(_row, itertools.chain(newest, jobs))
         table(HEADER, rows, numbers=(5,), spare=(5, 4, 3))
     else:
-        say("nothing found" if search or states else "nothing was spoken yet")
+        say("nothing was spoken yet" if wanted == EVERY_JOB else "nothing found")
 
 
 def _row(job: dict[str, Any]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -70,6 +71,24 @@ class Duration(FloatType):
         if span_s < 0:
             self.fail(f"{value!r} is below 0", param, ctx)
         return span_s
+
+
+class Moment(FloatType):
+    """A time such as 2h (ago), yesterday or 2026-11-29, as seconds since the epoch."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        if isinstance(value, float):
+            return value
+        from ..durations import moment
+
+        try:
+            return moment(str(value), time.time())
+        except ValueError as exc:
+            self.fail(str(exc), param, ctx)
 
 
 SPAN = OptionType(Option("", kind=float, low=0, above=True, is_span=True))

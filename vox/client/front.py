@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import (
@@ -20,7 +20,7 @@ from ..errors import (
     VoxError,
     WaitTimeout,
 )
-from ..jobs import AS_IT_WAS, Changes, Request, new_id
+from ..jobs import AS_IT_WAS, EVERY_JOB, Changes, Request, Wanted, new_id
 from ..paths import Paths
 from .jobs import ANSWER_TIMEOUT_S, Growth, Job, Jobs, NoDaemon, OnEvent, ignore
 from .remote import Remote, goes_on
@@ -254,13 +254,11 @@ class Front:
     def queue(self) -> list[Job]:
         return self._ask(lambda jobs: jobs.queue())
 
-    def history(
-        self, limit: int | None = None, search: str | None = None, states: Sequence[str] = ()
-    ) -> Iterator[Job]:
+    def history(self, limit: int | None = None, wanted: Wanted = EVERY_JOB) -> Iterator[Job]:
         try:
-            yield from self._remote.history(limit, search, states)
+            yield from self._remote.history(limit, wanted)
         except NoDaemon:  # raised before the first job or not at all
-            yield from self._local.history(limit, search, states)
+            yield from self._local.history(limit, wanted)
 
     def cancel(self, job_id: str, timeout_s: float = ANSWER_TIMEOUT_S) -> Job:
         return self._ask(lambda jobs: jobs.cancel(job_id, timeout_s))

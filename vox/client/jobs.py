@@ -6,11 +6,11 @@ up, and `front` asks whichever of the two is there. Nothing here prints.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol, TypedDict
 
 from .. import callers
-from ..jobs import AS_IT_WAS, Changes, Request
+from ..jobs import AS_IT_WAS, EVERY_JOB, Changes, Request, Wanted
 
 Job = dict[str, Any]
 """A job as JSON (see `vox.jobs.Job.to_dict`)."""
@@ -108,10 +108,8 @@ class Jobs(Protocol):
     def queue(self) -> list[Job]:
         """Live jobs in queue order."""
 
-    def history(
-        self, limit: int | None = None, search: str | None = None, states: Sequence[str] = ()
-    ) -> Iterator[Job]:
-        """Jobs, newest first, each as it comes. `search`: a part of the text, in any case."""
+    def history(self, limit: int | None = None, wanted: Wanted = EVERY_JOB) -> Iterator[Job]:
+        """Jobs, newest first, each as it comes."""
 
     def cancel(self, job_id: str, timeout_s: float = ANSWER_TIMEOUT_S) -> Job:
         """Cancel a live job. Raises UnknownJob, AmbiguousId, JobNotLive."""

@@ -7,12 +7,12 @@ is the truth.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from ..errors import DaemonUnavailable, StorageDamaged, UnknownBackend
 from ..files import is_locked
-from ..jobs import AS_IT_WAS, PAUSED, Changes, Request
+from ..jobs import AS_IT_WAS, EVERY_JOB, PAUSED, Changes, Request, Wanted
 from ..jobs import Job as QueuedJob
 from ..paths import Paths
 from ..queue.events import Bus
@@ -226,11 +226,9 @@ class Local:
         with self._store() as store:
             return list(store.shown(store.live()))
 
-    def history(
-        self, limit: int | None = None, search: str | None = None, states: Sequence[Any] = ()
-    ) -> Iterator[Job]:
+    def history(self, limit: int | None = None, wanted: Wanted = EVERY_JOB) -> Iterator[Job]:
         with self._store() as store:
-            pages = store.history.pages(limit, search, states)
+            pages = store.history.pages(limit, wanted)
             yield from store.shown(job for page in pages for job in page)
 
     @contextlib.contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from .. import __version__
@@ -25,6 +25,7 @@ from ..errors import (
 )
 from ..jobs import (
     AS_IT_WAS,
+    EVERY_JOB,
     ID_ALPHABET,
     NO_DEVICE,
     OPTIONS,
@@ -32,6 +33,8 @@ from ..jobs import (
     REQUEST_FIELDS,
     Changes,
     Request,
+    Wanted,
+    iso,
     recency,
 )
 from ..paths import Paths
@@ -247,12 +250,12 @@ class Remote:
     def queue(self) -> list[Job]:
         return list(self._items("GET", "/queue"))
 
-    def history(
-        self, limit: int | None = None, search: str | None = None, states: Sequence[str] = ()
-    ) -> Iterator[Job]:
+    def history(self, limit: int | None = None, wanted: Wanted = EVERY_JOB) -> Iterator[Job]:
         from urllib.parse import urlencode
 
-        asked = [("limit", limit), ("search", search), *(("state", state) for state in states)]
+        since = iso(wanted.since)
+        asked = [("limit", limit), ("search", wanted.search), ("source", wanted.source)]
+        asked += [("since", since), *(("state", state) for state in wanted.states)]
         query = urlencode([pair for pair in asked if pair[1] is not None])
         return self._items("GET", f"/jobs?{query}")
 

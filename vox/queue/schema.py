@@ -88,6 +88,11 @@ MIGRATIONS: tuple[str, ...] = (
     drop index job_source;
     create index job_source on job (source);
     """,
+    # The newest jobs of a state, and those of the last days, are found without reading the rest.
+    """
+    create index job_ended on job (state) where state not in ('queued', 'preparing', 'speaking');
+    create index job_created on job (created_at);
+    """,
 )
 
 _SQL_TYPES: dict[type, str] = {str: "text", float: "real", bool: "integer"}

@@ -21,17 +21,16 @@ from . import texts
 from .database import Database, order_lock
 from .events import Bus
 from .expiry import Deadlines, steady
-from .history import History
+from .history import LIVE_SQL, History
 from .rows import COLUMNS, job_of, row_of, sql_value
 from .set_aside import remove_set_aside, remove_unfinished, set_aside_files
 from .sqlite_errors import LOCK_WAIT_S, locked_error
 
 _WITHOUT_TEXT = ", ".join("'' as text" if name == "text" else name for name in COLUMNS)
 """For what is written after every utterance: reading a long text each time took most of it."""
-_LIVE_SQL = "('queued', 'preparing', 'speaking')"
-_QUEUED_SQL = f"state in {_LIVE_SQL} and state = 'queued'"
+_QUEUED_SQL = f"state in {LIVE_SQL} and state = 'queued'"
 """With both conditions SQLite uses the index of live jobs and does not read the whole history."""
-_BEGUN_SQL = f"state in {_LIVE_SQL} and state in ('preparing', 'speaking')"
+_BEGUN_SQL = f"state in {LIVE_SQL} and state in ('preparing', 'speaking')"
 _ORDER_SQL = "sink = 'file', priority desc, seq"
 """Queue order. `Job.order` is the same."""
 _LIVE_ORDER_SQL = (
@@ -189,7 +188,7 @@ class Store:
         """Cancel the live jobs with that key."""
         sql = (
             "update job set state = 'cancelled', error_code = 'job-cancelled', error = ?, "
-            f"finished_at = ? where replace_key = ? and state in {_LIVE_SQL} returning *"
+            f"finished_at = ? where replace_key = ? and state in {LIVE_SQL} returning *"
         )
         error = f"replaced by a newer one under the key {key!r}"
         rows = conn.execute(sql, (error, self._clock(), key)).fetchall()
@@ -254,7 +253,7 @@ class Store:
         assignments = ", ".join(f"{name} = ?" for name in columns)
         with self._db.transaction() as conn:
             row = conn.execute(
-                f"update job set {assignments} where id = ? and state in {_LIVE_SQL} "
+                f"update job set {assignments} where id = ? and state in {LIVE_SQL} "
                 f"returning {_WITHOUT_TEXT}",
                 (*map(sql_value, columns.values()), job_id),
             ).fetchone()
@@ -285,7 +284,7 @@ class Store:
         with self._db.transaction() as conn:
             row = conn.execute(
                 "update job set notes = json_insert(notes, '$[#]', ?) "
-                f"where id = ? and state in {_LIVE_SQL} and json_valid(notes) "
+                f"where id = ? and state in {LIVE_SQL} and json_valid(notes) "
                 "and not exists (select 1 from json_each(notes) where value = ?) "
                 f"returning {_WITHOUT_TEXT}",
                 (note, job_id, note),
@@ -300,7 +299,7 @@ class Store:
         at that one alone.
         """
         rows = self._db.query(
-            f"select id, state, created_at, expires_at from job where state in {_LIVE_SQL} "
+            f"select id, state, created_at, expires_at from job where state in {LIVE_SQL} "
             "and expires_at is not null and (? is null or id = ?) "
             # One that was heard and waits for more of its text was spoken in time.
             "and not (is_open and first_audio_at is not null)",
@@ -338,7 +337,7 @@ class Store:
         before = self._clock() - older_than_s if older_than_s is not None else None
         with self._db.transaction() as conn:
             rows = conn.execute(
-                f"delete from job where state not in {_LIVE_SQL} "
+                f"delete from job where state not in {LIVE_SQL} "
                 "and (? is null or coalesce(finished_at, created_at) < ?) "
                 "returning id, via, state, error",
                 (before, before),
@@ -424,23 +423,23 @@ class Store:
     def live(self) -> list[Job]:
         """Live jobs in queue order: what is being spoken or prepared first."""
         rows = self._db.query(
-            f"select * from job where state in {_LIVE_SQL} order by {_LIVE_ORDER_SQL}"
+            f"select * from job where state in {LIVE_SQL} order by {_LIVE_ORDER_SQL}"
         )
         return [self._job(row) for row in rows]
 
     def awaited(self) -> list[Job]:
         """Live jobs to be played that a process waits for."""
-        sql = f"select * from job where state in {_LIVE_SQL} and sink = 'play'"
+        sql = f"select * from job where state in {LIVE_SQL} and sink = 'play'"
         return [self._job(row) for row in self._db.query(f"{sql} and caller is not null")]
 
     def callers(self) -> list[tuple[str, str]]:
         """(job id, caller) of each live job that has a caller."""
-        sql = f"select id, caller from job where state in {_LIVE_SQL} and caller is not null"
+        sql = f"select id, caller from job where state in {LIVE_SQL} and caller is not null"
         return [(row["id"], row["caller"]) for row in self._db.query(sql)]
 
     def live_ids(self) -> set[str]:
         return {
-            row["id"] for row in self._db.query(f"select id from job where state in {_LIVE_SQL}")
+            row["id"] for row in self._db.query(f"select id from job where state in {LIVE_SQL}")
         }
 
     def queued(self) -> list[QueueEntry]:
@@ -454,7 +453,7 @@ class Store:
 
     def wanted_models(self) -> list[tuple[str, str | None]]:
         """(backend, model) of the jobs that are still to be synthesized, each once."""
-        sql = f"select distinct backend, model from job where state in {_LIVE_SQL}"
+        sql = f"select distinct backend, model from job where state in {LIVE_SQL}"
         rows = self._db.query(f"{sql} and state != 'speaking' and audio_s is null")
         return [(row["backend"], row["model"]) for row in rows]
 
@@ -466,7 +465,7 @@ class Store:
 
     def count_replaced_by(self, jobs: Iterable[Job]) -> int:
         """How many live jobs `add` would cancel."""
-        sql = f"select count(*) from job where replace_key = ? and state in {_LIVE_SQL}"
+        sql = f"select count(*) from job where replace_key = ? and state in {LIVE_SQL}"
         return sum(int(self._db.query(sql, (key,))[0][0]) for key in _replace_keys(jobs))
 
     def position(self, job: Job) -> int | None:
@@ -485,7 +484,7 @@ class Store:
     def positions(self) -> dict[str, int]:
         """The position of each live job, in queue order."""
         rows = self._db.query(
-            f"select id, state from job where state in {_LIVE_SQL} order by {_LIVE_ORDER_SQL}"
+            f"select id, state from job where state in {LIVE_SQL} order by {_LIVE_ORDER_SQL}"
         )
         first = 0 if rows and rows[0]["state"] != "queued" else 1
         return {row["id"]: position for position, row in enumerate(rows, first)}
@@ -502,11 +501,11 @@ class Store:
             yield job.to_dict(positions.get(job.id, 0))
 
     def count_live(self) -> int:
-        return int(self._db.count(f"select count(*) from job where state in {_LIVE_SQL}")[0][0])
+        return int(self._db.count(f"select count(*) from job where state in {LIVE_SQL}")[0][0])
 
     def live_counts(self) -> dict[str, int]:
         """How many jobs are queued, preparing and speaking. Quick with a long history as well."""
-        sql = f"select state, count(*) as n from job where state in {_LIVE_SQL} group by state"
+        sql = f"select state, count(*) as n from job where state in {LIVE_SQL} group by state"
         return dict.fromkeys(LIVE, 0) | {row["state"]: row["n"] for row in self._db.count(sql)}
 
 
