@@ -14,7 +14,7 @@ This module knows nothing of those who raise or print errors.
      +- JobFailed                    HostError (HostCrashed  HostTimeout  LoadFailed  OutOfMemory
      |                               SynthesisFailed (CannotRead))
      |                               StorageError (StorageDamaged  StorageLocked  SchemaTooNew)
-     +- JobCancelled   JobExpired   WaitTimeout   NoAudioOutput
+     +- JobCancelled   JobExpired   WaitTimeout   NoAudioOutput   NothingSpoken
 """
 
 from __future__ import annotations
@@ -137,6 +137,13 @@ class NoAudioKept(BadInput):
 
     http_status = 404
     default_hint = "speak it again: vox replay ID"
+
+
+class NothingSpoken(VoxError):
+    """There is no text in which one could go back or forward."""
+
+    http_status = 409
+    default_hint = "to hear an earlier text: vox replay ID"
 
 
 class DaemonError(VoxError):

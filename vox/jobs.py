@@ -24,6 +24,8 @@ ENDED: tuple[State, ...] = ("done", "failed", "cancelled", "expired")
 STATES = (*LIVE, *ENDED)
 PRIORITIES = {"high": 10, "normal": 0, "low": -10}
 
+MOST_STEPS = 100_000
+"""Most sentences to go back or forward at once."""
 CONNECTION = "connection"
 """The caller of a job that is bound to a connection: see `Job.caller`."""
 PAUSED = "speech is paused; to resume: vox resume"

@@ -18,7 +18,7 @@ from vox.api.event_streams import Broadcaster
 from vox.audio.spool import SpoolDir
 from vox.audio.utterances import UtteranceCache
 from vox.config import Config, load
-from vox.errors import NoAudioOutput
+from vox.errors import NoAudioOutput, NothingSpoken
 from vox.jobs import AS_IT_WAS, Changes, Job, Request
 from vox.paths import Paths, get_paths
 from vox.queue.events import Bus
@@ -127,6 +127,13 @@ class FakeEngine:
 
     def skip(self) -> Job | None:
         return None
+
+    def move(self, steps: int) -> Job:
+        live = self.store.live()
+        if not live:
+            raise NothingSpoken("nothing is being spoken")
+        live[0].heard = max(0, live[0].heard + steps)
+        return live[0]
 
     def pause(self) -> None:
         self.player.is_paused = True

@@ -9,7 +9,10 @@ from fastapi import APIRouter, Response
 from . import schemas
 from .context import Context
 from .responses import json_array, json_response
+from .schemas import answers
 from .writing import in_writer
+
+_MOVED: dict[int | str, dict[str, Any]] = {200: {"model": schemas.Job}, **answers(409, 422)}
 
 
 def make_router(context: Context) -> APIRouter:
@@ -36,6 +39,20 @@ def make_router(context: Context) -> APIRouter:
             return {"skipped": job.to_dict() if job else None}
 
         return await json_response(skipped, writes=True)
+
+    @router.post("/back", responses=_MOVED)
+    async def back(steps: schemas.Steps | None = None) -> Response:
+        """Go back in what is being spoken: to the beginning of its sentence or, within the first
+        1.5 s of that, of the sentence before. `heard` of the answer is where it goes on."""
+        return await _moved(-(steps or schemas.Steps()).n)
+
+    @router.post("/next", responses=_MOVED)
+    async def forward(steps: schemas.Steps | None = None) -> Response:
+        """Go to the next sentence of what is being spoken; after the last, the job is done."""
+        return await _moved((steps or schemas.Steps()).n)
+
+    async def _moved(steps: int) -> Response:
+        return await json_response(lambda: engine.move(steps).to_dict(), writes=True)
 
     @router.post("/pause", response_model=schemas.Paused)
     async def pause() -> dict[str, bool]:

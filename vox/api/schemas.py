@@ -445,6 +445,14 @@ class Skipped(BaseModel):
     skipped: Job | None
 
 
+class Steps(BaseModel):
+    """How far to go."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    n: Annotated[int, Field(ge=1, le=jobs.MOST_STEPS, description="So many sentences.")] = 1
+
+
 class Paused(BaseModel):
     paused: bool
 

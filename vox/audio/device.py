@@ -210,6 +210,11 @@ class Loudspeaker:
         free: int = self._call(lambda: stream.write_available)
         return max(0, self._room_frames - free) / rate
 
+    @property
+    def behind_s(self) -> float:
+        """About how far (s) the ear is behind what was written, while sound is written."""
+        return self._buffer_s + _SERVER_S
+
     def audible_in_s(self) -> float:
         """Seconds until what has been written so far is heard."""
         return self.buffered_s() + _SERVER_S

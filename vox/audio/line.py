@@ -41,6 +41,32 @@ class Line:
                 self.drop(playback)
         return True
 
+    def move(self, steps: int, behind_s: float) -> tuple[str, int] | None:
+        """Have the job that is heard move by so many utterances.
+
+        `behind_s`: see `Playback.destination`. Returns the job and the index of the utterance that
+        it moves to; None: nothing is heard.
+        """
+        with self._lock:
+            playback = self.chosen
+            if playback is None or playback.is_cut:
+                return None
+            if not playback.is_sounding and not playback.start_utterance:
+                return None
+            playback.move_to = playback.destination(steps, behind_s)
+            return playback.job_id, playback.move_to
+
+    @property
+    def moving(self) -> Playback | None:
+        """The one that is to be moved, if there is one."""
+        playback = self.chosen
+        return None if playback is None or playback.move_to is None else playback
+
+    def make_move(self, playback: Playback) -> None:
+        """Move it, once its sound is faded out."""
+        with self._lock:
+            playback.move()
+
     def choose(self, may_begin: bool) -> Playback | None:
         """Whose turn it is: the one that sounds, else the first in order if one may begin."""
         with self._lock:

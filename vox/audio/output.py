@@ -29,7 +29,10 @@ class Listener(Protocol):
         """The first sample is audible."""
 
     def heard(self, job_id: str, utterances: int) -> None:
-        """This many utterances, counted from the text's start, were heard to their end."""
+        """This many utterances, counted from the text's start, are before the ear.
+
+        They were heard to their end, unless the user has moved past them; fewer after a move back.
+        """
 
     def finished(self, job_id: str) -> None:
         """The last sample was heard."""
@@ -142,6 +145,11 @@ class Output:
     def forget(self, playback: Playback) -> None:
         """It was cut off: nothing is told of it any more."""
         self._notices.drop(playback)
+
+    def tell_move(self, playback: Playback) -> None:
+        """It was moved: what was written and not heard is not told, but where it goes on."""
+        self._notices.drop(playback)
+        self._told.heard(playback.job_id, playback.utterances_written)
 
     def deliver(self, until: float = math.inf) -> None:
         """Tell the listener what was heard until then (monotonic)."""

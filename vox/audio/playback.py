@@ -1,19 +1,23 @@
 """A job that the player plays: which block of its spool is next.
 
-Owns positions, fades and the wait for a voice that synthesizes slower than it speaks; knows nothing
-of devices and threads.
+Owns positions, moves between utterances, fades and the wait for a voice that synthesizes slower
+than it speaks; knows nothing of devices and threads.
 """
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 
 from ..errors import StorageError
 from .device import BLOCK_S
 from .pcm import EMPTY, Samples, amplified, faded_in, faded_out, frames_in
-from .spool import Spool
+from .spool import Segment, Spool
 
 _FADE_S = 0.008
+BEGUN_S = 1.5
+"""Back from within so much of an utterance leads to the one before; later, and from the silence
+after it, to its own start."""
 _REFILL_S = 0.2  # audio that must be there before it goes on after a gap; doubled each time
 
 
@@ -27,7 +31,10 @@ class Playback:
     """The smallest is played first (see `Job.order`)."""
     volume: float = 1.0
     start_utterance: int = 0
-    """The first to be played: after a crash, the one that was interrupted."""
+    """The first to be played: after a crash, the one that was interrupted; after a move, the one
+    that it led to, which may not be made yet."""
+    move_to: int | None = field(default=None, init=False)
+    """The utterance that it is to be moved to. Any thread may set it, with the line's lock."""
     position: int | None = field(default=None, init=False)
     """The next frame of the spool; None before the first."""
     is_sounding: bool = field(default=False, init=False)
@@ -69,9 +76,52 @@ class Playback:
             return 0
         return max(0, self.spool.frames - position)
 
+    def destination(self, steps: int, behind_s: float) -> int:
+        """Where so many utterances forward, or back if below 0, lead: the index of an utterance.
+
+        At most to the first that is not made yet; if all are made, to the end.
+        `behind_s`: how far the ear is behind the position while it sounds. From any thread.
+        """
+        made, rate = self.spool.sounding(), self.spool.sample_rate or 1
+        after = self.spool.utterances_before(self.spool.frames)
+        frame = self._ear(made, behind_s)
+        if frame is None:  # it waits for one that is not made, as if that began at the end
+            frame, after = self.spool.frames, max(after, self._wanted)
+            made.append(Segment(after, frame, sys.maxsize))
+        elif made:
+            after = max(after, made[-1].index + 1)
+        else:
+            return self.start_utterance
+        at = max(0, sum(each.start_frame <= frame for each in made) - 1)
+        here = made[at]
+        is_past_it = frame >= min(here.end_frame, here.start_frame + frames_in(BEGUN_S, rate))
+        to = max(0, at + steps + (steps < 0 and is_past_it))
+        return made[to].index if to < len(made) else after
+
+    @property
+    def _wanted(self) -> int:
+        return self.start_utterance if self.move_to is None else self.move_to
+
+    def _ear(self, made: list[Segment], behind_s: float) -> int | None:
+        """The frame that is heard, or is to be heard next; None: it is not made yet."""
+        if self.position is not None and self.move_to is None:
+            rate = self.spool.sample_rate or 1
+            return max(0, self.position - (0 if self.is_faded_out else frames_in(behind_s, rate)))
+        return next((each.start_frame for each in made if each.index >= self._wanted), None)
+
+    def move(self) -> None:
+        """Go where `move_to` says. What sounds was faded out before."""
+        assert self.move_to is not None
+        self.start_utterance = self.utterances_written = self.move_to
+        self.position = self.move_to = None
+        self.was_started = self.was_heard
+        self._is_starved = False
+
     def take(self) -> Samples:
         """The next block, or what there is of it, faded out where it ends in mid-utterance."""
         if self.position is None:
+            # What was dropped before its place is known has not moved that.
+            _, self._rollbacks_seen = self.spool.after_rollbacks(0, self._rollbacks_seen)
             self.position = self.spool.start_of(self.start_utterance)
         rate = self.spool.sample_rate
         if self.position is None or rate is None:
@@ -98,7 +148,7 @@ class Playback:
     def take_fade_out(self) -> Samples:
         """A few faded milliseconds to play before it is cut off. The position stays."""
         rate = self.spool.sample_rate
-        if self.position is None or rate is None or not self.is_sounding or self._is_starved:
+        if self.position is None or rate is None or not self.is_sounding or self.is_faded_out:
             return EMPTY
         fade = frames_in(_FADE_S, rate)
         try:
@@ -124,7 +174,8 @@ class Playback:
         if not self.is_sounding:
             self.position = None  # A block may have been taken that the device never got.
         elif self.position is not None and rate is not None:
-            self.position = max(0, self.position - frames_in(seconds, rate))
+            first = self.spool.start_of(self.start_utterance) or 0
+            self.position = max(first, self.position - frames_in(seconds, rate))
             heard = self.spool.utterances_before(self.position)
             self.utterances_written = min(self.utterances_written, heard)
             self.is_faded_out = True

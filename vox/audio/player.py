@@ -156,6 +156,17 @@ class Player:
         self._note_change()
         return True
 
+    def move(self, steps: int) -> tuple[str, int] | None:
+        """Go so many utterances forward (or back, below 0) in what is heard.
+
+        It is heard from there at once or, while speech is paused, after `resume`. Returns the job
+        and the index of that utterance; None: nothing is heard.
+        """
+        moved = self._line.move(steps, self._speaker.behind_s)
+        if moved is not None:
+            self._note_change()
+        return moved
+
     def pause(self) -> None:
         """Be silent at once; `resume` goes on at the same sample."""
         with self._lock:
@@ -255,6 +266,7 @@ class Player:
         self._wake.clear()
         self.output.deliver(time.monotonic())
         self._drop_cut_off()
+        self._make_move()
         playback = self._choose()
         if playback is not None and self._paused and not playback.is_faded_out:
             self.output.fade_out(playback)
@@ -277,6 +289,17 @@ class Player:
             finally:
                 self._line.drop(playback)
                 self._note_change()
+
+    def _make_move(self) -> None:
+        playback = self._line.moving
+        if playback is None:
+            return
+        try:
+            self.output.fade_out(playback)
+        finally:
+            self._line.make_move(playback)
+            self.output.tell_move(playback)
+            self._note_change()
 
     def _choose(self) -> Playback | None:
         return self._line.choose(may_begin=self._stop is None)
@@ -323,6 +346,7 @@ class Player:
         now = time.monotonic()
         self.output.deliver(now)
         self._drop_cut_off()
+        self._make_move()
         with self._lock:
             is_wanted = bool(self._line) and not self._paused
             if self._stop is not None:

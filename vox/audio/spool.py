@@ -12,6 +12,7 @@ import bisect
 import contextlib
 import glob
 import os
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Container
@@ -239,6 +240,14 @@ class Spool:
             if self._begun is not None and self._begun.index >= index:
                 return self._begun.start_frame
             return None if self.is_growing else self.frames
+
+    def sounding(self) -> list[Segment]:
+        """The utterances that have sound, in order; one that is being made never ends."""
+        with self._lock:
+            found = [each for each in self.segments if each.start_frame < each.end_frame]
+            if self._begun is not None:
+                found.append(Segment(self._begun.index, self._begun.start_frame, sys.maxsize))
+            return found
 
     def utterances_before(self, frame: int) -> int:
         """How many utterances, counted from the text's start, end at or before `frame`."""

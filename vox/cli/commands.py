@@ -19,6 +19,8 @@ COMMANDS: dict[str, Entry] = {
     "queue": Entry("queue:queue", "List what is being spoken and what waits, in order."),
     "cancel": Entry("queue:cancel", "Cancel jobs, whether they wait or are being spoken."),
     "skip": Entry("queue:skip", "Cancel what is being spoken, or is next, and go on."),
+    "back": Entry("moves:back", "Go back a sentence in what is being spoken."),
+    "next": Entry("moves:forward", "Go to the next sentence of what is being spoken."),
     "pause": Entry("queue:pause", "Pause speech until `vox resume`."),
     "resume": Entry("queue:resume", "Go on speaking after `vox pause`."),
     "replay": Entry("replay:replay", "Speak a job again: from its kept audio, or anew."),

@@ -278,6 +278,9 @@ class Front:
     def skip(self) -> Job | None:
         return self._ask_speaker(lambda jobs: jobs.skip())
 
+    def move(self, steps: int) -> Job:
+        return self._ask_speaker(lambda jobs: jobs.move(steps))
+
     def pause(self) -> None:
         self._tell_every_speaker(lambda jobs: jobs.pause())
 

@@ -123,6 +123,12 @@ class Jobs(Protocol):
     def skip(self) -> Job | None:
         """Cancel the job whose turn it is; None: there is none. Raises DaemonUnavailable."""
 
+    def move(self, steps: int) -> Job:
+        """Go so many sentences forward (or back, below 0) in what is being spoken.
+
+        Returns the job with `heard` as it is there. Raises NothingSpoken, DaemonUnavailable.
+        """
+
     def pause(self) -> None:
         """Pause speech until `resume`, whatever is restarted meanwhile."""
 

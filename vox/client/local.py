@@ -265,6 +265,9 @@ class Local:
     def skip(self) -> Job | None:
         raise self._no_daemon()
 
+    def move(self, steps: int) -> Job:
+        raise self._no_daemon()
+
     def pause(self) -> None:
         self._flag_pause(True)
 

@@ -274,6 +274,10 @@ class Remote:
         skipped: Job | None = self.call("POST", "/skip")["skipped"]
         return skipped
 
+    def move(self, steps: int) -> Job:
+        moved: Job = self.call("POST", "/next" if steps > 0 else "/back", {"n": abs(steps)})
+        return moved
+
     def pause(self) -> None:
         self.call("POST", "/pause")
 

@@ -23,7 +23,7 @@ from ..audio.player import Player
 from ..audio.spool import SpoolDir
 from ..audio.utterances import UtteranceCache
 from ..config import Config
-from ..errors import JobNotLive, NoAudioKept, StorageError, VoxError
+from ..errors import JobNotLive, NoAudioKept, NothingSpoken, StorageError, VoxError
 from ..files import lock, make_dir, remove_parts, sign
 from ..hosts.base import HostFactory
 from ..hosts.launch import subprocess_hosts
@@ -414,6 +414,19 @@ class Engine:
         with contextlib.suppress(JobNotLive):
             return self.cancel(current, "skipped")
         return None
+
+    def move(self, steps: int) -> Job:
+        """Go so many sentences forward (or back, below 0) in what is being spoken.
+
+        Returns the job, with `heard` as it is there. Raises NothingSpoken.
+        """
+        moved = self.player.move(steps) if self.is_started else None
+        if moved is None:
+            raise NothingSpoken("nothing is being spoken")
+        job_id, heard = moved
+        job = self.store.get(job_id)
+        job.heard = heard
+        return job
 
     @property
     def _first_live(self) -> str | None:

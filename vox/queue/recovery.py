@@ -84,7 +84,8 @@ def _only_waited(job: Job) -> bool:
 
 
 def _take_back(store: Store, job: Job) -> Job | None:
-    attempts = 1 if job.heard > job.heard_at_attempt else job.attempts + 1
+    # Fewer are heard than before if the user went back.
+    attempts = 1 if job.heard != job.heard_at_attempt else job.attempts + 1
     if attempts >= MAX_ATTEMPTS + MAX_ALONE:
         log.error("job %s: %d attempts without progress", job.id, attempts)
         store.change(

@@ -1,0 +1,77 @@
+"""Long listening as users do it: back, next, and what is heard then."""
+
+from __future__ import annotations
+
+import time
+
+from tests.running import Vox
+from tests.sound import Recorder
+from tests.tones import read_timed_tones
+
+SCRIPTED = ("-b", "scripted")
+SOON_S = 0.5
+"""A tenth of a second on an idle machine, see what the test prints."""
+
+
+def sentences(*seconds: float) -> str:
+    """One for each length, each with a pitch of its own."""
+    return " ".join(f"{n} [say {length}s]." for n, length in enumerate(seconds, start=1))
+
+
+def test_back_and_next_are_heard_at_once(vox: Vox, recorder: Recorder) -> None:
+    job_id = vox.ok(*SCRIPTED, "--async", sentences(0.4, 20, 20, 0.5))
+    while vox.until(job_id, "speaking")["heard"] < 1:
+        time.sleep(0.02)
+    recorder.wait_for_sound()
+    delays_s = []
+    for verb, number, answer in (("next", 3, "sentence 3/4"), ("back", 2, "sentence 2/4")):
+        called_at = time.monotonic()
+        assert vox.ok(verb) == f"{job_id}: {answer}"
+        returned_at = time.monotonic()
+        recorder.wait_for_sound(since=returned_at + SOON_S)
+        recording = recorder.recording().after(called_at)
+        tones = read_timed_tones(recording.samples, recording.sample_rate)
+        heard_at = recording.started_at + next(t.start_s for t in tones if t.number == number)
+        delays_s.append((returned_at - called_at, heard_at - returned_at))
+        assert heard_at - returned_at < SOON_S
+    print(f"the command took, and after it the sound: {delays_s}")
+    assert vox.job(job_id)["heard"] == 1
+    assert vox.ok("next", "3") == f"{job_id}: its end"
+    vox.ok("wait", job_id)
+    assert (vox.job(job_id)["state"], vox.job(job_id)["heard"]) == ("done", 4)
+
+
+def test_a_daemon_that_dies_after_back_goes_on_where_the_ear_was(
+    vox: Vox, recorder: Recorder
+) -> None:
+    job_id = vox.ok(*SCRIPTED, "--async", sentences(0.3, 0.3, 0.3, 20))
+    while vox.until(job_id, "speaking")["heard"] < 3:
+        time.sleep(0.02)
+    vox.ok("pause")
+    assert vox.ok("back", "2") == f"{job_id}: sentence 2/4"
+    while vox.job(job_id)["heard"] != 1:
+        time.sleep(0.02)
+    vox.kill_daemon()
+    killed_at = time.monotonic()
+    vox.ok("daemon", "start")
+    vox.ok("resume")
+    recorder.wait_for_sound(since=killed_at)
+    while vox.until(job_id, "speaking")["heard"] < 3:
+        time.sleep(0.02)
+    recording = recorder.recording().after(killed_at)
+    tones = read_timed_tones(recording.samples, recording.sample_rate)
+    assert list(dict.fromkeys(tone.number for tone in tones))[:3] in ([2, 3, 4], [2, 3])
+
+
+def test_back_and_next_say_what_is_wrong(vox: Vox, sound: object) -> None:
+    result = vox("back")
+    assert result.code == 3 and "no daemon is running; nothing is being spoken" in result.err
+    vox.ok("daemon", "start")
+    for verb in ("back", "next"):
+        result = vox(verb)
+        assert (result.code, result.out) == (1, "")
+        assert result.err == (
+            "vox: nothing is being spoken; to hear an earlier text: vox replay ID\n"
+        )
+    result = vox("back", "0")
+    assert result.code == 2 and len(result.err.splitlines()) == 1
