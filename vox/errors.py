@@ -143,7 +143,7 @@ class NothingSpoken(VoxError):
     """There is no text in which one could go back or forward."""
 
     http_status = 409
-    default_hint = "to hear an earlier text: vox replay ID"
+    default_hint = "to hear the last again: vox again"
 
 
 class DaemonError(VoxError):

@@ -48,7 +48,8 @@ def test_a_daemon_that_dies_after_back_goes_on_where_the_ear_was(
     while vox.until(job_id, "speaking")["heard"] < 3:
         time.sleep(0.02)
     vox.ok("pause")
-    assert vox.ok("back", "2") == f"{job_id}: sentence 2/4"
+    assert vox.ok("back", "9") == f"{job_id}: sentence 1/4"
+    assert vox.ok("next") == f"{job_id}: sentence 2/4"
     while vox.job(job_id)["heard"] != 1:
         time.sleep(0.02)
     vox.kill_daemon()
@@ -70,8 +71,6 @@ def test_back_and_next_say_what_is_wrong(vox: Vox, sound: object) -> None:
     for verb in ("back", "next"):
         result = vox(verb)
         assert (result.code, result.out) == (1, "")
-        assert result.err == (
-            "vox: nothing is being spoken; to hear an earlier text: vox replay ID\n"
-        )
+        assert result.err == "vox: nothing is being spoken; to hear the last again: vox again\n"
     result = vox("back", "0")
     assert result.code == 2 and len(result.err.splitlines()) == 1
