@@ -172,6 +172,7 @@ class FakeContext:
         )
         self.uptime_s = 12.3456
         self.idle_timeout_s = 300.0
+        self.stays_for: list[str] = []
         self.is_leaving = False
         self.http: dict[str, Any] = {"address": None, "error": None}
         self.calls: list[str] = []

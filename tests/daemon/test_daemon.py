@@ -13,6 +13,7 @@ import pytest
 from vox.config import LiveConfig
 from vox.daemon.daemon import Daemon
 from vox.daemon.own_files import OwnFiles
+from vox.daemon.tcp import Tcp
 from vox.paths import get_paths
 
 Make = Callable[..., Daemon]
@@ -56,8 +57,22 @@ def test_an_inbox_that_is_off_keeps_nobody_up(make: Make) -> None:
     assert daemon.idle_timeout_s == 8
 
 
-def test_what_it_was_started_with_beats_the_settings(make: Make) -> None:
-    assert make("idle_timeout = 8", "inbox.stay = true", idle_timeout_s=3).idle_timeout_s == 3
+def test_what_it_was_started_with_beats_the_setting(make: Make) -> None:
+    assert make("idle_timeout = 8", idle_timeout_s=3).idle_timeout_s == 3
+
+
+@pytest.mark.parametrize("started_with", [None, 0.0])
+def test_one_that_serves_http_stays_until_that_is_unset(
+    make: Make, home: Path, started_with: float | None
+) -> None:
+    left_s = 8.0 if started_with is None else started_with
+    daemon = make("idle_timeout = 8", 'http = "127.0.0.1:7777"', idle_timeout_s=started_with)
+    assert (daemon.idle_timeout_s, daemon.stays_for) == (left_s, [])  # it does not serve it yet
+    daemon._tcp = Tcp("127.0.0.1:7777", error="somebody has the port")
+    assert (daemon.idle_timeout_s, daemon.stays_for) == (-1, ["http"])
+    assert daemon.config().idle_timeout_s == 8  # of the models
+    (home / "config.toml").write_text("idle_timeout = 8")
+    assert (daemon.idle_timeout_s, daemon.stays_for) == (left_s, [])
 
 
 def test_one_that_nobody_can_find_any_more_leaves_when_idle(make: Make, home: Path) -> None:

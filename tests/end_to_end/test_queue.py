@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import signal
+import socket
 import threading
 import time
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.running import CHECKOUT, Vox
 from tests.sound import Recorder, read_audio, recognise, segments_of_sound
 from tests.tones import read_tones
 from vox.client.front import Front
+from vox.daemon.daemon import WATCH_S
 from vox.errors import WaitTimeout
 from vox.queue.recovery import MAX_ALONE, MAX_ATTEMPTS
 
@@ -142,6 +144,26 @@ def test_an_idle_daemon_leaves_with_its_models_and_the_next_call_brings_one_back
     assert not Path(vox.paths.socket_path).exists()
     vox.ok(*SCRIPTED, "2")
     assert vox.pid != pid
+
+
+def test_a_daemon_that_serves_http_stays_without_models_until_http_is_unset(
+    vox: Vox, sound: object
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    vox.ok("config", "set", "idle_timeout", "0.5")
+    vox.ok("config", "set", "http", f"127.0.0.1:{port}")
+    vox.ok(*SCRIPTED, "1")
+    pid = vox.pid
+    assert pid is not None
+    (host,) = psutil.Process(pid).children()
+    host.wait(30)
+    status = vox.ok("daemon", "status")
+    assert "off: http keeps it up" in status and "none is loaded" in status
+    time.sleep(2 * WATCH_S)  # longer than it looks whether to leave
+    assert (vox.pid, vox.client.is_up()) == (pid, True)
+    vox.ok("config", "unset", "http")
+    psutil.Process(pid).wait(30)
 
 
 def test_the_daemon_is_detached_from_the_terminal_that_started_it(vox: Vox, sound: object) -> None:

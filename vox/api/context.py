@@ -168,6 +168,10 @@ class Context(Protocol):
         """Seconds without activity after which the process leaves; -1: never."""
 
     @property
+    def stays_for(self) -> list[str]:
+        """The settings because of which it never leaves by itself."""
+
+    @property
     def is_leaving(self) -> bool: ...
 
     @property

@@ -47,6 +47,7 @@ def describe(context: Context) -> dict[str, Any]:
         "pid": os.getpid(),
         "uptime": round(context.uptime_s, 3),
         "idle_timeout_s": context.idle_timeout_s,
+        "stays_for": context.stays_for,
         "loaded_models": models,
         "vram_usage": {"total_mb": round(sum(vram), 1) if vram else None},
         "memory_mb": round(sum(rss), 1),

@@ -378,7 +378,8 @@ class Health(BaseModel):
     version: str
     pid: int
     uptime: float = Field(description="Seconds.")
-    idle_timeout_s: float
+    idle_timeout_s: float = Field(description="-1: it does not leave when it is idle.")
+    stays_for: list[str] = Field(description="The settings because of which it stays.")
     loaded_models: list[LoadedModel]
     vram_usage: dict[str, float | None]
     queue: QueueCounts

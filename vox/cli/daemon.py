@@ -27,7 +27,8 @@ def daemon() -> None:
     """Start, stop and watch the daemon.
 
     It starts by itself when a job needs it, and leaves when idle (vox config set idle_timeout
-    TIME), unless a call wants a model to stay loaded (--keep-alive).
+    TIME), unless a call wants a model to stay loaded (--keep-alive), `http` is set, or the inbox
+    wants it to stay (vox inbox on).
     """
 
 
@@ -88,7 +89,7 @@ def _print_status(status: dict[str, Any]) -> None:
         [
             ("daemon", f"{status['status']}, PID {status['pid']}, vox {status['version']}"),
             ("uptime", duration(status["uptime_s"])),
-            ("idle timeout", _idle_timeout(status["idle_timeout_s"])),
+            ("idle timeout", _idle_timeout(status)),
             ("queue", _queue(status["queue"]) + _awaits(status.get("audio") or {})),
             ("audio", _brief(status.get("audio"))),
             ("inbox", _inbox(status["inbox"])),
@@ -154,9 +155,10 @@ def _until(each: dict[str, Any]) -> str:
     return f"in {duration(max(0.0, each['keep_alive_s'] - each['idle_s']))}"
 
 
-def _idle_timeout(seconds: float) -> str:
+def _idle_timeout(status: dict[str, Any]) -> str:
+    seconds, stays_for = status["idle_timeout_s"], status.get("stays_for")
     if seconds < 0:
-        return "off"
+        return f"off: {' and '.join(stays_for)} keeps it up" if stays_for else "off"
     return duration(seconds) if seconds else "leaves as soon as the queue is empty"
 
 

@@ -98,7 +98,7 @@ def again(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Speak once more what was heard last, as `vox replay` does."""
+    """Speak once more what was heard last."""
     check_waits(ctx, is_async, timeout_s, strict)
     options = CallOptions(is_async, timeout_s, as_json, quiet, strict)
     return _replayed(LAST, AS_IT_WAS, options)

@@ -113,14 +113,22 @@ class Daemon:
         """Seconds without activity after which the daemon leaves; -1: never."""
         if self._leaves_when_drained:
             return 0.0
+        if self.stays_for:
+            return -1.0
         if self._idle_timeout_s is not None:
             return self._idle_timeout_s
+        return 0.0 if self._is_out_of_reach else self.config().idle_timeout_s
+
+    @property
+    def stays_for(self) -> list[str]:
+        """The settings because of which the daemon does not leave when it is idle."""
         config = self.config()
-        if config["inbox.stay"] and config["inbox.enabled"]:
-            return -1.0
-        if self._is_out_of_reach:
-            return 0.0
-        return config.idle_timeout_s
+        is_served = self._tcp.address is not None and not self._is_out_of_reach
+        found = {
+            "inbox.stay": config["inbox.stay"] and config["inbox.enabled"],
+            "http": config["http"] is not None and is_served,
+        }
+        return [name for name, is_so in found.items() if is_so]
 
     @property
     def _is_out_of_reach(self) -> bool:
