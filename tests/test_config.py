@@ -42,7 +42,7 @@ def test_tables_of_backends_are_theirs(path: Path) -> None:
         ("speed = true", "speed = True must be"),
         ("sped = 1", "there is no setting 'sped'"),
         ("max_queue = 1.5", "must be a whole number"),
-        ("idle_timeout = -0.5", "-1 (never leave)"),
+        ("idle_timeout = -0.5", "-1 (never exit)"),
         ('daemon = "perhaps"', "must be true or false"),
         ('http = "8080"', "must be HOST:PORT"),
         ('keep = "a"\nkeep = "b"', "not valid TOML"),

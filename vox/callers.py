@@ -12,7 +12,7 @@ import contextlib
 import os
 import sys
 
-WENT_AWAY = "its caller went away"
+WENT_AWAY = "the calling program has ended"
 """Why a job was cancelled whose caller is gone."""
 
 _LINUX, _MACOS = "linux", "macos"

@@ -26,13 +26,13 @@ _BOM = "\ufeff"
 
 
 def _idle_timeout(value: Any) -> float:
-    allowed = "seconds, a time span such as 30m, 0 (leave as soon as the queue is empty) or -1"
+    allowed = "seconds, a time span such as 30m, 0 (exit as soon as the queue is empty) or -1"
     try:
         found: float = number(-1)(value if isinstance(value, bool) else seconds_or_span(value))
     except (TypeError, ValueError, OverflowError):
         found = math.nan
     if not (found == -1 or found >= 0):
-        raise ValueError(f"must be {allowed} (never leave)")
+        raise ValueError(f"must be {allowed} (never exit)")
     return found
 
 
@@ -85,11 +85,11 @@ def _option(name: str) -> Check:
 
 
 KEYS: dict[str, Key] = {
-    "daemon": Key(True, boolean, "keep models warm; false: leave as soon as the queue is empty"),
+    "daemon": Key(True, boolean, "keep models warm; false: exit as soon as the queue is empty"),
     "idle_timeout": Key(
         300,
         _idle_timeout,
-        "time until an idle daemon leaves: seconds or 30m; 0: at once, -1: never",
+        "time until an idle daemon exits: seconds or 30m; 0: at once, -1: never",
     ),
     "backend": Key(None, text, "backend when -b is not given"),
     "voice": Key(None, text, "voice when -v is not given"),
@@ -148,7 +148,7 @@ KEYS: dict[str, Key] = {
     "inbox.scan_s": Key(30.0, number(0.1), "seconds between two scans of the folder"),
     "inbox.polling": Key(False, boolean, "poll instead of file system events (network mounts)"),
     "inbox.max_bytes": Key(1_000_000, integer(1), "largest file, bytes"),
-    "inbox.keep_done_days": Key(0, number(0), "days to keep files in done/; 0: for ever"),
+    "inbox.keep_done_days": Key(0, number(0), "days to keep files in done/; 0: forever"),
 }
 
 BACKEND_KEYS: dict[str, Key] = {

@@ -245,7 +245,7 @@ class SpeechOptions:
     )
     gender: str | None = option("Choose a voice by gender.", choices=("female", "male"))
     fresh: bool | None = option(
-        "Speak it anew, not from the utterance cache.",
+        "Synthesize it anew, without the utterance cache.",
         schema_help="Synthesize it anew instead of playing what the utterance cache has.",
         kind=bool,
         for_adapter=False,
@@ -258,13 +258,13 @@ class SpeechOptions:
         for_adapter=False,
     )
     keep_alive: float | None = option(
-        "How long the model stays loaded then: 30m, 0 or -1 (for ever).",
+        "How long the model stays loaded afterwards: 30m, 0 or -1 (forever).",
         schema_help="How long the model stays loaded after it was last used: seconds or a time "
         "span such as `30m`; 0: it is unloaded at once, below 0: never. It holds until another "
         "request for the model says otherwise.",
         metavar="TIME",
         kind=float,
-        allowed="a time span such as 30m or 1h30m, seconds, 0 (unload it at once) or -1 (for ever)",
+        allowed="a time span such as 30m or 1h30m, seconds, 0 (unload it at once) or -1 (forever)",
         is_span=True,
         for_adapter=False,
     )
@@ -289,7 +289,7 @@ class Request(SpeechOptions):
     )
     priority: str | None = option("Place in the queue.", choices=tuple(PRIORITIES))
     expires_s: float | None = option(
-        "Drop it if it still waits after so long: 30s, 5m.",
+        "Drop it if it still waits after this time: 30s, 5m.",
         schema_help="Seconds, or a time span such as `5m`, after which it is no longer worth "
         "speaking.",
         key="expires",

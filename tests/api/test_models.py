@@ -157,5 +157,5 @@ def test_every_route_says_what_a_time_is(
     assert (answer.status_code, problem["field"]) == (422, "keep_alive")
     assert problem["detail"] == (
         "keep_alive 'soon' must be a time span such as 30m or 1h30m, seconds, "
-        "0 (unload it at once) or -1 (for ever)"
+        "0 (unload it at once) or -1 (forever)"
     )

@@ -235,7 +235,7 @@ def test_a_voice_that_nobody_knows_is_refused_with_a_list_of_ours(
     problem = answer.json()
     assert (problem["code"], problem["field"]) == ("unknown-voice", "voice")
     assert {"one", "two"} <= set(problem["voices"])
-    assert "there are: " in problem["error"]["message"] and "one" in problem["error"]["message"]
+    assert "available: " in problem["error"]["message"] and "one" in problem["error"]["message"]
     for voice in ("alloy", "ALLOY", "shimmer", "one", None):
         answer = daemon.tcp.post("/v1/audio/speech", json={**wanted, "voice": voice})
         assert answer.status_code == 200
@@ -385,7 +385,7 @@ def test_a_stream_that_died_with_the_daemon_is_not_made_again(start: Start, home
 
 
 def test_a_client_that_goes_away_before_the_first_byte_cancels_too(daemon: RunningDaemon) -> None:
-    connection = _raw_speech(daemon, "[until never] Wait for ever")
+    connection = _raw_speech(daemon, "[until never] Wait forever")
     until(lambda: daemon.http.get("/queue").json())
     connection.close()
     until(lambda: not daemon.http.get("/queue").json())

@@ -183,7 +183,7 @@ def test_a_client_that_goes_away_cancels_the_job(
 
     context.run(listen())
     cancelled = context.engine.store.get(job.id)
-    assert (cancelled.state, cancelled.error) == ("cancelled", "its caller went away")
+    assert (cancelled.state, cancelled.error) == ("cancelled", "the calling program has ended")
 
 
 def test_a_daemon_that_leaves_before_any_audio_says_so(

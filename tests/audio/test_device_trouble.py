@@ -202,7 +202,7 @@ def test_a_machine_without_a_sound_device_is_said_so(monkeypatch: pytest.MonkeyP
     assert trouble_with(None).message == "there is no sound device"
     error = trouble_with("nosuch")
     assert error.message == "no sound device matches 'nosuch' (the setting audio_device)"
-    assert error.hint.startswith("there is none at all")
+    assert error.hint.startswith("there is none")
 
 
 def test_a_setting_that_names_no_device_is_told_which_there_are(server: SoundServer) -> None:

@@ -360,5 +360,5 @@ def test_audio_cut_off_on_disk_fails_its_job_with_a_reason_and_the_next_is_heard
     player.resume()
     listener.wait("failed", "a")
     (error,) = (found for kind, _, found in listener.events if kind == "failed")
-    assert isinstance(error, VoxError) and "cut off by another program" in error.line
+    assert isinstance(error, VoxError) and "truncated by another program" in error.line
     listener.wait("finished", "b")

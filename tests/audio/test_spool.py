@@ -315,7 +315,7 @@ def test_audio_that_was_cut_off_on_disk_is_an_error_to_reader_and_writer(spools:
     spool = spools.open("a1")
     say(spool, 0, ramp(100))
     os.truncate(os.path.join(spools.path, "a1.pcm"), 51)
-    with pytest.raises(StorageError, match="cut off by another program"):
+    with pytest.raises(StorageError, match="truncated by another program"):
         spool.read(0, 100)
     spool.begin_utterance(1)
     with pytest.raises(StorageError, match="cut off"):

@@ -127,7 +127,7 @@ def test_a_voice_comes_from_one_commit_and_is_recorded(hub: HubServer, settings:
 
 
 def test_a_known_voice_that_is_another_is_refused(hub: HubServer, settings: Settings) -> None:
-    with pytest.raises(LoadFailed, match=rf"{DEFAULT}\.onnx came damaged"):
+    with pytest.raises(LoadFailed, match=rf"{DEFAULT}\.onnx was damaged in transfer"):
         fetch(settings)
     assert Piper.missing(settings)
 

@@ -282,7 +282,7 @@ def test_interrupted_fetch_goes_on_with_the_commit_that_it_began(
 
 
 def test_pinned_files_that_are_others_are_refused(tmp_path: Path, hub: HubServer) -> None:
-    with pytest.raises(LoadFailed, match=r"tokenizer-.* came damaged"):
+    with pytest.raises(LoadFailed, match=r"tokenizer-.* was damaged in transfer"):
         Voxtream.fetch(settings_in(tmp_path), lambda _text, _fraction: None)
     asked = [path for path in hub.asked if MIMI in path]
     assert asked == [f"/{MIMI}/resolve/{PINS[MIMI].revision}/{GENERATOR['mimi_name']}"]

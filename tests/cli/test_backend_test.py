@@ -86,7 +86,7 @@ def test_a_model_on_the_cpu_of_a_machine_with_a_gpu_fails_the_test(vox: Vox) -> 
     install_environment(env_dir(vox), SCRIPTED_PLUGIN, accelerator="cpu", **gpu)
     failed = vox("backends", "test", "scripted")
     assert (failed.code, failed.out, failed.err.count("\n")) == (1, "", 1)
-    assert "it runs on the CPU, although it was installed where there is NVIDIA X" in failed.err
+    assert "it runs on the CPU, although it was installed for NVIDIA X" in failed.err
     assert "vox backends install scripted" in failed.err
     reported = vox("backends", "test", "scripted", "--report")
     assert reported.code == 1

@@ -164,7 +164,7 @@ def test_a_daemon_that_does_not_listen_cannot_skip_and_finds_the_pause_later(vox
         result = vox("skip")
         assert vox.ok("pause").startswith("paused")
     assert (result.code, result.err.count("\n")) == (3, 1)
-    assert "starting or leaving" in result.err
+    assert "starting or exiting" in result.err
     vox.ok("daemon", "start")
     assert vox.client.is_paused()
 
@@ -207,7 +207,7 @@ def test_all_that_waits_can_be_waited_for(vox: Vox, sound: object) -> None:
     assert vox.ok("queue") == ""
     for wrong in ((), (ids[0], "--all")):
         answer = vox("wait", *wrong)
-        assert answer.code == 2 and "give the ids of jobs, or --all" in answer.err
+        assert answer.code == 2 and "pass job ids, or --all" in answer.err
 
 
 def test_a_wait_that_is_too_long_shows_the_job_as_it_is(vox: Vox, sound: object) -> None:

@@ -133,14 +133,14 @@ def test_what_is_wrong_with_several_files_is_told_before_any_is_made(
     for args, told in [
         (("sub/", "-f", "a.txt", "-f", "sub/a.md"), "a.txt and sub/a.md would both be"),
         (("sub/", "-f", "a.txt", "-f", "no.txt"), "cannot read no.txt"),
-        (("sub/", "-f", "a.txt", "-f", "-"), "standard input has no name"),
+        (("sub/", "-f", "a.txt", "-f", "-"), "standard input has no file name"),
         (("no/", "-f", "a.txt", "-f", "sub/b.md"), "cannot read sub/b.md"),
         (("no/way/", "-f", "a.txt"), "create it: mkdir -p "),
         (("a.txt/", "-f", "a.txt"), "there is no folder"),
         (("new/.xyz", "-f", "a.txt"), "unsupported extension .xyz"),
         (("sub/.xyz", "-f", "a.txt"), "unsupported extension .xyz"),
         (("sub/", "words"), "takes its names from text files"),
-        (("x.wav", "-f", "a.txt", "-f", "sub/a.md"), "several -f go with -o DIR/"),
+        (("x.wav", "-f", "a.txt", "-f", "sub/a.md"), "several -f need -o DIR/"),
     ]:
         refused = vox(*SPEAK, *args, cwd=tmp_path)
         assert (refused.code, refused.err.count("\n"), refused.out) == (2, 1, "")

@@ -12,7 +12,7 @@ def test_words_are_added_listed_and_removed(vox: Vox) -> None:
     assert vox.ok("say-as", "list") == ""
     assert vox.ok("say-as", "add", "WCAG", "W C A G") == "WCAG is said: W C A G"
     assert vox.ok("say-as", "add", "WCAG", "Wikack", "-l", "en_us", "-b", "say")
-    assert vox.ok("say-as", "add", "WCAG", "w") == "WCAG is said: w (before: W C A G)"
+    assert vox.ok("say-as", "add", "WCAG", "w") == "WCAG is said: w (was: W C A G)"
     own = vox.paths.say_as_path
     assert vox.ok("say-as", "list").splitlines() == [
         f"WCAG\tw\t\t\t{own}",

@@ -59,7 +59,7 @@ def test_wait_and_replay_tell_of_it_as_well(vox: Vox, tmp_path: Path) -> None:
 
 def test_strict_goes_with_waiting(vox: Vox) -> None:
     done = vox("--strict", "--async", "hello")
-    assert done.code == 2 and "--strict goes with waiting, not with --async" in done.err
+    assert done.code == 2 and "--strict cannot be used with --async" in done.err
 
 
 def test_sentences_that_kill_and_hang_the_host_cost_themselves_alone(
@@ -72,7 +72,7 @@ def test_sentences_that_kill_and_hang_the_host_cost_themselves_alone(
     assert (done.code, job["state"], job["unsaid"], job["heard"]) == (0, "done", 2, 5)
     first, second = job["notes"]
     assert "sentence 2" in first and "something terrible happened" in first
-    assert "sentence 4" in second and "gave no sound for 3 s" in second
+    assert "sentence 4" in second and "produced no sound for 3 s" in second
 
 
 def test_a_dropped_file_goes_to_done_and_its_job_has_the_note(vox: Vox, sound: object) -> None:

@@ -165,7 +165,7 @@ def test_an_utterance_that_was_cut_off_at_a_limit_is_told_and_the_next_is_whole(
 def test_inline_a_host_that_hangs_is_given_up(start_inline: Callable[..., InlineHost]) -> None:
     host = start_inline(first_chunk_s=0.2, cancel_s=0.1)
     host.load()
-    with pytest.raises(HostTimeout, match=r"scripted gave no sound for 0\.2 s"):
+    with pytest.raises(HostTimeout, match=r"scripted produced no sound for 0\.2 s"):
         frames(host, "[hang]")
     assert not host.is_alive
 

@@ -104,7 +104,7 @@ def test_a_hung_synthesis_is_ended_by_the_stall_limit(start: StartHost) -> None:
 def test_a_host_that_gives_no_first_chunk_is_ended(start: StartHost) -> None:
     host = start(first_chunk_s=0.3)
     host.load()
-    with pytest.raises(HostTimeout, match="gave no sound"):
+    with pytest.raises(HostTimeout, match="produced no sound"):
         say(host, "[hang]")
 
 

@@ -250,7 +250,7 @@ def shown(pool: Pool, host: Handle) -> dict[str, object]:
 
 
 def test_a_host_stays_as_long_as_it_was_asked_to(pool: Pool, use: Use) -> None:
-    long, for_ever, not_at_all, usual = map(use, ("long", "for ever", "not at all", "usual"))
+    long, for_ever, not_at_all, usual = map(use, ("long", "forever", "not at all", "usual"))
     pool.stay(key_of(long), 3600)
     pool.stay(key_of(for_ever), -1)
     pool.stay(key_of(not_at_all), 0)
@@ -313,7 +313,7 @@ def test_who_looks_sees_until_when_each_host_stays(
     pool: Pool, use: Use, settings: Settings
 ) -> None:
     pool.keep_alive_s = 60
-    usual, for_ever = use("usual"), use("for ever")
+    usual, for_ever = use("usual"), use("forever")
     pool.stay(key_of(for_ever), -5)
     assert shown(pool, usual)["keep_alive_s"] == 60
     assert str(shown(pool, usual)["expires_at"]).endswith("Z")

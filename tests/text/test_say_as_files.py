@@ -109,10 +109,10 @@ def test_files_are_heeded_in_their_order_and_found_beside_the_settings(path: Pat
         ("[say_as]\nx = 1", "write [[say_as]] for [say_as]"),
         ('[[say-as]]\nword = "a"\nsay = "b"', "write [[say_as]] for [say-as]"),
         ('[[say_as]]\nword = "a"', "'say' is missing; an entry has word, say, lang, backend"),
-        ('[[say_as]]\nword = "a"\nsay = 1', "'say' is no text; an entry has"),
+        ('[[say_as]]\nword = "a"\nsay = 1', "'say' is not a text; an entry has"),
         ('[[say_as]]\nword = "a"\nsay = "b"\nlan = "en"', "is left out: it has no field 'lan'"),
         ('say_as = ["a"]', "it has no fields"),
-        ('[[say_as]]\nword = "/(/"\nsay = "b"', "is no regular expression"),
+        ('[[say_as]]\nword = "/(/"\nsay = "b"', "is not a valid regular expression"),
         ('[[say_as]]\nword = "a"\nsay = "b"\nlang = "english"', "is not a language tag"),
     ],
 )

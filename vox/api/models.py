@@ -127,4 +127,4 @@ async def _last(warming: Warming) -> Step:
         async for step in found:
             if step is not None and step.name != "progress":
                 return step
-    raise JobFailed("the loading ended without a result")
+    raise JobFailed("loading ended without a result")

@@ -116,7 +116,7 @@ def wanted(query: Mapping[str, str]) -> Speak:
             with contextlib.suppress(ValueError):
                 values[name] = float(value)
     if "text" in query:
-        raise BadOption("text is what the body holds", "leave it out", "text")
+        raise BadOption("the body is the text", "remove the field text", "text")
     try:
         wish: Speak = Speak.model_validate(values)
         return wish

@@ -167,7 +167,7 @@ def _unknown_voice(context: Context, backend: str | None, exc: UnknownVoice) -> 
     shown = ", ".join(known[:SHOWN_VOICES])
     if len(known) > SHOWN_VOICES:
         shown += f", and {len(known) - SHOWN_VOICES} more: GET /v1/audio/voices"
-    message = f"{exc.message}; there are: {shown}" if known else exc.message
+    message = f"{exc.message}; available: {shown}" if known else exc.message
     return problem(
         400, message, exc.code, path="/v1/audio/speech", hint=exc.hint, field="voice", voices=known
     )

@@ -351,7 +351,7 @@ class LoadedModel(BaseModel):
     notes: list[str] = Field(description="What its first caller was told, e.g. of a fallback.")
     state: str
     idle_s: float
-    keep_alive_s: float = Field(description="How long it stays when idle; -1: for ever.")
+    keep_alive_s: float = Field(description="How long it stays when idle; -1: forever.")
     expires_at: str | None = Field(description="When it is unloaded; null: not while it is used.")
     memory_mb: float | None
     vram_mb: float | None

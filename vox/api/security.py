@@ -108,7 +108,7 @@ def _foreign(path: str, headers: Headers, is_tcp: bool, listed: Collection[str])
             path,
             403,
             "requests from pages of other sites are not allowed",
-            "open the address by hand",
+            "type the address into the address bar",
         )
     return None
 

@@ -308,13 +308,13 @@ class Loudspeaker:
         except (sd.PortAudioError, ValueError) as missing:
             is_known = str(missing).startswith("Multiple")
         if is_known:
-            return NoAudioOutput(f"no sound device can be opened: {_reason(exc)}")
+            return NoAudioOutput(f"cannot open a sound device: {_reason(exc)}")
         if self._device is None:
             return NoAudioOutput(NO_DEVICE)
         names = [each["name"] for each in sd.query_devices() if each["max_output_channels"]]
-        there = "there is none at all"
+        there = "there is none"
         if names:
-            there = f"there are: {', '.join(names[:_DEVICES_SHOWN])}"
+            there = f"available: {', '.join(names[:_DEVICES_SHOWN])}"
         return NoAudioOutput(
             f"no sound device matches {self._device!r} (the setting audio_device)",
             f"{there}; for the system's default: vox config unset audio_device",

@@ -61,7 +61,7 @@ def _format(name: str) -> Format:
         return FORMATS[name]
     except KeyError:
         raise BadOption(
-            f"the format {name!r} is unknown", f"there are: {', '.join(FORMATS)}", "response_format"
+            f"unknown format {name!r}", f"use one of: {', '.join(FORMATS)}", "response_format"
         ) from None
 
 

@@ -245,7 +245,7 @@ class Player:
                 self._lose_device(exc)
             except Exception as exc:
                 log.exception("the player failed")
-                self._fail_current(VoxError(f"the audio cannot be played: {exc}"))
+                self._fail_current(VoxError(f"cannot play the audio: {exc}"))
         self._leave()
 
     def _is_leaving(self) -> bool:

@@ -223,7 +223,7 @@ class Spool:
 
     def _was_cut(self) -> StorageError:
         return StorageError(
-            f"{self._pcm_path} was cut off by another program", "speak it again: vox replay ID"
+            f"{self._pcm_path} was truncated by another program", "speak it again: vox replay ID"
         )
 
     def after_rollbacks(self, frame: int, rollbacks_seen: int) -> tuple[int, int]:

@@ -72,8 +72,8 @@ class Say(Backend):
         if _program() is not None:
             return None
         if sys.platform == "darwin":
-            return "the program say is not found; run: brew install espeak-ng"
-        return "the program espeak-ng is not found; run: sudo apt-get install espeak-ng"
+            return "the program say is missing; run: brew install espeak-ng"
+        return "the program espeak-ng is missing; run: sudo apt-get install espeak-ng"
 
     @classmethod
     def revision(cls, settings: Settings) -> str:

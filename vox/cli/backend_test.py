@@ -147,7 +147,7 @@ def _wrong_device(paths: Paths, name: str, model: dict[str, Any] | None, is_stri
     if not wanted:
         return ""
     return (
-        f"it runs on the CPU, although it was installed where there is {wanted}; check that "
-        f"nvidia-smi shows the GPU, then run: vox backends install {name}; if a CPU is meant: "
+        f"it runs on the CPU, although it was installed for {wanted}; check that "
+        f"nvidia-smi shows the GPU, then run: vox backends install {name}; to use the CPU: "
         f"vox config set backends.{name}.device cpu"
     )

@@ -158,15 +158,15 @@ def install(name: str, voices: tuple[str, ...], models: tuple[str, ...], device:
 @click.argument("name", shell_complete=complete_backend)
 @click.option("-m", "--model", metavar="MODEL", help="Test this model instead of the usual one.")
 @click.option(
-    "--report", "is_report", is_flag=True, help="Print all that a report of a fault needs."
+    "--report", "is_report", is_flag=True, help="Print everything that a bug report needs."
 )
 @json_option
 def test(name: str, model: str | None, is_report: bool, as_json: bool) -> int:
     """Speak a test sentence into a file, and print how long that took.
 
-    It fails if the model runs on the CPU, although there was a GPU for it when it was installed.
-    With --report, or --json, it speaks twice and prints versions, devices, times and memory: a text
-    to be pasted into an issue, without names, texts and folders of yours.
+    It fails if the model runs on the CPU although it was installed for a GPU. With --report, or
+    --json, it speaks twice and prints versions, devices, times and memory. Paste that into an
+    issue: it has no names, texts or folders of yours.
     """
     paths = get_paths()
     named = model_name(model)
@@ -178,7 +178,7 @@ def test(name: str, model: str | None, is_report: bool, as_json: bool) -> int:
 
 @backends.command()
 @click.argument("name", shell_complete=complete_backend)
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 def remove(name: str, yes: bool) -> None:
     """Remove the environment and weights of backend NAME."""
     from ..install import installer

@@ -219,7 +219,7 @@ def _check_is_local(address: str, loaded: settings.Config) -> None:
     if not loaded["http_allow_remote"] and not are_local(resolve(address)):
         raise BadConfig(
             f"{address} can be reached by other machines",
-            "if that is wanted: vox config set http_allow_remote true",
+            "to allow that: vox config set http_allow_remote true",
         )
 
 

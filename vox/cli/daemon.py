@@ -26,7 +26,7 @@ STATUS_KEYS = ("running", "pid", "version", "uptime_s", "idle_timeout_s", "queue
 def daemon() -> None:
     """Start, stop and watch the daemon.
 
-    It starts by itself when a job needs it, and leaves when idle (vox config set idle_timeout
+    It starts by itself when a job needs it, and exits when idle (vox config set idle_timeout
     TIME), unless a call wants a model to stay loaded (--keep-alive), `http` is set, or the inbox
     wants it to stay (vox inbox on).
     """
@@ -149,7 +149,7 @@ def _model(each: dict[str, Any]) -> list[str]:
 def _until(each: dict[str, Any]) -> str:
     """How much longer the model stays loaded if nobody uses it."""
     if each["keep_alive_s"] < 0:
-        return "for ever"
+        return "forever"
     if each["expires_at"] is None:
         return "in use"
     return f"in {duration(max(0.0, each['keep_alive_s'] - each['idle_s']))}"
@@ -159,7 +159,7 @@ def _idle_timeout(status: dict[str, Any]) -> str:
     seconds, stays_for = status["idle_timeout_s"], status.get("stays_for")
     if seconds < 0:
         return f"off: {' and '.join(stays_for)} keeps it up" if stays_for else "off"
-    return duration(seconds) if seconds else "leaves as soon as the queue is empty"
+    return duration(seconds) if seconds else "exits as soon as the queue is empty"
 
 
 def _queue(counts: dict[str, Any]) -> str:
@@ -198,7 +198,7 @@ def warm(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Load the model of BACKEND ahead of its use.
+    """Load the model of BACKEND before it is needed.
 
     Starts the daemon if need be, and returns once the model is loaded. It takes its turn among
     the jobs. Ctrl-C gives up. The model stays as long as the settings say (idle_timeout), or as
@@ -239,7 +239,7 @@ def _what_is_loaded(model: dict[str, Any]) -> str:
     if model["load_s"] is not None:
         parts.append(f"loaded in {model['load_s']:.1f} s")
     stays_s = model["keep_alive_s"]
-    parts.append("stays for ever" if stays_s < 0 else f"stays for {duration(stays_s)}")
+    parts.append("stays forever" if stays_s < 0 else f"stays for {duration(stays_s)}")
     return ", ".join(filter(None, parts))
 
 
@@ -249,7 +249,7 @@ def _what_is_loaded(model: dict[str, Any]) -> str:
 def unload(backend: str | None, as_json: bool) -> None:
     """Unload the model of BACKEND, or all models.
 
-    Their memory is free then. A model that is in use is unloaded after its job.
+    This frees their memory. A model in use is unloaded after its job.
     """
     if backend is not None:
         from ..backends import registry
@@ -307,7 +307,7 @@ def logs(lines: int, follow: bool) -> None:
     except FileNotFoundError:
         text, offset = "", 0
         if not follow:
-            tell(f"there is no log yet: {path}")
+            tell(f"no log yet: {path}")
     except OSError as exc:
         raise StorageError(f"cannot read {path}: {exc.strerror}") from exc
     say(text, end="")

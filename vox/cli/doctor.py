@@ -50,7 +50,7 @@ Check = Callable[[Paths, Config], Iterator[Finding]]
 @click.command()
 @json_option
 def doctor(as_json: bool) -> int:
-    """Check that everything vox needs is there. The exit code is 1 if something is missing."""
+    """Check that vox has everything it needs. The exit code is 1 if something is missing."""
     paths = get_paths()
     findings: list[Finding] = []
     for found in _examine(paths):
@@ -171,7 +171,7 @@ def _sound_here(config: Config) -> Finding:
     text = f"output {chosen or 'of the system'} opens"
     if speaker.servers.kept != own:
         found = ", ".join(f"{name}={value}" for name, value in speaker.servers.kept.items())
-        text += f", though this shell lacks what leads to it: {found}"
+        text += f", but this shell lacks {found}"
     return Finding("sound", "ok", text)
 
 
@@ -204,7 +204,7 @@ def _daemon(paths: Paths, _config: Config) -> Iterator[Finding]:
         yield Finding("daemon", "ok", "not running; it starts when something is to be spoken")
         return
     if health["version"] != __version__:
-        text = f"PID {health['pid']} is of vox {health['version']}, this is {__version__}"
+        text = f"PID {health['pid']} runs vox {health['version']}; this is vox {__version__}"
         yield Finding("daemon", "fail", text, "run: vox daemon restart")
     else:
         yield Finding("daemon", "ok", f"PID {health['pid']}, {health['status']}")
@@ -223,7 +223,7 @@ def _inbox(paths: Paths, config: Config) -> Iterator[Finding]:
         return
     for name in inbox_client.status(paths)["being_written"]:
         text = f"{name} waits for its writer: a program has it open"
-        yield Finding("inbox", "note", text, "it is spoken once that program closes it or ends")
+        yield Finding("inbox", "note", text, "it is spoken when that program closes it or ends")
 
 
 def _failures(paths: Paths, _config: Config) -> Iterator[Finding]:

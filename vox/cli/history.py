@@ -26,7 +26,7 @@ HEADER = ("id", "when", "state", "voice", "source", "s", "text")
 def selection(command: F) -> F:
     """The options that say which jobs; the command gets them as a `Wanted`."""
 
-    @click.option("--search", metavar="T", help="Only with T in the text.")
+    @click.option("--search", metavar="T", help="Only jobs with T in their text.")
     @click.option(
         "--since",
         type=Moment(),
@@ -39,7 +39,7 @@ def selection(command: F) -> F:
         "states",
         multiple=True,
         type=click.Choice(STATES),
-        help="Only in this state (repeatable).",
+        help="Only jobs in this state (repeatable).",
     )
     @functools.wraps(command)
     def with_wanted(
@@ -66,7 +66,7 @@ def _sendable(text: str | None) -> str | None:
     "--limit",
     type=Count(),
     metavar="N",
-    help="Not more than N (20 on a terminal; 0: all).",
+    help="At most N (20 on a terminal; 0: all).",
 )
 @selection
 @json_option
@@ -177,7 +177,7 @@ def _value(name: str, value: Any) -> str:
     metavar="D",
     help="Only jobs that ended longer ago, e.g. 12h or 30d.",
 )
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 def clear(older_than_s: float | None, yes: bool, as_json: bool) -> None:
     """Forget ended jobs, their audio, and the utterances in the cache."""

@@ -56,9 +56,9 @@ def on() -> None:
     say(f"on: {folder}")
 
 
-@inbox.command(short_help="Let the daemon leave when it is idle.")
+@inbox.command(short_help="Let the daemon exit when it is idle.")
 def off() -> None:
-    """Let the daemon leave when it is idle. The next one speaks the files dropped meanwhile."""
+    """Let the daemon exit when it is idle. The next one speaks the files dropped meanwhile."""
     settings.set_value(get_paths().config_path, "inbox.stay", "false")
     say("off: dropped files wait until a daemon runs")
 
@@ -78,7 +78,7 @@ def status(as_json: bool) -> None:
             "watching",
             str(state["watching"]) if state["enabled"] else "off (inbox.enabled is false)",
         ),
-        ("daemon", "stays for the inbox" if state["stay"] else "leaves when idle"),
+        ("daemon", "stays for the inbox" if state["stay"] else "exits when idle"),
         *((name, str(state[name])) for name in counts),
         *((name, one_line(state[name])) for name in ("note", "error") if state[name]),
     ]

@@ -69,7 +69,7 @@ class Duration(FloatType):
         except ValueError as exc:
             self.fail(str(exc), param, ctx)
         if span_s < 0:
-            self.fail(f"{value!r} is below 0", param, ctx)
+            self.fail(f"{value!r} must be 0 or more", param, ctx)
         return span_s
 
 
@@ -99,7 +99,7 @@ def json_option(command: F) -> F:
 
 
 def timeout_option(command: F) -> F:
-    text = "Wait no longer than 30s, 5m; the job goes on (exit code 7)."
+    text = "Wait at most this long, e.g. 30s; the job goes on (exit code 7)."
     return click.option("--timeout", "timeout_s", type=SPAN, metavar="TIME", help=text)(command)
 
 
@@ -112,11 +112,11 @@ def check_waits(ctx: click.Context, is_async: bool, timeout_s: float | None, str
     """Raises UsageError for options that need an end that `--async` does not wait for."""
     for flag, is_given in (("--timeout", timeout_s is not None), ("--strict", strict)):
         if is_async and is_given:
-            raise click.UsageError(f"{flag} goes with waiting, not with --async", ctx)
+            raise click.UsageError(f"{flag} cannot be used with --async", ctx)
 
 
 def quiet_option(command: F) -> F:
-    text = "Nothing on standard error but errors."
+    text = "Print only errors on standard error."
     return click.option("-q", "--quiet", is_flag=True, help=text)(command)
 
 

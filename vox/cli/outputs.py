@@ -103,7 +103,7 @@ def each_to_its_file(
     """
     if output is None or not names_folder(output):
         raise click.UsageError(
-            "several -f go with -o DIR/, an audio file for each; to speak them: cat FILE... | vox",
+            "several -f need -o DIR/, one audio file each; to speak them: cat FILE... | vox",
             ctx,
         )
     if not files or ctx.args:
@@ -166,7 +166,7 @@ def _paths(folder: str, extension: str, files: tuple[str, ...]) -> dict[str, str
     names: dict[str, str] = {}
     for file in files:
         if file == "-":
-            raise BadOutput("standard input has no name for a file in a folder", "give -o FILE")
+            raise BadOutput("standard input has no file name for -o DIR/", "give -o FILE")
         stem, _ = os.path.splitext(os.path.basename(file))
         path = os.path.join(folder, stem + extension)
         if path in names:

@@ -51,13 +51,13 @@ def _row(job: Job) -> list[str]:
 
 @click.command()
 @click.argument("job_ids", metavar="ID...", nargs=-1, shell_complete=complete_live_job)
-@click.option("--all", "everything", is_flag=True, help="All that is spoken or waits.")
+@click.option("--all", "everything", is_flag=True, help="All jobs that are being spoken or wait.")
 @json_option
 @click.pass_context
 def cancel(ctx: click.Context, job_ids: tuple[str, ...], everything: bool, as_json: bool) -> int:
-    """Cancel jobs, whether they wait or are being spoken. Ids may be abbreviated."""
+    """Cancel jobs that wait or are being spoken. Ids may be abbreviated."""
     if bool(job_ids) == everything:
-        raise click.UsageError("give the ids of jobs, or --all", ctx)
+        raise click.UsageError("pass job ids, or --all", ctx)
     jobs = open_jobs()
     if everything:
         cancelled, exit_code = jobs.cancel_all(), 0
@@ -88,7 +88,7 @@ def _cancel_each(jobs: Jobs, job_ids: tuple[str, ...]) -> tuple[list[Job], int]:
 @click.command()
 @json_option
 def skip(as_json: bool) -> None:
-    """Cancel what is being spoken, or is next, and go on."""
+    """Skip what is being spoken, or else the next job."""
     skipped = open_jobs().skip()
     if as_json:
         say_json({"skipped": skipped})
@@ -107,6 +107,6 @@ def pause(as_json: bool) -> None:
 @click.command()
 @json_option
 def resume(as_json: bool) -> None:
-    """Go on speaking after `vox pause`."""
+    """Resume speech after `vox pause`."""
     open_jobs().resume()
     say_json({"paused": False}) if as_json else say("resumed")

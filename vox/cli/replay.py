@@ -69,7 +69,7 @@ def replay(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Speak a job again: from its kept audio, or anew.
+    """Speak a job again, from its kept audio if it is there.
 
     ID may be `last`, which is what was heard last, as without any; `@1`, `@2` ... are the newest
     jobs of the history.
@@ -115,7 +115,9 @@ def _replayed(job_id: str, changes: Changes, options: CallOptions) -> int:
 
 @click.command()
 @click.argument("job_ids", metavar="ID...", nargs=-1, shell_complete=complete_live_job)
-@click.option("--all", "everything", is_flag=True, help="All that is spoken or waits now.")
+@click.option(
+    "--all", "everything", is_flag=True, help="All jobs that are being spoken or wait now."
+)
 @timeout_option
 @strict_option
 @json_option
@@ -136,7 +138,7 @@ def wait(
     the jobs.
     """
     if bool(job_ids) == everything:
-        raise click.UsageError("give the ids of jobs, or --all", ctx)
+        raise click.UsageError("pass job ids, or --all", ctx)
     jobs = open_jobs()
     wanted = [job["id"] for job in jobs.queue()] if everything else job_ids
     deadline = None if timeout_s is None else time.monotonic() + timeout_s

@@ -41,23 +41,23 @@ def _scope(lang_help: str, backend_help: str) -> Callable[[F], F]:
 def say_as() -> None:
     """Respell words that a voice says wrongly.
 
-    A word in lower case is respelled in any case, one with capitals only as it is written: "US" is
-    not "us". Only whole words count, also with 's behind them; the longest one wins. /.../ is a
-    regular expression, /.../i one in any case, and what is said may have its groups: \\1.
+    A word in lower case matches in any case, one with capitals only as it is written: "US" does not
+    match "us". Only whole words match, also before 's; the longest one wins. /.../ is a regular
+    expression, /.../i ignores case, and SAID may use its groups: \\1.
 
-    They are kept in say-as.toml, beside config.toml. More such files, for example a team's, are
-    named by a setting: vox config set say_as ~/team.toml
+    The words are kept in say-as.toml, beside config.toml. To add other files, for example a team's:
+    vox config set say_as ~/team.toml
     """
 
 
 @say_as.command(
-    short_help="Have SAID spoken for WORD.", context_settings={"ignore_unknown_options": True}
+    short_help="Speak SAID wherever WORD stands.", context_settings={"ignore_unknown_options": True}
 )
 @click.argument("word")
 @click.argument("said")
 @_scope("For this language only, e.g. en.", "For this backend only.")
 def add(word: str, said: str, lang: str | None, backend: str | None) -> None:
-    """Have SAID spoken for WORD, for example: vox say-as add WCAG "W C A G"."""
+    """Speak SAID wherever WORD stands, for example: vox say-as add WCAG "W C A G"."""
     if backend:
         from ..backends import registry
 
@@ -65,7 +65,7 @@ def add(word: str, said: str, lang: str | None, backend: str | None) -> None:
     paths = get_paths()
     new = entry(word, said, lang, backend, paths.say_as_path)
     old = say_as_files.add(paths.say_as_path, paths.say_as_lock_path, new)
-    before = f" (before: {old.say})" if old is not None and old.say != new.say else ""
+    before = f" (was: {old.say})" if old is not None and old.say != new.say else ""
     say(f"{_about(new)} is said: {new.say}{before}" if new.say else f"{_about(new)} is not said")
 
 
@@ -77,7 +77,7 @@ def _about(known: Entry) -> str:
 @say_as.command("list")
 @json_option
 def list_(as_json: bool) -> None:
-    """List the words, with the file that each stands in."""
+    """List the words, each with its file."""
     known = _known(get_paths())
     for trouble in known.troubles:
         tell(f"vox: {trouble}")
@@ -104,7 +104,7 @@ def _complete_word(_ctx: click.Context, _param: click.Parameter, incomplete: str
 @click.argument("word", shell_complete=_complete_word)
 @_scope("Only what is said in this language.", "Only what this backend says.")
 def remove(word: str, lang: str | None, backend: str | None) -> None:
-    """Have WORD spoken as it is written again."""
+    """Stop respelling WORD."""
     paths = get_paths()
     word, lang = on_one_line(word), normalize(lang) if lang else None
     gone = say_as_files.remove(paths.say_as_path, paths.say_as_lock_path, word, lang, backend)
@@ -116,7 +116,7 @@ def remove(word: str, lang: str | None, backend: str | None) -> None:
     others = [each for each in _known(paths).entries if each.word == word]
     for each in sorted(others, key=lambda each: each.source != own):
         if each.source == own:
-            raise BadInput(f"{word} is there only as {_about(each)}", "see: vox say-as list")
+            raise BadInput(f"{word} exists only as {_about(each)}", "see: vox say-as list")
         raise BadInput(f"{_about(each)} stands in {each.source}", "remove it from that file")
     raise BadInput(f"there is no entry for {word!r}", "see: vox say-as list")
 
@@ -127,9 +127,9 @@ def remove(word: str, lang: str | None, backend: str | None) -> None:
 @json_option
 @click.pass_context
 def test(ctx: click.Context, /, text: tuple[str, ...], as_json: bool, **wishes: Any) -> None:
-    """Print what would be said of TEXT.
+    """Print how TEXT would be spoken.
 
-    Each utterance is a line. Nothing is spoken. Without TEXT, standard input is read.
+    Each utterance is a line. Nothing is spoken. Without TEXT, it reads standard input.
     """
     from ..client.said import said
     from ..jobs import Request

@@ -49,9 +49,7 @@ def health(paths: Paths, timeout_s: float = ANSWER_TIMEOUT_S) -> dict[str, Any] 
             if not is_there(paths):
                 return None
         if time.monotonic() > deadline:
-            raise DaemonUnavailable(
-                "the daemon is just starting or leaving", "try again in a moment"
-            )
+            raise DaemonUnavailable("the daemon is starting or exiting", "try again in a moment")
         time.sleep(POLL_S)
 
 
@@ -85,7 +83,7 @@ def start(paths: Paths) -> tuple[list[str], dict[str, Any]]:
         notes = spawn_daemon(paths, wait=True)
         with contextlib.suppress(NoDaemon):  # it was just leaving
             return notes, _health(paths)
-    raise DaemonUnavailable("the daemon left as soon as it was started", "see: vox daemon logs")
+    raise DaemonUnavailable("the daemon exited as soon as it started", "see: vox daemon logs")
 
 
 def warm(paths: Paths, wanted: dict[str, Any], on_event: OnEvent) -> dict[str, Any]:
@@ -99,7 +97,7 @@ def warm(paths: Paths, wanted: dict[str, Any], on_event: OnEvent) -> dict[str, A
         except NoDaemon:
             on_event("starting", {})
             spawn_daemon(paths, wait=True)
-    raise DaemonUnavailable(f"the daemon dies or leaves while it loads {wanted['backend']}")
+    raise DaemonUnavailable(f"the daemon died or exited while it loaded {wanted['backend']}")
 
 
 def unload(paths: Paths, backend: str | None) -> dict[str, Any] | None:
@@ -168,7 +166,7 @@ def _tell_to_stop(paths: Paths, now: bool, on_note: Callable[[str], None]) -> bo
             raise _hung(standing, "try: vox daemon stop --now")
         if passed_s > PATIENCE_S and not (was_noted or now):
             was_noted = True
-            on_note("waiting for the daemon, which is just starting or leaving ...")
+            on_note("waiting for the daemon, which is starting or exiting ...")
         time.sleep(POLL_S)
 
 

@@ -231,7 +231,7 @@ class Front:
                         return job  # No reason to start a daemon.
                 deaths += 1
                 if deaths > MAX_DEATHS:
-                    raise DaemonUnavailable("the daemon dies again and again") from exc
+                    raise DaemonUnavailable("the daemon keeps crashing") from exc
                 on_event("starting", {"id": job_id})
                 try:
                     args = PASSING if job_id in self._passing else ()
@@ -318,9 +318,7 @@ class Front:
                 break
             time.sleep(POLL_S)
         if is_there:
-            raise DaemonUnavailable(
-                "the daemon is just starting or leaving", "try again in a moment"
-            )
+            raise DaemonUnavailable("the daemon is starting or exiting", "try again in a moment")
         return question(self._local)
 
     # -- the daemon --------------------------------------------------------------------------

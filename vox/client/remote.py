@@ -118,7 +118,7 @@ class Remote:
                     yield item
         except (http.Refused, http.Dropped, DaemonLeaving) as exc:
             if has_begun:
-                raise DaemonUnavailable("the daemon broke off its answer") from exc
+                raise DaemonUnavailable("the daemon's answer was cut off") from exc
             raise NoDaemon from exc
         except TimeoutError as exc:
             raise _does_not_answer() from exc
@@ -363,7 +363,7 @@ def _does_not_answer() -> VoxError:
 def _stopped(job_id: str) -> DaemonStopped:
     return DaemonStopped(
         f"the daemon was stopped; job {job_id} stays in the queue",
-        f"it is spoken once one runs again: vox wait {job_id}",
+        f"it is spoken once a daemon runs again: vox wait {job_id}",
     )
 
 

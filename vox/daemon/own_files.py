@@ -69,7 +69,7 @@ class OwnFiles:
                 pid = files.holder(paths.lock_path)
                 named = f", PID {pid}," if pid else ""
                 raise DaemonUnavailable(
-                    f"another daemon{named} neither answers nor leaves",
+                    f"another daemon{named} neither answers nor exits",
                     "end it: vox daemon stop --now",
                 )
             time.sleep(POLL_S)

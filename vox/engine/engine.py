@@ -449,7 +449,7 @@ class Engine:
         except StorageError as exc:
             if not self.is_started:  # another process speaks, which finds it in the table alone
                 raise
-            log.error("pausing and resuming are written down later: %s", exc.line)
+            log.error("the pause cannot be saved yet: %s", exc.line)
 
     @property
     def unwritten_pause(self) -> bool | None:

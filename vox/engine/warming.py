@@ -168,7 +168,7 @@ class Warming:
         if self._models.is_closed:
             raise DaemonLeaving("the daemon is stopping")
         if self._is_cancelled:
-            raise JobCancelled("nobody waits for the model any more")
+            raise JobCancelled("no caller waits for the model any more")
 
     def cancel(self) -> None:
         """Stop waiting or loading, but not if a job waits for the model as well."""

@@ -240,7 +240,7 @@ class Handle:
     def _chunks(self, request_id: int) -> Iterator[Chunk]:
         import numpy as np
 
-        limit_s, what = self.limits.first_chunk_s, "gave no sound"
+        limit_s, what = self.limits.first_chunk_s, "produced no sound"
         began, is_first = time.monotonic(), True
         deadline = began + limit_s
         while True:

@@ -116,7 +116,7 @@ class InlineHost:
             self.last_used = time.monotonic()
 
     def _chunks(self, made: queue.SimpleQueue[Chunk | End]) -> Generator[Chunk, None, None]:
-        limit_s, what = self.limits.first_chunk_s, "gave no sound"
+        limit_s, what = self.limits.first_chunk_s, "produced no sound"
         while True:
             try:
                 found = made.get(timeout=limit_s)

@@ -31,7 +31,7 @@ WANTED_S = 60.0
 """A model that somebody waits for stays at least so long, whatever was asked for it."""
 
 MOST_S = 1e9
-"""A host that is to stay longer than this, 31 years, stays for ever."""
+"""A host that is to stay longer than this, 31 years, stays forever."""
 
 
 class FreeMemory(Protocol):
@@ -207,7 +207,7 @@ class Pool:
     def stay(self, key: str, keep_alive_s: float | None) -> None:
         """Keep the host of this model for so many seconds after each use, if it is up.
 
-        Below 0: for ever, until memory runs out; 0: unload it once it is idle; None: as before.
+        Below 0: forever, until memory runs out; 0: unload it once it is idle; None: as before.
         """
         with self._lock:
             if keep_alive_s is not None and (key in self._hosts or key == self._busy):

@@ -40,7 +40,7 @@ def synthesize(host: Host, utterance: Utterance) -> Generator[Chunk, None, None]
             made_s += len(chunk.samples) / rate
             if made_s > most_s:
                 raise SynthesisFailed(
-                    f"{host.name} does not come to an end: {made_s:.0f} s of audio"
+                    f"{host.name} does not stop: {made_s:.0f} s of audio"
                     f" for {len(utterance.text)} characters",
                     "say it again, or with another voice or backend",
                 )

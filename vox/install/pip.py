@@ -241,7 +241,7 @@ class _Follower:
 
 def _last(lines: list[str]) -> str:
     errors = [line for line in lines if line.startswith(("ERROR", "error"))]
-    found = (errors or [line for line in lines if line.strip()] or ["pip said nothing"])[-1]
+    found = (errors or [line for line in lines if line.strip()] or ["pip printed nothing"])[-1]
     return found.removeprefix("ERROR: ")
 
 

@@ -62,7 +62,7 @@ def find_corruption_in_file(path: str) -> str | None:
 def storage_error(path: str, exc: sqlite3.Error) -> VoxError:
     """The StorageError for an error of SQLite; DaemonLeaving if the database was closed."""
     if isinstance(exc, sqlite3.ProgrammingError) and "closed" in str(exc):
-        return DaemonLeaving("the daemon is leaving", "ask again")
+        return DaemonLeaving("the daemon is exiting", "ask again")
     if isinstance(exc, sqlite3.DatabaseError) and is_corrupt(exc):
         return StorageDamaged(f"{path}: {exc}")
     code = getattr(exc, "sqlite_errorcode", 0) & 0xFF

@@ -88,13 +88,13 @@ def compiled(source: str, flags: str) -> Any:
         pattern = regex.compile(source, regex.IGNORECASE if flags else 0)
         may_be_empty = pattern.search("", timeout=PATTERN_TIMEOUT_S) is not None
     except regex.error as exc:
-        raise BadOption(f"/{source}/ is no regular expression: {exc}", field="word") from exc
+        raise BadOption(
+            f"/{source}/ is not a valid regular expression: {exc}", field="word"
+        ) from exc
     except TimeoutError:
         may_be_empty = False
     if may_be_empty:
-        raise BadOption(
-            f"/{source}/ matches also where there is nothing", "write + for *", field="word"
-        )
+        raise BadOption(f"/{source}/ also matches the empty text", "write + for *", field="word")
     return pattern
 
 

@@ -95,7 +95,7 @@ def _fault(table: Any) -> str | None:
     if missing := [name for name in ("word", "say") if name not in table]:
         return f"'{missing[0]}' is missing"
     if wrong := [name for name, value in table.items() if not isinstance(value, str)]:
-        return f"'{wrong[0]}' is no text"
+        return f"'{wrong[0]}' is not a text"
     return None
 
 

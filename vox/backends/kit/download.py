@@ -63,7 +63,7 @@ def download(
     digest = sha256_of(part)
     if sha256 not in (None, digest):
         os.unlink(part)
-        raise LoadFailed(f"{url} came damaged: its checksum differs", "run it again")
+        raise LoadFailed(f"{url} was damaged in transfer: its checksum differs", "run it again")
     os.replace(part, path)
     return digest
 

@@ -222,7 +222,7 @@ def _look_up(repo: str, revision: str | None) -> tuple[str, list[_File]]:
             for entry in found.siblings
         ]
     except (AttributeError, KeyError, TypeError, ValueError) as exc:
-        raise LoadFailed(f"{host} answers in a way that is no model listing") from exc
+        raise LoadFailed(f"{host} sent no valid model listing") from exc
 
 
 def _look_up_offline(

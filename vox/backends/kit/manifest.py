@@ -83,7 +83,7 @@ class Manifest:
             self._add(artefact, place, expected)  # an interruption left it without a record
             return True
         for source in artefact.copies:
-            progress(f"taking {os.path.basename(artefact.path)} from {_origin(source)}", None)
+            progress(f"fetching {os.path.basename(artefact.path)} from {_origin(source)}", None)
             digest = take(source, place, expected)
             if digest is not None:
                 self._add(artefact, place, digest)

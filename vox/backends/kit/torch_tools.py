@@ -69,7 +69,7 @@ def pick_device(wish: str, info: Info) -> str:
     import torch
 
     if not _DEVICE.fullmatch(wish):
-        raise LoadFailed(f"unknown device {wish!r}", "there are: auto, cpu, cuda, cuda:N, mps")
+        raise LoadFailed(f"unknown device {wish!r}", "use one of: auto, cpu, cuda, cuda:N, mps")
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     has_mps = torch.backends.mps.is_available()
     if wish == "auto" or not info.can_use(wish):

@@ -143,7 +143,7 @@ def chosen(settings: Settings, repo_pattern: str) -> Checkpoint:
         return _described(_folder_of(settings, wish), wish)
     raise BackendNotInstalled(
         f"Qwen3-TTS has no model {wish!r}",
-        f"there are: {', '.join(MODELS)}, a folder, or a repository (org/name)",
+        f"use one of: {', '.join(MODELS)}, a folder, or a repository (org/name)",
     )
 
 
@@ -213,7 +213,7 @@ def speaker_for(utterance: Utterance, available: Collection[str]) -> str:
             usual = {name.lower(): name for name in SPEAKERS}
             there_are = ", ".join(usual.get(name, name) for name in available)
             raise UnknownVoice(
-                f"Qwen3-TTS has no voice called {utterance.voice!r}", f"there are: {there_are}"
+                f"Qwen3-TTS has no voice called {utterance.voice!r}", f"available: {there_are}"
             )
         return wish
     lang = primary(utterance.lang) if utterance.lang else ""

@@ -265,7 +265,7 @@ def _precision(device: str, options: Any) -> tuple[str, str]:
     """dtype and attention for a device; the options override them. Raises LoadFailed."""
     dtype = str(options.get("dtype") or _usual_dtype(device))
     if dtype not in _DTYPES:
-        raise LoadFailed(f"unknown dtype {dtype!r}", f"there are: {', '.join(_DTYPES)}")
+        raise LoadFailed(f"unknown dtype {dtype!r}", f"use one of: {', '.join(_DTYPES)}")
     if dtype == "int8" and device != "cpu":
         raise LoadFailed(
             f"dtype int8 is for the CPU, and the device is {device}", "choose another dtype"
