@@ -318,8 +318,8 @@ def test_audio_that_was_cut_off_on_disk_is_an_error_to_reader_and_writer(spools:
     with pytest.raises(StorageError, match="truncated by another program"):
         spool.read(0, 100)
     spool.begin_utterance(1)
-    with pytest.raises(StorageError, match="cut off"):
+    with pytest.raises(StorageError, match="truncated"):
         spool.append(ramp(10), RATE)
-    with pytest.raises(StorageError, match="cut off"):
+    with pytest.raises(StorageError, match="truncated"):
         spool.finish()
     assert not spool.is_complete
