@@ -23,6 +23,8 @@ LIVE: tuple[State, ...] = ("queued", "preparing", "speaking")
 ENDED: tuple[State, ...] = ("done", "failed", "cancelled", "expired")
 STATES = (*LIVE, *ENDED)
 PRIORITIES = {"high": 10, "normal": 0, "low": -10}
+INTERRUPT = 20
+"""The priority of a job that interrupts what is being spoken."""
 
 MOST_STEPS = 100_000
 """Most sentences to go back or forward at once."""
@@ -81,7 +83,8 @@ def iso(at: float | None) -> str | None:
 
 
 def priority_name(priority: int) -> str:
-    return next((name for name, value in PRIORITIES.items() if value == priority), str(priority))
+    names = {**PRIORITIES, "interrupt": INTERRUPT}
+    return next((name for name, value in names.items() if value == priority), str(priority))
 
 
 class Option(NamedTuple):
@@ -288,6 +291,12 @@ class Request(SpeechOptions):
         max_length=4_096,
     )
     priority: str | None = option("Place in the queue.", choices=tuple(PRIORITIES))
+    interrupt: bool | None = option(
+        "Speak it now; what is being spoken goes on afterwards from its sentence.",
+        schema_help="Speak it now. What is being spoken stops and goes on afterwards, from the "
+        "beginning of its sentence. Excludes `priority` and what is written to a file.",
+        kind=bool,
+    )
     expires_s: float | None = option(
         "Drop it if it still waits after this time: 30s, 5m.",
         schema_help="Seconds, or a time span such as `5m`, after which it is no longer worth "

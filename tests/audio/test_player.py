@@ -58,6 +58,9 @@ class RecordingListener:
     def heard(self, job_id: str, utterances: int) -> None:
         self._note("heard", job_id, utterances)
 
+    def interrupted(self, job_id: str) -> None:
+        self._note("interrupted", job_id, None)
+
     def finished(self, job_id: str) -> None:
         self._note("finished", job_id, None)
 

@@ -16,8 +16,8 @@ import soundfile
 
 from tests.sound import Recorder, segments_of_sound
 from vox.engine.engine import Engine, consumer_lock, lock_queue
-from vox.errors import JobNotLive, NoAudioKept, StorageLocked, UnknownJob
-from vox.jobs import PAUSED, Job
+from vox.errors import BadOption, JobNotLive, NoAudioKept, StorageLocked, UnknownJob
+from vox.jobs import INTERRUPT, PAUSED, Job
 from vox.queue.recovery import MAX_ATTEMPTS
 from vox.queue.store import PAUSE, Store
 
@@ -305,6 +305,52 @@ def test_skip_ends_what_is_said_and_nothing_else(
     skipped = engine.skip()
     assert skipped is not None and (skipped.id, skipped.error) == (job.id, "skipped")
     assert rig.until_ended(after)["state"] == "done"
+
+
+def test_what_interrupts_is_heard_first_and_the_other_job_goes_on_as_itself(
+    rig: Rig, hosts: FakeHosts, engine: Engine
+) -> None:
+    hosts.script(ONE, 0.3)
+    hosts.script(TWO, 1.0)
+    job = engine.submit(request(ONE, TWO, expires_s=60.0))
+    rig.until(lambda: engine.store.get(job.id).heard == 1)
+    urgent = engine.submit(request(THREE, interrupt=True))
+    assert (urgent.priority, urgent.to_dict()["priority"]) == (INTERRUPT, "interrupt")
+    rig.until_ended(urgent)
+    assert rig.until_ended(job)["state"] == "done"
+    assert rig.states(job) == [
+        "queued", "preparing", "speaking", "preparing", "speaking", "done",
+    ]  # fmt: skip
+    assert rig.states()[-1] == "done" and engine.store.get(job.id).heard == 2
+
+
+def test_skip_during_an_interruption_skips_what_interrupts(
+    rig: Rig, hosts: FakeHosts, engine: Engine
+) -> None:
+    hosts.script(ONE, 60.0)
+    hosts.script(TWO, 60.0)
+    job = engine.submit(request(ONE))
+    rig.until_state(job, "speaking")
+    urgent = engine.submit(request(TWO, interrupt=True))
+    rig.until_state(urgent, "speaking")
+    skipped = engine.skip()
+    assert skipped is not None and skipped.id == urgent.id
+    rig.until(lambda: engine.player.current == job.id)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"priority": "low"}, "interrupt and priority exclude each other; choose one"),
+        ({"output": "/tmp/x.wav"}, "interrupt is for what is heard, not for a file"),
+    ],
+)
+def test_what_an_interruption_excludes_is_refused(
+    rig: Rig, fields: dict[str, str], message: str
+) -> None:
+    with pytest.raises(BadOption) as caught:
+        rig.make_engine().submit(request(ONE, interrupt=True, **fields))
+    assert caught.value.line == message
 
 
 def test_cancelling_all_leaves_nothing_live(rig: Rig, hosts: FakeHosts, engine: Engine) -> None:

@@ -71,9 +71,33 @@ class Line:
         """Whose turn it is: the one that sounds, else the first in order if one may begin."""
         with self._lock:
             if self.chosen is None or not self.chosen.is_sounding:
-                playbacks = self._playbacks.values() if may_begin else ()
-                self.chosen = min(playbacks, key=lambda each: each.order, default=None)
+                playbacks = list(self._playbacks.values()) if may_begin else []
+                # Nothing waits in silence for one that interrupts.
+                ready = [each for each in playbacks if each.has_more or not each.interrupts]
+                self.chosen = min(ready or playbacks, key=lambda each: each.turn, default=None)
             return self.chosen
+
+    def interrupted(self, behind_s: float) -> Playback | None:
+        """The one that sounds, if another that interrupts has its first sound: to `suspend` it.
+
+        `behind_s`: see `Playback.destination`. It will go on from its utterance.
+        """
+        with self._lock:
+            playback = self.chosen
+            if playback is None or not playback.is_sounding or playback.interrupts:
+                return None
+            uncut = (each for each in self._playbacks.values() if not each.is_cut)
+            if not any(each.interrupts and each.has_more for each in uncut):
+                return None
+            if playback.move_to is None:
+                playback.move_to = playback.destination(0, behind_s)
+            return playback
+
+    def suspend(self, playback: Playback) -> None:
+        """Have it wait until what interrupts it was heard, once its sound is faded out."""
+        with self._lock:
+            playback.suspend()
+            self.chosen = None
 
     def drop(self, playback: Playback) -> None:
         with self._lock:
@@ -111,7 +135,7 @@ class Line:
     def waiting(self) -> list[str]:
         """The jobs that have not begun to sound, in order."""
         with self._lock:
-            in_order = sorted(self._playbacks.values(), key=lambda each: each.order)
+            in_order = sorted(self._playbacks.values(), key=lambda each: each.turn)
             return [each.job_id for each in in_order if not (each.is_sounding or each.is_cut)]
 
     def remaining_s(self, job_id: str | None = None) -> float:

@@ -34,6 +34,9 @@ class Listener(Protocol):
         They were heard to their end, unless the user has moved past them; fewer after a move back.
         """
 
+    def interrupted(self, job_id: str) -> None:
+        """It is heard no longer, but later again from where the last `heard` says."""
+
     def finished(self, job_id: str) -> None:
         """The last sample was heard."""
 
@@ -150,6 +153,11 @@ class Output:
         """It was moved: what was written and not heard is not told, but where it goes on."""
         self._notices.drop(playback)
         self._told.heard(playback.job_id, playback.utterances_written)
+
+    def tell_interruption(self, playback: Playback) -> None:
+        """It goes on later, from the beginning of its utterance."""
+        self.tell_move(playback)
+        self._told.interrupted(playback.job_id)
 
     def deliver(self, until: float = math.inf) -> None:
         """Tell the listener what was heard until then (monotonic)."""

@@ -30,6 +30,8 @@ class Playback:
     order: tuple[int, ...]
     """The smallest is played first (see `Job.order`)."""
     volume: float = 1.0
+    interrupts: bool = False
+    """It is heard as soon as it has sound; what is heard then goes on afterwards."""
     start_utterance: int = 0
     """The first to be played: after a crash, the one that was interrupted; after a move, the one
     that it led to, which may not be made yet."""
@@ -42,6 +44,8 @@ class Playback:
     """Its first block was written to the device."""
     was_heard: bool = field(default=False, init=False)
     """And that it was audible was told."""
+    is_interrupted: bool = field(default=False, init=False)
+    """It was heard, and is to go on before others begin."""
     is_cut: bool = field(default=False, init=False)
     utterances_written: int = field(init=False)
     """How many were written to the device, counted from the text's start."""
@@ -79,7 +83,8 @@ class Playback:
     def destination(self, steps: int, behind_s: float) -> int:
         """Where so many utterances forward, or back if below 0, lead: the index of an utterance.
 
-        At most to the first that is not made yet; if all are made, to the end.
+        At most to the first that is not made yet; if all are made, to the end. 0: to its own
+        start or, in the silence after it, to the next.
         `behind_s`: how far the ear is behind the position while it sounds. From any thread.
         """
         made, rate = self.spool.sounding(), self.spool.sample_rate or 1
@@ -95,7 +100,9 @@ class Playback:
         at = max(0, sum(each.start_frame <= frame for each in made) - 1)
         here = made[at]
         is_past_it = frame >= min(here.end_frame, here.start_frame + frames_in(BEGUN_S, rate))
-        to = max(0, at + steps + (steps < 0 and is_past_it))
+        if (steps < 0 and is_past_it) or (steps == 0 and frame >= here.end_frame):
+            steps += 1
+        to = max(0, at + steps)
         return made[to].index if to < len(made) else after
 
     @property
@@ -116,6 +123,16 @@ class Playback:
         self.position = self.move_to = None
         self.was_started = self.was_heard
         self._is_starved = False
+
+    def suspend(self) -> None:
+        """Go where `move_to` says, and be silent until it is chosen again."""
+        self.is_sounding, self.was_heard, self.is_interrupted = False, False, True
+        self.move()
+
+    @property
+    def turn(self) -> tuple[bool, bool, tuple[int, ...]]:
+        """Sorts playbacks into the order in which they are heard, unless one sounds already."""
+        return not self.interrupts, not self.is_interrupted, self.order
 
     def take(self) -> Samples:
         """The next block, or what there is of it, faded out where it ends in mid-utterance."""

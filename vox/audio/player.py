@@ -267,6 +267,7 @@ class Player:
         self.output.deliver(time.monotonic())
         self._drop_cut_off()
         self._make_move()
+        self._interrupt()
         playback = self._choose()
         if playback is not None and self._paused and not playback.is_faded_out:
             self.output.fade_out(playback)
@@ -299,6 +300,20 @@ class Player:
         finally:
             self._line.make_move(playback)
             self.output.tell_move(playback)
+            self._note_change()
+
+    def _interrupt(self) -> None:
+        """Let what interrupts be heard, unless speech is paused or ends."""
+        if self._paused or self._stop is not None:
+            return
+        playback = self._line.interrupted(self._speaker.behind_s)
+        if playback is None:
+            return
+        try:
+            self.output.fade_out(playback)
+        finally:
+            self._line.suspend(playback)
+            self.output.tell_interruption(playback)
             self._note_change()
 
     def _choose(self) -> Playback | None:

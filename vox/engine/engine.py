@@ -524,6 +524,9 @@ class Engine:
         self.outcomes.heard(job_id, utterances)
         self.lookahead.alone.discard(job_id)  # it makes progress: others may go on beside it
 
+    def interrupted(self, job_id: str) -> None:
+        self.outcomes.interrupted(job_id)
+
     def finished(self, job_id: str) -> None:
         self.outcomes.done(job_id, self._clock())
 

@@ -68,6 +68,10 @@ class OutcomeWriter:
 
         self._entries.put(_Entry(write))
 
+    def interrupted(self, job_id: str) -> None:
+        """Another job is heard instead; this one goes on afterwards."""
+        self._entries.put(_Entry(lambda: self._store.change(job_id, ("speaking",), "preparing")))
+
     def heard(self, job_id: str, utterances: int) -> None:
         """So many of the job's utterances were heard to their end."""
         self._entries.put(_Entry(lambda: self._store.note(job_id, heard=utterances)))

@@ -29,6 +29,7 @@ from ..jobs import (
     AS_IT_WAS,
     ID_ALPHABET,
     ID_LENGTH,
+    INTERRUPT,
     LAST,
     OPTIONS,
     PRIORITIES,
@@ -53,6 +54,19 @@ _WISHED = tuple(f.name for f in fields(Wish) if f.name in OPTIONS)
 
 _OF_SOURCE = ("backend", "voice", "lang")
 """Those of them that the settings may have for one source."""
+
+
+def _check_interrupt(request: Request, interrupts: bool) -> None:
+    """Raises BadOption for what contradicts it."""
+    if interrupts and request.priority:
+        raise BadOption("interrupt and priority exclude each other", "choose one", "interrupt")
+    if interrupts and (request.output or request.sink not in (None, "play")):
+        raise BadOption("interrupt is for what is heard, not for a file", field="interrupt")
+
+
+def _priority(options: dict[str, Any]) -> int:
+    return INTERRUPT if options["interrupt"] else PRIORITIES[options["priority"] or "normal"]
+
 
 Drop = Callable[[str], object]
 """Called with the id of a job that has ended and is to be worked on no more."""
@@ -241,6 +255,7 @@ class Submitter:
         check(request.text, limit=config["max_text"])
         text = request.text if request.is_open else request.text.strip()
         options = {name: each.check(getattr(request, name)) for name, each in OPTIONS.items()}
+        _check_interrupt(request, options["interrupt"])
         source = options["source"] or request.via
         for name in ("speed", "volume", "format", "priority"):
             if options[name] is None:
@@ -264,7 +279,7 @@ class Submitter:
             id=check_id(request.id),
             text=text,
             **speech,
-            priority=PRIORITIES[options["priority"] or "normal"],
+            priority=_priority(options),
             source=source,
             via=request.via,
             source_name=request.source_name,

@@ -18,7 +18,7 @@ from ..audio.player import Playback, Player
 from ..audio.spool import Spool, SpoolDir
 from ..errors import DaemonLeaving, JobFailed, StorageDamaged, StorageError, VoxError
 from ..hosts.pool import Pool
-from ..jobs import Job
+from ..jobs import INTERRUPT, Job
 from ..queue import recovery
 from ..queue.store import Store
 from .lookahead import LookAhead
@@ -163,6 +163,7 @@ class Worker:
                         job_id=job.id,
                         spool=spool,
                         order=job.order,
+                        interrupts=job.priority >= INTERRUPT,
                         volume=job.volume,
                         start_utterance=job.heard,
                     )

@@ -301,8 +301,9 @@ class Store:
         rows = self._db.query(
             f"select id, state, created_at, expires_at from job where state in {LIVE_SQL} "
             "and expires_at is not null and (? is null or id = ?) "
-            # One that was heard and waits for more of its text was spoken in time.
-            "and not (is_open and first_audio_at is not null)",
+            # One that was interrupted, or was heard and waits for more of its text, was spoken in
+            # time.
+            "and not (first_audio_at is not null and (is_open or state = 'preparing'))",
             (only, only),
         )
         over = [
