@@ -87,6 +87,11 @@ def priority_name(priority: int) -> str:
     return next((name for name, value in names.items() if value == priority), str(priority))
 
 
+def queue_order(sink: Sink, priority: int, seq: int) -> tuple[bool, int, int]:
+    """Sorts jobs into queue order: what is for the ear comes before files."""
+    return sink == "file", -priority, seq
+
+
 class Option(NamedTuple):
     """All that is known of one option, whichever way a request comes in."""
 
@@ -426,8 +431,8 @@ class Job(SpeechOptions):
 
     @property
     def order(self) -> tuple[bool, int, int]:
-        """Sorts jobs into queue order: what is for the ear comes before files."""
-        return self.sink == "file", -self.priority, self.seq
+        """Sorts jobs into queue order: see `queue_order`."""
+        return queue_order(self.sink, self.priority, self.seq)
 
     @property
     def wait_s(self) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,9 @@ from .fakes import LIMIT_S, FakeHosts
 ONE, TWO, THREE = "Here is number one.", "Here is number two.", "Here is number three."
 
 
+LOOK_S = 0.02
+
+
 class Rig:
     """An engine on the test's own home, and ways to wait for what it does."""
 
@@ -31,7 +35,7 @@ class Rig:
         self.events: list[Event] = []
         self._changed = threading.Condition()
         self.bus.subscribe(self._note)
-        self._engines: list[Engine] = []
+        self.engines: list[Engine] = []
 
     def _note(self, event: Event) -> None:
         with self._changed:
@@ -44,15 +48,15 @@ class Rig:
     def make_engine(self, **options: Any) -> Engine:
         """An engine that is closed at the end; `start` it yourself."""
         engine = Engine(self.paths, self.config, self.bus, hosts=self.hosts, **options)
-        self._engines.append(engine)
+        self.engines.append(engine)
         return engine
 
     def close(self, engine: Engine) -> None:
-        self._engines.remove(engine)
+        self.engines.remove(engine)
         engine.close()
 
     def close_all(self) -> None:
-        for engine in list(self._engines):
+        for engine in list(self.engines):
             self.close(engine)
 
     def store(self) -> Store:
@@ -62,9 +66,11 @@ class Rig:
     # -- waiting -----------------------------------------------------------------------------
 
     def until(self, is_so: Callable[[], Any]) -> None:
-        """Wait for it; it is asked again after every event."""
+        """Wait for it; it is asked again after every event, and now and then besides."""
+        deadline = time.monotonic() + LIMIT_S
         with self._changed:
-            assert self._changed.wait_for(is_so, LIMIT_S), self.states()
+            while not self._changed.wait_for(is_so, LOOK_S):
+                assert time.monotonic() < deadline, self.states()
 
     def until_state(self, job: Job, *states: str) -> dict[str, Any]:
         """Wait until an event says that the job is in one of the states; the event's job."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from vox.audio.player import Playback, Player
 from vox.audio.spool import SpoolDir
 from vox.config import Config
 from vox.engine.lookahead import MAX_IN_LINE, LookAhead
+from vox.engine.running import INTERRUPT, Run, Running
 from vox.jobs import PRIORITIES, Job
 from vox.queue.broker import Broker
 from vox.queue.store import Store
@@ -37,8 +39,13 @@ def player() -> Iterator[Player]:
 
 
 @pytest.fixture
-def lookahead(store: Store, player: Player) -> LookAhead:
-    return LookAhead(store, player, lambda: CONFIG)
+def running() -> Running:
+    return Running()
+
+
+@pytest.fixture
+def lookahead(store: Store, player: Player, running: Running) -> LookAhead:
+    return LookAhead(store, player, lambda: CONFIG, running)
 
 
 def add(store: Store, count: int = 1, **fields: object) -> list[str]:
@@ -64,7 +71,7 @@ def prepare(store: Store, player: Player, tmp_path: Path) -> Prepare:
             spool.finish()
             job = store.change(job_id, ("queued",), "preparing")
             assert job is not None
-            player.add(Playback(job_id, spool, (-job.priority, job.seq), 1.0, 0))
+            player.add(Playback(job_id, spool, job.order, 1.0, 0))
             spool.close()
         return ids
 
@@ -85,11 +92,23 @@ def test_everything_may_be_prepared_while_little_is(
 def test_what_is_to_be_played_waits_once_enough_is_prepared(
     store: Store, lookahead: LookAhead, prepare: Prepare, count: int, seconds: float
 ) -> None:
-    (waits,) = add(store)
     prepare(count - 1, seconds)
-    assert list(lookahead.may_take([waits])) == [waits]
+    waits = add(store)
+    assert list(lookahead.may_take(waits)) == waits
     prepare(1, seconds)
-    assert lookahead.may_take([waits]) == []
+    assert lookahead.may_take(add(store)) == []
+
+
+def test_nothing_is_prepared_ahead_if_the_setting_is_0(
+    store: Store, player: Player, running: Running, prepare: Prepare
+) -> None:
+    lookahead = LookAhead(store, player, lambda: Config({"lookahead_s": 0.0}), running)
+    (job,) = prepare(seconds=0.0)
+    assert lookahead.has_room(store.get(job))
+    prepare()
+    behind = add(store)
+    assert lookahead.may_take(behind) == []
+    assert lookahead.has_room(store.get(job))
 
 
 def test_files_streams_and_higher_priorities_do_not_wait_for_the_ear(
@@ -109,16 +128,20 @@ def test_files_streams_and_higher_priorities_do_not_wait_for_the_ear(
     assert lookahead.may_take(list(ids.values())) == [ids["file"], ids["stream"], ids["high"]]
 
 
-def test_a_priority_must_be_above_all_that_wait_already(
+def test_only_what_is_heard_before_a_job_keeps_it_waiting(
     store: Store, lookahead: LookAhead, prepare: Prepare
 ) -> None:
     prepare(seconds=LOOKAHEAD_S)
-    prepare(priority=PRIORITIES["high"])
+    prepare(seconds=LOOKAHEAD_S / 2, priority=PRIORITIES["high"])
+    (high,) = add(store, priority=PRIORITIES["high"])
+    assert list(lookahead.may_take([high])) == [high]
+    prepare(seconds=LOOKAHEAD_S / 2, priority=PRIORITIES["high"])
+    assert list(lookahead.may_take([high])) == [high]  # that one is younger
     assert lookahead.may_take(add(store, priority=PRIORITIES["high"])) == []
 
 
 def test_streams_are_left_to_those_who_serve_them(store: Store, player: Player) -> None:
-    lookahead = LookAhead(store, player, lambda: CONFIG, serves_streams=False)
+    lookahead = LookAhead(store, player, lambda: CONFIG, Running(), serves_streams=False)
     play, stream = [*add(store), *add(store, sink="stream")]
     assert lookahead.may_take([play, stream]) == [play]
 
@@ -164,15 +187,8 @@ def test_while_nothing_can_be_heard_files_and_streams_wait_for_no_job_that_is_tr
     assert lookahead.may_take([play, file, stream]) == [file, stream]
 
 
-def test_a_job_that_was_cleared_is_let_through_and_ignored(
-    store: Store, lookahead: LookAhead, prepare: Prepare
-) -> None:
-    (prepared,) = prepare(seconds=LOOKAHEAD_S)
-    store.cancel(prepared)
-    store.clear()
+def test_a_job_that_was_cleared_is_let_through_and_ignored(lookahead: LookAhead) -> None:
     assert lookahead.may_take(["gone22"]) == ["gone22"]
-    (waits,) = add(store, priority=PRIORITIES["low"])
-    assert lookahead.may_take([waits]) == [waits]  # nothing in the table waits for the ear
 
 
 def test_a_look_at_a_long_queue_asks_the_database_a_few_times(
@@ -199,19 +215,76 @@ def test_a_look_at_a_long_queue_asks_the_database_a_few_times(
         broker.close()
 
 
-def test_a_job_waits_for_room_until_something_else_may_go(
+def test_a_job_waits_for_room_until_enough_of_what_is_before_it_is_gone(
     store: Store, player: Player, lookahead: LookAhead, prepare: Prepare
 ) -> None:
-    (job,) = (store.get(job_id) for job_id in prepare(seconds=LOOKAHEAD_S))
+    ahead, mine = prepare(2, seconds=LOOKAHEAD_S * 0.6)
+    prepare(seconds=LOOKAHEAD_S)
+    job = store.get(mine)
     checks = 0
 
     def check_wanted() -> None:
         nonlocal checks
         checks += 1
-        add(store, sink="file")
+        player.cancel(ahead)
 
     lookahead.wait_for_room(job, check_wanted)
     assert checks == 1
+
+
+FIELDS: dict[str, dict[str, Any]] = {
+    "interrupt": {"priority": INTERRUPT},
+    "high": {"priority": PRIORITIES["high"]},
+    "normal": {},
+    "stream": {"sink": "stream"},
+    "low": {"priority": PRIORITIES["low"]},
+    "high file": {"sink": "file", "priority": PRIORITIES["high"]},
+    "file": {"sink": "file"},
+}
+
+
+@pytest.mark.parametrize(
+    ("at_work", "may"),
+    [
+        ("file", ["interrupt", "high", "normal", "stream", "low", "high file"]),
+        ("high file", ["interrupt", "high", "normal", "stream", "low"]),
+        ("low", ["interrupt", "high", "normal", "stream"]),
+        ("normal", ["interrupt", "high"]),
+        ("stream", ["interrupt", "high"]),
+        ("heard", ["interrupt"]),
+        ("interrupt", []),
+        ("resting", ["interrupt", "high", "stream", "high file", "file"]),
+        ("resting, heard", ["interrupt", "stream", "high file", "file"]),
+    ],
+)
+def test_beside_a_job_at_work_begins_only_what_goes_before_it_or_while_it_rests(
+    store: Store, lookahead: LookAhead, running: Running, at_work: str, may: list[str]
+) -> None:
+    is_heard = "heard" in at_work
+    (job_id,) = add(store, **FIELDS.get(at_work, {}))
+    run = Run(store.get(job_id), lambda _job_id: is_heard)
+    running.begin(run)
+    running.rest(run, "resting" in at_work)
+    ids = {add(store, **fields)[0]: name for name, fields in FIELDS.items()}
+    assert [ids[each] for each in lookahead.may_take(list(ids))] == may
+    running.end(run)
+    assert list(lookahead.may_take(list(ids))) == list(ids)
+
+
+def test_nothing_begins_beside_a_file_that_is_tried_alone_nor_it_beside_another(
+    store: Store, player: Player, lookahead: LookAhead, running: Running
+) -> None:
+    (alone,) = add(store, sink="file")
+    other, play = [*add(store, sink="file", priority=10), *add(store)]
+    lookahead.alone = {alone}
+    player.pause()
+    run = Run(store.get(alone), lambda _job_id: False)
+    running.begin(run)
+    assert lookahead.may_take([play, other]) == []
+    running.end(run)
+    run = Run(store.get(other), lambda _job_id: False)
+    running.begin(run)
+    assert list(lookahead.may_take([play, alone])) == [play]
 
 
 def test_a_job_that_nobody_wants_any_more_does_not_wait_for_room(

@@ -41,12 +41,32 @@ def test_turns_come_in_the_order_in_which_they_were_asked_for() -> None:
             asked.clear()
             threads.append(in_thread(lambda number=number: wait(number)))
             assert asked.wait(LIMIT_S)
-        assert (turns.is_taken, turns.is_awaited) == (True, True)
+        assert turns.is_taken
         assert order.empty()
     for thread in threads:
         thread.join(LIMIT_S)
     assert [order.get(timeout=LIMIT_S) for _ in range(3)] == [0, 1, 2]
-    assert (turns.is_taken, turns.is_awaited) == (False, False)
+    assert not turns.is_taken
+
+
+def test_the_first_rank_goes_first() -> None:
+    turns, order = Turns(), queue.SimpleQueue[str]()
+    ranks = {"file": (2,), "late file": (2,), "ear": (1,)}
+
+    def wait(name: str, asked: threading.Event) -> None:
+        with turns.take(asked.set, lambda: ranks[name]):
+            order.put(name)
+
+    with turns.take(always, lambda: ranks["file"]):
+        threads = []
+        for name in ("file", "late file", "ear"):
+            asked = threading.Event()
+            threads.append(in_thread(lambda name=name, asked=asked: wait(name, asked)))
+            assert asked.wait(LIMIT_S)
+        ranks["late file"] = (0,)  # it changes while it waits
+    for thread in threads:
+        thread.join(LIMIT_S)
+    assert [order.get(timeout=LIMIT_S) for _ in ranks] == ["late file", "ear", "file"]
 
 
 def test_who_gives_up_does_not_hold_up_the_others() -> None:
@@ -63,7 +83,6 @@ def test_who_gives_up_does_not_hold_up_the_others() -> None:
     with turns.take(always):
         in_thread(give_up)
         assert given_up.wait(LIMIT_S)
-        assert not turns.is_awaited
     with turns.take(always):
         assert turns.is_taken
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from .playback import Playback
 
@@ -143,4 +143,17 @@ class Line:
         with self._lock:
             uncut = [each for each in self._playbacks.values() if not each.is_cut]
             asked = [each for each in uncut if job_id in (None, each.job_id)]
-        return sum(each.ahead_frames() / (each.spool.sample_rate or 1) for each in asked)
+        return _seconds(asked)
+
+    def ahead_s(self, job_id: str, order: tuple[int, ...]) -> float:
+        """Seconds of audio on disk that are heard before what that job may make next."""
+        with self._lock:
+            uncut = [each for each in self._playbacks.values() if not each.is_cut]
+            is_mine = any(each.is_sounding and each.job_id == job_id for each in uncut)
+            place = (not is_mine, order)
+            before = [each for each in uncut if (not each.is_sounding, each.order) <= place]
+        return _seconds(before)
+
+
+def _seconds(playbacks: Iterable[Playback]) -> float:
+    return sum(each.ahead_frames() / (each.spool.sample_rate or 1) for each in playbacks)

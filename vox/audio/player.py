@@ -202,6 +202,10 @@ class Player:
         """Seconds of audio on disk that are still to be heard: of one job, or of all."""
         return self._line.remaining_s(job_id)
 
+    def ahead_s(self, job_id: str, order: tuple[int, ...]) -> float:
+        """Seconds of audio on disk that are heard before what a job of that order may make next."""
+        return self._line.ahead_s(job_id, order)
+
     def wait_change(self, timeout_s: float) -> None:
         """Block until jobs come or go, or another utterance of the current one was heard."""
         with self._changed:

@@ -44,6 +44,7 @@ from .lookahead import LookAhead
 from .open_texts import OpenTexts
 from .outcomes import OutcomeWriter
 from .replays import Replays
+from .running import Running
 from .submit import Submitter
 from .synthesis import Synthesizer
 from .warming import Models
@@ -141,13 +142,8 @@ class Engine:
         )
         self.models = Models(self.store, self.pool, self.catalog, config)
         self.outcomes = OutcomeWriter(self.store)
-        self.lookahead = LookAhead(
-            self.store,
-            self.player,
-            config,
-            serves_streams,
-            is_awaited=lambda: self.pool.turns.is_awaited,
-        )
+        self.running = Running()
+        self.lookahead = LookAhead(self.store, self.player, config, self.running, serves_streams)
         self.texts = OpenTexts(
             self.store, self.player, lambda: int(config()["max_text"]), self._send_stranded
         )
@@ -174,6 +170,7 @@ class Engine:
         synthesizer = Synthesizer(
             self.store,
             self.lookahead,
+            self.running,
             self.catalog,
             self.utterances,
             self.config,
@@ -188,6 +185,7 @@ class Engine:
             self.pool,
             self.player,
             self.lookahead,
+            self.running,
             self.spools,
             Replays(self.store, self.spools, self.catalog),
             synthesizer,
@@ -216,7 +214,7 @@ class Engine:
         self._end_orphaned_texts()
         recovery.recover(self.store, self.tasks, self._streams_died_before)
         self.lookahead.alone = recovery.tried_alone(self.store)
-        self.player.on_change = self.tasks.wake
+        self.player.on_change = self.running.on_change = self.tasks.wake
         self.player.on_absence = self.device_wait.begin
         if not self.player.is_alive():
             self.player.start()
@@ -251,12 +249,11 @@ class Engine:
         if not self.is_started:
             return
         self.tasks.stop(timeout_s=0.0)
-        writing = self.worker.current_id
+        written = self.worker.written_ids
         # The player begins no other job. While it is paused, it does not finish this one either.
         self.player.stop(now=self._finish_at_once.is_set())
-        while writing is not None and not self._finish_at_once.wait(0.1):
-            job = self.store.find(writing)
-            if job is None or not job.is_live or job.sink == "play":
+        while not self.store.live_ids().isdisjoint(written):
+            if self._finish_at_once.wait(0.1):
                 break
 
     def close(self) -> None:
@@ -267,6 +264,7 @@ class Engine:
             self.device_wait.close()
             self.worker.stop()
             self.tasks.stop(timeout_s=10.0)
+            self.worker.wait_ended(timeout_s=10.0)
             self.player.stop(now=True)
             self.outcomes.close()
             # Only the jobs that this engine has begun: another process may drain the queue now.
@@ -318,7 +316,7 @@ class Engine:
 
     def _drop_cancelled_elsewhere(self) -> None:
         """Stop the jobs that another process, which found no daemon, cancelled in the table."""
-        for job_id in {self.worker.current_id, self.player.current, *self.player.waiting}:
+        for job_id in {*self.worker.running_ids, self.player.current, *self.player.waiting}:
             job = self.store.find(job_id) if job_id else None
             if job is not None and not job.is_live:
                 self._drop(job.id)

@@ -1,7 +1,8 @@
-"""How far ahead of playback jobs are prepared, and which are prepared alone.
+"""Which jobs may be taken out of the queue now, and how far ahead of the ear they are made.
 
 The spool on disk is bounded, and jobs may be cancelled. So jobs to be played are prepared until
-`lookahead_s` of audio are ready. Files, streams and jobs of a higher priority are prepared anyway.
+`lookahead_s` of audio are ready before them. Files and streams are prepared anyway. Beside a job
+that is at work another one begins only if it goes before that one, or while that one rests.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from ..audio.player import Player
 from ..config import Config
 from ..jobs import Job
 from ..queue.store import QueueEntry, Store
+from .running import Run, Running, level
 
 MAX_IN_LINE = 32
 """Most jobs that are prepared and not heard yet: each holds files open."""
@@ -25,34 +27,64 @@ class LookAhead:
         store: Store,
         player: Player,
         config: Callable[[], Config],
+        running: Running,
         serves_streams: bool = True,
-        is_awaited: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`serves_streams`: False leaves jobs that are streamed into a response to the daemon.
-
-        `is_awaited`: whether somebody besides the jobs waits for the end of the current one.
-        """
+        """`serves_streams`: False leaves jobs that are streamed into a response to the daemon."""
         self._store = store
         self._player = player
         self._config = config
+        self._running = running
         self._serves_streams = serves_streams
-        self._is_awaited = is_awaited
         self.alone: set[str] = set()
         """Jobs that are tried with no other beside them (see `recovery`)."""
 
     def may_take(self, job_ids: Sequence[str]) -> Sequence[str]:
-        """Those of the jobs that may be prepared now. Asks the table at most once, in general."""
-        allowed = self._within_reach(job_ids)
-        return self._apart(job_ids, allowed) if self.alone else allowed
+        """Those of the jobs that may be prepared now. Asks the table at most once."""
+        if not job_ids:
+            return job_ids
+        runs = list(self._running)
+        entries = self._store.entries(job_ids)
+        may = self._may_beside(runs)
+        allowed = [each for each in job_ids if each not in entries or may(entries[each])]
+        return self._apart(job_ids, allowed, entries, runs) if self.alone else allowed
 
-    def _apart(self, job_ids: Sequence[str], allowed: Sequence[str]) -> Sequence[str]:
+    def _may_beside(self, runs: Sequence[Run]) -> Callable[[QueueEntry], bool]:
+        """Whether a job may begin beside those that are at work."""
+        resting = [run.level for run in runs if run.is_resting]
+        busy = [run.level for run in runs if not run.is_resting]
+
+        def may(entry: QueueEntry) -> bool:
+            if entry.sink == "stream" and not self._serves_streams:
+                return False
+            if entry.sink != "play":
+                return all(level(entry) < other for other in busy)
+            if len(self._player.waiting) >= MAX_IN_LINE:
+                return False
+            return all(level(entry) < other for other in (*busy, *resting)) and self._has_room(
+                entry.id, entry.order
+            )
+
+        return may
+
+    def _apart(
+        self,
+        job_ids: Sequence[str],
+        allowed: Sequence[str],
+        entries: dict[str, QueueEntry],
+        runs: Sequence[Run],
+    ) -> Sequence[str]:
         """Those of the allowed jobs that are not prepared beside one that is tried alone.
 
-        Such a job begins once nothing else is heard or waits to be heard, and what is to be played
-        after it waits for its first utterance. Files and streams wait only for what can be heard.
+        Such a job begins once nothing else is at work, heard or waits to be heard, and what is to
+        be played after it waits for its first utterance. Files and streams wait only for what is at
+        work and for what can be heard.
         """
+        busy = {run.job.id for run in runs if not run.is_resting}
+        if not busy.isdisjoint(self.alone):
+            return []
         is_silent = self._player.is_paused or self._player.absence is not None
-        line = {*self._player.waiting, self._player.current} - {None}
+        line = {*self._player.waiting, self._player.current, *busy} - {None}
         is_begun = not line.isdisjoint(self.alone)
         if is_begun and not is_silent:
             return []
@@ -61,53 +93,29 @@ class LookAhead:
         if not line:
             before.update(job_ids[until : until + 1])
             return [each for each in allowed if each in before]
-        entries = self._store.entries(job_ids)
 
         def may_pass(job_id: str) -> bool:
             entry = entries.get(job_id)
             if job_id in before or entry is None:
                 return True
-            return entry.sink != "play" and (is_silent or job_id not in self.alone)
+            may_be_tried = job_id not in self.alone or (is_silent and not busy)
+            return entry.sink != "play" and may_be_tried
 
         return [each for each in allowed if may_pass(each)]
 
-    def _within_reach(self, job_ids: Sequence[str]) -> Sequence[str]:
-        is_far_ahead = self.is_far_ahead()
-        if self._serves_streams and not is_far_ahead:
-            return job_ids
-        waiting = self._player.waiting if is_far_ahead else []
-        jobs = self._store.entries([*job_ids, *waiting])
-        highest = max((jobs[job_id].priority for job_id in waiting if job_id in jobs), default=None)
+    def has_room(self, job: Job) -> bool:
+        """Whether the next utterance of the job may be made now."""
+        return job.sink != "play" or self._has_room(job.id, job.order)
 
-        def may(job: QueueEntry | None) -> bool:
-            if job is None:
-                return True  # It was cleared. The worker takes the task and has nothing to do.
-            if job.sink == "stream":
-                return self._serves_streams
-            return (
-                not is_far_ahead or job.sink != "play" or highest is None or job.priority > highest
-            )
-
-        return [job_id for job_id in job_ids if may(jobs.get(job_id))]
-
-    def is_far_ahead(self) -> bool:
-        """Enough audio, or enough jobs, are prepared and not heard yet."""
-        line = [*self._player.waiting, self._player.current]
-        if len(line) > MAX_IN_LINE:
-            return True
-        ahead_s = sum(self._player.remaining_s(job_id) for job_id in line if job_id)
-        return ahead_s >= float(self._config()["lookahead_s"])
+    def _has_room(self, job_id: str, order: tuple[int, ...]) -> bool:
+        ahead_s = self._player.ahead_s(job_id, order)
+        return ahead_s < float(self._config()["lookahead_s"]) or not ahead_s
 
     def wait_for_room(self, job: Job, check_wanted: Callable[[], None]) -> None:
-        """Block while enough is prepared, unless another waits for the end of this preparation.
+        """Block until `has_room`.
 
         `check_wanted` is called at least once a second and ends the wait by raising.
         """
-        while job.sink == "play" and self.is_far_ahead() and not self._is_other_due(job):
+        while not self.has_room(job):
             check_wanted()
             self._player.wait_change(timeout_s=1.0)
-
-    def _is_other_due(self, job: Job) -> bool:
-        return self._is_awaited() or any(
-            other.sink != "play" or other.priority > job.priority for other in self._store.queued()
-        )

@@ -159,8 +159,12 @@ class OpenTexts:
         return self._player.remaining_s(job.id) if job.sink == "play" else 0.0
 
     def is_other_waiting(self, job: Job) -> bool:
-        """Whether a job is queued that has something to say."""
-        return any(each.id not in (job.id, *self._parked) for each in self._store.queued())
+        """Whether a job to be played is queued that has something to say.
+
+        Files and streams wait for nobody who waits for text.
+        """
+        others = (each for each in self._store.queued() if each.sink == "play")
+        return any(each.id not in (job.id, *self._parked) for each in others)
 
     def note_flush(self, job_id: str, at: int) -> None:
         """The text is cut there. What cannot be written holds for this process."""

@@ -8,7 +8,7 @@ business.
 from __future__ import annotations
 
 import contextlib
-import itertools
+import functools
 import logging
 import threading
 import time
@@ -24,7 +24,6 @@ from ..backends.base import Utterance
 from ..config import Config
 from ..errors import (
     CannotRead,
-    EmptyText,
     HostCrashed,
     HostError,
     LoadFailed,
@@ -36,25 +35,19 @@ from ..jobs import ADAPTER_OPTIONS, Job
 from ..queue.store import Store
 from ..text.clean import is_speakable
 from ..text.say_as import SayAs
-from ..text.speakable import Piece, Speakable, pieces
+from ..text.speakable import Piece
 from ..voices.catalog import Catalog
 from .cache_keys import CacheKeys
 from .lookahead import LookAhead
-from .open_texts import OpenTexts, Reader
+from .open_texts import OpenTexts
+from .pieces import CheckWanted, Pieces, pieces_of, starting_at
 from .reading import reading_of
+from .running import Run, Running
 from .unsaid import Failures, Unsaid
 from .warming import Models
 
 log = logging.getLogger(__name__)
 
-SHORT_CHARS = 2_000
-"""The pieces of such a text are made at once: their number is known before the first is said."""
-LONG_CHARS = 20_000
-"""Those of a longer text are made one by one: their number is known in the end. Between the two,
-the first sound waits for the first piece alone."""
-
-CheckWanted = Callable[[], None]
-"""Raises if the work for a job is to stop."""
 Heard = tuple[Samples, int]
 """A block of an utterance's audio and its sample rate in Hz."""
 
@@ -70,38 +63,13 @@ class NotLoaded(Exception):
         self.error = error
 
 
-class _Pieces:
-    """A text's pieces, of which the present one may be taken once more.
-
-    None: there are no more yet, because the text is still being written.
-    """
-
-    def __init__(self, pieces: Iterator[Piece | None]) -> None:
-        self._pieces = pieces
-        self._is_again = False
-        self.current: Piece | None = None
-
-    def __iter__(self) -> Iterator[Piece | None]:
-        return self
-
-    def __next__(self) -> Piece | None:
-        if not self._is_again:
-            self.current = next(self._pieces)
-        self._is_again = False
-        return self.current
-
-    def repeat(self) -> None:
-        """The next piece is the present one."""
-        self._is_again = True
-
-
 @dataclass(slots=True)
 class _Work:
     """A job that is synthesized."""
 
-    job: Job
+    run: Run
     spool: Spool
-    pieces: _Pieces
+    pieces: Pieces
     """Those that the spool does not hold yet."""
     check_wanted: CheckWanted
     said: Utterance
@@ -111,16 +79,30 @@ class _Work:
     failures: Failures
     unsaid: Unsaid
     is_warm: bool = False
-    """Its model was loaded before there was any text."""
+    """Its model was loaded."""
+    host: Host | None = None
+    """The one that it has its turn at."""
+    counted: Host | None = None
+    """The one that has counted the job."""
+    is_loading: bool = False
+
+    @property
+    def job(self) -> Job:
+        return self.run.job
 
 
 class Synthesizer:
-    """Synthesizes one job at a time; `cancel` may come from any thread."""
+    """Synthesizes jobs, each in a thread of its own; any thread may call it.
+
+    They take turns: one is made at a time, and one that is outranked gives its turn up between two
+    utterances.
+    """
 
     def __init__(
         self,
         store: Store,
         lookahead: LookAhead,
+        running: Running,
         catalog: Catalog,
         cache: UtteranceCache,
         config: Callable[[], Config],
@@ -134,47 +116,55 @@ class Synthesizer:
         self._models = models
         self._pool = models.pool
         self._lookahead = lookahead
+        self._running = running
         self._catalog = catalog
         self._cache = cache
         self._config = config
         self._say_as = say_as
         self._clock = clock
-        self._host: Host | None = None
-        self._is_loading = False
+        self._works: dict[str, _Work] = {}
+        """By their jobs' ids."""
         self._lock = threading.Lock()
 
-    def cancel(self) -> bool:
-        """Have the host stop what it synthesizes; False if no host is loaded for the job.
+    def cancel(self, job_id: str) -> bool:
+        """Have the host stop what it synthesizes for the job; False if none is loaded for it.
 
         The caller first makes sure that the job's `check_wanted` raises.
         """
         with self._lock:
-            host = self._host
+            work = self._works.get(job_id)
+            host = work.host if work else None
         if host is None:
-            if self._is_loading:
+            if work and work.is_loading:
                 self._pool.cancel()
             return False
         host.cancel()
         return True
 
-    def abort_load(self) -> None:
+    def abort_load(self, job_id: str) -> None:
         """Kill the host that is being loaded for the job, if there is one."""
-        if self._is_loading:
+        work = self._works.get(job_id)
+        if work and work.is_loading:
             self._pool.abort()
 
-    def complete(self, job: Job, spool: Spool, check_wanted: CheckWanted) -> None:
+    def complete(self, run: Run, spool: Spool, check_wanted: CheckWanted) -> None:
         """Synthesize the utterances that the spool does not hold yet.
 
         Raises HostError, BackendNotInstalled, StorageError and what `check_wanted` raises. What
         the spool holds of an interrupted utterance is dropped when the spool is opened again.
         """
+        job = run.job
         if spool.is_complete:
             self._store.note(job.id, utterances=len(spool.segments), audio_s=_audio_s(spool))
             Unsaid(self._store, job, spool).tell_of_replay()
             return
-        work = self._work(job, spool, check_wanted)
-        while not self._has_synthesized(work):
-            pass
+        work = self._work(run, spool, check_wanted)
+        self._works[job.id] = work
+        try:
+            while not self._has_synthesized(work):
+                pass
+        finally:
+            del self._works[job.id]
         if not spool.frames:
             text = work.unsaid.first or job.text
             raise work.failures.first or CannotRead(f"{job.backend} cannot read {text[:40]!r}")
@@ -213,47 +203,23 @@ class Synthesizer:
     def _note_written(self, piece: Piece, work: _Work) -> None:
         if work.job.sink != "play":
             self._store.note(work.job.id, heard=piece.index + 1)
+            self._lookahead.alone.discard(work.job.id)  # it makes progress
 
     def _pieces(self, job: Job, spool: Spool, check_wanted: CheckWanted) -> Iterator[Piece | None]:
-        """The text's pieces. Those of a long text are made when they are asked for.
-
-        None: there are no more yet, because the text is still being written. Raises Parked.
-        """
         reading = reading_of(job, self._catalog, self._config(), self._say_as())
-        if job.is_open or self._texts.flushes(job.id):
-            reader = Reader(
-                self._texts,
-                job,
-                Speakable(reading),
-                reading.lang,
-                float(self._config()["stream_flush_s"]),
-                lambda: _utterances_in(spool),
-                check_wanted,
-            )
-            yield from self._counted(reader.pieces(), job)
-        else:
-            made = self._counted(pieces(job.text, reading), job)
-            length = len(job.text)
-            yield from itertools.islice(made, int(length > SHORT_CHARS))
-            yield from made if length > LONG_CHARS else list(made)
+        flush_s = float(self._config()["stream_flush_s"])
+        done = functools.partial(_utterances_in, spool)
+        yield from pieces_of(job, reading, self._store, self._texts, flush_s, done, check_wanted)
         self._tell(job, reading.say_as.slow(reading.lang, reading.backend))
 
-    def _counted(self, made: Iterator[Piece | None], job: Job) -> Iterator[Piece | None]:
-        count = 0
-        for piece in made:
-            count += piece is not None
-            yield piece
-        if not count:
-            raise EmptyText
-        self._store.note(job.id, utterances=count)
-
-    def _work(self, job: Job, spool: Spool, check_wanted: CheckWanted) -> _Work:
+    def _work(self, run: Run, spool: Spool, check_wanted: CheckWanted) -> _Work:
+        job = run.job
         clone = self._catalog.clone(job.voice) if job.voice else None
         said = Utterance.saying("", clone, {name: getattr(job, name) for name in ADAPTER_OPTIONS})
         return _Work(
-            job,
+            run,
             spool,
-            _Pieces(_from(_utterances_in(spool), self._pieces(job, spool, check_wanted))),
+            Pieces(starting_at(_utterances_in(spool), self._pieces(job, spool, check_wanted))),
             check_wanted,
             said,
             self._cache_keys(job, said),
@@ -275,23 +241,20 @@ class Synthesizer:
     def _synthesize(self, work: _Work) -> None:
         job = work.job
         with contextlib.ExitStack() as held:
-            host: Host | None = None
             for piece in work.pieces:
+                self._running.rest(work.run, piece is None)
                 if piece is None:
                     held.close()  # others may have the model until there is more text
-                    host = None
                     self._rest(work)
                     continue
-                self._lookahead.wait_for_room(job, work.check_wanted)
+                self._let_others_go_first(work, held)
                 work.check_wanted()
                 key = work.keys.of(piece.text) if work.keys else None
                 kept = self._cache.get(key) if key and not job.fresh else None
                 if kept is not None:
                     self._say((chunk for chunk in (kept,)), piece, work)
                 else:
-                    if host is None:
-                        held.enter_context(self._turn(work))
-                        host = held.enter_context(self._warm_host(work))
+                    host = work.host or self._take_host(work, held)
                     chunks = _shaped(host, replace(work.said, text=piece.text))
                     parts, sample_rate = self._say(chunks, piece, work)
                     has_sound = any(map(len, parts))
@@ -299,23 +262,41 @@ class Synthesizer:
                     if key and has_sound and not host.cut_off:
                         self._cache.put(key, parts, sample_rate)
                 self._note_written(piece, work)
-            if host is None:
+            if work.host is None:
                 self._models.stay(job)  # it may be warm all the same
+
+    def _take_host(self, work: _Work, held: contextlib.ExitStack) -> Host:
+        held.enter_context(self._turn(work))
+        return held.enter_context(self._warm_host(work))
+
+    def _let_others_go_first(self, work: _Work, held: contextlib.ExitStack) -> None:
+        """Give the turn up to jobs that go before this one, and while enough is prepared."""
+        job, run = work.job, work.run
+        if not self._lookahead.has_room(job):
+            held.close()
+            self._running.rest(run)
+            self._lookahead.wait_for_room(job, work.check_wanted)
+            self._running.rest(run, False)
+        if self._running.is_outranked(run):
+            held.close()
+            self._publish(job, {"waiting_for": "speech, which goes first"})
+            self._running.let_others_go_first(run, work.check_wanted)
+            self._publish(job, {"waiting_for": None})
 
     def _rest(self, work: _Work) -> None:
         """Have the model loaded when the first sentence comes, and be silent between sentences."""
         if work.job.sink == "play":
             self._pause(work.spool)
         if not (work.spool.segments or work.is_warm):
-            work.is_warm = True
             with self._turn(work), self._warm_host(work):
                 pass
 
     @contextlib.contextmanager
     def _turn(self, work: _Work) -> Iterator[None]:
-        if self._pool.turns.is_taken:
-            self._publish(work.job, {"loading": "waiting for another model", "fraction": None})
-        with self._pool.turns.take(work.check_wanted):
+        turns, job = self._pool.turns, work.job
+        if turns.is_taken and not work.is_warm:
+            self._publish(job, {"loading": "waiting for another model", "fraction": None})
+        with turns.take(work.check_wanted, work.run.rank):
             yield
 
     @contextlib.contextmanager
@@ -328,8 +309,9 @@ class Synthesizer:
         def progress(text: str, fraction: float | None) -> None:
             self._publish(job, {"loading": text, "fraction": fraction})
 
-        progress(f"loading {job.backend}", None)
-        self._is_loading = True
+        if not work.is_warm:
+            progress(f"loading {job.backend}", None)
+        work.is_loading = True
         try:
             host = self._pool.acquire(backend, settings, progress, work.said, job.keep_alive)
         except HostCrashed:
@@ -337,9 +319,9 @@ class Synthesizer:
         except HostError as exc:
             raise NotLoaded(exc) from exc
         finally:
-            self._is_loading = False
+            work.is_loading = False
         with self._lock:
-            self._host = host
+            work.host, work.is_warm = host, True
         try:
             work.check_wanted()
             self._publish(job, {"loading": None})
@@ -347,8 +329,9 @@ class Synthesizer:
             yield host
         finally:
             with self._lock:
-                self._host = None
-            self._pool.release(host)
+                work.host = None
+            self._pool.release(host, has_spoken=host is not work.counted)
+            work.counted = host
 
     def _tell(self, job: Job, notes: list[str]) -> None:
         for note in notes:
@@ -397,11 +380,6 @@ def _shaped(host: Host, utterance: Utterance) -> Generator[Heard, None, None]:
             yield shaper.feed(samples, sample_rate), sample_rate
     if sample_rate:
         yield shaper.finish(), sample_rate
-
-
-def _from(first: int, pieces: Iterator[Piece | None]) -> Iterator[Piece | None]:
-    """The pieces that have this index or a later one."""
-    return (piece for piece in pieces if piece is None or piece.index >= first)
 
 
 def _utterances_in(spool: Spool) -> int:

@@ -20,6 +20,7 @@ from ..queue.store import Store
 from ..voices.catalog import Catalog
 from ..voices.choice import ignored, resolve
 from ..voices.wish import Wish
+from .running import WARMING
 
 
 class Models:
@@ -140,7 +141,7 @@ class Warming:
         if pool.turns.is_taken:
             on_progress("waiting for the end of a job's preparation", None)
         try:
-            with pool.turns.take(self._check_wanted):
+            with pool.turns.take(self._check_wanted, lambda: WARMING):
                 on_progress(f"loading {self._name}", None)
                 with self._loading():
                     host = pool.acquire(

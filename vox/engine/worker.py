@@ -1,7 +1,8 @@
-"""Runs one job: has it synthesized into its spool, and hands the audio on.
+"""Runs jobs: has each synthesized into its spool, in a thread of its own, and hands the audio on.
 
-A job to be played is given to the player before its synthesis begins. The player starts with the
-first chunk and reports the end of the job (see `engine`). Files and streams end here.
+They take turns at the hosts (see `synthesis`), so one is made at a time. A job to be played is
+given to the player before its synthesis begins. The player starts with the first chunk and reports
+the end of the job (see `engine`). Files and streams end here.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from .. import callers
 from ..audio import files
@@ -25,6 +26,7 @@ from .lookahead import LookAhead
 from .open_texts import OpenTexts, Parked
 from .outcomes import OutcomeWriter
 from .replays import Replays
+from .running import Run, Running
 from .synthesis import Synthesizer
 
 log = logging.getLogger(__name__)
@@ -35,7 +37,7 @@ class JobStopped(Exception):
 
 
 class Worker:
-    """The one worker behind Huey's consumer, which calls `may_take` and `run`.
+    """The one worker behind Huey's consumer, whose thread calls `may_take` and `run`.
 
     The other methods may be called from any thread.
     """
@@ -47,6 +49,7 @@ class Worker:
         pool: Pool,
         player: Player,
         lookahead: LookAhead,
+        running: Running,
         spools: SpoolDir,
         replays: Replays,
         synthesizer: Synthesizer,
@@ -63,26 +66,29 @@ class Worker:
         self._replays = replays
         self._synthesizer = synthesizer
         self._clock = clock
-        self._current: Job | None = None
-        self._cancelled: set[str] = set()
+        self._running = running
         self._is_stopped = False
         self.begun_ids: set[str] = set()
         """The jobs that this worker has taken out of the queue, at least those that are live."""
-        self._lock = threading.Lock()
 
     @property
-    def current_id(self) -> str | None:
-        job = self._current
-        return job.id if job else None
+    def running_ids(self) -> list[str]:
+        """The jobs that are at work."""
+        return [run.job.id for run in self._running]
+
+    @property
+    def written_ids(self) -> list[str]:
+        """Those of them that are not for the loudspeaker."""
+        return [run.job.id for run in self._running if run.job.sink != "play"]
 
     def cancel(self, job_id: str) -> None:
-        """Stop working for the job, if it is the current one."""
-        with self._lock:
-            if self._current is None or self._current.id != job_id:
-                return
-            self._cancelled.add(job_id)
+        """Stop working for the job, if it is at work."""
+        run = self._running.get(job_id)
+        if run is None:
+            return
+        self._running.cancel(run)
         self._texts.wake()
-        if not self._synthesizer.cancel():
+        if not self._synthesizer.cancel(job_id):
             self.stop_useless_load()
 
     def stop_useless_load(self) -> None:
@@ -90,20 +96,24 @@ class Worker:
 
         Else it goes on: the user may correct the text and ask again.
         """
-        with self._lock:
-            job = self._current
-            if job is None or job.id not in self._cancelled:
-                return
-        wanted = self._store.wanted_models()
-        if wanted and (job.backend, job.model) not in wanted:
-            self._synthesizer.abort_load()
+        for run in self._running:
+            if not run.is_cancelled:
+                continue
+            wanted = self._store.wanted_models()
+            if wanted and (run.job.backend, run.job.model) not in wanted:
+                self._synthesizer.abort_load(run.job.id)
 
     def stop(self) -> None:
         """Stop working for good. The caller puts the jobs of `begun_ids` back into the queue."""
         self._is_stopped = True
         self._texts.wake()
-        if not self._synthesizer.cancel():
+        cancelled = [self._synthesizer.cancel(job_id) for job_id in self.running_ids]
+        if not any(cancelled):
             self._pool.abort()
+
+    def wait_ended(self, timeout_s: float) -> None:
+        """Wait until no job is at work, after `stop`."""
+        self._running.wait_ended(timeout_s)
 
     def forget_ended(self, live_ids: Callable[[], Collection[str]]) -> None:
         """Of the jobs of `begun_ids` know only those that are live."""
@@ -114,14 +124,33 @@ class Worker:
         """Those of the jobs, the next in the queue, that may be taken out of it now."""
         if self._is_stopped:
             return ()
-        parked = self._texts.parked
-        return self._lookahead.may_take([each for each in job_ids if each not in parked])
+        held = {*self._texts.parked, *self.running_ids}  # a parked one is perhaps still let go of
+        return self._lookahead.may_take([each for each in job_ids if each not in held])
 
     def run(self, job_id: str) -> None:
-        """Take the job, if it is still queued, and prepare it. Raises nothing."""
+        """Take the job, if it is still queued, and have it prepared by a thread of its own.
+
+        Raises nothing. So the next one can be taken, if the gate lets it through (`may_take`).
+        """
+        with self._reporting(job_id):
+            run = self._take(job_id)
+            if run is not None:
+                name = f"job-{job_id}"
+                threading.Thread(target=self._work, args=(run,), name=name, daemon=True).start()
+
+    def _work(self, run: Run) -> None:
         try:
-            with self._store.patiently(lambda: self._is_stopped or job_id in self._cancelled):
-                self._take(job_id)
+            with self._reporting(run.job.id):
+                self._prepare(run)
+        finally:
+            self._running.end(run)
+
+    @contextlib.contextmanager
+    def _reporting(self, job_id: str) -> Iterator[None]:
+        """What the job's block writes is written patiently. Raises nothing."""
+        try:
+            with self._store.patiently(lambda: self._is_unwanted(job_id)):
+                yield
         except StorageDamaged as exc:
             log.error("job %s: %s", job_id, exc.line)  # it goes on once that is put right
         except StorageError as exc:
@@ -129,14 +158,15 @@ class Worker:
         except DaemonLeaving:
             log.info("job %s: the engine was closed meanwhile", job_id)
 
-    def _take(self, job_id: str) -> None:
+    def _take(self, job_id: str) -> Run | None:
         job = self._store.find(job_id)
         if job is None or self._outcomes.is_ending(job_id):
-            return
-        # The current job is set before its state changes: a cancel that comes right after the
-        # change must find it.
-        with self._lock:
-            self._current = job
+            return None
+        # It is at work before its state changes: a cancel that comes right after the change must
+        # find it.
+        run = Run(job, lambda job_id: self._player.current == job_id)
+        self._running.begin(run)
+        is_begun = False
         try:
             # The ticker does both too, but perhaps not in time.
             if job.expires_at is not None:
@@ -147,13 +177,14 @@ class Worker:
             begun = self._store.change(job_id, ("queued",), "preparing", started_at=started_at)
             if begun is not None:
                 self.begun_ids.add(job_id)
-                self._prepare(begun)
+                run.job, is_begun = begun, True
         finally:
-            with self._lock:
-                self._current = None
-                self._cancelled.discard(job_id)
+            if not is_begun:
+                self._running.end(run)
+        return run if is_begun else None
 
-    def _prepare(self, job: Job) -> None:
+    def _prepare(self, run: Run) -> None:
+        job = run.job
         spool: Spool | None = None
         try:
             spool = self._replays.open_spool(job)
@@ -169,7 +200,8 @@ class Worker:
                     )
                 )
             self._replays.complete(job, spool, lambda: self._check_wanted(job))
-            self._synthesizer.complete(job, spool, lambda: self._check_wanted(job))
+            self._synthesizer.complete(run, spool, lambda: self._check_wanted(job))
+            self._running.rest(run)
             self._finish(job, spool)
         except Parked:
             self._park(job)
@@ -228,8 +260,12 @@ class Worker:
         self._player.cancel(job.id)
         self._outcomes.failed(job.id, error)
 
+    def _is_unwanted(self, job_id: str) -> bool:
+        run = self._running.get(job_id)
+        return self._is_stopped or (run is not None and run.is_cancelled)
+
     def _check_wanted(self, job: Job) -> None:
-        if self._is_stopped or job.id in self._cancelled:
+        if self._is_unwanted(job.id):
             raise JobStopped
 
     def _check_live(self, job: Job) -> None:

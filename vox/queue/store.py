@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from ..callers import WENT_AWAY
 from ..errors import AmbiguousId, IdTaken, JobNotLive, StorageDamaged, UnknownJob
-from ..jobs import ENDED, ID_ALPHABET, LIVE, Job, Sink, State, new_id, recency
+from ..jobs import ENDED, ID_ALPHABET, LIVE, Job, Sink, State, new_id, queue_order, recency
 from . import texts
 from .database import Database, order_lock
 from .events import Bus
@@ -51,6 +51,11 @@ class QueueEntry(NamedTuple):
     sink: Sink
     priority: int
     seq: int
+
+    @property
+    def order(self) -> tuple[bool, int, int]:
+        """See `queue_order`."""
+        return queue_order(self.sink, self.priority, self.seq)
 
 
 _ENTRY_SQL = ", ".join(QueueEntry._fields)
@@ -455,7 +460,7 @@ class Store:
     def wanted_models(self) -> list[tuple[str, str | None]]:
         """(backend, model) of the jobs that are still to be synthesized, each once."""
         sql = f"select distinct backend, model from job where state in {LIVE_SQL}"
-        rows = self._db.query(f"{sql} and state != 'speaking' and audio_s is null")
+        rows = self._db.query(f"{sql} and audio_s is null")
         return [(row["backend"], row["model"]) for row in rows]
 
     def entries(self, job_ids: Sequence[str]) -> dict[str, QueueEntry]:
