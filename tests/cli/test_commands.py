@@ -11,7 +11,7 @@ import pytest
 from tests.running import CHECKOUT, Vox
 from vox.cli.commands import COMMANDS
 from vox.cli.completion import script
-from vox.cli.root import mistyped, root
+from vox.cli.root import root
 
 
 def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -119,25 +119,3 @@ def test_completion_of_what_cannot_be_read_offers_nothing(vox: Vox, words: str) 
     index = str(len(words.split()) - 1)
     answer = vox(env={"_VOX_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": index})
     assert (answer.out.strip(), answer.err) == ("", "")
-
-
-@pytest.mark.parametrize(
-    ("words", "meant"),
-    [
-        ("stop", "daemon stop"),
-        ("start", "daemon start"),
-        ("restart", "daemon restart"),
-        ("stop it", None),
-        ("histroy", "history"),
-        ("hstory", "history"),
-        ("deamon status", "daemon"),
-        ("help", "--help"),
-        ("history", None),
-        ("hello", None),
-        ("wait for me please", None),
-        ("story", None),
-        ("cure", None),
-    ],
-)
-def test_a_mistyped_command_is_spoken_with_a_word_about_it(words: str, meant: str | None) -> None:
-    assert mistyped(words.split()) == meant

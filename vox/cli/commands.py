@@ -34,5 +34,6 @@ COMMANDS: dict[str, Entry] = {
     "clone": Entry("clone:clone", "Voices made from reference audio."),
     "say-as": Entry("say_as:say_as", "Respell words that a voice says wrongly."),
     "doctor": Entry("doctor:doctor", "Check that vox has everything it needs."),
+    "help": Entry("help:help_", "Show the help of vox, or of a command."),
     "completion": Entry("completion:completion", "Print the completion script of a shell."),
 }

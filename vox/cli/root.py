@@ -7,6 +7,7 @@ text. Commands are imported only when they run.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -70,7 +71,39 @@ class Root(click.Group):
             self._refuse_options(ctx, args)
             return rest
         ctx.allow_interspersed_args = True
-        return click.Command.parse_args(self, ctx, args)
+        is_escaped = ctx.resilient_parsing or "--" in args
+        given = list(args)
+        try:
+            rest = click.Command.parse_args(self, ctx, args)
+        except click.UsageError:
+            if not is_escaped:  # `vox logs -n 20`: another command's options
+                self._heed_habits(ctx, given[:1])
+            raise
+        if not is_escaped:
+            self._heed_habits(ctx, ctx.args)
+        return rest
+
+    def _heed_habits(self, ctx: click.Context, words: list[str]) -> None:
+        """Refuse words that mean a command or a file where they are typed, else note it."""
+        if not words or not (_is_name(words[0]) or os.path.isfile(words[0])):
+            return
+        from .habits import meant
+        from .output import is_terminal, tell
+
+        found = meant(words, any(param.name in OPTIONS for param in self._given(ctx)))
+        if found is None:
+            return
+        if is_terminal(sys.stdin) and is_terminal(sys.stderr):
+            raise found.error
+        if not ctx.params.get("quiet"):
+            tell(found.note)
+
+    def _given(self, ctx: click.Context) -> list[click.Parameter]:
+        """The options that are on the command line."""
+        source = click.core.ParameterSource.COMMANDLINE
+        return [
+            param for param in self.params if ctx.get_parameter_source(param.name or "") is source
+        ]
 
     def _names_command(self, ctx: click.Context, args: list[str]) -> bool:
         if not any(arg in COMMANDS for arg in args):
@@ -84,11 +117,7 @@ class Root(click.Group):
         """`vox --json history` would ignore the option silently."""
         if ctx.resilient_parsing:
             return
-        given = [
-            param
-            for param in self.params
-            if ctx.get_parameter_source(param.name or "") is click.core.ParameterSource.COMMANDLINE
-        ]
+        given = self._given(ctx)
         if given:
             name = next(arg for arg in args if arg in COMMANDS)
             raise click.UsageError(
@@ -96,6 +125,11 @@ class Root(click.Group):
                 f" (to speak the word: vox -- {name})",
                 ctx,
             )
+
+
+def _is_name(word: str) -> bool:
+    """Whether a command could be called so."""
+    return word.islower() and word.replace("-", "").replace("_", "").isalpha()
 
 
 def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
@@ -150,38 +184,6 @@ def root(ctx: click.Context, /, **options: Any) -> int:
     return _speak(ctx, **options)
 
 
-_OF_DAEMON = frozenset({"start", "stop", "restart", "status", "warm", "unload", "logs"})
-"""Commands that other programs have at their top."""
-
-
-def mistyped(words: list[str]) -> str | None:
-    """The command that one or two words look like. They are spoken all the same."""
-    if not 1 <= len(words) <= 2 or not words[0].isalpha() or not words[0].islower():
-        return None
-    if words[0] in COMMANDS:
-        return None  # `vox -- history` means the word
-    if words == ["help"]:
-        return "--help"
-    if words[0] in _OF_DAEMON and len(words) == 1:
-        return f"daemon {words[0]}"
-    known = [name for name in COMMANDS if abs(len(name) - len(words[0])) <= 1]
-    if not any(sorted(name) == sorted(words[0]) or _is_one_off(name, words[0]) for name in known):
-        return None
-    import difflib
-
-    near = difflib.get_close_matches(words[0], known, n=1, cutoff=0.5)
-    return near[0] if near else None
-
-
-def _is_one_off(name: str, word: str) -> bool:
-    """Whether the words differ by one letter: added, missing or another."""
-    short, long = sorted((name, word), key=len)
-    if len(name) < 5 or short == long:
-        return False
-    at = next((i for i, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
-    return short[at + (len(short) == len(long)) :] == long[at + 1 :]
-
-
 def _speak(
     ctx: click.Context,
     files: tuple[str, ...],
@@ -214,7 +216,7 @@ def _speak(
             from .outputs import each_to_its_file
 
             return each_to_its_file(ctx, files, output, wishes, options)
-        text = "" if is_stream else _text(ctx, files, quiet)
+        text = "" if is_stream else _text(ctx, files)
         if text is None:
             return 2
         speak = _speaker(files, is_stream)
@@ -241,14 +243,11 @@ def _speaker(files: tuple[str, ...], is_stream: bool) -> Callable[[Request, Call
     return lambda request, options: speak_stream(request, files[0] if files else None, options)
 
 
-def _text(ctx: click.Context, files: tuple[str, ...], quiet: bool) -> str | None:
+def _text(ctx: click.Context, files: tuple[str, ...]) -> str | None:
     """The text to speak; None if there is none, and the help is shown."""
-    from .output import tell
     from .text_input import read_text
 
     text = read_text(ctx, files[0] if files else None, ctx.args)
     if text is None:
         click.echo(ctx.get_help(), file=sys.stderr)
-    elif not files and not quiet and (meant := mistyped(ctx.args)):
-        tell(f"this speaks {text!r}; the command is: vox {meant}")
     return text

@@ -1,0 +1,215 @@
+"""Words that are typed out of habit where the text to speak goes: commands that other programs
+have, commands of vox with a wrong letter, names of files.
+
+Owns which words these are and what to type instead. `root` decides what is done about them: on a
+terminal they are refused, in pipes and scripts they are spoken.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from typing import NamedTuple
+
+from ..errors import BadInput
+from ..jobs import ID_ALPHABET, ID_LENGTH
+from .commands import COMMANDS
+
+
+class Meant(NamedTuple):
+    """What the words seem to mean."""
+
+    error: BadInput
+    """Refuses them, and says what to type instead."""
+    note: str
+    """Says the same where they are spoken."""
+
+
+_LISTS = "vox queue, vox history, vox voices or vox backends"
+_INSTALL = "vox backends install NAME"
+_REMOVE = "vox backends remove NAME"
+_UPDATE = "git pull in the clone of vox, then contrib/setup"
+_FILE = "vox -f FILE"
+_DAEMON_STOP = "vox daemon stop"
+
+HABITS = {
+    "ps": "vox queue",
+    "jobs": "vox queue",
+    "top": "vox queue",
+    "pending": "vox queue",
+    "ls": _LISTS,
+    "list": _LISTS,
+    "show": "vox history show ID",
+    "past": "vox history",
+    "recent": "vox history",
+    "search": "vox history --search WORDS",
+    "find": "vox history --search WORDS",
+    "grep": "vox history --search WORDS",
+    "clear": "vox history clear, or vox cancel --all",
+    "flush": "vox cancel --all",
+    "abort": "vox cancel ID",
+    "kill": "vox cancel ID, or vox daemon stop",
+    "rm": "vox cancel ID, or vox history clear",
+    "delete": "vox cancel ID, or vox history clear",
+    "play": "vox replay ID",
+    "repeat": "vox again",
+    "unpause": "vox resume",
+    "start": "vox daemon start",
+    "restart": "vox daemon restart",
+    "reload": "vox daemon restart",
+    "quit": _DAEMON_STOP,
+    "exit": _DAEMON_STOP,
+    "serve": "vox daemon start",
+    "server": "vox daemon start",
+    "log": "vox daemon logs",
+    "logs": "vox daemon logs",
+    "warm": "vox daemon warm BACKEND",
+    "warmup": "vox daemon warm BACKEND",
+    "load": "vox daemon warm BACKEND",
+    "preload": "vox daemon warm BACKEND",
+    "unload": "vox daemon unload",
+    "token": "vox daemon token",
+    "socket": "vox daemon socket",
+    "info": "vox daemon status",
+    "health": "vox daemon status",
+    "version": "vox --version",
+    "update": _UPDATE,
+    "upgrade": _UPDATE,
+    "install": _INSTALL,
+    "download": _INSTALL,
+    "pull": _INSTALL,
+    "uninstall": _REMOVE,
+    "remove": _REMOVE,
+    "setup": "vox doctor",
+    "init": "vox doctor",
+    "diagnose": "vox doctor",
+    "settings": "vox config",
+    "setting": "vox config",
+    "preferences": "vox config",
+    "configure": "vox config",
+    "set": "vox config set KEY VALUE",
+    "unset": "vox config unset KEY",
+    "get": "vox config show KEY",
+    "model": "vox backends",
+    "models": "vox backends",
+    "engine": "vox backends",
+    "engines": "vox backends",
+    "voice": "vox voices, or vox -v NAME TEXT",
+    "speaker": "vox voices, or vox -v NAME TEXT",
+    "speakers": "vox voices, or vox -v NAME TEXT",
+    "lang": "vox -l LANG TEXT",
+    "language": "vox -l LANG TEXT",
+    "languages": "vox voices",
+    "volume": "vox --volume X TEXT, or vox config set volume X",
+    "speed": "vox --speed X TEXT, or vox config set speed X",
+    "rate": "vox --speed X TEXT, or vox config set speed X",
+    "record": "vox clone record NAME",
+    "pronounce": "vox say-as add WORD SAID",
+    "lexicon": "vox say-as list",
+    "read": _FILE,
+    "cat": _FILE,
+    "file": _FILE,
+    "save": "vox -o FILE TEXT",
+    "completions": "vox completion SHELL",
+    "say": "vox {words}, or vox -b say {words}",
+    "speak": "vox {words}",
+    "tts": "vox {words}",
+}
+"""What to type instead of a word that is a command elsewhere."""
+
+_SPEAKING = frozenset({"say", "speak", "tts"})
+"""Those of them that the text follows: they are meant so before any words."""
+
+_SHOWN_CHARS = 60
+
+
+def meant(words: list[str], is_text: bool = False) -> Meant | None:
+    """What is meant by the words, unless it is text: `list` is a command, `list the files` is not.
+
+    `is_text`: options say that they are to be spoken, for example with which voice.
+    """
+    if len(words) == 1 and os.path.isfile(words[0]):
+        return _file_meant(words[0])
+    word = words[0].replace("_", "-")
+    if not word.islower() or not word.replace("-", "").isalpha():
+        return None
+    if word in _SPEAKING:
+        return _command_meant(words, _filled(HABITS[word], words[1:]))
+    if is_text:
+        return None
+    if word in HABITS and (len(words) == 1 or _is_argument(words)):
+        return _command_meant(words, HABITS[word])
+    command = _typo_of(word)
+    if command and (len(words) == 1 or _is_argument(words) or words[1] in _below(command)):
+        return _command_meant(words, _shown(["vox", command, *words[1:]]))
+    return None
+
+
+def _command_meant(words: list[str], instead: str) -> Meant:
+    text = " ".join(words)
+    error = BadInput(
+        f"there is no command {words[0]!r}",
+        f"use: {instead} (to speak it: {_shown(['vox', '--', *words])})",
+    )
+    return Meant(error, f"this speaks {text!r}; if a command was meant: {instead}")
+
+
+def _file_meant(name: str) -> Meant:
+    read = _shown(["vox", "-f", name])
+    spoken = _shown(["vox", "--", name])
+    error = BadInput(f"{name} is a file", f"to read it: {read}; to speak its name: {spoken}")
+    return Meant(error, f"this speaks {name!r}; if the file was meant: {read}")
+
+
+def _filled(instead: str, words: list[str]) -> str:
+    return instead.format(words=_shown(words) if words else "TEXT")
+
+
+def _shown(words: list[str]) -> str:
+    line = shlex.join(words)
+    return line if len(line) <= _SHOWN_CHARS else line[:_SHOWN_CHARS] + "..."
+
+
+def _typo_of(word: str) -> str | None:
+    """The command that the word looks like. A first letter is seldom mistyped."""
+    if word in COMMANDS:
+        return None
+    known = [name for name in COMMANDS if abs(len(name) - len(word)) <= 1]
+    alike = [name for name in known if sorted(name) == sorted(word) or _is_one_off(name, word)]
+    return alike[0] if alike else None
+
+
+def _is_one_off(name: str, word: str) -> bool:
+    """Whether the words differ by one letter behind the first: added, missing or another."""
+    short, long = sorted((name, word), key=len)
+    if len(name) < 5 or name[0] != word[0]:
+        return False
+    at = next((i for i, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
+    return short[at + (len(short) == len(long)) :] == long[at + 1 :]
+
+
+def _is_argument(words: list[str]) -> bool:
+    """Whether a second and last word is what only a command takes: an id, a number, a name."""
+    if len(words) != 2:
+        return False
+    word = words[1]
+    is_id = len(word) <= ID_LENGTH and set(word) <= set(ID_ALPHABET)
+    if word == "last" or (
+        any(char.isdigit() for char in word) and (is_id or not word[1:].isalpha())
+    ):
+        return True
+    from ..backends import registry
+    from ..config import KEYS
+
+    return word in COMMANDS or word in KEYS or word in registry.names() or os.path.isfile(word)
+
+
+def _below(command: str) -> tuple[str, ...]:
+    """The commands that this one has."""
+    import click
+
+    from .root import root
+
+    ctx = click.Context(root)
+    found = root.get_command(ctx, command)
+    return tuple(found.list_commands(ctx)) if isinstance(found, click.Group) else ()
