@@ -92,11 +92,11 @@ def test_in_a_script_a_word_of_habit_is_spoken(vox: Vox, tmp_path: Path) -> None
     ],
 )  # fmt: skip
 def test_what_may_be_text_is_text(text: str) -> None:
-    assert meant(text.split()) is None
+    assert meant(root, text.split()) is None
 
 
 def test_a_text_with_spaces_is_text() -> None:
-    assert meant(["say hello"]) is None
+    assert meant(root, ["say hello"]) is None
 
 
 @pytest.mark.parametrize("word", HABITS)

@@ -11,6 +11,8 @@ import os
 import shlex
 from typing import NamedTuple
 
+import click
+
 from ..errors import BadInput
 from ..jobs import ID_ALPHABET, ID_LENGTH
 from .commands import COMMANDS
@@ -123,8 +125,8 @@ _SPEAKING = frozenset({"say", "speak", "tts"})
 _SHOWN_CHARS = 60
 
 
-def meant(words: list[str], is_text: bool = False) -> Meant | None:
-    """What is meant by the words, unless it is text: `list` is a command, `list the files` is not.
+def meant(root: click.Group, words: list[str], is_text: bool = False) -> Meant | None:
+    """What is meant by the words after `vox`, which is `root`, unless it is text: `list` is a command, `list the files` is not.
 
     `is_text`: options say that they are to be spoken, for example with which voice.
     """
@@ -140,7 +142,7 @@ def meant(words: list[str], is_text: bool = False) -> Meant | None:
     if word in HABITS and (len(words) == 1 or _is_argument(words)):
         return _command_meant(words, HABITS[word])
     command = _typo_of(word)
-    if command and (len(words) == 1 or _is_argument(words) or words[1] in _below(command)):
+    if command and (len(words) == 1 or _is_argument(words) or words[1] in _below(root, command)):
         return _command_meant(words, _shown(["vox", command, *words[1:]]))
     return None
 
@@ -204,12 +206,8 @@ def _is_argument(words: list[str]) -> bool:
     return word in COMMANDS or word in KEYS or word in registry.names() or os.path.isfile(word)
 
 
-def _below(command: str) -> tuple[str, ...]:
+def _below(root: click.Group, command: str) -> tuple[str, ...]:
     """The commands that this one has."""
-    import click
-
-    from .root import root
-
     ctx = click.Context(root)
     found = root.get_command(ctx, command)
     return tuple(found.list_commands(ctx)) if isinstance(found, click.Group) else ()

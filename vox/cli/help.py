@@ -21,17 +21,18 @@ def help_(ctx: click.Context, words: tuple[str, ...]) -> None:
         group = shown.command
         found = group.get_command(shown, word) if isinstance(group, click.Group) else None
         if found is None:
-            raise _no_command(shown.command_path, list(words), word)
+            raise _no_command(ctx.find_root(), shown.command_path, list(words), word)
         shown = found.make_context(word, [], parent=shown, resilient_parsing=True)
     say(shown.get_help())
 
 
-def _no_command(path: str, words: list[str], word: str) -> BadInput:
+def _no_command(root: click.Context, path: str, words: list[str], word: str) -> BadInput:
     from .habits import meant
 
-    found = meant([word]) if path == "vox" else None
-    if found is not None:
-        return found.error
+    if path == "vox" and isinstance(root.command, click.Group):
+        found = meant(root.command, [word])
+        if found is not None:
+            return found.error
     return BadInput(
         f"{path} has no command {word!r}",
         f"see: {path} --help (to speak it: vox -- help {' '.join(words)})",

@@ -90,7 +90,7 @@ class Root(click.Group):
         from .habits import meant
         from .output import is_terminal, tell
 
-        found = meant(words, any(param.name in OPTIONS for param in self._given(ctx)))
+        found = meant(self, words, any(param.name in OPTIONS for param in self._given(ctx)))
         if found is None:
             return
         if is_terminal(sys.stdin) and is_terminal(sys.stderr):
