@@ -126,9 +126,9 @@ _SHOWN_CHARS = 60
 
 
 def meant(root: click.Group, words: list[str], is_text: bool = False) -> Meant | None:
-    """What is meant by the words after `vox`, which is `root`, unless it is text: `list` is a command, `list the files` is not.
+    """What is meant, unless it is text: `list` is a command, `list the files` is not.
 
-    `is_text`: options say that they are to be spoken, for example with which voice.
+    `root` has the commands of vox. `is_text`: options say that the words are to be spoken.
     """
     if len(words) == 1 and os.path.isfile(words[0]):
         return _file_meant(words[0])
