@@ -148,7 +148,7 @@ class FakeEngine:
         return self.spools.new_export(".wav")
 
     def clear(self, older_than_s: float | None = None) -> list[str]:
-        return self.store.clear(older_than_s)
+        return self.store.forgetting.clear(older_than_s)
 
 
 class FakeInbox:

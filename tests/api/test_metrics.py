@@ -33,7 +33,7 @@ def test_jobs_that_ended_before_anybody_asked_are_counted(
     _end(context, "done", audio_s=1.5)
     _end(context, "done", audio_s=2.0)
     _end(context, "failed")
-    context.engine.store.clear()
+    context.engine.store.forgetting.clear()
     found = samples(metrics)
     assert found["vox_jobs_ended_total", "scripted", "cli", "done"] == 2
     assert found["vox_jobs_ended_total", "scripted", "cli", "failed"] == 1

@@ -229,7 +229,7 @@ def test_a_job_that_was_cleared_keeps_nobody_from_going_on(
 ) -> None:
     last = add(store)
     store.cancel(job.id)
-    store.clear()
+    store.forgetting.clear()
     outcomes.started(job.id, AT)
     outcomes.done(last.id, AT)
     heard.until(last, "preparing", "done")

@@ -121,7 +121,7 @@ def live_to_the_end(heard_path: Path, settle_s: float = 0.03) -> dict[str, Any]:
 def clear_history() -> None:
     """As `vox history clear` does when no daemon is up."""
     store = Store(get_paths().db_path)
-    store.clear()
+    store.forgetting.clear()
     store.close()
 
 

@@ -360,7 +360,7 @@ def end_while_away(rig: Rig, clear: bool) -> Job:
     rig.inbox.stop()
     rig.end(job)
     if clear:
-        rig.store.clear()
+        rig.store.forgetting.clear()
     assert rig.tree() == [f".work/{job.id}__a.txt"]
     return job
 

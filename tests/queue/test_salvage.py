@@ -170,7 +170,7 @@ def test_a_clear_leaves_no_text_anywhere(tmp_path: Path) -> None:
         store.change(each.id, ("queued",), "preparing")
         store.cancel(each.id)
     assert bus.since("e-0")
-    store.clear()
+    store.forgetting.clear()
     assert bus.since("e-0") == []
     for each in tmp_path.iterdir():
         assert SECRET not in each.read_bytes(), each

@@ -237,7 +237,7 @@ def test_jobs_that_come_and_go_meanwhile_double_and_hide_none(store: Store) -> N
     first = next(pages)
     for each in made[:PAGE][::2]:
         store.cancel(each.id)
-    store.clear()
+    store.forgetting.clear()
     store.add([job("new") for _ in range(PAGE)])
     rest = [found.id for page in pages for found in page]
     assert first[-1].id == made[PAGE].id
@@ -301,8 +301,8 @@ def test_only_ended_jobs_are_cleared_and_only_old_ones(store: Store, clock: Cloc
     clock.now += 100
     (new,) = store.add([job("new")])
     store.cancel(new.id)
-    assert store.clear(older_than_s=50) == [old.id]
-    assert store.clear() == [new.id]
+    assert store.forgetting.clear(older_than_s=50) == [old.id]
+    assert store.forgetting.clear() == [new.id]
     assert [j.id for j in store.history.jobs()] == [live.id]
 
 

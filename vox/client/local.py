@@ -7,7 +7,7 @@ is the truth.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import DaemonUnavailable, StorageDamaged, UnknownBackend
@@ -36,6 +36,9 @@ NOTHING_STAYS = (
     "--keep-alive has no effect: {0} speaks here without a daemon; to have it warm: "
     "vox daemon warm {0}"
 )
+
+CATCH_UP_S = 0.5
+"""So long who has searched a long history takes texts into its index, where no daemon does."""
 
 OnNote = Callable[[str], None]
 """Called with a note for the user."""
@@ -230,6 +233,8 @@ class Local:
         with self._store() as store:
             pages = store.history.pages(limit, wanted)
             yield from store.shown(job for page in pages for job in page)
+            if wanted.search:
+                store.history.index.catch_up(CATCH_UP_S)
 
     @contextlib.contextmanager
     def _changing(self) -> Iterator[Store]:
@@ -250,12 +255,14 @@ class Local:
         from ..audio.utterances import UtteranceCache
 
         UtteranceCache(self.paths.utterances_dir, lambda: 0).clear(older_than_s)
-        with self._changing() as store:
-            gone = store.clear(older_than_s)
         spools = SpoolDir(self.paths.spool_dir, limit_bytes=0)
-        for job_id in gone:
-            spools.remove(job_id)
-        return len(gone)
+
+        def forget_audio(job_ids: Sequence[str]) -> None:
+            for job_id in job_ids:
+                spools.remove(job_id)
+
+        with self._changing() as store:
+            return len(store.forgetting.clear(older_than_s, forget_audio))
 
     def release(self, job_id: str) -> None:
         """Have a job that was made by this process outlive it. Raises StorageError."""

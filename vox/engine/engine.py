@@ -13,7 +13,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from .. import callers
 from ..audio import files
@@ -47,6 +47,7 @@ from .replays import Replays
 from .running import Running
 from .submit import Submitter
 from .synthesis import Synthesizer
+from .upkeep import Upkeep
 from .warming import Models
 from .worker import Worker
 
@@ -142,6 +143,7 @@ class Engine:
         )
         self.models = Models(self.store, self.pool, self.catalog, config)
         self.outcomes = OutcomeWriter(self.store)
+        self.upkeep = Upkeep(self.store)
         self.running = Running()
         self.lookahead = LookAhead(self.store, self.player, config, self.running, serves_streams)
         self.texts = OpenTexts(
@@ -222,6 +224,7 @@ class Engine:
         self.tasks.start(self.worker.may_take)
         self.outcomes.start()
         self._ticker.start()
+        self.upkeep.start()
         self.is_started = True
 
     def _remove_leftovers(self) -> None:
@@ -260,6 +263,7 @@ class Engine:
         """Stop now. Jobs that are not finished go back into the queue."""
         self._closing.set()
         self.models.is_closed = True
+        self.upkeep.close()
         if self.is_started:
             self.device_wait.close()
             self.worker.stop()
@@ -497,10 +501,11 @@ class Engine:
         the jobs' ids.
         """
         self.utterances.clear(older_than_s)
-        gone = self.store.clear(older_than_s)
-        for job_id in gone:
+        return self.store.forgetting.clear(older_than_s, self._forget_audio)
+
+    def _forget_audio(self, job_ids: Sequence[str]) -> None:
+        for job_id in job_ids:
             self.spools.remove(job_id)
-        return gone
 
     def check_queue(self) -> None:
         """Look at the queue now: another process may have written to it."""

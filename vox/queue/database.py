@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from ..errors import StorageDamaged, StorageError, VoxError
+from ..errors import StorageDamaged, StorageError
 from ..files import cannot_write, locked, make_dir
 from .schema import migrate, refuse_newer
 from .sqlite_errors import (
@@ -32,6 +32,10 @@ log = logging.getLogger(__name__)
 
 SIDE_FILES = ("-wal", "-shm")
 """What SQLite keeps beside the file while it is open."""
+
+
+class IndexDamaged(Exception):
+    """The index for the search is damaged, but not the file (never shown to a user)."""
 
 
 class Database:
@@ -191,7 +195,9 @@ class Database:
         if is_busy:
             log.info("another program reads %s: deleted texts stay in its log", self.path)
 
-    def _error(self, exc: sqlite3.Error) -> VoxError:
+    def _error(self, exc: sqlite3.Error) -> Exception:
+        if getattr(exc, "sqlite_errorcode", 0) == sqlite3.SQLITE_CORRUPT_VTAB:
+            return IndexDamaged(str(exc))
         error = storage_error(self.path, exc)
         if isinstance(error, StorageDamaged):
             self.damage = error.message

@@ -6,13 +6,14 @@ Reads alone; what changes jobs is `store`, and what waits or is spoken is read t
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..errors import UnknownJob
-from ..jobs import EVERY_JOB, LIVE, Job, State, Wanted
+from ..jobs import EVERY_JOB, LIVE, Job, Wanted
 from . import texts
-from .database import Database
+from .database import Database, IndexDamaged
+from .search import SearchIndex
 
 PAGE = 200
 """Jobs that are read at once."""
@@ -20,6 +21,8 @@ PAGE_CHARACTERS = 1_000_000
 """Fewer of them are, if their texts together are longer than this."""
 
 LIVE_SQL = "('queued', 'preparing', 'speaking')"
+FEW = 1_000
+"""So many texts are looked at one by one sooner than the index is asked."""
 NO_SEQ = 2**62
 """More than the `seq` of any job."""
 
@@ -31,6 +34,7 @@ class History:
         """`job_of`: the job of a row, with all of its text that has come."""
         self._db = db
         self._job = job_of
+        self.index = SearchIndex(db)
 
     def latest(self) -> Job | None:
         rows = self._db.query("select * from job order by seq desc limit 1")
@@ -78,14 +82,17 @@ class History:
         self, limit: int, wanted: Wanted = EVERY_JOB, before: int | None = None
     ) -> str | None:
         """The id of the last of the first `limit` jobs; None if there are no more than these."""
-        seqs, params = _seqs(wanted, self._first(wanted), before, limit + 1)
-        sql = f"select id from job where seq in ({seqs}) order by seq desc limit 2 offset ?"
-        rows = self._db.query(sql, [*params, limit - 1])
+
+        def read(statement: str, params: list[Any]) -> list[sqlite3.Row]:
+            sql = (
+                f"select id from job where seq in ({statement}) order by seq desc limit 2 offset ?"
+            )
+            return self._db.query(sql, [*params, limit - 1])
+
+        rows = self._found(read, limit + 1, wanted, self._first(wanted), before)
         return rows[0]["id"] if len(rows) > 1 else None
 
     def _page(self, limit: int, wanted: Wanted, first: int | None, before: int | None) -> list[Job]:
-        seqs, params = _seqs(wanted, first, before, limit)
-        sql = f"select * from job where seq in ({seqs}) order by seq desc"
         room = PAGE_CHARACTERS
 
         def is_enough(row: sqlite3.Row) -> bool:
@@ -93,7 +100,36 @@ class History:
             room -= len(row["text"] or "")
             return room <= 0
 
-        return [self._job(row) for row in self._db.query(sql, params, is_enough)]
+        def read(statement: str, params: list[Any]) -> list[sqlite3.Row]:
+            sql = f"select * from job where seq in ({statement}) order by seq desc"
+            return self._db.query(sql, params, is_enough)
+
+        return [self._job(row) for row in self._found(read, limit, wanted, first, before)]
+
+    def _found(
+        self,
+        read: Callable[[str, list[Any]], list[sqlite3.Row]],
+        limit: int,
+        wanted: Wanted,
+        first: int | None,
+        before: int | None,
+    ) -> list[sqlite3.Row]:
+        """What `read` gives for the statement that finds the `seq` of the newest of these jobs."""
+        if wanted.search and not self._are_few(wanted):
+            try:
+                query = self.index.query_for(wanted.search.casefold())
+                if query is not None:
+                    return read(*_indexed_seqs(query, wanted, first, before, limit))
+            except IndexDamaged:
+                self.index.note_damage()
+        return read(*_seqs(wanted, first, before, limit))
+
+    def _are_few(self, wanted: Wanted) -> bool:
+        """Whether to look at all texts of this source, or in these states, is quick."""
+        if not (wanted.source or wanted.states):
+            return False
+        statement, params = _seqs(wanted._replace(search=None, since=None), None, None, FEW + 1)
+        return int(self._db.query(f"select count(*) from ({statement})", params)[0][0]) <= FEW
 
     def _first(self, wanted: Wanted) -> int | None:
         """The lowest `seq` of the jobs made since then: older rows need not be looked at."""
@@ -115,29 +151,71 @@ def _seqs(
     wanted: Wanted, first: int | None, before: int | None, limit: int
 ) -> tuple[str, list[Any]]:
     """A statement that gives the `seq` of the newest of these jobs, and its parameters."""
-    parts, params = list[str](), list[Any]()
+    parts = []
     # Of each state by itself: the index of a state is in the order of `seq`.
     for state in dict.fromkeys(wanted.states or (None,)):
-        where, its_params = _where(wanted, state, first, before)
-        parts.append(f"select * from (select seq from job where {where} order by seq desc limit ?)")
-        params += [*its_params, limit]
-    return f"{' union all '.join(parts)} order by seq desc limit ?", [*params, limit]
+        of_state = wanted._replace(states=(state,) if state else ())
+        where, params = _where(of_state, first, before)
+        parts.append((f"select seq from job where {where} order by seq desc", params))
+    return _newest(parts, limit)
 
 
-def _where(
-    wanted: Wanted, state: State | None, first: int | None, before: int | None
+def _indexed_seqs(
+    query: str, wanted: Wanted, first: int | None, before: int | None, limit: int
 ) -> tuple[str, list[Any]]:
+    """As `_seqs`: what `query` finds in the index, and those jobs that are not in it."""
+    where, params = _where(wanted, first, before)
+    between, bounds = _between("job_search.rowid", first, before)
+    # In this order it is read from the newest on, and no more of it than is needed.
+    in_index = (
+        "select seq from job_search cross join job on seq = job_search.rowid "
+        f"where job_search match ? and {between} and {where} order by job_search.rowid desc"
+    )
+    waiting = (
+        f"select unindexed.seq from unindexed cross join job using (seq) "
+        f"where state not in {LIVE_SQL} and {where} order by unindexed.seq desc"
+    )
+    live = f"select seq from job where state in {LIVE_SQL} and {where} order by seq desc"
+    parts = [(in_index, [query, *bounds, *params]), (waiting, params), (live, params)]
+    return _newest(parts, limit)
+
+
+def _newest(parts: Sequence[tuple[str, list[Any]]], limit: int) -> tuple[str, list[Any]]:
+    """A statement that gives the first `limit` of what several give."""
+    union = " union all ".join(f"select * from ({sql} limit ?)" for sql, _ in parts)
+    params = [value for _, its_params in parts for value in (*its_params, limit)]
+    return f"{union} order by seq desc limit ?", [*params, limit]
+
+
+def _where(wanted: Wanted, first: int | None, before: int | None) -> tuple[str, list[Any]]:
     """The condition for those jobs, and its parameters."""
-    conditions: list[tuple[str, Any]] = []
-    if before is not None:
-        conditions.append(("seq < ?", before))
-    if first is not None:
-        conditions += [("seq >= ?", first), ("created_at >= ?", wanted.since)]
-    if state is not None:
-        live_or_not = "in" if state in LIVE else "not in"
-        conditions.append((f"state {live_or_not} {LIVE_SQL} and state = ?", state))
+    between, params = _between("job.seq", first, before)
+    conditions = [between]
+    if wanted.since is not None:
+        conditions.append("created_at >= ?")
+        params.append(wanted.since)
+    if len(wanted.states) == 1:
+        # Both, so that SQLite uses the index of live jobs, or that of ended ones.
+        live_or_not = "in" if wanted.states[0] in LIVE else "not in"
+        conditions.append(f"state {live_or_not} {LIVE_SQL}")
+    if wanted.states:
+        conditions.append(f"state in ({', '.join('?' * len(wanted.states))})")
+        params += wanted.states
     if wanted.source is not None:
-        conditions.append(("source = ?", wanted.source))
+        conditions.append("source = ?")
+        params.append(wanted.source)
     if wanted.search:
-        conditions.append((f"instr(folded({texts.TEXT_SQL}), ?)", wanted.search.casefold()))
-    return " and ".join(["1", *(sql for sql, _ in conditions)]), [each for _, each in conditions]
+        conditions.append(f"instr(folded({texts.TEXT_SQL}), ?)")
+        params.append(wanted.search.casefold())
+    return " and ".join(conditions), params
+
+
+def _between(column: str, first: int | None, before: int | None) -> tuple[str, list[Any]]:
+    conditions, params = ["1"], list[Any]()
+    if first is not None:
+        conditions.append(f"{column} >= ?")
+        params.append(first)
+    if before is not None:
+        conditions.append(f"{column} < ?")
+        params.append(before)
+    return " and ".join(conditions), params

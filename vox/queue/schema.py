@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 
 from ..errors import SchemaTooNew
 from ..jobs import OPTIONS, SPEECH_OPTIONS
@@ -93,6 +94,19 @@ MIGRATIONS: tuple[str, ...] = (
     create index job_ended on job (state) where state not in ('queued', 'preparing', 'speaking');
     create index job_created on job (created_at);
     """,
+    # See `search`. A job that is in it too early is taken in when it has ended.
+    """
+    create table unindexed (seq integer primary key);
+    insert into unindexed select seq from job;
+    create trigger job_ended after update of state on job
+        when new.state not in ('queued', 'preparing', 'speaking')
+        begin insert or ignore into unindexed values (new.seq); end;
+    create trigger job_copied after insert on job
+        when new.state not in ('queued', 'preparing', 'speaking')
+        begin insert or ignore into unindexed values (new.seq); end;
+    create trigger job_forgotten after delete on job
+        begin delete from unindexed where seq = old.seq; end;
+    """,
 )
 
 _SQL_TYPES: dict[type, str] = {str: "text", float: "real", bool: "integer"}
@@ -111,9 +125,8 @@ def migrate(conn: sqlite3.Connection) -> None:
     try:
         (version,) = conn.execute("pragma user_version").fetchone()
         for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
-            for statement in script.split(";"):
-                if statement.strip():
-                    conn.execute(statement)
+            for statement in _statements(script):
+                conn.execute(statement)
             conn.execute(f"pragma user_version = {number}")
         for name in _missing_columns(conn):
             conn.execute(f"alter table job add column {name} {_SQL_TYPES[OPTIONS[name].kind]}")
@@ -122,6 +135,16 @@ def migrate(conn: sqlite3.Connection) -> None:
         # On a full disk SQLite rolls back by itself.
         if conn.in_transaction:
             conn.execute("rollback")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The script's statements; a trigger holds some itself."""
+    statement = ""
+    for part in script.split(";"):
+        statement += part + ";"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
 
 
 def refuse_newer(conn: sqlite3.Connection) -> int:

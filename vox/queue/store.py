@@ -21,9 +21,10 @@ from . import texts
 from .database import Database, order_lock
 from .events import Bus
 from .expiry import Deadlines, steady
+from .forgetting import Forgetting
 from .history import LIVE_SQL, History
 from .rows import COLUMNS, job_of, row_of, sql_value
-from .set_aside import remove_set_aside, remove_unfinished, set_aside_files
+from .set_aside import remove_unfinished, set_aside_files
 from .sqlite_errors import LOCK_WAIT_S, locked_error
 
 _WITHOUT_TEXT = ", ".join("'' as text" if name == "text" else name for name in COLUMNS)
@@ -93,6 +94,7 @@ class Store:
         """Those that are still being written."""
         self.history = History(self._db, self._job)
         """All jobs, newest first."""
+        self.forgetting = Forgetting(self._db, self.history.index, bus, clock)
 
     @property
     def moved_aside(self) -> str | None:
@@ -333,33 +335,6 @@ class Store:
                 )
             )
         ]
-
-    def clear(self, older_than_s: float | None = None) -> list[str]:
-        """Delete jobs that ended longer ago than so many seconds (None: all ended jobs).
-
-        Their texts are overwritten. With None, damaged databases that were set aside go too.
-        Returns the jobs' ids.
-        """
-        before = self._clock() - older_than_s if older_than_s is not None else None
-        with self._db.transaction() as conn:
-            rows = conn.execute(
-                f"delete from job where state not in {LIVE_SQL} "
-                "and (? is null or coalesce(finished_at, created_at) < ?) "
-                "returning id, via, state, error",
-                (before, before),
-            ).fetchall()
-            # The file of such a job may still lie in the inbox under its id: see `inbox.file_jobs`.
-            inbox = [
-                (row["id"], row["state"], row["error"]) for row in rows if row["via"] == "inbox"
-            ]
-            conn.executemany("insert or ignore into cleared values (?, ?, ?)", inbox)
-        gone = [row["id"] for row in rows]
-        if self.bus is not None:
-            self.bus.forget(gone)
-        self._db.truncate_log()
-        if older_than_s is None:
-            remove_set_aside(self.path)
-        return gone
 
     def cleared(self, job_id: str) -> tuple[State, str | None] | None:
         """State and error of a cleared job that came from the inbox; None if there is none."""
