@@ -55,6 +55,33 @@ def test_another_language_goes_to_say_if_piper_has_no_voice(
     assert who(resolve(catalog, lang="de", default_backend="hibari")) == ("say", None, "de")
 
 
+@needs_espeak
+def test_the_text_chooses_its_language_if_nothing_else_does(catalog: Catalog) -> None:
+    assert who(resolve(catalog, text_lang="ja")) == ("say", None, "ja")
+    assert who(resolve(catalog, text_lang="uk", default_backend="hibari")) == ("say", None, "uk")
+    assert who(resolve(catalog, "say", text_lang="ru")) == ("say", None, "ru")
+
+
+@pytest.mark.parametrize(
+    ("wish", "chosen"),
+    [
+        ({"lang": "en"}, ("hibari", None, "en")),
+        ({"default_lang": "en"}, ("hibari", None, "en")),
+        ({"voice": "heart"}, ("hibari", "heart", None)),
+        ({"backend": "hibari"}, ("hibari", None, None)),  # which does not speak Japanese
+        ({"source_lang": "en", "source_table": "sources.x"}, ("hibari", None, "en")),
+    ],
+)
+def test_who_is_named_speaks_whatever_the_text_tells(
+    catalog: Catalog, wish: dict[str, Any], chosen: tuple[str, str | None, str | None]
+) -> None:
+    assert who(resolve(catalog, **wish, text_lang="ja")) == chosen
+
+
+def test_a_language_that_nobody_speaks_is_not_taken_from_the_text(catalog: Catalog) -> None:
+    assert who(resolve(catalog, text_lang="bo")) == ("hibari", None, None)
+
+
 def test_the_configured_backend_speaks_its_languages(catalog: Catalog, toy: None) -> None:
     assert who(resolve(catalog, default_backend="toy")) == ("toy", None, None)
     assert who(resolve(catalog, default_backend="toy", lang="en")) == ("hibari", None, "en")

@@ -42,7 +42,7 @@ from ..queue.store import Store
 from ..queue.tasks import Sender, task_priority
 from ..text.clean import check
 from ..text.say_as import SayAs
-from ..text.scripts import written_in
+from ..text.scripts import language_of, written_in
 from ..text.speakable import Reading, pieces
 from ..voices.catalog import Catalog
 from ..voices.choice import ignored, resolve, unspoken_scripts
@@ -271,6 +271,7 @@ class Submitter:
             default_lang=config["lang"],
             source_table=f"sources.{source}",
             **{f"source_{name}": config.of_source(source, name) for name in _OF_SOURCE},
+            text_lang=language_of(text),
         )
         resolved = resolve(self._catalog, wish)
         speech = {name: options[name] for name in SPEECH_OPTIONS}

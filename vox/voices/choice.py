@@ -6,6 +6,7 @@ backends and voices there are.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import Any
 
@@ -23,8 +24,18 @@ DEFAULT_LANG = "en"
 
 
 def resolve(catalog: Catalog, wish: Wish) -> Resolved:
-    """Raises UnknownBackend, UnknownVoice, UnknownLanguage, BackendNotInstalled, BadOption."""
+    """Raises UnknownBackend, UnknownVoice, UnknownLanguage, BackendNotInstalled, BadOption.
+
+    The language that the text tells is one more wish: who cannot speak it speaks as without it.
+    """
     wish = wish.normalized()
+    if wish.is_open_to_text:
+        with contextlib.suppress(UnknownLanguage, BackendNotInstalled):
+            return _chosen(catalog, replace(wish, lang=wish.text_lang))
+    return _chosen(catalog, wish)
+
+
+def _chosen(catalog: Catalog, wish: Wish) -> Resolved:
     choice = BackendChoice(catalog, wish)
     resolved = VoiceChoice(catalog, wish, choice.made()).made()
     return replace(resolved, notes=[*choice.notes, *resolved.notes])

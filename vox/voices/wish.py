@@ -32,6 +32,8 @@ class Wish:
     source_backend: str | None = None
     source_voice: str | None = None
     source_lang: str | None = None
+    text_lang: str | None = None
+    """What the script of the text tells; taken if nothing else names a language, or a voice."""
 
     def normalized(self) -> Wish:
         """The same wish, its language tags normalized. Raises UnknownLanguage, BadOption."""
@@ -47,6 +49,12 @@ class Wish:
         with blamed_on("lang"):
             default_lang = normalize(self.default_lang) if self.default_lang else None
         return replace(self, lang=None, default_lang=default_lang)
+
+    @property
+    def is_open_to_text(self) -> bool:
+        """Whether the text may choose its language."""
+        named = (self.lang, self.voice, self.source_lang, self.default_lang)
+        return self.text_lang is not None and not any(named)
 
     @property
     def preferred_backend(self) -> str | None:
