@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from tests.running import Vox
-from tests.sound import Recorder
+from tests.sound import Recorder, segments_of_sound
 from tests.tones import read_timed_tones
 
 SCRIPTED = ("-b", "scripted")
@@ -74,3 +74,48 @@ def test_back_and_next_say_what_is_wrong(vox: Vox, sound: object) -> None:
         assert result.err == "vox: nothing is being spoken; to hear the last again: vox again\n"
     result = vox("back", "0")
     assert result.code == 2 and len(result.err.splitlines()) == 1
+
+
+def test_stop_is_silent_at_once_and_cancels_all(vox: Vox, recorder: Recorder) -> None:
+    assert vox.ok("stop") == "nothing is being spoken, and nothing waits"
+    ids = [vox.ok(*SCRIPTED, "--async", f"{n} [say 20s]") for n in range(1, 4)]
+    ids.append(vox.ok(*SCRIPTED, "--async", "-o", f"{vox.home}/x.wav", "[say 1s]. [until never]."))
+    vox.until(ids[0], "speaking")
+    recorder.wait_for_sound()
+    called_at = time.monotonic()
+    assert vox.ok("stop") == "4 jobs cancelled"
+    returned_at = time.monotonic()
+    recorder.wait_for_silence(0.4)
+    end_s = segments_of_sound(recorder.recording())[-1][1]
+    silent_at = recorder.recording().started_at + end_s
+    print(f"silent {silent_at - called_at:.3f} s after the call, {silent_at - returned_at:.3f} s "
+          "after its end")  # fmt: skip
+    assert silent_at - returned_at < SOON_S
+    assert [vox.job(job_id)["state"] for job_id in ids] == ["cancelled"] * 4
+    assert vox.ok("daemon", "status", "--json")  # it stays
+    assert vox.ok("stop") == "nothing is being spoken, and nothing waits"
+
+
+def test_stop_silences_a_call_that_speaks_without_a_daemon(vox: Vox, recorder: Recorder) -> None:
+    call = vox.popen("-b", "say", "one two three four five six seven eight nine ten " * 5)
+    recorder.wait_for_sound()
+    assert vox.pid is None
+    assert vox.ok("stop") == "1 job cancelled"
+    returned_at = time.monotonic()
+    recorder.wait_for_silence(0.4)
+    recording = recorder.recording()
+    assert recording.started_at + segments_of_sound(recording)[-1][1] - returned_at < SOON_S
+    assert call.wait(20) == 5
+
+
+def test_pause_and_skip_reach_a_call_that_speaks_without_a_daemon(
+    vox: Vox, recorder: Recorder
+) -> None:
+    call = vox.popen("-b", "say", "one two three four five six seven eight nine ten " * 5)
+    recorder.wait_for_sound()
+    vox.ok("pause")
+    recorder.wait_for_silence(0.4)
+    vox.ok("resume")
+    recorder.wait_for_sound()
+    assert vox.ok("skip").endswith(" skipped")
+    assert call.wait(20) == 5

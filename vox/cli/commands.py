@@ -19,6 +19,7 @@ COMMANDS: dict[str, Entry] = {
     "queue": Entry("queue:queue", "List what is being spoken and what waits, in order."),
     "cancel": Entry("queue:cancel", "Cancel jobs that wait or are being spoken."),
     "skip": Entry("queue:skip", "Skip what is being spoken, or else the next job."),
+    "stop": Entry("moves:stop", "Cancel everything and be silent at once."),
     "back": Entry("moves:back", "Go back a sentence in what is being spoken."),
     "next": Entry("moves:forward", "Go to the next sentence of what is being spoken."),
     "pause": Entry("queue:pause", "Pause speech until `vox resume`."),

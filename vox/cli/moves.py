@@ -1,4 +1,4 @@
-"""`vox back` and `vox next`: move in what is being spoken, by sentences."""
+"""`vox back` and `vox next` move in what is being spoken, by sentences; `vox stop` ends it."""
 
 from __future__ import annotations
 
@@ -35,6 +35,22 @@ def forward(count: int, as_json: bool) -> None:
     the next job comes.
     """
     _move(count, as_json)
+
+
+@click.command()
+@json_option
+def stop(as_json: bool) -> None:
+    """Cancel all jobs that are being spoken or wait, and be silent at once.
+
+    The daemon and its models stay; to stop the daemon: vox daemon stop
+    """
+    cancelled = open_jobs().cancel_all()
+    if as_json:
+        say_json(cancelled)
+    elif cancelled:
+        say(f"{len(cancelled)} {'job' if len(cancelled) == 1 else 'jobs'} cancelled")
+    else:
+        say("nothing is being spoken, and nothing waits")
 
 
 def _move(steps: int, as_json: bool) -> None:

@@ -22,6 +22,8 @@ from ..queue.tasks import TableTasks
 from .jobs import Job, NoDaemon, OnEvent
 from .remote import Remote, goes_on
 
+LOOK_S = 0.03
+"""How often to look for what other processes, which find no daemon, write into the table."""
 TURN_S = 0.05
 """How often to look whether it is our turn."""
 
@@ -44,6 +46,7 @@ class InProcess:
             store=store,
             player=player,
             make_tasks=TableTasks,
+            look_s=LOOK_S,
         )
         self._lock = contextlib.ExitStack()
 

@@ -248,7 +248,7 @@ class Local:
 
     def cancel_all(self) -> list[Job]:
         with self._changing() as store:
-            return [store.cancel(job.id).to_dict() for job in store.live()]
+            return [job.to_dict() for job in store.cancel_all()]
 
     def clear(self, older_than_s: float | None = None) -> int:
         from ..audio.spool import SpoolDir
@@ -270,7 +270,12 @@ class Local:
             store.note(job_id, caller=None)
 
     def skip(self) -> Job | None:
-        raise self._no_daemon()
+        if not is_locked(self.paths.consumer_lock_path):
+            raise self._no_daemon()
+        # A call speaks without a daemon. It finds this in the table.
+        with self._changing() as store:
+            live = store.live()
+            return store.cancel(live[0].id, "skipped").to_dict() if live else None
 
     def move(self, steps: int) -> Job:
         raise self._no_daemon()

@@ -116,12 +116,14 @@ class Engine:
         store: Store | None = None,
         player: Player | None = None,
         make_tasks: Callable[[Store, Run], Tasks] = huey_tasks,
+        look_s: float = TICK_S,
     ) -> None:
         """`hosts` starts hosts; None: subprocesses of this machine.
 
         `store` is a job table that is already open; the engine uses its bus, and closes it.
         `player` is one that is already started. `make_tasks` makes the queue of tasks that the
-        engine drains. Raises StorageError if the queue's database cannot be opened.
+        engine drains. `look_s`: how often it looks for what others write into the table, where
+        they can tell it nothing. Raises StorageError if the queue's database cannot be opened.
         """
         settings = config()
         self.paths = paths
@@ -163,6 +165,11 @@ class Engine:
         self.on_damage: Callable[[], None] = lambda: None
         """Called every second while the queue's database is known to be damaged."""
         self.is_started = False
+        self._look_s = look_s
+        self._dropped = set[str]()
+        """Jobs that are worked on no more, at least those that are still at work."""
+        self._version = -1
+        """Of the table, when it was looked at last."""
         self._closing = threading.Event()
         self._finish_at_once = threading.Event()
         self._ticker = threading.Thread(target=self._tick_until_closed, name="ticker", daemon=True)
@@ -307,10 +314,15 @@ class Engine:
         return self.store.count_live() == 0
 
     def _tick_until_closed(self) -> None:
-        while not self._closing.wait(TICK_S):
+        next_tick = time.monotonic() + TICK_S
+        while not self._closing.wait(self._look_s):
             try:
-                self.store.check_file()
-                self._tick()
+                if time.monotonic() >= next_tick:
+                    next_tick = time.monotonic() + TICK_S
+                    self.store.check_file()
+                    self._tick()
+                elif self._is_changed:
+                    self._heed_others()
             except StorageError as exc:
                 log.error("housekeeping: %s", exc.line)
             except Exception:
@@ -318,12 +330,23 @@ class Engine:
             if self.damage is not None:
                 self.on_damage()
 
+    @property
+    def _is_changed(self) -> bool:
+        """Whether the table was changed since this was asked last."""
+        before = self._version
+        with contextlib.suppress(StorageError):  # the next tick tells
+            self._version = self.store.version
+        return self._version != before
+
     def _drop_cancelled_elsewhere(self) -> None:
         """Stop the jobs that another process, which found no daemon, cancelled in the table."""
-        for job_id in {*self.worker.running_ids, self.player.current, *self.player.waiting}:
-            job = self.store.find(job_id) if job_id else None
-            if job is not None and not job.is_live:
-                self._drop(job.id)
+        at_work = {*self.worker.running_ids, self.player.current, *self.player.waiting}
+        found = (self.store.find(job_id) for job_id in at_work if job_id)
+        ended = {job.id: job for job in found if job is not None and not job.is_live}
+        self._dropped &= ended.keys()
+        for job_id in ended.keys() - self._dropped:
+            self._drop(job_id)
+            self.store.publish("state", ended[job_id])
 
     def _cancel_abandoned(self) -> None:
         """Cancel the jobs whose callers are gone."""
@@ -338,14 +361,19 @@ class Engine:
 
     def _drop(self, job_id: str) -> None:
         """Stop the work for a job that has ended."""
+        self._dropped.add(job_id)
         self.worker.cancel(job_id)
         self.player.cancel(job_id)
 
+    def _heed_others(self) -> None:
+        """Do what another process, which found no daemon, wants according to the table."""
+        self._drop_cancelled_elsewhere()
+        self._heed_pause()
+
     def _tick(self) -> None:
         self._cancel_abandoned()
-        self._drop_cancelled_elsewhere()
+        self._heed_others()
         self.texts.look()
-        self._heed_pause()
         if self.unwritten_pause is not None:
             self._flag_pause(self.unwritten_pause)
         for job in self.store.expire(self.player.current if self.player.absence else None):
@@ -401,11 +429,10 @@ class Engine:
         return job
 
     def cancel_all(self) -> list[Job]:
-        cancelled = []
-        for job in reversed(self.store.live()):
-            with contextlib.suppress(JobNotLive):
-                cancelled.append(self.cancel(job.id))
-        return cancelled[::-1]
+        """Cancel every live job, and be silent at once."""
+        cancelled = self.store.cancel_all(self._drop)
+        self.tasks.wake()
+        return cancelled
 
     def skip(self) -> Job | None:
         """Cancel the job whose turn it is, heard or not; None: there is none."""

@@ -120,6 +120,11 @@ class Store:
         """See `Database.patiently`."""
         return self._db.patiently(is_over)
 
+    @property
+    def version(self) -> int:
+        """Another number after each change, by any process. Quick."""
+        return int(self._db.count("pragma data_version")[0][0])
+
     def check_file(self) -> None:
         """Raises StorageDamaged if the database's file was deleted or replaced."""
         self._db.check_file()
@@ -193,12 +198,18 @@ class Store:
 
     def _replace(self, conn: sqlite3.Connection, key: str) -> list[Job]:
         """Cancel the live jobs with that key."""
+        error = f"replaced by a newer one under the key {key!r}"
+        return self._cancel_where(conn, "replace_key = ?", key, error)
+
+    def _cancel_where(
+        self, conn: sqlite3.Connection, where: str, param: str | None, error: str
+    ) -> list[Job]:
+        """Cancel the live jobs for which that is so."""
         sql = (
             "update job set state = 'cancelled', error_code = 'job-cancelled', error = ?, "
-            f"finished_at = ? where replace_key = ? and state in {LIVE_SQL} returning *"
+            f"finished_at = ? where {where} and state in {LIVE_SQL} returning *"
         )
-        error = f"replaced by a newer one under the key {key!r}"
-        rows = conn.execute(sql, (error, self._clock(), key)).fetchall()
+        rows = conn.execute(sql, (error, self._clock(), param)).fetchall()
         return [self._job(texts.close(conn, row)) for row in rows]
 
     @staticmethod
@@ -276,6 +287,20 @@ class Store:
             return job
         job = self.get(job_id)
         raise JobNotLive(f"job {job.id} is already {job.state}")
+
+    def cancel_all(self, on_cancelled: Callable[[str], object] = lambda _job_id: None) -> list[Job]:
+        """Cancel every live job, in one step; returns them in queue order.
+
+        `on_cancelled`: called with the id of each before any of it is published.
+        """
+        with self._db.transaction() as conn:
+            cancelled = self._cancel_where(conn, "? is null", None, "cancelled")
+        cancelled.sort(key=lambda job: job.order)
+        for job in cancelled:
+            on_cancelled(job.id)
+        for job in cancelled:
+            self.publish("state", job)
+        return cancelled
 
     def cancel_abandoned(self, job_id: str, caller: str) -> Job | None:
         """Cancel a live job whose caller is gone, unless that has released it before."""
