@@ -14,8 +14,8 @@ from vox.audio.player import Playback, Player
 from vox.audio.spool import SpoolDir
 from vox.config import Config
 from vox.engine.lookahead import MAX_IN_LINE, LookAhead
-from vox.engine.running import INTERRUPT, Run, Running
-from vox.jobs import PRIORITIES, Job
+from vox.engine.running import Run, Running
+from vox.jobs import INTERRUPT, PRIORITIES, Job
 from vox.queue.broker import Broker
 from vox.queue.store import Store
 

@@ -10,10 +10,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from ..jobs import Job, Sink
+from ..jobs import INTERRUPT, Job, Sink
 
-INTERRUPT = 20
-"""A job of this priority is heard at once, before the rest of what is being heard."""
 WARMING = (3,)
 """The rank of who wants a model warm: after what is for the ear, and before files."""
 
