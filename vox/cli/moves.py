@@ -17,9 +17,9 @@ _COUNT = click.IntRange(1, MOST_STEPS)
 @click.argument("count", metavar="[N]", type=_COUNT, default=1)
 @json_option
 def back(count: int, as_json: bool) -> None:
-    """Go back a sentence, or N, in what is being spoken.
+    """Go back a sentence in what is being spoken.
 
-    Later than 1.5 s into a sentence, the first step leads to its own beginning. While speech is
+    With N, so many. Later than 1.5 s into a sentence, the first step leads to its own beginning. While speech is
     paused it stays silent, and goes on from there after `vox resume`.
     """
     _move(-count, as_json)
@@ -29,9 +29,9 @@ def back(count: int, as_json: bool) -> None:
 @click.argument("count", metavar="[N]", type=_COUNT, default=1)
 @json_option
 def forward(count: int, as_json: bool) -> None:
-    """Go to the next sentence, or N further, of what is being spoken.
+    """Go to the next sentence of what is being spoken.
 
-    At most to the first whose sound is not made yet. After the last sentence the job is done, and
+    With N, so many further, at most to the first whose sound is not made yet. After the last sentence the job is done, and
     the next job comes.
     """
     _move(count, as_json)
@@ -40,9 +40,9 @@ def forward(count: int, as_json: bool) -> None:
 @click.command()
 @json_option
 def stop(as_json: bool) -> None:
-    """Cancel all jobs that are being spoken or wait, and be silent at once.
+    """Cancel everything and be silent at once.
 
-    The daemon and its models stay; to stop the daemon: vox daemon stop
+    That is all that is being spoken, written or waits. The daemon and its models stay; to stop the daemon: vox daemon stop
     """
     cancelled = open_jobs().cancel_all()
     if as_json:
