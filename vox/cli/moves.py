@@ -19,8 +19,8 @@ _COUNT = click.IntRange(1, MOST_STEPS)
 def back(count: int, as_json: bool) -> None:
     """Go back a sentence in what is being spoken.
 
-    With N, so many. Later than 1.5 s into a sentence, the first step leads to its own beginning. While speech is
-    paused it stays silent, and goes on from there after `vox resume`.
+    With N, so many. Later than 1.5 s into a sentence, the first step leads to its own beginning.
+    While speech is paused it stays silent, and goes on from there after `vox resume`.
     """
     _move(-count, as_json)
 
@@ -31,8 +31,8 @@ def back(count: int, as_json: bool) -> None:
 def forward(count: int, as_json: bool) -> None:
     """Go to the next sentence of what is being spoken.
 
-    With N, so many further, at most to the first whose sound is not made yet. After the last sentence the job is done, and
-    the next job comes.
+    With N, so many further, at most to the first whose sound is not made yet. After the last
+    sentence the job is done, and the next job comes.
     """
     _move(count, as_json)
 
@@ -42,7 +42,8 @@ def forward(count: int, as_json: bool) -> None:
 def stop(as_json: bool) -> None:
     """Cancel everything and be silent at once.
 
-    That is all that is being spoken, written or waits. The daemon and its models stay; to stop the daemon: vox daemon stop
+    That is all that is being spoken, written or waits. The daemon and its models stay; to stop the
+    daemon: vox daemon stop
     """
     cancelled = open_jobs().cancel_all()
     if as_json:
