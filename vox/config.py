@@ -120,7 +120,7 @@ KEYS: dict[str, Key] = {
         1.0, number(0.0, 60.0), "wait for more of a sentence that is still written, seconds"
     ),
     "lookahead_s": Key(120, number(0), "speech that is prepared ahead of what is heard, seconds"),
-    "keep": Key((), texts, "backends whose models are never unloaded while the daemon is up"),
+    "keep": Key((), texts, "backends whose models the daemon loads at its start and never unloads"),
     "say_as": Key((), _say_as, "files of words to respell, besides `vox say-as add`"),
     "max_text": Key(1_000_000, integer(1), "longest text, characters"),
     "max_queue": Key(10_000, integer(1), "most jobs that may wait"),

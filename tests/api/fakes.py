@@ -80,6 +80,11 @@ class FakeWarming:
         self.may_end.set()
 
 
+@dataclass
+class FakeKept:
+    errors: dict[str, str] = field(default_factory=dict)
+
+
 class FakeWarmModels:
     def __init__(self) -> None:
         self.next = FakeWarming()
@@ -106,6 +111,7 @@ class FakeEngine:
         self.catalog = Catalog(paths, config)
         self.player = FakePlayer()
         self.pool = FakeModels()
+        self.kept = FakeKept()
         self.models = FakeWarmModels()
         self.is_started = True
         self.is_healthy = True

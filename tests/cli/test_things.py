@@ -40,7 +40,7 @@ def test_settings_are_set_shown_and_unset(vox: Vox) -> None:
 def test_a_setting_may_name_what_is_not_installed(vox: Vox) -> None:
     vox.ok("config", "set", "backend", "voxtream")
     vox.ok("config", "set", "voice", "drei")
-    vox.ok("config", "set", "keep", "voxtream", "hibari")
+    vox.ok("config", "set", "keep", "say", "hibari")
     vox.ok("config", "set", "backends.scripted.voice", "drei")
     vox.ok("config", "set", "lang", "en_us")
 

@@ -88,11 +88,12 @@ def test_bad_usage_is_one_line_and_exit_code_two(
         ("backend", "nosuch", ("'nosuch'", "hibari")),
         ("voice", "nosuch", ("'nosuch'", "vox voices")),
         ("keep", "hibari, nosuch", ("'nosuch'", "hibari")),
+        ("keep", '["voxtream"]', ("voxtream is not installed", "vox backends install voxtream")),
         ("backends.nosuch.device", "cpu", ("'nosuch'", "hibari")),
         ("backends.piper.voice", "nosuch", ("'nosuch'", "vox voices -b piper")),
     ],
 )
-def test_a_setting_takes_no_name_of_nothing(
+def test_a_setting_takes_no_name_that_it_cannot_use(
     vox: Vox, key: str, value: str, words: tuple[str, ...]
 ) -> None:
     assert_one_line(vox("config", "set", key, value), 4, *words)

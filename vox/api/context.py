@@ -78,6 +78,14 @@ class Models(Protocol):
         """Whether the host of a backend answers; None if there is none."""
 
 
+class Kept(Protocol):
+    """The models of the setting `keep`."""
+
+    @property
+    def errors(self) -> dict[str, str]:
+        """Why one could not be loaded, by its backend."""
+
+
 class Warming(Protocol):
     """The loading of one model."""
 
@@ -110,6 +118,8 @@ class Engine(Protocol):
     def pool(self) -> Models: ...
     @property
     def models(self) -> WarmModels: ...
+    @property
+    def kept(self) -> Kept: ...
     @property
     def spools(self) -> SpoolDir: ...
     @property

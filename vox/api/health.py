@@ -49,6 +49,7 @@ def describe(context: Context) -> dict[str, Any]:
         "idle_timeout_s": context.idle_timeout_s,
         "stays_for": context.stays_for,
         "loaded_models": models,
+        "keep_errors": engine.kept.errors,
         "vram_usage": {"total_mb": round(sum(vram), 1) if vram else None},
         "memory_mb": round(sum(rss), 1),
         "queue": {**_counts(context), "paused": engine.player.is_paused},

@@ -381,6 +381,9 @@ class Health(BaseModel):
     idle_timeout_s: float = Field(description="-1: it does not leave when it is idle.")
     stays_for: list[str] = Field(description="The settings because of which it stays.")
     loaded_models: list[LoadedModel]
+    keep_errors: dict[str, str] = Field(
+        description="Why a model of the setting `keep` is not loaded, by its backend."
+    )
     vram_usage: dict[str, float | None]
     queue: QueueCounts
     database: dict[str, Any] = Field(

@@ -28,6 +28,7 @@ COMMANDS: dict[str, Entry] = {
     "again": Entry("replay:again", "Speak once more what was heard last."),
     "wait": Entry("replay:wait", "Wait until jobs have ended."),
     "daemon": Entry("daemon:daemon", "Start, stop and watch the daemon."),
+    "service": Entry("service:service", "Have your session start the daemon, also after a reboot."),
     "config": Entry("config:config", "Show and change the settings."),
     "inbox": Entry("inbox:inbox", "Speak the .txt files that are dropped into a folder."),
     "backends": Entry("backends:backends", "List, install, remove and test backends."),

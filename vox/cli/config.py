@@ -175,12 +175,14 @@ def _tell_if_without_effect(key: str, value: Any) -> None:
 def _check_names(paths: Paths, key: str, value: Any) -> None:
     """The backends, voice or language that the value names must exist, installed or not.
 
-    Raises UnknownBackend, UnknownVoice, UnknownLanguage.
+    But those of `keep` must be installed. Raises UnknownBackend, UnknownVoice, UnknownLanguage,
+    BackendNotInstalled.
     """
     *tables, last = split(key)
     named = [tables[1]] if tables[:1] == ["backends"] else []
     if key == "keep":
-        named += value
+        for name in value:
+            open_catalog(paths).check_ready(name)
     elif last == "backend" and value:
         named.append(value)
     if named:

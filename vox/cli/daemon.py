@@ -96,6 +96,7 @@ def _print_status(status: dict[str, Any]) -> None:
             *([("http", _http(http))] if http["address"] else []),
             ("cache", _cache()),
             ("models", _models_line(status)),
+            *(("keep", line) for line in status.get("keep_errors", {}).values()),
         ]
     )
     models = status["loaded_models"]

@@ -41,6 +41,8 @@ def health(paths: Paths, timeout_s: float = ANSWER_TIMEOUT_S) -> dict[str, Any] 
 
     Waits a moment for one that is there without a socket. Raises DaemonUnavailable.
     """
+    if _would_start(paths):
+        return None
     deadline = time.monotonic() + BIND_S
     while True:
         try:
@@ -70,8 +72,8 @@ def sound(paths: Paths, timeout_s: float = ANSWER_TIMEOUT_S) -> str | None:
 
 
 def is_up(paths: Paths) -> bool:
-    """Whether a daemon listens. Never raises."""
-    return Remote(paths).is_up()
+    """Whether a daemon listens. Never raises, and starts none."""
+    return is_there(paths) and Remote(paths).is_up()
 
 
 def start(paths: Paths) -> tuple[list[str], dict[str, Any]]:
@@ -119,6 +121,8 @@ def stop(paths: Paths, now: bool, on_note: Callable[[str], None]) -> bool:
     `on_note`: called with a sentence about what takes so long. Raises DaemonUnavailable if the
     daemon is still there.
     """
+    if _would_start(paths):
+        return False
     try:
         if not _tell_to_stop(paths, now, on_note):
             return False
@@ -137,6 +141,15 @@ def stop(paths: Paths, now: bool, on_note: Callable[[str], None]) -> bool:
         on_note("finishing what is being spoken (vox daemon stop --now cuts it off) ...")
         _wait_for_end(paths, standing)
     return True
+
+
+def _would_start(paths: Paths) -> bool:
+    """Whether none is there, and who asks for one has the service start it."""
+    if is_there(paths):
+        return False
+    from ..service.choice import owns_socket
+
+    return owns_socket(paths)
 
 
 def is_there(paths: Paths) -> bool:

@@ -33,6 +33,7 @@ from ..inbox.inbox import Inbox
 from ..jobs import ENDED, Job
 from ..paths import Paths
 from ..queue.events import Bus, Event
+from .activation import Inherited, is_served
 from .connections import Limits, protocol_class, web_socket
 from .own_files import LOOK_S, OwnFiles, Superseded
 from .repair import Repair, may_restart
@@ -58,7 +59,8 @@ class Daemon:
     """Everything that lives in the daemon's process; the `Context` of its API.
 
     `run` returns once it has left. `on_ready` is called once, as soon as the API is served, with
-    notes for the user who started it. `idle_timeout_s` replaces the setting.
+    notes for the user who started it. `idle_timeout_s` replaces the setting. `inherited`: the
+    sockets that a service manager passed, but for the listener.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Daemon:
         listener: socket.socket,
         on_ready: Callable[[list[str]], None],
         idle_timeout_s: float | None = None,
+        inherited: Inherited | None = None,
     ) -> None:
         self.paths = paths
         self.config = config
@@ -78,6 +81,7 @@ class Daemon:
         self._waits_until = -math.inf
         self._own_files = own_files
         self._listener = listener
+        self._inherited = inherited or Inherited([])
         self._on_ready = on_ready
         self._leave = asyncio.Event()
         self._look = asyncio.Event()
@@ -200,7 +204,9 @@ class Daemon:
         threading.Thread(target=self._start_engine, name="start", daemon=True).start()
         self.broadcaster = Broadcaster(self.engine.store, self.bus, self._loop)
         server = self._make_server()
-        self._tcp = open_tcp(self.paths, self.config())
+        self._tcp = open_tcp(self.paths, self.config(), inherited=self._inherited)
+        for address in self._inherited.close():
+            log.warning("the service listens on %s without need: vox service install", address)
         sockets = [self._listener, *self._tcp.sockets]
         # Imported modules stay for life. A full collection that looked at them each time would
         # hold up the loop, and `/health` with it, for 50 ms.
@@ -243,6 +249,7 @@ class Daemon:
             self._own_files.lock_queue()
             if self.is_leaving:
                 return
+            self.engine.warms_kept = self.idle_timeout_s != 0
             self.engine.start()
             self.inbox.start()
             threading.Thread(target=self.engine.player.warm_up, name="warm-up", daemon=True).start()
@@ -341,12 +348,18 @@ class Daemon:
         # Requests were served until now, and other processes may have written to the queue.
         if await asyncio.to_thread(self._needs_successor):
             log.info("starting a successor")
-            try:
-                spawn_daemon(self.paths, wait=False)
-            except StorageError as exc:
-                log.error("no successor can be started: %s", exc.line)
+            self._start_successor()
         if self._reason == "failed":
             raise JobFailed("the queue cannot be started", "see: vox daemon logs")
+
+    def _start_successor(self) -> None:
+        if self._own_files.is_activated:
+            is_served(self.paths.socket_path)  # the service manager starts it once we have left
+            return
+        try:
+            spawn_daemon(self.paths, wait=False)
+        except StorageError as exc:
+            log.error("no successor can be started: %s", exc.line)
 
     def _close_sockets(self, server: Server) -> None:
         self._looking.cancel()

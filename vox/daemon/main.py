@@ -26,6 +26,7 @@ from ..errors import DaemonUnavailable, StorageError, VoxError
 from ..files import cannot_write, is_at, make_dir
 from ..paths import Paths, get_paths
 from ..printable import printable
+from .activation import Inherited
 from .own_files import OwnFiles
 
 log = logging.getLogger(__name__)
@@ -84,14 +85,15 @@ def main() -> int:
 
 
 def _be_daemon(paths: Paths, report: StartReport, idle_timeout_s: float | None) -> int:
-    own_files = OwnFiles.acquire(paths)
+    inherited = Inherited.of_process()
+    own_files = OwnFiles.acquire(paths, inherited=inherited)
     if own_files is None:
         report.send_notes()
         return 0
     # Told to leave before there is a loop that heeds it, it takes its files along.
     signal.signal(signal.SIGTERM, lambda _signum, _frame: sys.exit(0))
     try:
-        _serve(paths, own_files, report, idle_timeout_s)
+        _serve(paths, own_files, inherited, report, idle_timeout_s)
     finally:
         own_files.remove()
     log.info("vox %s left", __version__)
@@ -101,7 +103,11 @@ def _be_daemon(paths: Paths, report: StartReport, idle_timeout_s: float | None) 
 
 
 def _serve(
-    paths: Paths, own_files: OwnFiles, report: StartReport, idle_timeout_s: float | None
+    paths: Paths,
+    own_files: OwnFiles,
+    inherited: Inherited,
+    report: StartReport,
+    idle_timeout_s: float | None,
 ) -> None:
     config = LiveConfig(paths.config_path)
     sys.setswitchinterval(SWITCH_S)
@@ -115,7 +121,8 @@ def _serve(
     from .daemon import Daemon
 
     gc.enable()
-    Daemon(paths, config, own_files, listener, report.send_notes, idle_timeout_s).run()
+    tell = report.send_notes
+    Daemon(paths, config, own_files, listener, tell, idle_timeout_s, inherited).run()
 
 
 def raise_file_limit() -> None:

@@ -2,7 +2,8 @@
 
 They may go while it runs: with a logout, a cleaner of temporary files, a moved home. So they are
 known by their inodes, not by their paths. What has gone or was replaced is made again, and at the
-end nothing is removed but what is its own: at the same paths may be those of a successor.
+end nothing is removed but what is its own: at the same paths may be those of a successor, and a
+control socket that a service manager passed stays the manager's.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ..client import http
 from ..errors import DaemonUnavailable, StorageError
 from ..files import cannot_write, make_private_dir
 from ..paths import Paths
+from .activation import Inherited, is_served
 from .listener import Listener
 
 log = logging.getLogger(__name__)
@@ -28,6 +30,10 @@ LOOK_S = 1.0
 LOCK_WAIT_S = 20.0
 """How long a starting daemon waits for one that is leaving."""
 POLL_S = 0.05
+ANSWER_S = 10.0
+"""How long a daemon that listens may take to answer."""
+ACTIVATION_S = 60.0
+"""As `ANSWER_S`, for one that a service manager starts when it is asked."""
 REFUSALS = 3
 """So many looks in a row another process has the lock: it is a daemon, named or not."""
 FAILURES = 10
@@ -41,9 +47,12 @@ class Superseded(Exception):
 class OwnFiles:
     """The files of the daemon that has the lock. `acquire` it first, then `begin`."""
 
-    def __init__(self, paths: Paths, lock: int) -> None:
+    def __init__(self, paths: Paths, lock: int, inherited: Inherited | None = None) -> None:
         self._paths = paths
         self._lock = lock
+        self._inherited = inherited or Inherited([])
+        self.is_activated = False
+        """The control socket is a service manager's, which listens when we have left."""
         self._consumer_lock: int | None = None
         # Open as long as it is ours, so that nobody else's file can get its inode.
         self._pid_file: int | None = None
@@ -55,13 +64,18 @@ class OwnFiles:
         """Looks in a row at which something could not be made again."""
 
     @classmethod
-    def acquire(cls, paths: Paths, wait_s: float = LOCK_WAIT_S) -> OwnFiles | None:
+    def acquire(
+        cls, paths: Paths, wait_s: float = LOCK_WAIT_S, inherited: Inherited | None = None
+    ) -> OwnFiles | None:
         """Become the daemon; None if another one is and listens.
 
-        Waits for a daemon that is leaving: we are its successor. Raises DaemonUnavailable if the
-        other daemon neither listens nor leaves.
+        Waits for a daemon that is leaving: we are its successor. `inherited`: the sockets that a
+        service manager passed. If it listens and passed none, the daemon is to be started by it.
+        Raises DaemonUnavailable if the other daemon neither listens nor leaves.
         """
         deadline = time.monotonic() + wait_s
+        if not inherited and _is_another_s(paths) and _wake(paths.socket_path, ACTIVATION_S):
+            return None
         while (lock := _try_lock(paths)) is None:
             if _wake(paths.socket_path):
                 return None
@@ -77,13 +91,25 @@ class OwnFiles:
             os.close(lock)
             return None
         files.sign(lock)
-        return cls(paths, lock)
+        return cls(paths, lock, inherited)
 
     def begin(self) -> socket.socket:
         """Write the PID file and bind the control socket. Raises StorageError."""
         files.remove_parts(self._paths.runtime_dir, older_than_s=0.0)
         self._write_pid()
-        return self._bind()
+        return self._adopt() or self._bind()
+
+    def _adopt(self) -> socket.socket | None:
+        """The control socket that a service manager passed, if it still lies at its path."""
+        path = self._paths.socket_path
+        listener = self._inherited.take(socket.AF_UNIX, path)
+        if listener is not None:
+            with contextlib.suppress(OSError):
+                self._socket = os.lstat(path)
+                self.is_activated = True
+                return listener
+            listener.close()
+        return None
 
     def lock_queue(self) -> None:
         """Wait for the lock of the one process that drains the queue. Raises StorageError."""
@@ -192,7 +218,7 @@ class OwnFiles:
             finally:
                 os.umask(old_mask)
             listener.listen(BACKLOG)
-            self._socket = os.lstat(path)
+            self._socket, self.is_activated = os.lstat(path), False
         except OSError as exc:
             listener.close()
             if os.path.isdir(path):
@@ -203,7 +229,7 @@ class OwnFiles:
 
     def remove_socket(self) -> None:
         """While its listener is open: once that is closed, another file may get the inode."""
-        if self._is_our_socket():
+        if self._is_our_socket() and not self.is_activated:
             with contextlib.suppress(OSError):
                 os.unlink(self._paths.socket_path)
         self._socket = None
@@ -226,10 +252,15 @@ def _try_lock(paths: Paths) -> int | None:
         return None  # it was removed between these lines
 
 
-def _wake(socket_path: str) -> bool:
+def _is_another_s(paths: Paths) -> bool:
+    """Whether somebody listens on the control socket though there is no daemon."""
+    return not files.is_locked(paths.lock_path) and is_served(paths.socket_path)
+
+
+def _wake(socket_path: str, timeout_s: float = ANSWER_S) -> bool:
     """Make the other daemon check its queue; False if none listens."""
     try:
-        http.request(socket_path, "POST", "/wake", body={}, timeout_s=10.0).close()
+        http.request(socket_path, "POST", "/wake", body={}, timeout_s=timeout_s).close()
     except (http.Refused, http.Dropped):
         return False
     except TimeoutError:

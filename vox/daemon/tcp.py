@@ -18,6 +18,7 @@ from ..config import Config
 from ..errors import BadConfig, DaemonUnavailable, VoxError
 from ..paths import Paths
 from ..tokens import read_token
+from .activation import Inherited
 from .listener import Listener
 
 log = logging.getLogger(__name__)
@@ -37,16 +38,19 @@ class Tcp:
         return {"address": self.address, "error": self.error}
 
 
-def open_tcp(paths: Paths, config: Config, before: Tcp | None = None) -> Tcp:
+def open_tcp(
+    paths: Paths, config: Config, before: Tcp | None = None, inherited: Inherited | None = None
+) -> Tcp:
     """Listen where the setting `http` says. Never raises: an error is logged and kept.
 
-    `before`: what the last try came to, whose error is not logged again.
+    `before`: what the last try came to, whose error is not logged again. `inherited`: the sockets
+    that a service manager passed.
     """
     address = config["http"]
     if address is None:
         return Tcp()
     try:
-        sockets = _open(paths, address, bool(config["http_allow_remote"]))
+        sockets = _open(paths, address, bool(config["http_allow_remote"]), inherited)
     except VoxError as exc:
         if before is None or before.error != exc.line:
             log.error("no HTTP API on TCP: %s", exc.line)
@@ -55,7 +59,9 @@ def open_tcp(paths: Paths, config: Config, before: Tcp | None = None) -> Tcp:
     return Tcp(address, None, sockets)
 
 
-def _open(paths: Paths, address: str, may_be_remote: bool) -> list[socket.socket]:
+def _open(
+    paths: Paths, address: str, may_be_remote: bool, inherited: Inherited | None
+) -> list[socket.socket]:
     if read_token(paths) is None:
         raise BadConfig("http needs a token", f"make one: vox config set http {address}")
     targets = resolve(address)
@@ -70,16 +76,19 @@ def _open(paths: Paths, address: str, may_be_remote: bool) -> list[socket.socket
             "speak and read its history; the connection is not encrypted",
             address,
         )
-    return _bind_all(address, targets)
+    return _bind_all(address, targets, inherited)
 
 
-def _bind_all(address: str, targets: Sequence[Target]) -> list[socket.socket]:
+def _bind_all(
+    address: str, targets: Sequence[Target], inherited: Inherited | None
+) -> list[socket.socket]:
     """Listen on each that this machine has: `localhost` may be two addresses, and one missing."""
     sockets: list[socket.socket] = []
     failure: OSError | None = None
     for family, target in targets:
         try:
-            sockets.append(_bind(family, target))
+            passed = inherited.take(family, target) if inherited else None
+            sockets.append(passed or _bind(family, target))
         except OSError as exc:
             failure = exc
     if not sockets:

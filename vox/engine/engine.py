@@ -40,6 +40,7 @@ from ..queue.texts import Grown
 from ..text.say_as_files import LiveSayAs
 from ..voices.catalog import Catalog
 from .device_wait import DeviceWait
+from .kept import Kept
 from .lookahead import LookAhead
 from .open_texts import OpenTexts
 from .outcomes import OutcomeWriter
@@ -144,6 +145,9 @@ class Engine:
             hosts or subprocess_hosts(paths.backends_dir, config), Needs(paths.memory_path)
         )
         self.models = Models(self.store, self.pool, self.catalog, config)
+        self.kept = Kept(self.store, self.models, config)
+        self.warms_kept = False
+        """Whether the models of `keep` are loaded before they are used: it is to stay."""
         self.outcomes = OutcomeWriter(self.store)
         self.upkeep = Upkeep(self.store)
         self.running = Running()
@@ -387,6 +391,8 @@ class Engine:
         self.worker.stop_useless_load()
         self._set_up_pool()
         self.models.unload_due()
+        if self.warms_kept:
+            self.kept.look()
 
     def _set_up_pool(self) -> None:
         """Tell the pool how long models stay loaded that no request keeps loaded."""

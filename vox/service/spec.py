@@ -1,0 +1,89 @@
+"""What a service manager needs to know to start the daemon: command, environment, sockets, folders.
+
+Knows no manager.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..addresses import are_local, resolve
+from ..config import Config
+from ..errors import BadConfig
+from ..inbox.folders import RESERVED, inbox_dir
+from ..paths import Paths
+
+_VARIABLES = ("VOX_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME")
+"""They decide where vox keeps its files; a service manager may not have them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """The daemon of these paths and settings, as a service."""
+
+    command: list[str]
+    environment: dict[str, str]
+    socket_path: str
+    addresses: list[str]
+    """"HOST:PORT" of each TCP address that the HTTP API listens at."""
+    inbox_folders: list[str]
+    """The inbox and its subfolders that somebody made; empty: the inbox is off."""
+
+
+def make_spec(paths: Paths, config: Config, environ: Mapping[str, str] = os.environ) -> Spec:
+    """Raises BadConfig if `http` is no address of this machine."""
+    environment = {name: environ[name] for name in _VARIABLES if environ.get(name)}
+    if home := environment.get("VOX_HOME"):
+        environment = {"VOX_HOME": os.path.abspath(os.path.expanduser(home))}
+    return Spec(
+        [sys.executable, "-m", "vox.daemon"],
+        environment,
+        paths.socket_path,
+        _addresses(config),
+        _folders(inbox_dir(paths, config)) if config["inbox.enabled"] else [],
+    )
+
+
+def _addresses(config: Config) -> list[str]:
+    if config["http"] is None:
+        return []
+    targets = resolve(config["http"])
+    if not are_local(targets) and not config["http_allow_remote"]:
+        raise BadConfig(
+            f"http: {config['http']} is reachable from other machines",
+            "to allow it: vox config set http_allow_remote true",
+        )
+    found = []
+    for family, target in targets:
+        host, port, *_ = target
+        if _is_ours(family, host):
+            found.append(f"[{host}]:{port}" if family == socket.AF_INET6 else f"{host}:{port}")
+    return found
+
+
+def _is_ours(family: int, host: str) -> bool:
+    """Whether this machine has the address: `localhost` may be two, of which one is missing."""
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        try:
+            probe.bind((host, 0))
+        except OSError:
+            return False
+    return True
+
+
+def _folders(inbox: str) -> list[str]:
+    found = [inbox]
+    try:
+        with os.scandir(inbox) as entries:
+            names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+    except OSError:
+        return found
+    return found + [
+        os.path.join(inbox, name)
+        for name in names
+        if name not in RESERVED and not name.startswith(".")
+    ]
