@@ -102,8 +102,7 @@ def test_a_socket_that_is_removed_under_it_is_its_own_from_then_on(
     vox.client.call("GET", "/ping")
     os.unlink(vox.paths.socket_path)
     pid = manager.started[0]
-    while not os.path.exists(vox.paths.socket_path):
-        assert psutil.pid_exists(pid)
+    vox.until_health("ok")
     assert vox.client.call("GET", "/health")["pid"] == pid
     assert vox.ok("daemon", "stop") == "stopped"
     assert not os.path.exists(vox.paths.socket_path)

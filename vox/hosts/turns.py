@@ -36,6 +36,11 @@ class Turns:
         """Somebody has the turn, or waits for it."""
         return self._is_taken or bool(self._waiting)
 
+    @property
+    def is_awaited(self) -> bool:
+        """Somebody waits for it."""
+        return bool(self._waiting)
+
     @contextlib.contextmanager
     def take(self, check_wanted: Callable[[], None], rank: Rank = no_rank) -> Iterator[None]:
         """Wait for the turn and have it in the block.
