@@ -71,7 +71,9 @@ def test_one_that_was_killed_or_left_is_started_by_the_next_request(
     assert vox.client.call("GET", "/health")["pid"] == manager.started[0]
     until_gone(manager.started[0])
     job_id = vox.ok(*SCRIPTED, "--async", "[until go] 1")
-    os.kill(manager.started[-1], 9)
+    vox.until(job_id, "preparing", "speaking")
+    assert vox.pid is not None
+    os.kill(vox.pid, 9)
     Path(vox.home, "go").touch()
     vox.ok("wait", job_id)
     assert len(manager.started) >= 3
