@@ -125,6 +125,7 @@ KEYS: dict[str, Key] = {
     "max_text": Key(1_000_000, integer(1), "longest text, characters"),
     "max_queue": Key(10_000, integer(1), "most jobs that may wait"),
     "spool_limit_mb": Key(1000, number(1), "disk for the audio of past jobs, megabytes"),
+    "history_days": Key(0, number(0), "days after which ended jobs are forgotten; 0: never"),
     "cache_mb": Key(500, number(0), "disk for utterances to say again, megabytes; 0: off"),
     "load_timeout_s": Key(1800, number(1), "longest time a model may take to load"),
     "first_chunk_timeout_s": Key(300, number(0.1), "longest time to an utterance's first sound"),

@@ -149,7 +149,7 @@ class Engine:
         self.warms_kept = False
         """Whether the models of `keep` are loaded before they are used: it is to stay."""
         self.outcomes = OutcomeWriter(self.store)
-        self.upkeep = Upkeep(self.store)
+        self.upkeep = Upkeep(self.store, config, self.utterances, self._forget_audio)
         self.running = Running()
         self.lookahead = LookAhead(self.store, self.player, config, self.running, serves_streams)
         self.texts = OpenTexts(

@@ -129,6 +129,10 @@ class Store:
         """Raises StorageDamaged if the database's file was deleted or replaced."""
         self._db.check_file()
 
+    def truncate_log(self) -> None:
+        """See `Database.truncate_log`."""
+        self._db.truncate_log()
+
     def close(self) -> None:
         self._db.close()
 
