@@ -1,18 +1,18 @@
-"""`vox history`: list, show and clear."""
+"""`vox history`: list, show, export and clear."""
 
 from __future__ import annotations
 
 import datetime
-import functools
 import itertools
 import sys
-from typing import Any, cast
+from typing import Any
 
 import click
 
-from ..jobs import EVERY_JOB, STATES, State, Wanted
+from ..jobs import EVERY_JOB, Wanted
 from .completers import complete_job
-from .options import Count, Duration, F, Moment, json_option
+from .export import export
+from .options import Count, Duration, json_option, selection
 from .output import fields, is_terminal, say, say_json, say_json_array, table
 from .speaking import open_jobs
 
@@ -21,43 +21,6 @@ LIST_CHARS = 1_000
 """A list on a terminal needs no more of a text: what it cannot show is not looked at."""
 
 HEADER = ("id", "when", "state", "voice", "source", "s", "text")
-
-
-def selection(command: F) -> F:
-    """The options that say which jobs; the command gets them as a `Wanted`."""
-
-    @click.option("--search", metavar="T", help="Only jobs with T in their text.")
-    @click.option(
-        "--since",
-        type=Moment(),
-        metavar="TIME",
-        help="Only since then: 2h (ago), yesterday, 2026-11-29.",
-    )
-    @click.option("--source", metavar="NAME", help="Only what NAME sent.")
-    @click.option(
-        "--state",
-        "states",
-        multiple=True,
-        type=click.Choice(STATES),
-        help="Only jobs in this state (repeatable).",
-    )
-    @functools.wraps(command)
-    def with_wanted(
-        search: str | None,
-        since: float | None,
-        source: str | None,
-        states: tuple[State, ...],
-        **others: Any,
-    ) -> Any:
-        search, source = _sendable(search), _sendable(source)
-        return command(wanted=Wanted(search, states, source, since), **others)
-
-    return cast(F, with_wanted)
-
-
-def _sendable(text: str | None) -> str | None:
-    """An argument without bytes that are no characters: no text of a job has any."""
-    return text and text.encode(errors="surrogateescape").decode(errors="replace")
 
 
 @click.group(invoke_without_command=True)
@@ -72,11 +35,14 @@ def _sendable(text: str | None) -> str | None:
 @json_option
 @click.pass_context
 def history(ctx: click.Context, limit: int | None, wanted: Wanted, as_json: bool) -> None:
-    """List what was spoken, newest first; show or clear it.
+    """List what was spoken, newest first; show, export or clear it.
 
     Piped, the lines are tab-separated: id, time, state, backend/voice, source, seconds, text.
     """
     if ctx.invoked_subcommand is not None:
+        if limit is not None or as_json or wanted != EVERY_JOB:
+            name = ctx.invoked_subcommand
+            raise click.UsageError(f"options go after the command: vox history {name} OPTIONS", ctx)
         return
     if limit is None and is_terminal(sys.stdout) and not as_json:
         limit = SHOWN_ON_A_TERMINAL
@@ -190,3 +156,6 @@ def clear(older_than_s: float | None, yes: bool, as_json: bool) -> None:
         say_json({"cleared": count})
     else:
         say(f"{count} {'job' if count == 1 else 'jobs'} forgotten")
+
+
+history.add_command(export)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 from ..errors import BadOption
-from ..jobs import OPTIONS, Option
+from ..jobs import OPTIONS, STATES, Option, State, Wanted
 
 if TYPE_CHECKING:
     FloatType = click.ParamType[float]
@@ -96,6 +97,43 @@ SPAN = OptionType(Option("", kind=float, low=0, above=True, is_span=True))
 
 def json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
+def selection(command: F) -> F:
+    """The options that say which jobs; the command gets them as a `Wanted`."""
+
+    @click.option("--search", metavar="T", help="Only jobs with T in their text.")
+    @click.option(
+        "--since",
+        type=Moment(),
+        metavar="TIME",
+        help="Only since then: 2h (ago), yesterday, 2026-11-29.",
+    )
+    @click.option("--source", metavar="NAME", help="Only what NAME sent.")
+    @click.option(
+        "--state",
+        "states",
+        multiple=True,
+        type=click.Choice(STATES),
+        help="Only jobs in this state (repeatable).",
+    )
+    @functools.wraps(command)
+    def with_wanted(
+        search: str | None,
+        since: float | None,
+        source: str | None,
+        states: tuple[State, ...],
+        **others: Any,
+    ) -> Any:
+        search, source = _sendable(search), _sendable(source)
+        return command(wanted=Wanted(search, states, source, since), **others)
+
+    return cast(F, with_wanted)
+
+
+def _sendable(text: str | None) -> str | None:
+    """An argument without bytes that are no characters: no text of a job has any."""
+    return text and text.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def timeout_option(command: F) -> F:
