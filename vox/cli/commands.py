@@ -15,7 +15,7 @@ class Entry(NamedTuple):
 
 
 COMMANDS: dict[str, Entry] = {
-    "history": Entry("history:history", "List what was spoken, newest first; show, export or clear it."),
+    "history": Entry("history:history", "List what was spoken; show, export or clear it."),
     "queue": Entry("queue:queue", "List what is being spoken and what waits, in order."),
     "cancel": Entry("queue:cancel", "Cancel jobs that wait or are being spoken."),
     "skip": Entry("queue:skip", "Skip what is being spoken, or else the next job."),

@@ -35,7 +35,9 @@ HEADER = ("id", "when", "state", "voice", "source", "s", "text")
 @json_option
 @click.pass_context
 def history(ctx: click.Context, limit: int | None, wanted: Wanted, as_json: bool) -> None:
-    """List what was spoken, newest first; show, export or clear it.
+    """List what was spoken; show, export or clear it.
+
+    The newest come first.
 
     Piped, the lines are tab-separated: id, time, state, backend/voice, source, seconds, text.
     """
