@@ -12,7 +12,7 @@ import pytest
 
 from tests.running import Result, Vox
 from vox.cli.commands import COMMANDS
-from vox.cli.habits import HABITS, meant
+from vox.cli.habits import FLAGS, HABITS, meant
 from vox.cli.root import root
 
 
@@ -109,6 +109,15 @@ def test_what_a_word_of_habit_leads_to_exists(word: str) -> None:
                 break
             command = command.get_command(click.Context(root), name)
             assert command is not None, words
+
+
+@pytest.mark.parametrize("flag", FLAGS)
+def test_what_an_option_of_others_leads_to_exists(flag: str) -> None:
+    known = {name for param in root.params for name in param.opts}
+    assert flag not in known
+    assert set(re.findall(r"--[a-z]+", FLAGS[flag])) <= {*known, "--version"}
+    for name in re.findall(r"vox ([a-z-]+)", FLAGS[flag]):
+        assert name in COMMANDS
 
 
 def test_help_is_that_of_the_command(vox: Vox) -> None:

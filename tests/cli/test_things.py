@@ -251,7 +251,19 @@ def test_the_inbox_keeps_the_daemon_while_it_is_on(vox: Vox, sound: object) -> N
 def test_the_doctor_finds_everything_in_order(vox: Vox, sound: object) -> None:
     vox.ok("daemon", "start")
     found = {each["name"]: each for each in json.loads(vox.ok("doctor", "--json"))}
-    assert {"python", "settings", "folder", "queue", "sound", "backend", "daemon"} <= set(found)
+    parts = {
+        "python",
+        "settings",
+        "data and settings folder",
+        "queue",
+        "sound",
+        "backend",
+        "daemon",
+    }
+    assert parts <= set(found)
+    assert found["settings"]["path"] == vox.paths.config_path
+    assert found["data and settings folder"]["path"] == str(vox.home)
+    assert found["log folder"]["path"] == vox.paths.log_dir
     assert found["kept audio"]["text"].endswith("utterances, 0 of 500 MB (cache_mb)")
     assert not [each for each in found.values() if each["level"] == "fail"]
     assert all(line[:4] in ("OK  ", "NOTE") for line in vox.ok("doctor").splitlines())

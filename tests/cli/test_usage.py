@@ -34,6 +34,10 @@ def assert_one_line(result: Result, code: int, *words: str) -> None:
         (("--priority", "urgent", "hi"), ("--priority", "normal")),
         (("--no-such", "hi"), ("--no-such", "vox --help")),
         (("-5 degrees",), ("vox -- -text",)),
+        (("--rate", "1.5", "hi"), ("no such option '--rate'; use: --speed X",)),
+        (("--wait", "hi"), ("no such option '--wait'; use: vox TEXT, which waits",)),
+        (("--sped", "2", "hi"), ("no such option '--sped'; did you mean --speed?",)),
+        (("history", "--serach", "x"), ("did you mean --search?",)),
         (
             ("--- A long text\n" * 9,),
             ("no such option '--- A long text", "vox -- -text"),

@@ -42,6 +42,8 @@ class Finding(NamedTuple):
     level: Level
     text: str
     hint: str = ""
+    path: str | None = None
+    """The folder or file that it is about."""
 
 
 Check = Callable[[Paths, Config], Iterator[Finding]]
@@ -75,7 +77,7 @@ def _examine(paths: Paths) -> Iterator[Finding]:
     bad_settings = ""
     try:
         config = load(paths.config_path)
-        yield Finding("settings", "ok", paths.config_path)
+        yield Finding("settings", "ok", paths.config_path, path=paths.config_path)
     except VoxError as exc:
         yield Finding("settings", "fail", exc.message, exc.hint)
         config = load(os.devnull, {})
@@ -90,10 +92,17 @@ def _examine(paths: Paths) -> Iterator[Finding]:
 
 
 def _folders(paths: Paths, _config: Config) -> Iterator[Finding]:
-    folders = dict.fromkeys(
-        (paths.data_dir, paths.config_dir, paths.cache_dir, paths.runtime_dir, paths.log_dir)
-    )
-    yield from map(_folder, folders)
+    uses: dict[str, list[str]] = {}
+    for use, folder in (
+        ("data", paths.data_dir),
+        ("settings", paths.config_dir),
+        ("cache", paths.cache_dir),
+        ("runtime", paths.runtime_dir),
+        ("log", paths.log_dir),
+    ):
+        uses.setdefault(folder, []).append(use)
+    for folder, names in uses.items():
+        yield _folder(folder)._replace(name=f"{' and '.join(names)} folder")
 
 
 def _folder(folder: str) -> Finding:
@@ -104,14 +113,14 @@ def _folder(folder: str) -> Finding:
             file.write(b"x")
     except (VoxError, OSError) as exc:
         error = exc if isinstance(exc, VoxError) else cannot_write(folder, exc)
-        return Finding("folder", "fail", error.message, error.hint)
+        return Finding("folder", "fail", error.message, error.hint, folder)
     free_mb = shutil.disk_usage(folder).free / 1e6
     text = f"{folder}, {free_mb / 1000:.1f} GB free"
     if was_missing:
         text += ", was missing and has been created"
     if free_mb < MIN_FREE_MB:
-        return Finding("folder", "fail", text, "free disk space, or see: vox history clear")
-    return Finding("folder", "ok", text)
+        return Finding("folder", "fail", text, "free disk space, or see: vox history clear", folder)
+    return Finding("folder", "ok", text, path=folder)
 
 
 def _kept_audio(paths: Paths, config: Config) -> Iterator[Finding]:
@@ -120,7 +129,7 @@ def _kept_audio(paths: Paths, config: Config) -> Iterator[Finding]:
         found = _folder(folder)
         if found.level == "ok":
             text = f"{folder}, {size_mb(folder):.0f} of {config[limit]:g} MB ({limit})"
-            found = Finding("kept audio", "ok", text)
+            found = found._replace(text=text)
         yield found._replace(name="kept audio")
 
 
@@ -130,9 +139,9 @@ def _database(paths: Paths, _config: Config) -> Iterator[Finding]:
     damage = find_damage(paths)
     if damage:
         hint = "run: vox daemon restart, which moves it aside"
-        yield Finding("queue", "fail", f"{paths.db_path}: {damage}", hint)
+        yield Finding("queue", "fail", f"{paths.db_path}: {damage}", hint, paths.db_path)
     else:
-        yield Finding("queue", "ok", paths.db_path)
+        yield Finding("queue", "ok", paths.db_path, path=paths.db_path)
 
 
 def _sound(paths: Paths, config: Config) -> Iterator[Finding]:

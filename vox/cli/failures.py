@@ -5,6 +5,7 @@ And of one whose cause is a variable: which one.
 
 from __future__ import annotations
 
+import difflib
 import errno
 import time
 import traceback
@@ -39,6 +40,8 @@ def report(exc: Exception) -> int:
     return 1
 
 
+_NEAR = 0.75
+"""How much an option is like what was typed to be meant by it (`difflib`)."""
 _OPTION_CHARS = 40
 """What is longer is no option, but a text."""
 
@@ -49,18 +52,33 @@ def usage_line(exc: click.UsageError) -> str:
         source = exc.ctx.get_parameter_source(exc.param.name or "")
         if source is click.core.ParameterSource.ENVIRONMENT:
             exc.param_hint = str(exc.param.envvar)
-    message = exc.format_message()
-    if isinstance(exc, click.NoSuchOption) and len(exc.option_name) > _OPTION_CHARS:
-        message = f"No such option '{exc.option_name[:_OPTION_CHARS]} ...'"
-    message = " ".join(message.split()).rstrip(".")
+    command = exc.ctx.command_path if exc.ctx else "vox"
+    if isinstance(exc, click.NoSuchOption):
+        return _no_such_option(exc, command)
+    message = " ".join(exc.format_message().split()).rstrip(".")
     if len(message) > 1 and message[1].islower():
         message = message[0].lower() + message[1:]
-    command = exc.ctx.command_path if exc.ctx else "vox"
-    if "no such option" in message and command == "vox":
-        return f"{message}; see: vox --help (text that begins with a dash: vox -- -text)"
     if "unexpected extra argument" in message and command != "vox":
         return f"{message}; see: {command} --help (to speak it: vox -- {command[4:]} ...)"
     return f"{message}; see: {command} --help"
+
+
+def _no_such_option(exc: click.NoSuchOption, command: str) -> str:
+    name = exc.option_name
+    is_text = command == "vox" and len(name) > _OPTION_CHARS
+    message = (
+        f"no such option '{name[:_OPTION_CHARS]} ...'" if is_text else f"no such option {name!r}"
+    )
+    if command == "vox":
+        from .habits import FLAGS
+
+        if name in FLAGS:
+            return f"{message}; use: {FLAGS[name]}"
+    near = difflib.get_close_matches(name, exc.possibilities or (), n=1, cutoff=_NEAR)
+    if near:
+        return f"{message}; did you mean {near[0]}?"
+    also = " (text that begins with a dash: vox -- -text)" if command == "vox" else ""
+    return f"{message}; see: {command} --help{also}"
 
 
 _WISHES = {

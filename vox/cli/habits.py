@@ -1,5 +1,5 @@
 """Words that are typed out of habit where the text to speak goes: commands that other programs
-have, commands of vox with a wrong letter, names of files.
+have, commands of vox with a wrong letter, names of files. And options of other programs.
 
 Owns which words these are and what to type instead. `root` decides what is done about them: on a
 terminal they are refused, in pipes and scripts they are spoken.
@@ -47,10 +47,10 @@ HABITS = {
     "search": "vox history --search WORDS",
     "find": "vox history --search WORDS",
     "grep": "vox history --search WORDS",
-    "clear": "vox history clear, or vox cancel --all",
-    "flush": "vox cancel --all",
-    "abort": "vox cancel ID",
-    "kill": "vox cancel ID, or vox daemon stop",
+    "clear": "vox history clear, or vox stop",
+    "flush": "vox stop",
+    "abort": "vox stop, or vox cancel ID",
+    "kill": "vox stop, or vox daemon stop",
     "rm": "vox cancel ID, or vox history clear",
     "delete": "vox cancel ID, or vox history clear",
     "play": "vox replay ID",
@@ -125,6 +125,76 @@ HABITS = {
 
 _SPEAKING = frozenset({"say", "speak", "tts"})
 """Those of them that the text follows: they are meant so before any words."""
+
+FLAGS = {
+    "--rate": "--speed X",
+    "--tempo": "--speed X",
+    "--wait": "vox TEXT, which waits; --async does not",
+    "--sync": "vox TEXT, which waits; --async does not",
+    "--block": "vox TEXT, which waits; --async does not",
+    "--no-wait": "--async",
+    "--nowait": "--async",
+    "--background": "--async",
+    "--bg": "--async",
+    "--detach": "--async",
+    "--engine": "--backend NAME",
+    "--provider": "--backend NAME",
+    "--tts": "--backend NAME",
+    "--speaker": "--voice NAME",
+    "--language": "--lang LANG",
+    "--locale": "--lang LANG",
+    "--text": "vox TEXT",
+    "--message": "vox TEXT",
+    "--say": "vox TEXT",
+    "--speak": "vox TEXT",
+    "--input": "--file FILE",
+    "--input-file": "--file FILE",
+    "--out": "--output FILE",
+    "--output-file": "--output FILE",
+    "--outfile": "--output FILE",
+    "--save": "--output FILE",
+    "--wav": "--output FILE.wav",
+    "--mp3": "--output FILE.mp3",
+    "--stdout": "--output -",
+    "--stdin": "a pipe: ... | vox",
+    "--play": "vox TEXT, which plays; --output FILE does not",
+    "--list": "vox voices or vox backends",
+    "--voices": "vox voices",
+    "--list-voices": "vox voices",
+    "--list-languages": "vox voices",
+    "--backends": "vox backends",
+    "--list-backends": "vox backends",
+    "--list-engines": "vox backends",
+    "--list-models": "vox backends",
+    "--models": "vox backends",
+    "--instructions": "--style TEXT",
+    "--instruct": "--style TEXT",
+    "--prompt": "--style TEXT",
+    "--gain": "--volume X",
+    "--loudness": "--volume X",
+    "--no-cache": "--fresh",
+    "--silent": "--quiet",
+    "--verbose": "vox daemon logs -f",
+    "--debug": "vox daemon logs -f",
+    "--log": "vox daemon logs",
+    "--daemon": "vox daemon start",
+    "--serve": "vox daemon start",
+    "--server": "vox daemon start",
+    "--stop": "vox stop",
+    "--status": "vox daemon status",
+    "--history": "vox history",
+    "--queue": "vox queue",
+    "--config": "vox config",
+    "--install": "vox backends install NAME",
+    "--update": _UPDATE,
+    "-r": "--speed X",
+    "-s": "--speed X",
+    "-w": "--output FILE",
+    "-t": "vox TEXT",
+    "-i": "--file FILE",
+    "-V": "--version",
+}
+"""What to type instead of an option that other programs have."""
 
 _SHOWN_CHARS = 60
 

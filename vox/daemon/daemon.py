@@ -35,6 +35,7 @@ from ..paths import Paths
 from ..queue.events import Bus, Event
 from .activation import Inherited, is_served
 from .connections import Limits, protocol_class, web_socket
+from .job_log import JobLog
 from .own_files import LOOK_S, OwnFiles, Superseded
 from .repair import Repair, may_restart
 from .server import Server
@@ -100,6 +101,7 @@ class Daemon:
             paths, config, self.engine.submitter, self.engine.store, self.bus, self.touch
         )
         self.bus.subscribe(self._on_event)
+        self.bus.subscribe(JobLog().on_event)
         self.engine.on_damage = lambda: self.stop(now=True, reason="damaged")
         self._loop: asyncio.AbstractEventLoop | None = None
         self.broadcaster: Broadcaster  # made once there is a loop, before the API is
