@@ -11,9 +11,12 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from .errors import BadOption, UnknownJob
+
+if TYPE_CHECKING:
+    from .outlook import Outlook
 
 State = Literal["queued", "preparing", "speaking", "done", "failed", "cancelled", "expired"]
 Sink = Literal["play", "file", "stream"]
@@ -441,12 +444,11 @@ class Job(SpeechOptions):
             None if self.first_audio_at is None else max(0.0, self.first_audio_at - self.created_at)
         )
 
-    def to_dict(self, position: int | None = None) -> dict[str, Any]:
-        """The JSON job object, command line and API alike.
+    def to_dict(self, outlook: Outlook | None = None) -> dict[str, Any]:
+        """The JSON job object, command line and API alike. `outlook`: None: nothing is foreseen."""
+        from .outlook import Outlook  # whoever only asks for a job needs none
 
-        `position`: 0 for the job whose turn it is, which is being prepared or spoken, 1 for the
-        next one, None for one that has ended.
-        """
+        outlook = outlook or Outlook(made=self.heard)
         return {
             "id": self.id,
             "state": self.state,
@@ -474,7 +476,7 @@ class Job(SpeechOptions):
             "output": self.output,
             "replace": self.replace_key,
             "notes": self.notes,
-            "position": position,
+            **outlook.to_dict(),
         }
 
     @property

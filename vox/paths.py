@@ -81,6 +81,11 @@ class Paths:
         return os.path.join(self.cache_dir, "memory.json")
 
     @property
+    def rates_path(self) -> str:
+        """How fast voices speak and models work here (see `engine.rates`)."""
+        return os.path.join(self.cache_dir, "rates.json")
+
+    @property
     def lock_path(self) -> str:
         return os.path.join(self.runtime_dir, "daemon.lock")
 

@@ -42,7 +42,7 @@ def test_async_speak_answers_before_the_job_has_begun(daemon: RunningDaemon) -> 
     first = daemon.speak("[until async] one")
     second = daemon.speak("Job 2")
     assert daemon.job(second["id"])["state"] == "queued"
-    assert daemon.job(second["id"])["position"] == 1
+    assert daemon.job(second["id"])["position"] == 2
     daemon.mark("async")
     assert daemon.ended(first["id"])["state"] == "done"
     assert daemon.ended(second["id"])["state"] == "done"
@@ -255,7 +255,7 @@ def test_the_queue_is_shown_in_order_with_positions(daemon: RunningDaemon) -> No
     until(lambda: daemon.http.get("/queue").json()[0]["state"] == "preparing")
     shown = daemon.http.get("/queue").json()
     assert [job["text"] for job in shown] == texts
-    assert [job["position"] for job in shown] == [0, 1, 2]
+    assert [job["position"] for job in shown] == [1, 2, 3]
     assert len(daemon.http.post("/cancel").json()) == 3
     assert daemon.http.get("/queue").json() == []
     daemon.mark("queue")

@@ -34,7 +34,7 @@ def test_a_job_that_has_ended_is_told_once(daemon: RunningDaemon) -> None:
         assert _states(events) == [(job["id"], "done")]
 
 
-def test_progress_tells_loading_position_and_utterances(start: Start) -> None:
+def test_progress_tells_phase_position_and_utterances(start: Start) -> None:
     daemon = start()
     daemon.speak("[until waiting] First")
     job = daemon.speak("The first sentence is this one. The second sentence is that one.")
@@ -42,10 +42,10 @@ def test_progress_tells_loading_position_and_utterances(start: Start) -> None:
     with daemon.events(f"/jobs/{job['id']}/events") as events:
         for event in events:
             seen.append(event)
-            if event.data.get("position") == 1 and event.name == "progress":
+            if event.data.get("position") == 2 and event.name == "progress":
                 daemon.mark("waiting")
     progress = [event.data for event in seen if event.name == "progress"]
-    assert any(data.get("loading") for data in progress)
+    assert {"waiting", "speaking"} <= {data["phase"] for data in progress if "phase" in data}
     assert max(data.get("heard") or 0 for data in progress) == 2
 
 

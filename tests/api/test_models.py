@@ -38,8 +38,8 @@ def test_a_stream_tells_of_the_progress_and_ends_with_the_model(context: FakeCon
     events = [block.splitlines() for block in answer.text.strip().split("\n\n")]
     assert [lines[0] for lines in events] == ["event: progress", "event: loaded"]
     assert json.loads(events[0][1].removeprefix("data: ")) == {
-        "loading": "loading scripted",
-        "fraction": 0.5,
+        "step": "loading scripted",
+        "loading": 0.5,
     }
 
 

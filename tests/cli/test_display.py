@@ -50,10 +50,8 @@ def test_the_line_follows_the_job_from_the_queue_to_its_last_sentence() -> None:
         view.after("state", QUEUED),
         view.after("progress", {"id": "x", "position": 2, "queue_length": 5}),
         view.after("state", job("preparing")),
-        view.after(
-            "progress", {"id": "x", "loading": "loading qwen: 12 of 88 MB", "fraction": 0.1}
-        ),
-        view.after("progress", {"id": "x", "loading": None, "fraction": None}),
+        view.after("progress", {"id": "x", "step": "loading qwen: 12 of 88 MB", "loading": 0.1}),
+        view.after("progress", {"id": "x", "step": None, "loading": None}),
         view.after("state", job("speaking", utterances=7, heard=0)),
         view.after("progress", job("speaking", utterances=7, heard=6)),
         view.after("progress", job("speaking", utterances=7, heard=7)),

@@ -180,7 +180,7 @@ def test_positions_are_the_same_wherever_they_are_shown(vox: Vox, sound: object)
     vox.until(first, "preparing")
     vox.until(urgent, "preparing")  # it passes a full look-ahead
     third = vox.ok(*SCRIPTED, "--async", "1 [say 0.1s]")
-    expected = {urgent: 0, first: 1, second: 2, third: 3}
+    expected = {urgent: 1, first: 2, second: 3, third: 4}
 
     def check() -> None:
         for command in ("queue", "history"):

@@ -56,7 +56,7 @@ def test_what_was_said_before_is_heard_without_a_host(
     assert rig.states(again) == ["queued", "preparing", "speaking", "done"]
     assert (again.audio_s, again.heard, again.utterances) == (first.audio_s, 2, 2)
     assert (hosts.started, hosts.texts) == ([], [ONE, TWO])
-    assert not [event for event in rig.events if "loading" in event.data]
+    assert not [event for event in rig.events if "step" in event.data]
 
 
 def test_it_is_the_same_to_the_sample(

@@ -283,7 +283,7 @@ def test_the_model_is_loaded_before_there_is_any_text_and_others_may_have_it_mea
     rig: Rig, hosts: FakeHosts, engine: Engine
 ) -> None:
     job = opened(engine)
-    rig.until(lambda: any("loading" in e.data and not e.data["loading"] for e in rig.events))
+    rig.until(lambda: any("step" in e.data and not e.data["step"] for e in rig.events))
     with engine.pool.turns.take(lambda: None):
         assert engine.store.get(job.id).state == "preparing"
     Writer(engine, job)(ONE)

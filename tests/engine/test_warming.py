@@ -149,7 +149,7 @@ def test_a_job_waits_while_a_model_is_loaded_and_may_be_cancelled_meanwhile(
     call = warm("slow")
     gate.wait_reached()
     first, second = engine.submit(request(ONE)), engine.submit(request(TWO, model="other"))
-    rig.until(lambda: any(e.data.get("loading") == "waiting for another model" for e in rig.events))
+    rig.until(lambda: any(e.data.get("step") == "waiting for another model" for e in rig.events))
     engine.cancel(first.id)
     assert alive(hosts) == ["slow"]
     gate.open()

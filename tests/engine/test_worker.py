@@ -58,7 +58,7 @@ def test_loading_is_told_and_then_that_it_is_over(
 ) -> None:
     job = engine.submit(request())
     rig.until_ended(job)
-    told = [event.data["loading"] for event in rig.events if "loading" in event.data]
+    told = [event.data["step"] for event in rig.events if "step" in event.data]
     assert told == ["loading scripted", "loading the script", None]
 
 
@@ -81,7 +81,7 @@ def test_the_job_whose_weights_a_warm_host_lacks_is_told_of_their_loading(
     hosts.further_loads.append(["it fell back"])
     third = engine.submit(request(THREE))
     assert rig.until_ended(third)["notes"] == ["it fell back"]
-    told = [e.job_id for e in rig.events if e.data.get("loading") == "loading the script"]
+    told = [e.job_id for e in rig.events if e.data.get("step") == "loading the script"]
     assert told == [first.id, third.id]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from vox.errors import AmbiguousId, IdTaken, JobNotLive, StorageError, UnknownJob
-from vox.jobs import Job, Wanted
+from vox.jobs import Job, State, Wanted
 from vox.queue.events import Bus, Event
 from vox.queue.history import PAGE, PAGE_CHARACTERS
 from vox.queue.schema import MIGRATIONS, migrate
@@ -165,12 +165,13 @@ def test_positions_follow_priority_and_arrival(store: Store) -> None:
     low, first, second, high = store.add(
         [job("low", priority=-10), job("1"), job("2"), job("high", priority=10)]
     )
-    assert [store.position(j) for j in (high, first, second, low)] == [1, 2, 3, 4]
-    assert [j.text for j in store.live()] == ["high", "1", "2", "low"]
-    taken = store.change(high.id, ("queued",), "preparing")
-    assert taken is not None and store.position(taken) == 0
-    assert store.position(first) == 1
-    assert [j.text for j in store.live()] == ["high", "1", "2", "low"]
+    assert [store.show(j)["position"] for j in (high, first, second, low)] == [1, 2, 3, 4]
+    assert [j["text"] for j in store.shown_queue()] == ["high", "1", "2", "low"]
+    taken = store.change(first.id, ("queued",), "preparing")
+    assert taken is not None and store.show(taken)["position"] == 2
+    taken = store.change(first.id, ("preparing",), "speaking")
+    assert taken is not None and store.show(taken)["position"] == 1
+    assert [j["text"] for j in store.shown_queue()] == ["1", "high", "2", "low"]
 
 
 def test_files_come_after_what_is_for_the_ear(store: Store) -> None:
@@ -184,27 +185,45 @@ def test_files_come_after_what_is_for_the_ear(store: Store) -> None:
         ]
     )
     in_order = [stream, heard, low, wanted, book]
-    assert [store.position(each) for each in in_order] == [1, 2, 3, 4, 5]
+    assert [each["id"] for each in store.shown_queue()] == [each.id for each in in_order]
     assert [each.text for each in store.live()] == [each.text for each in in_order]
     assert sorted(in_order, key=lambda each: each.order) == in_order
     assert store.queued_ids() == [each.id for each in in_order]
 
 
-def test_several_jobs_that_have_begun_have_positions_of_their_own(store: Store) -> None:
-    """Prepared ones wait for their turn at the loudspeaker, too."""
-    jobs = low, prepared, speaking, high, waiting, waiting_high = store.add(
-        [job(str(priority), priority=priority) for priority in (-10, 0, 0, 10, 0, 10)]
+def test_positions_are_the_order_of_hearing(store: Store) -> None:
+    """What is prepared waits for its turn at the loudspeaker, too; files come after all."""
+    jobs = file, low, prepared, speaking, high, waiting, waiting_high = store.add(
+        [job(sink="file", priority=10)]
+        + [job(str(priority), priority=priority) for priority in (-10, 0, 0, 10, 0, 10)]
     )
-    for begun in (low, prepared, speaking, high):
+    for begun in (file, low, prepared, speaking, high):
         store.change(begun.id, ("queued",), "preparing")
     store.change(speaking.id, ("preparing",), "speaking")
-    in_order = [each.id for each in (speaking, high, prepared, low, waiting_high, waiting)]
-    assert [each.id for each in store.live()] == in_order
-    assert store.positions() == {job_id: at for at, job_id in enumerate(in_order)}
-    assert [store.position(store.get(job_id)) for job_id in in_order] == list(range(len(jobs)))
-    assert {each["id"]: each["position"] for each in store.shown(store.live())} == store.positions()
+    in_order = [each.id for each in (speaking, high, waiting_high, prepared, waiting, low, file)]
+    assert [each["id"] for each in store.shown_queue()] == in_order
+    assert [each["position"] for each in store.shown_queue()] == list(range(1, len(jobs) + 1))
+    assert [store.show(store.get(job_id))["position"] for job_id in in_order[:2]] == [1, 2]
+    shown = {each["id"]: each["position"] for each in store.shown(store.live())}
+    assert shown == {job_id: at for at, job_id in enumerate(in_order, start=1)}
     ended = store.cancel(speaking.id)
-    assert (store.position(ended), store.positions()[high.id]) == (None, 0)
+    assert (store.show(ended)["position"], store.show(high)["position"]) == (None, 1)
+
+
+def test_the_phase_is_as_the_table_tells_it(store: Store) -> None:
+    (made,) = store.add([job()])
+    phases = [store.show(made)["phase"]]
+    steps: list[tuple[State, dict[str, float]]] = [
+        ("preparing", {}),
+        ("preparing", {"audio_s": 3.0, "utterances": 2}),
+        ("speaking", {}),
+        ("done", {}),
+    ]
+    for state, columns in steps:
+        changed = store.change(made.id, ("queued", "preparing", "speaking"), state, **columns)
+        assert changed is not None
+        phases.append(store.show(changed)["phase"])
+    assert phases == ["waiting", "making", "ready", "speaking", None]
 
 
 def test_history_is_newest_first_and_searched_literally(store: Store) -> None:
@@ -261,7 +280,7 @@ def test_what_is_asked_all_the_time_never_reads_the_whole_history(store: Store) 
         store.count_replaced_by([made]),
         store.callers(),
     )
-    store.position(made), store.count_live(), store.live_counts(), store.get(made.id)
+    store.show(made), store.count_live(), store.live_counts(), store.get(made.id)
     store.history.latest(), list(store.shown([made])), store.history.jobs(limit=1)
     for connection in (store._db.reader, store._db.counter):
         connection.set_trace_callback(None)
@@ -272,14 +291,14 @@ def test_what_is_asked_all_the_time_never_reads_the_whole_history(store: Store) 
 
 
 def test_jobs_are_counted_without_reading_their_rows(store: Store) -> None:
-    (made,) = store.add([job()])
+    store.add([job()])
     asked: list[str] = []
     for connection in (store._db.reader, store._db.counter):
         connection.set_trace_callback(asked.append)
-    store.position(made), store.count_live(), store.live_counts()
+    store.count_live(), store.live_counts()
     for connection in (store._db.reader, store._db.counter):
         connection.set_trace_callback(None)
-    assert len(asked) == 3
+    assert len(asked) == 2
     for sql in asked:
         plan = [row[3] for row in store._db.query(f"explain query plan {sql}")]
         read = [step for step in plan if "job" in step]

@@ -41,10 +41,14 @@ class JobTable(event_streams.JobTable, Protocol):
     @property
     def history(self) -> History: ...
 
-    def position(self, job: Job) -> int | None: ...
+    def show(self, job: Job) -> dict[str, Any]:
+        """The job as a JSON object, with its outlook."""
 
     def shown(self, jobs: Iterable[Job]) -> Iterator[dict[str, Any]]:
-        """The jobs as JSON objects, with their positions."""
+        """The jobs as JSON objects, with their outlooks."""
+
+    def shown_queue(self) -> Iterator[dict[str, Any]]:
+        """The live jobs as JSON objects, in the order of hearing."""
 
     def live_counts(self) -> dict[str, int]:
         """How many jobs are in each live state. Quick, and without the table's lock."""

@@ -13,12 +13,13 @@ from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
 from ..jobs import Job
+from ..queue.announcer import Announcer
 from ..queue.events import Bus, Event
+from ..queue.outlooks import Outlooks
 from .sse import frame
 
 QUEUE_LIMIT = 5_000
 """Events that may wait for a stream's reader before the stream is ended."""
-POSITION_EVERY_S = 0.25
 RECHECK_S = 2.0
 """How often a job that is waited for is looked up: another process may end it."""
 
@@ -51,8 +52,8 @@ class JobTable(Protocol):
     def live(self) -> list[Job]:
         """Live jobs in queue order; those being spoken or prepared come first."""
 
-    def positions(self) -> dict[str, int]:
-        """The position of each live job: 0 for the one whose turn it is, 1 for the next."""
+    outlooks: Outlooks
+    """What is known and foreseen of the live jobs."""
 
 
 class Broadcaster:
@@ -73,7 +74,7 @@ class Broadcaster:
         self._recheck_s = recheck_s
         self._streams: dict[asyncio.Queue[Item], str | None] = {}
         """The streams, and the id of the job that each follows; None: it follows all."""
-        self._are_positions_due = False
+        self._announcer = Announcer(store.outlooks.of_all, bus)
         self.last_id = f"{bus.epoch}-0"
         """Id of the last event that was sent. A new stream begins after it."""
         bus.subscribe(self._on_event)
@@ -91,10 +92,9 @@ class Broadcaster:
         """The events of one job, or of all, from now on."""
         queue: asyncio.Queue[Item] = asyncio.Queue()
         self._streams[queue] = job_id
-        if job_id is not None:
-            self._plan_positions()
         try:
-            yield queue
+            with self._announcer.following(job_id):
+                yield queue
         finally:
             self._streams.pop(queue, None)
 
@@ -131,14 +131,12 @@ class Broadcaster:
         return job
 
     def _dispatch(self, event: Event) -> None:
-        self.last_id = event.id
+        self.last_id = event.id or self.last_id
         wanting = [q for q, job_id in self._streams.items() if job_id in (None, event.job_id)]
         if wanting:
             item = EncodedEvent(event, frame(event.name, event.data, event.id))
             for queue in wanting:
                 self._put(queue, item)
-        if event.name == "state":
-            self._plan_positions()
 
     def _put(self, queue: asyncio.Queue[Item], item: EncodedEvent) -> None:
         if queue.qsize() >= self._queue_limit:
@@ -147,33 +145,6 @@ class Broadcaster:
         else:
             queue.put_nowait(item)
 
-    # -- positions in the queue -----------------------------------------------------------------
-
-    def _plan_positions(self) -> None:
-        """Send the positions soon. Not at every change: there may be many in a moment."""
-        if self._are_positions_due or not any(self._streams.values()):
-            return
-        self._are_positions_due = True
-        self._loop.call_later(POSITION_EVERY_S, self._start_positions)
-
-    def _start_positions(self) -> None:
-        task = self._loop.create_task(self._send_positions())
-        task.add_done_callback(lambda done: done.exception())
-
-    async def _send_positions(self) -> None:
-        try:
-            followed = {job_id for job_id in self._streams.values() if job_id is not None}
-            positions = await asyncio.to_thread(self._store.positions)
-        finally:
-            self._are_positions_due = False
-        length = max(positions.values(), default=0)
-        for job_id, position in positions.items():
-            if job_id in followed and position:
-                data = {"id": job_id, "position": position, "queue_length": length}
-                for queue, stream_id in list(self._streams.items()):
-                    if stream_id == job_id:
-                        self._put(queue, _transient("progress", job_id, data))
-
     # -- announcements --------------------------------------------------------------------------
 
     def announce_paused(self, is_paused: bool) -> None:
@@ -181,6 +152,7 @@ class Broadcaster:
         for queue, job_id in list(self._streams.items()):
             if job_id is not None:
                 self._put(queue, paused_event(job_id, is_paused))
+        self._announcer.wake()
 
     def announce_leaving(self, reason: str, everybody: bool, but: Collection[str] = ()) -> None:
         """End the streams: all of them, or all but those of jobs that are being worked on.

@@ -106,8 +106,8 @@ class _Follower:
         chunk = b""
         if not self._last_missed or self.has_ended:
             self._shown = job.state
-            position = await asyncio.to_thread(store.position, job)
-            chunk = sse.frame("state", job.to_dict(position), self._known_id)
+            shown = await asyncio.to_thread(store.show, job)
+            chunk = sse.frame("state", shown, self._known_id)
         if not self.has_ended and self._context.engine.player.is_paused:
             chunk += paused_event(self._job_id, True).frame
         return chunk

@@ -52,7 +52,7 @@ def make_router(context: Context) -> APIRouter:
 
 
 def _shown(context: Context, job: Job) -> dict[str, Any]:
-    return job.to_dict(context.engine.store.position(job))
+    return context.engine.store.show(job)
 
 
 async def _accepted(context: Context, request: SpeechRequest) -> Response:

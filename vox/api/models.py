@@ -90,7 +90,7 @@ async def steps(warming: Warming) -> AsyncGenerator[Step | None, None]:
 def _run(warming: Warming, tell: Callable[[Step], None]) -> None:
     try:
         loaded = warming.run(
-            lambda text, fraction: tell(Step("progress", {"loading": text, "fraction": fraction}))
+            lambda text, fraction: tell(Step("progress", {"step": text, "loading": fraction}))
         )
         last = Step("loaded", loaded)
     except VoxError as exc:

@@ -167,7 +167,7 @@ class _Body:
 
         def now() -> dict[str, Any]:
             known = engine.store.get(job.id)
-            return known.to_dict(engine.store.position(known))
+            return engine.store.show(known)
 
         answer = await json_response(now, 202)
         answer.headers["Location"] = f"/jobs/{job.id}"

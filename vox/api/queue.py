@@ -21,8 +21,8 @@ def make_router(context: Context) -> APIRouter:
 
     @router.get("/queue", responses={200: {"model": list[schemas.Job]}})
     async def queue() -> Response:
-        """Live jobs in queue order; the one being spoken comes first."""
-        return await json_array(lambda: engine.store.shown(engine.store.live()))
+        """Live jobs in the order in which they are heard; the one being spoken comes first."""
+        return await json_array(engine.store.shown_queue)
 
     @router.post("/cancel", responses={200: {"model": list[schemas.Job]}})
     async def cancel_all() -> Response:

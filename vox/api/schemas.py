@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from .. import jobs
+from ..outlook import Phase
 
 _JOB_ID = rf"^[{jobs.ID_ALPHABET}]{{{jobs.ID_LENGTH}}}$"
 _NO_NUL = r"^[^\x00]*$"
@@ -323,7 +324,24 @@ class Job(_JobOptions):  # type: ignore[misc]  # made of jobs.OPTIONS
     output: str | None
     replace: str | None
     notes: list[str]
-    position: int | None = Field(description="0: its turn has come; 1: it is the next.")
+    phase: Phase | None = Field(
+        description="What a live job does: `waiting`; `loading` its model; `making` its audio; "
+        "`ready`, which is all made that is needed, and waits to be heard; `speaking`."
+    )
+    loading: float | None = Field(description="How much of its model is loaded, 0 to 1.")
+    made: int = Field(description="Utterances that are synthesized.")
+    fraction: float | None = Field(description="How much of it is made, 0 to 1.")
+    made_s: float | None = Field(description="Seconds of audio that are made.")
+    expected_s: float | None = Field(description="Seconds of audio in all: predicted, then exact.")
+    heard_s: float | None = Field(description="Seconds of audio that were heard.")
+    left_s: float | None = Field(
+        description="Seconds of audio that are still to be heard; of a file: until it is written."
+    )
+    position: int | None = Field(description="Its place in the order of hearing, from 1.")
+    starts_in_s: float | None = Field(
+        description="Seconds until its first sound; null: it sounds, or that cannot be known."
+    )
+    starts_in_is_exact: bool = Field(description="False: `starts_in_s` is predicted.")
 
 
 class Problem(BaseModel):

@@ -138,6 +138,13 @@ class Line:
             in_order = sorted(self._playbacks.values(), key=lambda each: each.turn)
             return [each.job_id for each in in_order if not (each.is_sounding or each.is_cut)]
 
+    def heard_s(self, job_id: str) -> float | None:
+        """Seconds of the job's audio that were played; None: it is not here."""
+        with self._lock:
+            uncut = (each for each in self._playbacks.values() if not each.is_cut)
+            playback = next((each for each in uncut if each.job_id == job_id), None)
+        return None if playback is None else playback.heard_s
+
     def remaining_s(self, job_id: str | None = None) -> float:
         """Seconds of audio on disk that are still to be heard: of one job, or of all."""
         with self._lock:

@@ -71,6 +71,16 @@ class Playback:
             position = self.spool.start_of(self.start_utterance)
         return position is not None and position < self.spool.frames
 
+    @property
+    def heard_s(self) -> float:
+        """Seconds of the spool that are before what is played next."""
+        position = self.position
+        if position is None:
+            position = self.spool.start_of(self.start_utterance)
+        if position is None:
+            position = self.spool.frames
+        return position / (self.spool.sample_rate or 1)
+
     def ahead_frames(self) -> int:
         """How many frames on disk are still to be played."""
         position = self.position

@@ -206,6 +206,10 @@ class Player:
         """Seconds of audio on disk that are heard before what a job of that order may make next."""
         return self._line.ahead_s(job_id, order)
 
+    def heard_s(self, job_id: str) -> float | None:
+        """Seconds of the job's audio that were played; None: it is not in the line."""
+        return self._line.heard_s(job_id)
+
     def wait_change(self, timeout_s: float) -> None:
         """Block until jobs come or go, or another utterance of the current one was heard."""
         with self._changed:

@@ -17,6 +17,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Container
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -38,6 +39,18 @@ class _Begun:
 
     index: int
     start_frame: int
+
+
+class Made(NamedTuple):
+    """How much of a job's audio is there."""
+
+    utterances: int
+    """Counted from the text's start."""
+    whole_s: float
+    """Seconds of these."""
+    audio_s: float
+    """Seconds with what there is of the next one."""
+    is_complete: bool
 
 
 class Spool:
@@ -204,6 +217,14 @@ class Spool:
     def is_mid_utterance(self) -> bool:
         return self._begun is not None
 
+    def made(self) -> Made:
+        """How much is there."""
+        with self._lock:
+            rate = self.sample_rate or 1
+            whole = self.segments[-1].end_frame if self.segments else 0
+            utterances = self.segments[-1].index + 1 if self.segments else 0
+            return Made(utterances, whole / rate, self.frames / rate, self.is_complete)
+
     def read(self, start_frame: int, count: int) -> Samples:
         """Up to `count` frames from `start_frame`: as many as there are, maybe none.
 
@@ -331,6 +352,23 @@ class SpoolDir:
         except OSError:
             return False
         return Index.read(base + _INDEX, frames).is_complete
+
+    def peek(self, job_id: str) -> Made | None:
+        """How much of the job's audio is there; None: nothing, as far as can be told."""
+        spool = self._open.get(job_id)
+        if spool is not None and not spool.is_closed and not spool.is_abandoned:
+            return spool.made()
+        base = self._base(job_id)
+        try:
+            frames = os.stat(base + _PCM).st_size // BYTES_PER_FRAME
+            index = Index.read(base + _INDEX, frames)
+        except OSError:
+            return None
+        last = index.segments[-1] if index.segments else None
+        if last is None:
+            return None
+        audio_s = last.end_frame / (index.sample_rate or 1)
+        return Made(last.index + 1, audio_s, audio_s, index.is_complete)
 
     def share(self, job_id: str, new_id: str) -> bool:
         """Give another job the same complete audio, by links; False if it is not there."""

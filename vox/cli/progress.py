@@ -76,7 +76,7 @@ class View:
 
     def __init__(self) -> None:
         self._job: dict[str, Any] = {}
-        self._loading: str | None = None
+        self._step: str | None = None
         self._place = ""
         self._is_paused = False
         self._waiting_for: str | None = None
@@ -88,16 +88,16 @@ class View:
         if "state" in data:
             self._job = data
             if data["state"] not in ("queued", "preparing"):
-                self._loading = None
-        elif "loading" in data:
-            self._loading = data["loading"]
+                self._step = None
+        elif "step" in data:
+            self._step = data["step"]
         elif "paused" in data:
             self._is_paused = data["paused"]
         elif "waiting_for" in data:
             self._waiting_for = data["waiting_for"]
         elif "position" in data:
             self._place = f"position {data['position']} of {data['queue_length']}"
-        return (not self._waiting_for and self._loading) or self._doing()
+        return (not self._waiting_for and self._step) or self._doing()
 
     def _doing(self) -> str:
         state = self._job.get("state")

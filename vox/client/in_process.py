@@ -16,6 +16,7 @@ from ..engine.engine import Engine, consumer_lock
 from ..errors import VoxError
 from ..hosts.launch import inline_hosts
 from ..paths import Paths
+from ..queue.announcer import Announcer
 from ..queue.events import Event
 from ..queue.store import Store
 from ..queue.tasks import TableTasks
@@ -99,8 +100,11 @@ class InProcess:
         self._engine.start()
         if self._engine.player.is_paused:
             on_event("progress", {"id": self._job_id, "paused": True})
-        if not ended.wait(None if deadline is None else max(0.0, deadline - time.monotonic())):
-            raise goes_on(self._job_id)
+        announcer = Announcer(self._engine.store.outlooks.of_all, self._engine.bus)
+        with announcer.following(self._job_id):
+            left_s = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if not ended.wait(left_s):
+                raise goes_on(self._job_id)
         last[0].pop("text_is_cut", None)
         return {**last[0], "text": job.text}
 

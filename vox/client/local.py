@@ -175,7 +175,7 @@ class Local:
                 obstacles=lambda: [PAUSED] if store.is_set(PAUSE) else [],
             )
             job = make(submitter)
-            data = job.to_dict(position=store.position(job))
+            data = store.show(job)
             if note := note_of(store):
                 data["notes"].append(note)
             if is_followed and self.is_light(data) and not job.is_open:
@@ -222,12 +222,11 @@ class Local:
 
     def get(self, job_id: str, timeout_s: float = ANSWER_TIMEOUT_S) -> Job:
         with self._store() as store:
-            kept = store.get(job_id)
-            return kept.to_dict(store.position(kept))
+            return store.show(store.get(job_id))
 
     def queue(self) -> list[Job]:
         with self._store() as store:
-            return list(store.shown(store.live()))
+            return list(store.shown_queue())
 
     def history(self, limit: int | None = None, wanted: Wanted = EVERY_JOB) -> Iterator[Job]:
         with self._store() as store:

@@ -44,6 +44,8 @@ from .kept import Kept
 from .lookahead import LookAhead
 from .open_texts import OpenTexts
 from .outcomes import OutcomeWriter
+from .outlooks import EngineOutlooks
+from .rates import Rates
 from .replays import Replays
 from .running import Running
 from .submit import Submitter
@@ -151,11 +153,22 @@ class Engine:
         self.outcomes = OutcomeWriter(self.store)
         self.upkeep = Upkeep(self.store, config, self.utterances, self._forget_audio)
         self.running = Running()
+        self.rates = Rates(paths.rates_path)
         self.lookahead = LookAhead(self.store, self.player, config, self.running, serves_streams)
         self.texts = OpenTexts(
             self.store, self.player, lambda: int(config()["max_text"]), self._send_stranded
         )
         self.worker = self._make_worker()
+        self.store.outlooks = EngineOutlooks(
+            self.store,
+            self.player,
+            self.spools,
+            self.pool,
+            self.catalog,
+            config,
+            self.rates,
+            self.worker.making,
+        )
         self.tasks = make_tasks(self.store, self.worker.run)
         self.submitter = self._make_submitter()
         self.device_wait = DeviceWait(self.store, self.player, config, self._give_up)
@@ -190,6 +203,7 @@ class Engine:
             self.models,
             self.say_as,
             self.texts,
+            self.rates,
             self._clock,
         )
         return Worker(
@@ -289,6 +303,7 @@ class Engine:
                 # What cannot be written, the next daemon finds out by itself.
                 with contextlib.suppress(StorageError):
                     recovery.give_back(self.store, job_id)
+        self.rates.save()
         self.pool.close()
         self.tasks.close()
         self.store.close()

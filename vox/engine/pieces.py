@@ -5,20 +5,24 @@ A text that is still being written has more of them later. Knows nothing of host
 
 from __future__ import annotations
 
+import array
+import contextlib
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 from ..errors import EmptyText
 from ..jobs import Job
 from ..queue.store import Store
 from ..text.speakable import Piece, Reading, Speakable, pieces
+from .ahead import Ahead
 from .open_texts import OpenTexts, Reader
+from .rates import speakable_chars
 
 SHORT_CHARS = 2_000
 """The pieces of such a text are made at once: their number is known before the first is said."""
 LONG_CHARS = 20_000
-"""Those of a longer text are made one by one: their number is known in the end. Between the two,
-the first sound waits for the first piece alone."""
+"""Those of a longer text are made in a thread. Between the two, the first sound waits for the first
+piece alone."""
 
 CheckWanted = Callable[[], None]
 """Raises if the work for a job is to stop."""
@@ -30,7 +34,7 @@ class Pieces:
     None: there are no more yet, because the text is still being written.
     """
 
-    def __init__(self, pieces: Iterator[Piece | None]) -> None:
+    def __init__(self, pieces: Generator[Piece | None, None, None]) -> None:
         self._pieces = pieces
         self._is_again = False
         self.current: Piece | None = None
@@ -48,6 +52,34 @@ class Pieces:
         """The next piece is the present one."""
         self._is_again = True
 
+    def close(self) -> None:
+        """No more is taken."""
+        self._pieces.close()
+
+
+class Tally:
+    """How much of a text its pieces are, as far as they are made. Any thread may ask."""
+
+    def __init__(self) -> None:
+        self._chars = array.array("L")
+        """Speakable characters of the pieces up to each one, counted from the text's start."""
+        self.is_whole = False
+        """All pieces are made."""
+
+    def __len__(self) -> int:
+        return len(self._chars)
+
+    def add(self, piece: Piece) -> None:
+        before = self._chars[-1] if self._chars else 0
+        self._chars.append(before + speakable_chars(piece.text))
+
+    def chars_left(self, made: int) -> int | None:
+        """Speakable characters of the pieces after the first `made`; None: not known yet."""
+        count = len(self._chars)
+        if not (self.is_whole and count):
+            return None
+        return self._chars[-1] - (self._chars[min(made, count) - 1] if made else 0)
+
 
 def pieces_of(
     job: Job,
@@ -57,32 +89,45 @@ def pieces_of(
     flush_s: float,
     utterances: Callable[[], int],
     check_wanted: CheckWanted,
-) -> Iterator[Piece | None]:
+    tally: Tally,
+) -> Generator[Piece | None, None, None]:
     """The pieces of the job's text, as `Pieces` has them. Raises EmptyText, Parked.
 
-    `utterances`: how many of the job's have their audio.
+    `utterances`: how many of the job's have their audio. `tally`: counts the pieces.
     """
     if job.is_open or texts.flushes(job.id):
         speakable = Speakable(reading)
         reader = Reader(texts, job, speakable, reading.lang, flush_s, utterances, check_wanted)
-        yield from _counted(reader.pieces(), job, store)
+        yield from _counted(reader.pieces(), job, store, tally)
         return
-    made = _counted(pieces(job.text, reading), job, store)
+    made = _counted(pieces(job.text, reading), job, store, tally)
     length = len(job.text)
     yield from itertools.islice(made, int(length > SHORT_CHARS))
-    yield from made if length > LONG_CHARS else list(made)
+    if length <= LONG_CHARS:
+        yield from list(made)
+        return
+    with contextlib.closing(Ahead(made)) as ahead:
+        yield from ahead
 
 
-def _counted(made: Iterator[Piece | None], job: Job, store: Store) -> Iterator[Piece | None]:
-    count = 0
+def _counted(
+    made: Iterator[Piece | None], job: Job, store: Store, tally: Tally
+) -> Iterator[Piece | None]:
     for piece in made:
-        count += piece is not None
+        if piece is not None:
+            tally.add(piece)
         yield piece
-    if not count:
+    if not tally:
         raise EmptyText
-    store.note(job.id, utterances=count)
+    tally.is_whole = True
+    store.note(job.id, utterances=len(tally))
 
 
-def starting_at(first: int, pieces: Iterator[Piece | None]) -> Iterator[Piece | None]:
+def starting_at(
+    first: int, pieces: Generator[Piece | None, None, None]
+) -> Generator[Piece | None, None, None]:
     """The pieces that have this index or a later one."""
-    return (piece for piece in pieces if piece is None or piece.index >= first)
+    with contextlib.closing(pieces):
+        for piece in pieces:
+            if piece is None or piece.index >= first:
+                yield piece

@@ -38,9 +38,11 @@ from ..text.say_as import SayAs
 from ..text.speakable import Piece
 from ..voices.catalog import Catalog
 from .cache_keys import CacheKeys
+from .forecast import Making
 from .lookahead import LookAhead
 from .open_texts import OpenTexts
-from .pieces import CheckWanted, Pieces, pieces_of, starting_at
+from .pieces import CheckWanted, Pieces, Tally, pieces_of, starting_at
+from .rates import Rates, Voice, speakable_chars, voice_of
 from .reading import reading_of
 from .running import Run, Running
 from .unsaid import Failures, Unsaid
@@ -74,10 +76,12 @@ class _Work:
     check_wanted: CheckWanted
     said: Utterance
     """How it is said: an utterance without its text."""
+    voice: Voice
     keys: CacheKeys | None
     """None: its utterances are not cached."""
     failures: Failures
     unsaid: Unsaid
+    tally: Tally
     is_warm: bool = False
     """Its model was loaded."""
     host: Host | None = None
@@ -85,6 +89,12 @@ class _Work:
     counted: Host | None = None
     """The one that has counted the job."""
     is_loading: bool = False
+    """A host is being got for it."""
+    has_loading_begun: bool = False
+    """Which loads something."""
+    loading: float | None = None
+    """How much is loaded, 0 to 1, if its backend tells."""
+    is_awaiting_turn: bool = False
 
     @property
     def job(self) -> Job:
@@ -109,6 +119,7 @@ class Synthesizer:
         models: Models,
         say_as: Callable[[], SayAs],
         texts: OpenTexts,
+        rates: Rates,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
@@ -121,10 +132,24 @@ class Synthesizer:
         self._cache = cache
         self._config = config
         self._say_as = say_as
+        self._rates = rates
         self._clock = clock
         self._works: dict[str, _Work] = {}
         """By their jobs' ids."""
         self._lock = threading.Lock()
+
+    def making(self, job_id: str) -> Making | None:
+        """What is done for the job now; None: it is not at work here."""
+        work = self._works.get(job_id)
+        if work is None:
+            return None
+        return Making(
+            work.has_loading_begun,
+            work.loading,
+            work.is_awaiting_turn,
+            work.run.is_resting,
+            work.tally.chars_left(_utterances_in(work.spool)),
+        )
 
     def cancel(self, job_id: str) -> bool:
         """Have the host stop what it synthesizes for the job; False if none is loaded for it.
@@ -161,8 +186,9 @@ class Synthesizer:
         work = self._work(run, spool, check_wanted)
         self._works[job.id] = work
         try:
-            while not self._has_synthesized(work):
-                pass
+            with contextlib.closing(work.pieces):
+                while not self._has_synthesized(work):
+                    pass
         finally:
             del self._works[job.id]
         if not spool.frames:
@@ -204,27 +230,37 @@ class Synthesizer:
         if work.job.sink != "play":
             self._store.note(work.job.id, heard=piece.index + 1)
             self._lookahead.alone.discard(work.job.id)  # it makes progress
+        else:
+            self._publish(work.job, {"made": piece.index + 1})
 
-    def _pieces(self, job: Job, spool: Spool, check_wanted: CheckWanted) -> Iterator[Piece | None]:
+    def _pieces(
+        self, job: Job, spool: Spool, check_wanted: CheckWanted, tally: Tally
+    ) -> Generator[Piece | None, None, None]:
         reading = reading_of(job, self._catalog, self._config(), self._say_as())
         flush_s = float(self._config()["stream_flush_s"])
         done = functools.partial(_utterances_in, spool)
-        yield from pieces_of(job, reading, self._store, self._texts, flush_s, done, check_wanted)
+        yield from pieces_of(
+            job, reading, self._store, self._texts, flush_s, done, check_wanted, tally
+        )
         self._tell(job, reading.say_as.slow(reading.lang, reading.backend))
 
     def _work(self, run: Run, spool: Spool, check_wanted: CheckWanted) -> _Work:
         job = run.job
         clone = self._catalog.clone(job.voice) if job.voice else None
         said = Utterance.saying("", clone, {name: getattr(job, name) for name in ADAPTER_OPTIONS})
+        tally = Tally()
+        made = self._pieces(job, spool, check_wanted, tally)
         return _Work(
             run,
             spool,
-            Pieces(starting_at(_utterances_in(spool), self._pieces(job, spool, check_wanted))),
+            Pieces(starting_at(_utterances_in(spool), made)),
             check_wanted,
             said,
+            voice_of(self._catalog, job),
             self._cache_keys(job, said),
             Failures(),
             Unsaid(self._store, job, spool),
+            tally,
         )
 
     def _cache_keys(self, job: Job, said: Utterance) -> CacheKeys | None:
@@ -255,12 +291,17 @@ class Synthesizer:
                     self._say((chunk for chunk in (kept,)), piece, work)
                 else:
                     host = work.host or self._take_host(work, held)
-                    chunks = _shaped(host, replace(work.said, text=piece.text))
+                    chunks = _Timed(_shaped(host, replace(work.said, text=piece.text)))
                     parts, sample_rate = self._say(chunks, piece, work)
                     has_sound = any(map(len, parts))
                     work.failures.answered(has_sound)
                     if key and has_sound and not host.cut_off:
                         self._cache.put(key, parts, sample_rate)
+                    audio_s = sum(map(len, parts)) / (sample_rate or 1)
+                    self._rates.note_work(work.voice.model, chunks.work_s, audio_s, chunks.first_s)
+                    self._rates.note_said(
+                        work.voice, job.speed, speakable_chars(piece.text), audio_s
+                    )
                 self._note_written(piece, work)
             if work.host is None:
                 self._models.stay(job)  # it may be warm all the same
@@ -295,9 +336,14 @@ class Synthesizer:
     def _turn(self, work: _Work) -> Iterator[None]:
         turns, job = self._pool.turns, work.job
         if turns.is_taken and not work.is_warm:
-            self._publish(job, {"loading": "waiting for another model", "fraction": None})
-        with turns.take(work.check_wanted, work.run.rank):
-            yield
+            self._publish(job, {"step": "waiting for another model", "loading": None})
+        work.is_awaiting_turn = True
+        try:
+            with turns.take(work.check_wanted, work.run.rank):
+                work.is_awaiting_turn = False
+                yield
+        finally:
+            work.is_awaiting_turn = False
 
     @contextlib.contextmanager
     def _warm_host(self, work: _Work) -> Iterator[Host]:
@@ -305,13 +351,16 @@ class Synthesizer:
         job = work.job
         backend = self._catalog.host_of(job.backend)
         settings = self._catalog.host_settings(job.backend, job.model)
+        is_loaded = work.voice.model in self._pool.loaded
 
         def progress(text: str, fraction: float | None) -> None:
-            self._publish(job, {"loading": text, "fraction": fraction})
+            work.has_loading_begun, work.loading = True, fraction
+            self._publish(job, {"step": text, "loading": fraction})
 
-        if not work.is_warm:
+        if not (work.is_warm or is_loaded):
             progress(f"loading {job.backend}", None)
         work.is_loading = True
+        began = time.monotonic()
         try:
             host = self._pool.acquire(backend, settings, progress, work.said, job.keep_alive)
         except HostCrashed:
@@ -319,12 +368,14 @@ class Synthesizer:
         except HostError as exc:
             raise NotLoaded(exc) from exc
         finally:
-            work.is_loading = False
+            work.is_loading = work.has_loading_begun = False
+        if not is_loaded:
+            self._rates.note_load(work.voice.model, time.monotonic() - began)
         with self._lock:
             work.host, work.is_warm = host, True
         try:
             work.check_wanted()
-            self._publish(job, {"loading": None})
+            self._publish(job, {"step": None, "loading": None})
             self._tell(job, host.take_notes())
             yield host
         finally:
@@ -342,7 +393,7 @@ class Synthesizer:
             self._store.bus.publish("progress", job.id, {"id": job.id, **progress})
 
     def _say(
-        self, chunks: Generator[Heard, None, None], piece: Piece, work: _Work
+        self, chunks: Generator[Heard, None, None] | _Timed, piece: Piece, work: _Work
     ) -> tuple[list[Samples], int]:
         """Write the utterance into the spool as it comes. Returns its chunks and sample rate."""
         job, spool = work.job, work.spool
@@ -370,6 +421,32 @@ class Synthesizer:
         last = spool.segments[-1] if spool.segments else None
         if last and spool.sample_rate and last.start_frame < last.end_frame == spool.frames:
             spool.append(silence(self._config()["pause_s"], spool.sample_rate), spool.sample_rate)
+
+
+class _Timed:
+    """Passes chunks on, and measures how long their maker takes for them."""
+
+    def __init__(self, chunks: Generator[Heard, None, None]) -> None:
+        self._chunks = chunks
+        self.work_s = 0.0
+        self.first_s = 0.0
+        """Until the first sound."""
+
+    def __iter__(self) -> _Timed:
+        return self
+
+    def __next__(self) -> Heard:
+        began = time.monotonic()
+        try:
+            samples, sample_rate = next(self._chunks)
+        finally:
+            self.work_s += time.monotonic() - began
+        if len(samples) and not self.first_s:
+            self.first_s = self.work_s
+        return samples, sample_rate
+
+    def close(self) -> None:
+        self._chunks.close()
 
 
 def _shaped(host: Host, utterance: Utterance) -> Generator[Heard, None, None]:

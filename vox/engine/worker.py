@@ -22,6 +22,7 @@ from ..hosts.pool import Pool
 from ..jobs import INTERRUPT, Job
 from ..queue import recovery
 from ..queue.store import Store
+from .forecast import Making
 from .lookahead import LookAhead
 from .open_texts import OpenTexts, Parked
 from .outcomes import OutcomeWriter
@@ -80,6 +81,12 @@ class Worker:
     def written_ids(self) -> list[str]:
         """Those of them that are not for the loudspeaker."""
         return [run.job.id for run in self._running if run.job.sink != "play"]
+
+    def making(self, job_id: str) -> Making | None:
+        """What is done for the job now; None: it is not at work."""
+        return self._synthesizer.making(job_id) or (
+            Making(is_resting=True) if self._running.get(job_id) else None
+        )
 
     def cancel(self, job_id: str) -> None:
         """Stop working for the job, if it is at work."""

@@ -283,6 +283,12 @@ class Pool:
                 busy.append(self._busy.partition("/")[0])
         return unloaded, busy
 
+    @property
+    def loaded(self) -> frozenset[str]:
+        """The keys of the models that are loaded (see `model_key`)."""
+        hosts = list(self._hosts.items())
+        return frozenset(key for key, host in hosts if host.is_alive and host.load_s is not None)
+
     def find(self, key: str) -> dict[str, Any]:
         """The host of that model (see `describe`). Raises HostCrashed if it is gone."""
         with self._lock:

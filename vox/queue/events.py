@@ -63,6 +63,13 @@ class Bus:
             for listener in self._listeners:
                 listener(event)
 
+    def tell(self, name: str, job_id: str, data: dict[str, Any]) -> None:
+        """Publish what is true only now: it has no id and is not kept."""
+        event = Event("", 0, name, job_id, data)
+        with self._lock:
+            for listener in self._listeners:
+                listener(event)
+
     def _keep(self, event: Event) -> None:
         self._ring.append(event)
         self._ring_bytes += _size(event)

@@ -11,18 +11,20 @@ import contextlib
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..callers import WENT_AWAY
 from ..errors import AmbiguousId, IdTaken, JobNotLive, StorageDamaged, UnknownJob
 from ..jobs import ENDED, ID_ALPHABET, LIVE, Job, Sink, State, new_id, queue_order, recency
+from ..outlook import Outlook
 from . import texts
 from .database import Database, order_lock
 from .events import Bus
 from .expiry import Deadlines, steady
 from .forgetting import Forgetting
 from .history import LIVE_SQL, History
+from .outlooks import LiveEntry, Outlooks, TableOutlooks
 from .rows import COLUMNS, job_of, row_of, sql_value
 from .set_aside import remove_unfinished, set_aside_files
 from .sqlite_errors import LOCK_WAIT_S, locked_error
@@ -31,7 +33,6 @@ _WITHOUT_TEXT = ", ".join("'' as text" if name == "text" else name for name in C
 """For what is written after every utterance: reading a long text each time took most of it."""
 _QUEUED_SQL = f"state in {LIVE_SQL} and state = 'queued'"
 """With both conditions SQLite uses the index of live jobs and does not read the whole history."""
-_BEGUN_SQL = f"state in {LIVE_SQL} and state in ('preparing', 'speaking')"
 _ORDER_SQL = "sink = 'file', priority desc, seq"
 """Queue order. `Job.order` is the same."""
 _LIVE_ORDER_SQL = (
@@ -42,6 +43,9 @@ PAUSE = "paused"
 """The flag that keeps speech paused."""
 EVENT_TEXT = 500
 """An event holds so many characters of its job's text."""
+
+
+_NOT_AT_ONCE = ("position", "starts_in_s", "starts_in_is_exact")
 
 
 class QueueEntry(NamedTuple):
@@ -60,6 +64,8 @@ class QueueEntry(NamedTuple):
 
 
 _ENTRY_SQL = ", ".join(QueueEntry._fields)
+_IDS_AT_ONCE = 500
+_LIVE_ENTRY_SQL = ", ".join(LiveEntry._fields)
 
 
 class Store:
@@ -92,6 +98,8 @@ class Store:
         self._order_lock = threading.Lock()
         self.texts = texts.Texts(self._db, self._tell)
         """Those that are still being written."""
+        self.outlooks: Outlooks = TableOutlooks(self.outline)
+        """Whoever speaks the jobs puts a better one here."""
         self.history = History(self._db, self._job)
         """All jobs, newest first."""
         self.forgetting = Forgetting(self._db, self.history.index, bus, clock)
@@ -394,7 +402,10 @@ class Store:
         """Tell the listeners of the bus what happened to the job."""
         if self.bus is None:
             return
-        data = job.to_dict()
+        data = job.to_dict(self.outlooks.at_once(job))
+        if job.is_live:
+            for unknown in _NOT_AT_ONCE:  # an event of its own tells of these: see `Announcer`
+                del data[unknown]
         # Events come after every utterance and are kept: all of a long text would be too large.
         if name != "state":
             del data["text"]
@@ -478,37 +489,46 @@ class Store:
         sql = f"select count(*) from job where replace_key = ? and state in {LIVE_SQL}"
         return sum(int(self._db.query(sql, (key,))[0][0]) for key in _replace_keys(jobs))
 
-    def position(self, job: Job) -> int | None:
-        """See `Job.to_dict`."""
-        if not job.is_live:
-            return None
-        if job.state != "queued":
-            sql = f"select id from job where {_BEGUN_SQL} order by {_LIVE_ORDER_SQL}"
-            begun = [row["id"] for row in self._db.query(sql)]
-            return begun.index(job.id) if job.id in begun else 0
-        up_to = f"{_QUEUED_SQL} and (sink = 'file', -priority, seq) <= (?, ?, ?)"
-        begun_before = f"max((select count(*) from job where {_BEGUN_SQL}) - 1, 0)"
-        sql = f"select {begun_before} + (select count(*) from job where {up_to})"
-        return int(self._db.query(sql, job.order)[0][0])
+    def outline(self) -> list[LiveEntry]:
+        """The live jobs without their texts, in no order."""
+        sql = f"select {_LIVE_ENTRY_SQL} from job where state in {LIVE_SQL}"
+        return [LiveEntry(*row) for row in self._db.query(sql)]
 
-    def positions(self) -> dict[str, int]:
-        """The position of each live job, in queue order."""
-        rows = self._db.query(
-            f"select id, state from job where state in {LIVE_SQL} order by {_LIVE_ORDER_SQL}"
-        )
-        first = 0 if rows and rows[0]["state"] != "queued" else 1
-        return {row["id"]: position for position, row in enumerate(rows, first)}
+    def samples(self, job_ids: Sequence[str], most: int) -> list[tuple[str, str, int]]:
+        """(id, beginning of the text so far, length of it in characters) of these jobs."""
+        found: list[tuple[str, str, int]] = []
+        for at in range(0, len(job_ids), _IDS_AT_ONCE):
+            some = job_ids[at : at + _IDS_AT_ONCE]
+            marks = ", ".join("?" * len(some))
+            sql = (
+                f"select id, substr(said, 1, ?), length(said) from (select id, {texts.TEXT_SQL} "
+                f"as said from job where id in ({marks}))"
+            )
+            found += [(*row,) for row in self._db.query(sql, (most, *some))]
+        return found
 
     def shown(self, jobs: Iterable[Job]) -> Iterator[dict[str, Any]]:
-        """The jobs as JSON objects, each with its position as of when the first live one came."""
-        positions: dict[str, int] | None = None
+        """The jobs as JSON objects, each with its outlook as of when the first live one came."""
+        outlooks: Mapping[str, Outlook] | None = None
         for job in jobs:
-            if not job.is_live:
-                yield job.to_dict()
-                continue
-            if positions is None:
-                positions = self.positions()
-            yield job.to_dict(positions.get(job.id, 0))
+            if outlooks is None and job.is_live:
+                outlooks = self.outlooks.of_all()
+            found = outlooks.get(job.id) if outlooks and job.is_live else None
+            yield job.to_dict(found or self.outlooks.at_once(job))
+
+    def show(self, job: Job) -> dict[str, Any]:
+        """The job as a JSON object."""
+        return job.to_dict(self.outlooks.of(job))
+
+    def shown_queue(self) -> Iterator[dict[str, Any]]:
+        """The live jobs as JSON objects, in the order of hearing."""
+        live = {job.id: job for job in self.live()}
+        outlooks = self.outlooks.of_all()
+        for job_id, outlook in outlooks.items():
+            if job_id in live:
+                yield live.pop(job_id).to_dict(outlook)
+        for job in live.values():  # it came or ended just now
+            yield job.to_dict(self.outlooks.at_once(job))
 
     def count_live(self) -> int:
         return int(self._db.count(f"select count(*) from job where state in {LIVE_SQL}")[0][0])

@@ -1,0 +1,310 @@
+"""What is foreseen of the live jobs: phases, places, and when each is heard. A pure function.
+
+All that it knows is in its arguments: the live jobs, what is made and heard of each, and how fast
+voices speak. It goes through what will be made, one job at a time, and what one loudspeaker will
+play (see `running` and `audio.line`). Seconds count from now.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ..outlook import Outlook, Phase
+from ..queue.outlooks import LiveEntry, phase_of_row
+from .rates import Pace
+from .running import INTERRUPT, level
+
+UTTERANCE_CHARS = 60.0
+"""About so many speakable characters has an utterance."""
+
+
+class Making(NamedTuple):
+    """What is done for a job that is at work."""
+
+    is_loading: bool = False
+    loading: float | None = None
+    is_awaiting_turn: bool = False
+    """Another job is made meanwhile."""
+    is_resting: bool = False
+    """Enough of it is ready, or its text is still being written."""
+    chars_left: float | None = None
+    """Speakable characters of what is not made; None: to be estimated."""
+
+
+@dataclass(slots=True)
+class Track:
+    """What is known of one live job, and what is found out."""
+
+    entry: LiveEntry
+    chars: float
+    """Speakable characters of its text."""
+    pace: Pace
+    model: str
+    """The key of its model."""
+    made: int = 0
+    made_s: float = 0.0
+    """Seconds of audio that are made, with the utterance that is just synthesized."""
+    whole_s: float = 0.0
+    """Seconds of those utterances that are made whole."""
+    is_complete: bool = False
+    heard_s: float = 0.0
+    is_in_line: bool = False
+    """The player has it."""
+    making: Making | None = None
+    """None: it is not at work."""
+    expected_s: float = field(default=0.0, init=False)
+    """Seconds of audio that it has once all is made."""
+    begun_in_s: float = field(default=0.0, init=False)
+    """When its making begins."""
+    sound_in_s: float = field(default=0.0, init=False)
+    """When there is sound of it that was not heard."""
+    done_in_s: float = field(default=0.0, init=False)
+    """When all of it is made."""
+    start: Start | None = field(default=None, init=False)
+    """When its next sound is heard."""
+
+    @property
+    def has_sound(self) -> bool:
+        """There is sound of it that was not heard."""
+        return self.is_complete or self.made_s > self.heard_s
+
+    @property
+    def interrupts(self) -> bool:
+        return self.entry.priority >= INTERRUPT
+
+
+class Start(NamedTuple):
+    in_s: float
+    is_exact: bool
+
+
+class Scene(NamedTuple):
+    """What holds for all jobs."""
+
+    sounding: str | None = None
+    """The job that is heard."""
+    can_sound: bool = True
+    """Speech is not paused, and there is a device."""
+    pause_s: float = 0.25
+    """Between two utterances, and between two jobs."""
+    lookahead_s: float = 120.0
+    """So much is made ahead of what is heard."""
+    loaded: frozenset[str] = frozenset()
+    """The keys of the models that are loaded."""
+
+
+def forecast(tracks: Sequence[Track], scene: Scene) -> dict[str, Outlook]:
+    """The outlooks of the live jobs by id, in the order of hearing."""
+    for track in tracks:
+        track.expected_s = expected_s(track, scene)
+    _foresee_making(tracks, scene)
+    _foresee_sound(tracks, scene)
+    return {
+        track.entry.id: outlook(track, scene, position)
+        for position, track in enumerate(_in_order_of_hearing(tracks, scene), start=1)
+    }
+
+
+def _in_order_of_hearing(tracks: Sequence[Track], scene: Scene) -> list[Track]:
+    """What is heard now, what will be, and at last what is written.
+
+    A text that is still being written and has nothing to be said keeps its place in the queue.
+    """
+    heard = [track for track in tracks if track.entry.id == scene.sounding]
+    started = [(track.start.in_s, track.entry.order, track) for track in tracks if track.start]
+    coming = [track for *_, track in sorted(started, key=lambda each: each[:2])]
+    others = [t for t in tracks if t.start is None and t.entry.id != scene.sounding]
+    for track in sorted(others, key=lambda each: each.entry.order):
+        later = (at for at, each in enumerate(coming) if each.entry.order > track.entry.order)
+        coming.insert(next(later, len(coming)), track)
+    return heard + coming
+
+
+# -- what is made -----------------------------------------------------------------------------
+
+
+def expected_s(track: Track, scene: Scene) -> float:
+    """Seconds of audio that the job has once all is made."""
+    if track.is_complete:
+        return track.made_s
+    if track.entry.audio_s is not None:
+        return track.entry.audio_s
+    left, count = _chars_left(track), track.entry.utterances
+    utterances = count - track.made if count else left / UTTERANCE_CHARS
+    pauses = max(utterances - (track.made == 0), 0.0)
+    return max(track.made_s, track.whole_s + left * track.pace.char_s + pauses * scene.pause_s)
+
+
+def _chars_left(track: Track) -> float:
+    if track.making is not None and track.making.chars_left is not None:
+        return track.making.chars_left
+    if track.entry.utterances:
+        return track.chars * max(0.0, 1.0 - track.made / track.entry.utterances)
+    return max(0.0, track.chars - track.whole_s / track.pace.char_s)
+
+
+def _foresee_making(tracks: Sequence[Track], scene: Scene) -> None:
+    """When each job is made: one at a time, in the order in which they go first."""
+
+    def rank(track: Track) -> tuple[tuple[int, int], bool, int]:
+        heard = track.entry.id == scene.sounding
+        return level(track.entry, heard), track.making is None, track.entry.seq
+
+    unmade = sorted((track for track in tracks if not track.is_complete), key=rank)
+    loaded, free_s = set(scene.loaded), 0.0
+    for track in unmade:
+        if track.entry.sink == "file":
+            continue
+        is_at_work = track.making is not None or track.is_in_line
+        track.begun_in_s = 0.0 if is_at_work else free_s
+        free_s = _foresee_one(track, free_s, loaded)
+    files = [track for track in unmade if track.entry.sink == "file"]
+    _foresee_files(files, [t for t in unmade if t.entry.sink != "file"], tracks, scene, loaded)
+
+
+def _foresee_one(track: Track, free_s: float, loaded: set[str]) -> float:
+    """When it has sound and is done if its making goes on at `free_s`; returns the latter."""
+    pace = track.pace
+    if track.model not in loaded:
+        loading = track.making.loading if track.making else None
+        free_s += pace.load_s * (1.0 - (loading or 0.0))
+        loaded.add(track.model)
+    work_s = max(0.0, track.expected_s - track.made_s) * pace.work
+    track.sound_in_s = 0.0 if track.has_sound else free_s + min(pace.first_s, work_s)
+    track.done_in_s = free_s + work_s
+    return track.done_in_s
+
+
+def _foresee_files(
+    files: Sequence[Track],
+    unmade: Sequence[Track],
+    tracks: Sequence[Track],
+    scene: Scene,
+    loaded: set[str],
+) -> None:
+    """Files are made while enough is ready for the ear. `unmade`: what goes first."""
+    if not files:
+        return
+    ahead_s = sum(
+        max(0.0, track.made_s - track.heard_s) for track in tracks if track.entry.sink == "play"
+    )
+    lack_s = max(0.0, scene.lookahead_s - ahead_s)
+    first_s = later_s = rate = 0.0
+    for track in unmade:
+        left_s = max(0.0, track.expected_s - track.made_s)
+        at_once_s = left_s if track.entry.sink == "stream" else min(left_s, lack_s)
+        lack_s -= min(left_s, lack_s)
+        first_s += at_once_s * track.pace.work
+        later_s += (left_s - at_once_s) * track.pace.work
+        rate = max(rate, track.pace.work)
+    own_s = 0.0
+    for track in files:
+        own_s = _foresee_one(track, own_s, loaded)
+        needed_s = own_s + first_s
+        # What is heard meanwhile is to be made again ahead of the ear.
+        share = min(later_s, needed_s * rate / (1.0 - rate)) if rate < 1.0 else later_s
+        track.done_in_s = needed_s + (share if scene.can_sound else 0.0)
+
+
+# -- what is heard ----------------------------------------------------------------------------
+
+
+def _foresee_sound(tracks: Sequence[Track], scene: Scene) -> None:
+    """When each job's first sound, or its next one after an interruption, is heard."""
+    for track in tracks:
+        if track.entry.sink == "stream":
+            track.start = Start(track.sound_in_s, track.has_sound)
+    played = [track for track in tracks if track.entry.sink == "play" and not _is_parked(track)]
+    sounding = next((track for track in played if track.entry.id == scene.sounding), None)
+    now_s, gap_s, is_exact = 0.0, 0.0, True
+    if sounding is not None:
+        now_s, gap_s, is_exact = _end_s(sounding, 0.0), scene.pause_s, sounding.is_complete
+    for track in sorted(played, key=lambda each: each.entry.order):
+        if track.interrupts and track is not sounding:
+            at_s = track.sound_in_s
+            track.start = Start(at_s, track.has_sound)
+            now_s += _end_s(track, at_s) - at_s + scene.pause_s
+            is_exact = is_exact and track.is_complete
+    waiting = [t for t in played if t is not sounding and not t.interrupts]
+    _go_through(waiting, now_s, gap_s, is_exact, scene)
+
+
+def _go_through(
+    waiting: Sequence[Track], now_s: float, gap_s: float, is_exact: bool, scene: Scene
+) -> None:
+    """The loudspeaker takes the first in order of those that are begun, again and again."""
+    to_come = sorted(waiting, key=lambda each: each.begun_in_s, reverse=True)
+    begun: list[tuple[bool, tuple[bool, int, int], str, Track]] = []
+    while begun or to_come:
+        while to_come and (not begun or to_come[-1].begun_in_s <= now_s + gap_s):
+            track = to_come.pop()
+            entry = track.entry
+            is_interrupted = entry.state == "speaking"
+            heapq.heappush(begun, (not is_interrupted, entry.order, entry.id, track))
+        track = heapq.heappop(begun)[-1]
+        at_s = max(now_s + gap_s, track.sound_in_s)
+        track.start = Start(at_s, is_exact and track.has_sound)
+        is_exact = is_exact and track.is_complete
+        now_s, gap_s = _end_s(track, at_s), scene.pause_s
+
+
+def _end_s(track: Track, at_s: float) -> float:
+    """When its last sound is heard if it goes on at `at_s`."""
+    return max(at_s + max(0.0, track.expected_s - track.heard_s), track.done_in_s)
+
+
+def _is_parked(track: Track) -> bool:
+    """Its text is still being written, and nothing of it waits to be said."""
+    entry = track.entry
+    return entry.is_open and entry.state == "queued" and track.made_s <= track.heard_s
+
+
+# -- what is told -----------------------------------------------------------------------------
+
+
+def outlook(track: Track, scene: Scene, position: int | None = None) -> Outlook:
+    """The outlook of one job."""
+    is_played = track.entry.sink == "play"
+    phase = phase_of(track, scene)
+    start = track.start if scene.can_sound or not is_played else None
+    left_s = track.expected_s - track.heard_s if is_played else track.done_in_s
+    return Outlook(
+        phase=phase,
+        loading=track.making.loading if track.making and phase == "loading" else None,
+        made=track.made,
+        fraction=_fraction(track),
+        made_s=track.made_s,
+        expected_s=track.expected_s,
+        heard_s=track.heard_s if is_played else None,
+        left_s=max(0.0, left_s),
+        position=position,
+        starts_in_s=start.in_s if start else None,
+        starts_in_is_exact=bool(start and start.is_exact),
+    )
+
+
+def _fraction(track: Track) -> float:
+    if track.is_complete:
+        return 1.0
+    if track.entry.utterances:
+        return min(1.0, track.made / track.entry.utterances)
+    return min(1.0, track.whole_s / track.expected_s) if track.expected_s else 0.0
+
+
+def phase_of(track: Track, scene: Scene) -> Phase:
+    """What is done for the job now."""
+    entry, making = track.entry, track.making
+    if scene.sounding == entry.id or (entry.state == "speaking" and scene.sounding is None):
+        return "speaking"
+    if entry.sink == "play" and track.is_complete:
+        return "ready"
+    if making is None:
+        return "ready" if entry.state == "speaking" else phase_of_row(entry)
+    if making.is_loading:
+        return "loading"
+    if making.is_awaiting_turn and not track.made:
+        return "waiting"
+    return "ready" if making.is_resting and entry.sink == "play" else "making"

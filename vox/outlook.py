@@ -1,0 +1,63 @@
+"""What is known and foreseen of a live job: what it does now, its place, and when it is heard.
+
+Who derives it is `queue.outlooks`, from the job table alone, and `engine.outlooks`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Phase = Literal["waiting", "loading", "making", "ready", "speaking"]
+"""`waiting`: nothing is done for it now. `loading`: its model is loaded. `making`: it is
+synthesized. `ready`: all that is needed is made, and it waits for the ear. `speaking`: it is heard.
+"""
+PHASES: tuple[Phase, ...] = ("waiting", "loading", "making", "ready", "speaking")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """The outlook of one job, at one moment. Seconds count from then."""
+
+    phase: Phase | None = None
+    """None: the job has ended."""
+    loading: float | None = None
+    """How much of its model is loaded, 0 to 1, as far as its backend tells."""
+    made: int = 0
+    """Utterances that are synthesized, or left out."""
+    fraction: float | None = None
+    """How much of it is made, 0 to 1."""
+    made_s: float | None = None
+    """Seconds of audio that are made."""
+    expected_s: float | None = None
+    """Seconds of audio that it has once all is made: exact then, before that predicted."""
+    heard_s: float | None = None
+    """Seconds of audio that were heard."""
+    left_s: float | None = None
+    """Seconds of audio that are still to be heard; of a file: until it is written."""
+    position: int | None = None
+    """Its place in the order of hearing, from 1."""
+    starts_in_s: float | None = None
+    """Seconds until its first sound; None: that cannot be known, or it sounds already."""
+    starts_in_is_exact: bool = False
+    """All audio before its first sound is made. If not, `starts_in_s` is predicted."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Its part of a job's JSON object."""
+        return {
+            "phase": self.phase,
+            "loading": _rounded(self.loading),
+            "made": self.made,
+            "fraction": _rounded(self.fraction),
+            "made_s": _rounded(self.made_s),
+            "expected_s": _rounded(self.expected_s),
+            "heard_s": _rounded(self.heard_s),
+            "left_s": _rounded(self.left_s),
+            "position": self.position,
+            "starts_in_s": _rounded(self.starts_in_s),
+            "starts_in_is_exact": self.starts_in_is_exact,
+        }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
