@@ -45,7 +45,7 @@ def test_progress_tells_phase_position_and_utterances(start: Start) -> None:
             if event.data.get("position") == 2 and event.name == "progress":
                 daemon.mark("waiting")
     progress = [event.data for event in seen if event.name == "progress"]
-    assert {"waiting", "speaking"} <= {data["phase"] for data in progress if "phase" in data}
+    assert {"waiting", "making"} <= {data["phase"] for data in progress if "phase" in data}
     assert max(data.get("heard") or 0 for data in progress) == 2
 
 

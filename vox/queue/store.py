@@ -404,8 +404,10 @@ class Store:
             return
         data = job.to_dict(self.outlooks.at_once(job))
         if job.is_live:
-            for unknown in _NOT_AT_ONCE:  # an event of its own tells of these: see `Announcer`
-                del data[unknown]
+            # An event of its own tells of these: see `Announcer`.
+            unknown = _NOT_AT_ONCE if job.sink == "play" else (*_NOT_AT_ONCE, "left_s")
+            for field in unknown:
+                del data[field]
         # Events come after every utterance and are kept: all of a long text would be too large.
         if name != "state":
             del data["text"]
