@@ -27,6 +27,10 @@ MOST = 100
 _DRIFT_S = 0.2
 
 
+Told = tuple[Outlook, int, float]
+"""An outlook, with the length of the queue, and when it was so."""
+
+
 class Announcer:
     """Publishes transient `progress` events. Any thread may use it."""
 
@@ -37,8 +41,10 @@ class Announcer:
         self._lock = threading.Lock()
         self._followed: list[str | None] = []
         """The ids of the jobs, once for each follower; None: all."""
-        self._told: dict[str, tuple[Outlook, int, float]] = {}
-        """What was told last of each job, with the length of the queue, and when."""
+        self._told: dict[str, Told] = {}
+        """What was told last of each job."""
+        self._ended: set[str] = set()
+        """The jobs that ended since outlooks were asked for."""
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         bus.subscribe(self._on_event)
@@ -68,6 +74,8 @@ class Announcer:
         self._wake.set()
 
     def _on_event(self, event: Event) -> None:
+        if event.data.get("exit_code") is not None:
+            self._ended.add(event.job_id)
         if event.number:
             self._wake.set()
 
@@ -94,27 +102,29 @@ class Announcer:
             return bool(self._followed)
 
     def _tell(self) -> None:
+        self._ended = set()
         outlooks, now = self._outlooks(), time.monotonic()
         with self._lock:
             followed = set(self._followed)
             self._told = {key: told for key, told in self._told.items() if key in outlooks}
         is_all = None in followed
         for at, (job_id, outlook) in enumerate(outlooks.items()):
-            if job_id not in followed and not (is_all and at < MOST):
-                continue
-            before = self._told.get(job_id)
-            if before is None or is_news(before, (outlook, len(outlooks), now)):
-                with self._lock:
-                    self._told[job_id] = outlook, len(outlooks), now
-                data = {"id": job_id, **outlook.to_dict(), "queue_length": len(outlooks)}
-                self._bus.tell("progress", job_id, data)
+            if job_id in followed or (is_all and at < MOST):
+                self._tell_of(job_id, (outlook, len(outlooks), now))
+
+    def _tell_of(self, job_id: str, news: Told) -> None:
+        before = self._told.get(job_id)
+        if before is not None and not is_news(before, news):
+            return
+        with self._lock:
+            self._told[job_id] = news
+        outlook, length, _ = news
+        data = {"id": job_id, **outlook.to_dict(), "queue_length": length}
+        self._bus.tell("progress", job_id, data, lambda: job_id not in self._ended)
 
 
-def is_news(before: tuple[Outlook, int, float], after: tuple[Outlook, int, float]) -> bool:
-    """Whether the outlook is another than a client thinks that counts the seconds since then.
-
-    Each with the length of the queue, and when it was so.
-    """
+def is_news(before: Told, after: Told) -> bool:
+    """Whether the outlook is another than a client thinks that counts the seconds since then."""
     (old, old_length, old_at), (new, length, at) = before, after
     if (old.phase, old.made, old.position, old.starts_in_is_exact, old_length) != (
         new.phase, new.made, new.position, new.starts_in_is_exact, length,

@@ -63,10 +63,17 @@ class Bus:
             for listener in self._listeners:
                 listener(event)
 
-    def tell(self, name: str, job_id: str, data: dict[str, Any]) -> None:
-        """Publish what is true only now: it has no id and is not kept."""
+    def tell(
+        self, name: str, job_id: str, data: dict[str, Any], is_true: Callable[[], bool]
+    ) -> None:
+        """Publish what is true only now, if it still is: it has no id and is not kept.
+
+        No event comes between `is_true`, which must not block, and this one.
+        """
         event = Event("", 0, name, job_id, data)
         with self._lock:
+            if not is_true():
+                return
             for listener in self._listeners:
                 listener(event)
 
