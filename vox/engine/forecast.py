@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ..jobs import INTERRUPT
 from ..outlook import Outlook, Phase
 from ..queue.outlooks import LiveEntry, phase_of_row
 from .rates import Pace
-from .running import INTERRUPT, level
+from .running import level
 
 UTTERANCE_CHARS = 60.0
 """About so many speakable characters has an utterance."""
