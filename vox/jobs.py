@@ -356,9 +356,12 @@ class Changes:
     """An audio file to write instead of playing."""
     umask: int | None = None
     """See `Job.umask`."""
+    goes_on: bool = False
+    """It begins with the sentence at which the ear stopped."""
 
 
 AS_IT_WAS = Changes()
+GOING_ON = Changes(goes_on=True)
 
 REQUEST_FIELDS = tuple(f.name for f in fields(Request) if f.name != "is_open")
 

@@ -116,6 +116,8 @@ class FakeEngine:
         self.is_started = True
         self.is_healthy = True
         self.damage: str | None = None
+        self.changes: list[Changes] = []
+        """Those of the replays that were asked for."""
 
     def add(self, text: str = "Hello", **fields: Any) -> Job:
         fields = {"id": "", "backend": "scripted", **fields}
@@ -148,6 +150,7 @@ class FakeEngine:
         self.player.is_paused = False
 
     def replay(self, job_id: str, caller: str | None = None, changes: Changes = AS_IT_WAS) -> Job:
+        self.changes.append(changes)
         return self.add(self.store.get(job_id).text)
 
     def export_audio(self, job_id: str) -> str:

@@ -34,3 +34,10 @@ def test_a_bad_number_of_sentences_is_refused(context: FakeContext, body: object
 def test_where_nothing_is_spoken_there_is_nothing_to_move_in(context: FakeContext) -> None:
     answer = post(context, "/back")
     assert (answer.status_code, answer.json()["code"]) == (409, "nothing-spoken")
+
+
+def test_continue_makes_a_new_job_of_one_that_was_cut_off(context: FakeContext) -> None:
+    job = context.engine.add(state="cancelled", heard=5, utterances=27)
+    answer = post(context, f"/jobs/{job.id}/continue")
+    assert answer.status_code == 202 and answer.json()["id"] != job.id
+    assert context.engine.changes[-1].goes_on

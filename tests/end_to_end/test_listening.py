@@ -119,3 +119,26 @@ def test_pause_and_skip_reach_a_call_that_speaks_without_a_daemon(
     recorder.wait_for_sound()
     assert vox.ok("skip").endswith(" skipped")
     assert call.wait(20) == 5
+
+
+def test_continue_goes_on_with_the_sentence_that_was_cut_off(vox: Vox, recorder: Recorder) -> None:
+    result = vox("continue")
+    assert result.code == 2 and result.err == (
+        "vox: no text was cut off; to hear the last again: vox again\n"
+    )
+    job_id = vox.ok(*SCRIPTED, "--async", sentences(0.3, 2, 0.3))
+    while vox.until(job_id, "speaking")["heard"] < 1:
+        time.sleep(0.02)
+    recorder.wait_for_sound()
+    vox.ok("stop")
+    stopped_at = time.monotonic()
+    vox.ok("daemon", "stop")
+    vox.ok("continue")
+    recording = recorder.stop().after(stopped_at)
+    tones = read_timed_tones(recording.samples, recording.sample_rate)
+    assert list(dict.fromkeys(tone.number for tone in tones)) == [2, 3]
+    assert [job["state"] for job in vox.jobs()] == ["cancelled", "done"]
+    result = vox("continue", "last")
+    assert result.code == 2 and "no text was cut off" in result.err
+    result = vox("continue", "@1")
+    assert result.code == 2 and "was heard to its end; to hear it again: vox replay" in result.err

@@ -337,12 +337,14 @@ def test_an_error_that_nobody_foresaw_fails_the_job_and_not_the_worker(
     assert stored(engine, after).state == "done" and engine.is_healthy
 
 
-def test_what_a_failed_job_had_half_made_takes_no_room(
-    rig: Rig, hosts: FakeHosts, engine: Engine
+def test_what_a_failed_job_had_half_made_of_a_file_takes_no_room(
+    rig: Rig, hosts: FakeHosts, engine: Engine, tmp_path: Path
 ) -> None:
     hosts.script(ONE, 0.2)
     hosts.script(TWO, ZeroDivisionError("on purpose"))
-    job, after = engine.submit(request(ONE, TWO)), engine.submit(request(THREE))
+    job = engine.submit(request(ONE, TWO, output=str(tmp_path / "x.wav")))
+    rig.until_ended(job)
+    after = engine.submit(request(THREE))
     rig.until_ended(after)
     assert stored(engine, job).state == "failed"
     assert not list(Path(rig.paths.spool_dir).glob(f"{job.id}.*")) and engine.spools.has(after.id)

@@ -18,7 +18,7 @@ from starlette.datastructures import QueryParams
 from ..callers import WENT_AWAY
 from ..durations import moment
 from ..errors import BadOption, VoxError
-from ..jobs import AS_IT_WAS, Job, State, Wanted
+from ..jobs import AS_IT_WAS, GOING_ON, Job, State, Wanted
 from ..jobs import Request as SpeechRequest
 from . import problems, schemas
 from .context import Context
@@ -211,6 +211,26 @@ def _add_one(router: APIRouter, context: Context) -> None:
                 changes = replace(changes, output=output)
         return await json_response(
             lambda: _shown(context, engine.replay(job_id, caller, changes)), 202, writes=True
+        )
+
+    @router.post(
+        "/jobs/{job_id}/continue",
+        status_code=202,
+        responses={202: {"model": schemas.Job}, **answers(404, 409, 422, 503)},
+    )
+    async def go_on(
+        request: Request,
+        job_id: JobId,
+        caller: Annotated[str | None, Query(max_length=schemas.NAME_LIMIT)] = None,
+    ) -> Response:
+        """Go on with a job that was cancelled, skipped or failed: a new job that begins with the
+        sentence at which the ear stopped.
+
+        `last` is the newest that was cut off. `caller`: as in `POST /speak`.
+        """
+        caller = None if is_tcp(request.scope.get("server")) else caller
+        return await json_response(
+            lambda: _shown(context, engine.replay(job_id, caller, GOING_ON)), 202, writes=True
         )
 
     @router.get("/jobs/{job_id}/audio", response_class=FileResponse, responses={**_WAV, **NO_JOB})

@@ -386,6 +386,18 @@ class SpoolDir:
             return False
         return True
 
+    def take_over(self, job_id: str, new_id: str) -> None:
+        """Give another job what there is of the audio of one that was cut off, if anything is.
+
+        Not if that is still in use, nor in place of what the other job has.
+        """
+        old, new = self._base(job_id), self._base(new_id)
+        with self._lock, contextlib.suppress(OSError):
+            live = self._open.get(job_id)
+            if (live is None or live.is_closed) and not os.path.exists(new + _PCM):
+                os.rename(old + _PCM, new + _PCM)
+                os.rename(old + _INDEX, new + _INDEX)
+
     def remove(self, job_id: str) -> None:
         """Remove the job's audio. Readers that have it open are not disturbed."""
         base = self._base(job_id)

@@ -25,6 +25,7 @@ COMMANDS: dict[str, Entry] = {
     "pause": Entry("queue:pause", "Pause speech until `vox resume`."),
     "resume": Entry("queue:resume", "Resume speech after `vox pause`."),
     "replay": Entry("replay:replay", "Speak a job again, from its kept audio if it is there."),
+    "continue": Entry("replay:go_on", "Go on with a text that was cut off, from its sentence."),
     "again": Entry("replay:again", "Speak once more what was heard last."),
     "wait": Entry("replay:wait", "Wait until jobs have ended."),
     "daemon": Entry("daemon:daemon", "Start, stop and watch the daemon."),

@@ -1,4 +1,4 @@
-"""`vox replay`, `again` and `wait`: speak an earlier job again, wait for jobs to end."""
+"""`vox replay`, `again` and `continue` speak an earlier job, `wait` waits for jobs to end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 
 from ..client.jobs import Job, Jobs
 from ..errors import BadOutput, VoxError, WaitTimeout
-from ..jobs import AS_IT_WAS, LAST, OPTIONS, Changes
+from ..jobs import AS_IT_WAS, GOING_ON, LAST, OPTIONS, Changes
 from .completers import complete_job, complete_live_job
 from .options import (
     OptionType,
@@ -102,6 +102,32 @@ def again(
     check_waits(ctx, is_async, timeout_s, strict)
     options = CallOptions(is_async, timeout_s, as_json, quiet, strict)
     return _replayed(LAST, AS_IT_WAS, options)
+
+
+@click.command("continue")
+@click.argument("job_id", metavar="[ID]", default=LAST, shell_complete=complete_job)
+@async_option
+@timeout_option
+@strict_option
+@json_option
+@quiet_option
+@click.pass_context
+def go_on(
+    ctx: click.Context,
+    job_id: str,
+    is_async: bool,
+    timeout_s: float | None,
+    strict: bool,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Go on with a text that was cut off, from its sentence.
+
+    It was cancelled, stopped or skipped, or it failed. Without ID it is the last such text that was
+    not spoken again since.
+    """
+    check_waits(ctx, is_async, timeout_s, strict)
+    return _replayed(job_id, GOING_ON, CallOptions(is_async, timeout_s, as_json, quiet, strict))
 
 
 def _replayed(job_id: str, changes: Changes, options: CallOptions) -> int:

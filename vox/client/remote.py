@@ -203,6 +203,9 @@ class Remote:
     def replay(self, job_id: str, is_followed: bool = True, changes: Changes = AS_IT_WAS) -> Job:
         caller = caller_of_followed(is_followed)
         query = f"?caller={caller}" if caller else ""
+        if changes.goes_on:
+            going_on: Job = self.call("POST", f"{_target(job_id)}/continue{query}")
+            return going_on
         body = {name: getattr(changes, name) for name in ("speed", "output", "umask")}
         made: Job = self.call("POST", f"{_target(job_id)}/replay{query}", body)
         return made

@@ -24,14 +24,18 @@ class Replays:
         self._catalog = catalog
 
     def open_spool(self, job: Job) -> Spool:
-        """The job's spool; that of a replay at the same speed has all of the audio already.
+        """The job's spool; that of a replay at the same speed has the audio already.
+
+        All of it or, of a job that goes on after it was cut off, as much as was made.
 
         Raises StorageError.
         """
         if not self._spools.has(job.id):
             source = self._source(job)
             if source is not None and self._tempo(job, source) == 1.0:
-                self._spools.share(source.id, job.id)
+                is_shared = self._spools.share(source.id, job.id)
+                if not is_shared and job.heard:
+                    self._spools.take_over(source.id, job.id)
         return self._spools.open(job.id)
 
     def complete(self, job: Job, spool: Spool, check_wanted: Callable[[], None]) -> None:

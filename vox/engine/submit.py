@@ -64,6 +64,12 @@ def _check_interrupt(request: Request, interrupts: bool) -> None:
         raise BadOption("interrupt is for what is heard, not for a file", field="interrupt")
 
 
+def _was_heard_whole(job: Job) -> bool:
+    if job.state == "done":
+        return job.first_audio_at is not None  # else its source was muted
+    return job.utterances is not None and job.heard >= job.utterances
+
+
 def _priority(options: dict[str, Any]) -> int:
     return INTERRUPT if options["interrupt"] else PRIORITIES[options["priority"] or "normal"]
 
@@ -185,16 +191,11 @@ class Submitter:
     ) -> Job:
         """A new job with the text, the voice and the options of an ended one.
 
-        `last` is the newest job that was heard. `has_audio` tells whether the audio of a job is
-        kept; if not, it is synthesized again. Raises UnknownJob, AmbiguousId, JobNotLive, and as
-        `submit_many`.
+        `last` is the newest job that was heard or, to go on, that was cut off. `has_audio` tells
+        whether the audio of a job is kept; if not, it is synthesized again. Raises UnknownJob,
+        AmbiguousId, JobNotLive, and as `submit_many`.
         """
-        is_last = job_id.strip().lower() == LAST
-        old = self.store.history.last_heard() if is_last else self.store.get(job_id)
-        if old.is_live:
-            raise JobNotLive(
-                f"job {old.id} is still {old.state}", f"wait for it: vox wait {old.id}"
-            )
+        old = self._ended(job_id, changes.goes_on)
         options = {name: getattr(old, name) for name in SPEECH_OPTIONS}
         output, notes = _checked_output(changes.output), list[str]()
         options["speed"] = OPTIONS["speed"].check(changes.speed) or old.speed
@@ -215,8 +216,28 @@ class Submitter:
             umask=changes.umask,
             notes=notes,
         )
+        if changes.goes_on:
+            job.heard = job.heard_at_attempt = old.heard
         with self.store.in_order():
             self._take_in([job])
+        return job
+
+    def _ended(self, job_id: str, goes_on: bool) -> Job:
+        """The job that is to be spoken again, or that is to go on."""
+        history = self.store.history
+        if job_id.strip().lower() == LAST:
+            return history.last_cut_off() if goes_on else history.last_heard()
+        job = self.store.get(job_id)
+        if job.is_live:
+            raise JobNotLive(
+                f"job {job.id} is still {job.state}", f"wait for it: vox wait {job.id}"
+            )
+        if goes_on and job.sink != "play":
+            raise JobNotLive(f"job {job.id} was not spoken", f"to hear it: vox replay {job.id}")
+        if goes_on and _was_heard_whole(job):
+            raise JobNotLive(
+                f"job {job.id} was heard to its end", f"to hear it again: vox replay {job.id}"
+            )
         return job
 
     def _kept(self, old: Job, speed: float, has_audio: Callable[[str], bool]) -> Job | None:

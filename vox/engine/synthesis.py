@@ -253,7 +253,7 @@ class Synthesizer:
         return _Work(
             run,
             spool,
-            Pieces(starting_at(_utterances_in(spool), made)),
+            Pieces(starting_at(_first(job, spool), made)),
             check_wanted,
             said,
             voice_of(self._catalog, job),
@@ -457,6 +457,16 @@ def _shaped(host: Host, utterance: Utterance) -> Generator[Heard, None, None]:
             yield shaper.feed(samples, sample_rate), sample_rate
     if sample_rate:
         yield shaper.finish(), sample_rate
+
+
+def _first(job: Job, spool: Spool) -> int:
+    """The index of the first utterance to make: after what the spool holds, at the ear if nothing.
+
+    For the ear alone; and a job of which all was heard needs the length of its audio.
+    """
+    is_for_ear = job.sink == "play" and not spool.segments
+    is_at_end = job.utterances is not None and job.heard >= job.utterances
+    return job.heard if is_for_ear and not is_at_end else _utterances_in(spool)
 
 
 def _utterances_in(spool: Spool) -> int:

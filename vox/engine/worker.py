@@ -193,6 +193,7 @@ class Worker:
     def _prepare(self, run: Run) -> None:
         job = run.job
         spool: Spool | None = None
+        has_room = True
         try:
             spool = self._replays.open_spool(job)
             if job.sink == "play":
@@ -215,6 +216,9 @@ class Worker:
         except (JobStopped, DaemonLeaving, StorageDamaged):
             if spool is not None:
                 spool.abandon()
+        except StorageError as exc:
+            has_room = False
+            self._give_up(job, spool, exc)
         except VoxError as exc:
             self._give_up(job, spool, exc)
         except Exception as exc:
@@ -224,7 +228,7 @@ class Worker:
         finally:
             if spool is not None:
                 spool.close()
-                self._drop_if_useless(spool)
+                self._drop_if_useless(job, spool, has_room)
 
     def _park(self, job: Job) -> None:
         """Put a stream that has nothing to say back into the queue, where it holds up nobody."""
@@ -233,12 +237,16 @@ class Worker:
             log.info("job %s waits for more of its text", job.id)
         self._texts.look()  # it may have come just now
 
-    def _drop_if_useless(self, spool: Spool) -> None:
-        """Give the disk back what a job that failed or was cancelled left half made.
+    def _drop_if_useless(self, job: Job, spool: Spool, has_room: bool) -> None:
+        """Give the disk back what no job will be spoken from.
 
-        A job that goes on in the next daemon needs it.
+        One that goes on in the next daemon needs its audio, and so may one that was cut off
+        (`vox continue`), unless the disk is full. Audio that lacks its beginning is no replay.
         """
-        if spool.is_abandoned and not (spool.is_complete or self._is_stopped):
+        is_half_made = spool.is_abandoned and not spool.is_complete
+        may_go_on = has_room and job.sink == "play" and bool(spool.segments)
+        lacks_beginning = bool(spool.segments) and spool.segments[0].index > 0
+        if not self._is_stopped and ((is_half_made and not may_go_on) or lacks_beginning):
             with contextlib.suppress(StorageError):
                 self._spools.remove(spool.job_id)
 

@@ -57,6 +57,21 @@ class History:
             raise UnknownJob("nothing was heard yet")
         return self._job(rows[0])
 
+    def last_cut_off(self) -> Job:
+        """The newest job whose speech was cut off, and that was not spoken again since.
+
+        Raises UnknownJob.
+        """
+        rows = self._db.query(
+            "select * from job where state in ('cancelled', 'failed', 'expired') and sink = 'play' "
+            "and first_audio_at is not null and (utterances is null or heard < utterances) "
+            "and not exists (select 1 from job as later where later.seq > job.seq "
+            "and later.via = 'replay' and later.source_name = job.id) order by seq desc limit 1"
+        )
+        if not rows:
+            raise UnknownJob("no text was cut off", "to hear the last again: vox again")
+        return self._job(rows[0])
+
     def jobs(self, limit: int | None = None, wanted: Wanted = EVERY_JOB) -> list[Job]:
         """Jobs, newest first."""
         return [job for page in self.pages(limit, wanted) for job in page]
