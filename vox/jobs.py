@@ -261,6 +261,13 @@ class SpeechOptions:
         kind=bool,
         for_adapter=False,
     )
+    private: bool | None = option(
+        "Keep neither text nor audio once it has ended.",
+        schema_help="Once it has ended neither its text nor its audio is kept, in no log and no "
+        "cache either. A file that it was read from, or written to, stays.",
+        kind=bool,
+        for_adapter=False,
+    )
     format: str | None = option(
         "Read the text as Markdown or plain text; auto decides.",
         schema_help="How the text is read: `auto` decides for each paragraph.",
@@ -387,6 +394,7 @@ class Job(SpeechOptions):
     speed: float = 1.0
     volume: float = 1.0
     fresh: bool = False
+    private: bool = False
     seq: int = 0
     """Rises with every job: the order of arrival. One that is tried alone is given another."""
     state: State = "queued"
@@ -434,6 +442,14 @@ class Job(SpeechOptions):
     @property
     def is_live(self) -> bool:
         return self.state in LIVE
+
+    def discreet(self, line: str) -> str:
+        """A line about the job as it may be kept: of a private one without what it quotes."""
+        if not self.private:
+            return line
+        import re
+
+        return re.sub(r"'[^']+'|\"[^\"]+\"|\u201c[^\u201d]+\u201d", "'\u2026'", line)
 
     @property
     def order(self) -> tuple[bool, int, int]:

@@ -15,7 +15,7 @@ from ..files import replacing
 from ..jobs import Wanted
 from ..paths import get_paths
 from .options import Count, selection
-from .output import tell, write
+from .output import is_erased, tell, write
 from .speaking import open_jobs
 
 AUDIO_FORMATS = ("wav", "flac", "ogg", "opus", "mp3", "m4a", "aac")
@@ -53,17 +53,33 @@ def export(
     """
     if extension and folder is None:
         raise click.UsageError("--format goes with --audio DIR", ctx)
+    private: list[str] = []
     missing: list[str] = []
-    jobs: Iterable[Job] = open_jobs().history(limit or None, wanted)
+    jobs: Iterable[Job] = _noted(open_jobs().history(limit or None, wanted), private)
     if folder is not None:
         jobs = _with_audio(jobs, folder, extension or "wav", missing)
     if output is None or output == "-":
         _write_lines(jobs, lambda line: write(sys.stdout, line))
     else:
         _write_file(jobs, output)
+    if private:
+        are, their = ("is", "its text is") if len(private) == 1 else ("are", "their texts are")
+        tell(f"vox: {_named(private)} {are} private: {their} not kept")
     if missing:
-        named, more = " ".join(missing[:NAMED]), len(missing) - NAMED
-        tell(f"vox: no audio is kept of {named}" + (f" and {more:,} more" if more > 0 else ""))
+        tell(f"vox: no audio is kept of {_named(missing)}")
+
+
+def _named(job_ids: list[str]) -> str:
+    more = len(job_ids) - NAMED
+    return " ".join(job_ids[:NAMED]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _noted(jobs: Iterable[Job], private: list[str]) -> Iterator[Job]:
+    """The jobs; `private`: gets the ids of those whose text is not kept."""
+    for job in jobs:
+        if is_erased(job):
+            private.append(job["id"])
+        yield job
 
 
 def _with_audio(

@@ -13,12 +13,14 @@ from ..jobs import EVERY_JOB, Wanted
 from .completers import complete_job
 from .export import export
 from .options import Count, Duration, json_option, selection
-from .output import fields, is_terminal, say, say_json, say_json_array, table
+from .output import fields, is_erased, is_terminal, say, say_json, say_json_array, table
 from .speaking import open_jobs
 
 SHOWN_ON_A_TERMINAL = 20
 LIST_CHARS = 1_000
 """A list on a terminal needs no more of a text: what it cannot show is not looked at."""
+PRIVATE = "(private)"
+"""In place of a text that is not kept."""
 
 HEADER = ("id", "when", "state", "voice", "source", "s", "text")
 
@@ -68,7 +70,7 @@ def _row(job: dict[str, Any]) -> list[str]:
         voice_of(job),
         sender_of(job)[:28],
         "" if job["audio_s"] is None else f"{job['audio_s']:.1f}",
-        beginning_of(job["text"]),
+        PRIVATE if is_erased(job) else beginning_of(job["text"]),
     ]
 
 
@@ -118,7 +120,7 @@ def show(job_id: str, as_json: bool) -> None:
     shown = [(name, value) for name, value in shown if _is_shown(value)]
     fields([(name, _value(name, value)) for name, value in shown])
     say()
-    text: str = job["text"]
+    text: str = PRIVATE if is_erased(job) else job["text"]
     say(text.replace("\r\n", "\n") if is_terminal(sys.stdout) else text)
 
 

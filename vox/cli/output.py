@@ -335,3 +335,8 @@ def engine_of(model: Mapping[str, Any]) -> str:
     """How a loaded model of `/health` computes: "cuda bf16 graphs"; "" if it is not known."""
     dtype = _SHORT.get(model["dtype"], model["dtype"])
     return " ".join(filter(None, (model["device"], dtype, model["engine"])))
+
+
+def is_erased(job: dict[str, Any]) -> bool:
+    """Whether the job is a private one that has ended: nothing of its text is kept."""
+    return bool(job["private"]) and job["exit_code"] is not None

@@ -296,6 +296,8 @@ class Engine:
             self.worker.wait_ended(timeout_s=10.0)
             self.player.stop(now=True)
             self.outcomes.close()
+            with contextlib.suppress(StorageError):
+                self.store.erase_private(self._forget_audio)
             # Only the jobs that this engine has begun: another process may drain the queue now.
             with contextlib.suppress(StorageError):
                 self.worker.forget_ended(self.store.live_ids)
@@ -395,6 +397,8 @@ class Engine:
         self.texts.look()
         if self.unwritten_pause is not None:
             self._flag_pause(self.unwritten_pause)
+        at_work = {run.job.id for run in self.running}
+        self.store.erase_private(self._forget_audio, at_work)
         for job in self.store.expire(self.player.current if self.player.absence else None):
             self._drop(job.id)
         if time.monotonic() >= self._next_stranded:

@@ -85,7 +85,6 @@ class OutcomeWriter:
         """The job failed with that error. Of several failures of a job the first counts."""
         if job_id in self._ending:
             return
-        log.error("job %s failed: %s", job_id, error.line)
         self._end(
             job_id,
             LIVE,
@@ -97,7 +96,9 @@ class OutcomeWriter:
 
     def _end(self, job_id: str, sources: Sequence[State], state: State, **columns: Any) -> None:
         def write() -> None:
-            self._store.change(job_id, sources, state, **columns)
+            job = self._store.change(job_id, sources, state, **columns)
+            if job is not None and job.error:
+                log.error("job %s failed: %s", job_id, job.error)
             self._ending.discard(job_id)
 
         self._ending.add(job_id)

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from ..audio import files
 from ..config import Config
 from ..errors import (
+    BadInput,
     BadOption,
     EmptyText,
     IdTaken,
@@ -153,7 +154,9 @@ class Submitter:
         Options that the request left open do not tell them apart: the settings may have changed.
         """
         chosen = [name for name in SPEECH_OPTIONS if getattr(request, name) is not None]
-        names = ("text", "sink", "output", "priority", "replace_key", *chosen)
+        names = ["sink", "output", "priority", "replace_key", *chosen]
+        if not known.private or known.is_live:
+            names.append("text")
         is_recent = self._clock() - known.created_at < AGAIN_S
         return is_recent and all(getattr(known, name) == getattr(job, name) for name in names)
 
@@ -196,6 +199,8 @@ class Submitter:
         AmbiguousId, JobNotLive, and as `submit_many`.
         """
         old = self._ended(job_id, changes.goes_on)
+        if old.private:
+            raise BadInput(f"job {old.id} is private: neither its text nor its audio is kept")
         options = {name: getattr(old, name) for name in SPEECH_OPTIONS}
         output, notes = _checked_output(changes.output), list[str]()
         options["speed"] = OPTIONS["speed"].check(changes.speed) or old.speed

@@ -223,7 +223,8 @@ class Synthesizer:
                 self._pool.unload_idle()
             work.pieces.repeat()
             again = _utterances_in(spool) + 1
-            log.warning("job %s: %s: once more from utterance %d", job.id, exc.line, again)
+            line = job.discreet(exc.line)
+            log.warning("job %s: %s: once more from utterance %d", job.id, line, again)
             return False
 
     def _note_written(self, piece: Piece, work: _Work) -> None:
@@ -264,7 +265,8 @@ class Synthesizer:
         )
 
     def _cache_keys(self, job: Job, said: Utterance) -> CacheKeys | None:
-        if not (self._config()["cache_mb"] and self._catalog.is_cached(job.backend)):
+        is_cached = self._config()["cache_mb"] and self._catalog.is_cached(job.backend)
+        if job.private or not is_cached:
             return None
         backend = self._catalog.host_of(job.backend)
         settings = self._catalog.host_settings(job.backend, job.model)

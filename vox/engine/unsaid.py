@@ -113,6 +113,7 @@ class Unsaid:
         else:
             why = one_line(_shortened(error.message, _REASON_CHARS))
             note = f'left out sentence {number}, which {backend} could not say: "{text}" ({why})'
+        note = self._job.discreet(note)
         log.warning("job %s: %s", self._job.id, note)
         if self._count <= NAMED:
             self._untold.append(note)

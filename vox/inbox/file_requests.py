@@ -102,7 +102,7 @@ class FileRequests:
             is_readable = False  # If that stays so, the next job says why.
         if read is not None:
             known = read.spoken
-        elif ended := job():
+        elif (ended := job()) and not ended.private:
             known = spoken(part_of(body, claim.spoken) + ended.text)
         else:
             return None

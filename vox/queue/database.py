@@ -185,8 +185,8 @@ class Database:
                 self.damage = f"{self.path}{name} {gone} while it was in use"
                 raise StorageDamaged(self.damage)
 
-    def truncate_log(self) -> None:
-        """Take what was deleted out of the write-ahead log as well."""
+    def truncate_log(self) -> bool:
+        """Take what was deleted out of the write-ahead log too; False while another reads it."""
         with self._write_lock:
             try:
                 is_busy = self.writer.execute("pragma wal_checkpoint(truncate)").fetchone()[0]
@@ -194,6 +194,7 @@ class Database:
                 raise self._error(exc) from exc
         if is_busy:
             log.info("another program reads %s: deleted texts stay in its log", self.path)
+        return not is_busy
 
     def _error(self, exc: sqlite3.Error) -> Exception:
         if getattr(exc, "sqlite_errorcode", 0) == sqlite3.SQLITE_CORRUPT_VTAB:

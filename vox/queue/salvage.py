@@ -31,7 +31,7 @@ LONGEST_S = 5.0
 looked for one by one."""
 FURTHEST = 1_000_000
 """The highest number that a row may have, if nothing that can be read says it."""
-TABLES = ("job", "cleared", "flag", "text_part", "text_flush")
+TABLES = ("job", "cleared", "flag", "text_part", "text_flush", "private_ended")
 _TYPES: dict[str, tuple[type, ...]] = {"text": (str,), "real": (float, int), "integer": (int,)}
 
 

@@ -107,6 +107,8 @@ MIGRATIONS: tuple[str, ...] = (
     create trigger job_forgotten after delete on job
         begin delete from unindexed where seq = old.seq; end;
     """,
+    # Private jobs that have ended, until their audio is deleted.
+    "create table private_ended (job_id text primary key) without rowid;",
 )
 
 _SQL_TYPES: dict[type, str] = {str: "text", float: "real", bool: "integer"}

@@ -11,7 +11,7 @@ import contextlib
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..callers import WENT_AWAY
@@ -222,7 +222,7 @@ class Store:
             f"finished_at = ? where {where} and state in {LIVE_SQL} returning *"
         )
         rows = conn.execute(sql, (error, self._clock(), param)).fetchall()
-        return [self._job(texts.close(conn, row)) for row in rows]
+        return [self._job(texts.close(conn, row, job_of)) for row in rows]
 
     @staticmethod
     def _insert(conn: sqlite3.Connection, sql: str, job: Job) -> None:
@@ -264,7 +264,7 @@ class Store:
                 return None
             row = conn.execute("select * from job where id = ?", (job_id,)).fetchone()
             if target in ENDED:
-                row = texts.close(conn, row)
+                row = texts.close(conn, row, job_of)
         job = self._job(row)
         self.publish("state", job)
         return job
@@ -386,6 +386,25 @@ class Store:
             with self._db.transaction() as conn:
                 conn.executemany("delete from cleared where id = ?", gone)
 
+    def erase_private(
+        self, forget_audio: Callable[[Sequence[str]], object], at_work: Container[str] = ()
+    ) -> None:
+        """Have the audio of private jobs that have ended deleted; texts leave the log as well.
+
+        `at_work`: jobs whose audio may still be written; it is deleted later.
+        """
+        rows = self._db.query("select job_id from private_ended")
+        ids = [row["job_id"] for row in rows if row["job_id"] not in at_work]
+        if not ids:
+            return
+        forget_audio(ids)
+        if not self._db.truncate_log():
+            return  # until no other program reads
+        with self._db.transaction() as conn:
+            conn.executemany(
+                "delete from private_ended where job_id = ?", [(each,) for each in ids]
+            )
+
     # -- flags: what holds beyond a restart ----------------------------------------------------
 
     def is_set(self, flag: str) -> bool:
@@ -408,6 +427,9 @@ class Store:
             unknown = _NOT_AT_ONCE if job.sink == "play" else (*_NOT_AT_ONCE, "left_s")
             for field in unknown:
                 del data[field]
+        elif job.private:
+            self.bus.forget([job.id])
+            data["text"] = ""
         # Events come after every utterance and are kept: all of a long text would be too large.
         if name != "state":
             del data["text"]

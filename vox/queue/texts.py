@@ -7,6 +7,7 @@ because its writer was silent: cut there again, it gives the same utterances.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable
 from typing import NamedTuple
@@ -129,10 +130,30 @@ class Texts:
         return [(row["id"], row["caller"]) for row in self._db.query(sql, LIVE)]
 
 
-def close(conn: sqlite3.Connection, row: sqlite3.Row) -> sqlite3.Row:
-    """The row of a job that has just ended: nothing more comes, and nobody cuts its text again."""
+def close(
+    conn: sqlite3.Connection, row: sqlite3.Row, job_of: Callable[[sqlite3.Row], Job]
+) -> sqlite3.Row:
+    """The row of a job that has just ended: nothing more comes, and nobody cuts its text again.
+
+    Of a private one nothing of its text is left.
+    """
     conn.execute("delete from text_flush where job_id = ?", (row["id"],))
+    if row["private"]:
+        return _erase(conn, job_of(row))
     return _consolidate(conn, row["id"]) if row["is_open"] else row
+
+
+def _erase(conn: sqlite3.Connection, job: Job) -> sqlite3.Row:
+    """Overwrite the text of a private job, and have its audio deleted."""
+    conn.execute("delete from text_part where job_id = ?", (job.id,))
+    conn.execute("insert or ignore into private_ended values (?)", (job.id,))
+    notes = json.dumps([job.discreet(note) for note in job.notes], ensure_ascii=False)
+    error = None if job.error is None else job.discreet(job.error)
+    row: sqlite3.Row = conn.execute(
+        "update job set text = '', is_open = 0, notes = ?, error = ? where id = ? returning *",
+        (notes, error, job.id),
+    ).fetchone()
+    return row
 
 
 def _length(conn: sqlite3.Connection, job_id: str) -> int:
