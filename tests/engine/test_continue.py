@@ -18,8 +18,11 @@ def cut_off(rig: Rig, engine: Engine, *sentences: str) -> Job:
     """A job that was cancelled in the middle of its second sentence."""
     rig.hosts.script(ONE, 0.2)
     rig.hosts.script(TWO, 60.0)
+    gate = rig.hosts.gate()
+    rig.hosts.script(THREE, gate)
     job = engine.submit(request(*sentences))
     rig.until(lambda: engine.store.get(job.id).heard == 1)
+    gate.wait_reached()
     engine.cancel(job.id)
     rig.until(lambda: engine.player.next is None and not engine.worker.running_ids)
     return engine.store.get(job.id)
