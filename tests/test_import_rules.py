@@ -24,7 +24,8 @@ ROOT = Path(__file__).parents[1]
 BASICS = (
     "vox", "vox.addresses", "vox.bootstrap", "vox.callers", "vox.checks", "vox.config",
     "vox.durations", "vox.errors", "vox.files", "vox.jobs", "vox.languages", "vox.outlook",
-    "vox.paths", "vox.printable", "vox.sound_variables", "vox.source_keys", "vox.tokens",
+    "vox.paths", "vox.printable", "vox.sizes", "vox.sound_variables", "vox.source_keys",
+    "vox.tokens",
 )  # fmt: skip
 """What every room may import; among themselves they go down only, as all files do."""
 

@@ -18,12 +18,12 @@ from vox.cli.output import (
     duration,
     fields,
     file_size,
-    megabytes,
     shortened,
     table,
 )
 from vox.cli.progress import Progress, View
 from vox.printable import one_line
+from vox.sizes import megabytes
 
 QUEUED: dict[str, Any] = {
     "state": "queued",

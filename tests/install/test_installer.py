@@ -98,7 +98,7 @@ def test_install_makes_an_environment_that_status_and_hosts_find(
 ) -> None:
     assert interpreter_for("toy", backends_dir(settings)) is None
     lines = run_install(settings, voices=["zamenhof"])
-    assert "0.0 GB of" in lines[0] and "free" in lines[0]
+    assert "up to 1 MB of" in lines[0] and "free" in lines[0]
     python = interpreter_for("toy", backends_dir(settings))
     assert python == os.path.join(settings.env_dir, "venv", "bin", "python")
     # The weights were fetched under the environment's own interpreter.
@@ -230,7 +230,7 @@ def test_a_disk_too_small_is_said_before_anything_is_made(plugin: None, tmp_path
     with pytest.raises(StorageError, match="needs 1000000"):
         install("toy-huge", settings, lambda text, _: lines.append(text), accelerator="cpu")
     assert lines[0] == "http://127.0.0.1:9/ is unreachable; installing the larger builds"
-    assert lines[1].startswith("installing toy-huge for cpu: 1000000.0 GB of ")
+    assert lines[1].startswith("installing toy-huge for cpu: up to 1000000.0 GB of ")
 
 
 class StallingIndex(http.server.BaseHTTPRequestHandler):

@@ -352,13 +352,13 @@ class Backend(abc.ABC):
     def disk_mb(cls, accelerator: Accelerator) -> int:
         """The size of its environment in megabytes, for such a device; 0: not known.
 
-        With the weights, unless `weights_mb` tells their size.
+        As measured once it was installed, without what `weights_mb` counts.
         """
         return 0
 
     @classmethod
     def weights_mb(cls, settings: Settings) -> int:
-        """How many megabytes of weights `fetch` would add, if `disk_mb` does not count them.
+        """How many megabytes of weights `fetch` would add; 0: none, or not known.
 
         Raises BackendNotInstalled if there is no such model: before anything is installed for it.
         """

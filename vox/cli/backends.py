@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..client import daemon as control
 from ..errors import BackendNotInstalled
 from ..paths import Paths, get_paths
+from ..sizes import megabytes
 from . import backend_test
 from .completers import complete_backend
 from .install_progress import InstallProgress
 from .options import json_option
-from .output import is_terminal, megabytes, say, say_json, table, tell
+from .output import is_terminal, say, say_json, table, tell
 from .text_input import model_name
 from .voices import open_catalog
+
+if TYPE_CHECKING:
+    from ..install.figures import Figures
 
 HEADER = (
     "backend",
@@ -127,7 +131,10 @@ def _state(each: dict[str, Any]) -> str:
     type=click.Choice(["cpu", "cuda", "mps"]),
     help="Install it for this device instead of the detected one.",
 )
-def install(name: str, voices: tuple[str, ...], models: tuple[str, ...], device: Any) -> int:
+@click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
+def install(
+    name: str, voices: tuple[str, ...], models: tuple[str, ...], device: Any, yes: bool
+) -> int:
     """Install backend NAME with its weights, then speak a test sentence into a file.
 
     An interrupted installation goes on where it stopped.
@@ -139,8 +146,29 @@ def install(name: str, voices: tuple[str, ...], models: tuple[str, ...], device:
     named = [str(model_name(model)) for model in models]
     settings = catalog.settings_for(name, named[0] if named else None)
     wanted = (*voices, *named)
+    asks = not yes and is_terminal(sys.stdin) and is_terminal(sys.stderr)
+    licence = catalog.info(name).license
     with InstallProgress(sys.stderr) as progress:
-        status = installer.install(name, settings, progress.show, accelerator=device, voices=wanted)
+
+        def confirm(figures: Figures, free_mb: float) -> bool:
+            return not asks or _confirms(progress, name, licence, figures, free_mb)
+
+        try:
+            status = installer.install(
+                name,
+                settings,
+                progress.show,
+                accelerator=device,
+                voices=wanted,
+                confirm=confirm,
+            )
+        except installer.Declined:
+            tell("nothing was installed")
+            return 1
+        except KeyboardInterrupt:
+            on = _command(name, voices, models, device)
+            tell(f"vox: interrupted; what was fetched is kept; to go on: {on}")
+            raise
     say(f"{name} is installed" + (f" ({megabytes(status.size_mb)})" if status.own else ""))
     # A piper voice, for example, is a model to its makers, but not for `-m` of a request.
     model = settings.model if named and catalog.info(name).models else None
@@ -152,6 +180,34 @@ def install(name: str, voices: tuple[str, ...], models: tuple[str, ...], device:
     finally:
         if model and catalog.missing(name):
             tell(f"vox: to use it without -m: vox config set backends.{name}.model {model}")
+
+
+def _confirms(
+    progress: InstallProgress, name: str, licence: str, figures: Figures, free_mb: float
+) -> bool:
+    """Whether the user wants it installed, who is told what that takes."""
+    parts = [
+        f"downloads {megabytes(figures.download_mb)}" if figures.download_mb else "",
+        f"takes {megabytes(figures.disk_mb)} on the disk" if figures.disk_mb else "",
+    ]
+    takes = " and ".join(filter(None, parts)) or "takes nobody knows how much"
+    if figures.peak_mb > figures.disk_mb:
+        takes += f", {megabytes(figures.peak_mb)} while it is installed"
+    with progress.paused():
+        tell(f"{name} {takes}; {megabytes(free_mb)} are free")
+        if licence:
+            tell(f"licence: {licence}")
+        return click.confirm("Install it?", default=True, err=True)
+
+
+def _command(name: str, voices: tuple[str, ...], models: tuple[str, ...], device: Any) -> str:
+    """The command that was given."""
+    import shlex
+
+    words = ["vox", "backends", "install", name]
+    for option, values in (("-v", voices), ("-m", models), ("--device", filter(None, [device]))):
+        words += [word for value in values for word in (option, value)]
+    return shlex.join(words)
 
 
 @backends.command()

@@ -11,9 +11,10 @@ from ..client import daemon as control
 from ..config import load
 from ..errors import BadConfig, StorageError, VoxError
 from ..paths import Paths, get_paths
+from ..sizes import megabytes
 from .completers import complete_backend
 from .options import Count, json_option, quiet_option, request_options
-from .output import duration, engine_of, fields, is_terminal, megabytes, say, say_json, table, tell
+from .output import duration, engine_of, fields, is_terminal, say, say_json, table, tell
 
 NOT_RUNNING = 3
 LEAST_WARM_S = 5.0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
@@ -36,6 +38,17 @@ class InstallProgress:
     ) -> None:
         if self._bar:
             self._bar.stop()
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave the terminal to a question while the block runs."""
+        if self._bar:
+            self._bar.stop()
+        try:
+            yield
+        finally:
+            if self._bar:
+                self._bar.start()
 
     def show(self, text: str, fraction: float | None) -> None:
         """Show what is being done, and the fraction of it that is done (None: unknown)."""

@@ -322,12 +322,6 @@ def file_size(size: int) -> str:
     return f"{size / 1e6:.1f} MB" if size < 999_950_000 else f"{size / 1e9:.1f} GB"
 
 
-def megabytes(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value / 1000:.1f} GB" if value >= 1000 else f"{value:.0f} MB"
-
-
 _SHORT = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32"}
 
 

@@ -21,7 +21,8 @@ from ..backends.base import Backend, Settings
 from ..install.accelerator import find_gpu, unusable_gpu
 from ..install.status import interpreter_for, packages_dir, read_marker
 from ..paths import Paths
-from .output import engine_of, megabytes
+from ..sizes import megabytes
+from .output import engine_of
 from .voices import open_catalog
 
 Loaded = dict[str, Any]

@@ -10,6 +10,7 @@ import glob
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import NamedTuple
 
 from ..backends import registry
@@ -54,11 +55,17 @@ def detect(device: str = "auto") -> Accelerator:
     return "cuda" if find_gpu() else "cpu"
 
 
-def choose(info: Info, device: str, chosen: Accelerator | None = None) -> Choice:
+def choose(
+    info: Info,
+    device: str,
+    chosen: Accelerator | None = None,
+    find: Callable[[], Gpu | None] | None = None,
+) -> Choice:
     """What the backend's environment is to be built for.
 
-    `device` is its setting, `chosen` what the user asks for now. Raises BadOption for a choice that
-    the backend cannot use, BackendNotInstalled for a GPU that none of its builds fits.
+    `device` is its setting, `chosen` what the user asks for now; `find` looks for a GPU. Raises
+    BadOption for a choice that the backend cannot use, BackendNotInstalled for a GPU that none of
+    its builds fits.
     """
     if chosen and not info.can_use(chosen):
         hint = install_hint(info.name)
@@ -70,7 +77,7 @@ def choose(info: Info, device: str, chosen: Accelerator | None = None) -> Choice
         return Choice(target if info.can_use(target) else "cpu")
     if not info.can_use("cuda"):
         return Choice("cpu")
-    gpu = find_gpu()
+    gpu = (find or find_gpu)()
     if gpu is None:
         return Choice("cuda") if is_asked else Choice("cpu", None, unusable_gpu())
     if not info.cuda_builds:

@@ -14,8 +14,8 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import __version__, files
@@ -24,8 +24,10 @@ from ..backends.base import Accelerator, Backend, Progress, Settings, install_hi
 from ..backends.kit.venv import python_in, site_packages_in
 from ..errors import BackendNotInstalled, LoadFailed, StorageError
 from ..files import cannot_write, locked, make_dir
+from ..sizes import megabytes
 from .accelerator import Choice, choose
 from .fetch import run_check, run_fetch
+from .figures import Figures, figures_of
 from .locks import Lock, read_lock
 from .pip import Pip, usable_lines
 from .pythons import venv_command
@@ -47,6 +49,26 @@ _MADE_FOR = "made-for"
 """Names the device that the environment is for, from before it is filled."""
 
 
+Confirm = Callable[[Figures, float], bool]
+"""Whether to install what takes this, with so many megabytes free on the disk."""
+
+
+class Declined(Exception):
+    """The user does not want it installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Packages:
+    """The packages that an environment is to get."""
+
+    lines: list[str]
+    lock: Lock | None
+    accelerator: Accelerator
+    """The device that they are for."""
+    figured_for: Accelerator
+    """The device for whose builds they take room."""
+
+
 def install(
     name: str,
     settings: Settings,
@@ -54,13 +76,15 @@ def install(
     *,
     accelerator: Accelerator | None = None,
     voices: Sequence[str] = (),
+    confirm: Confirm = lambda _figures, _free_mb: True,
 ) -> EnvStatus:
     """Install what the backend needs to speak: its environment, its packages, its weights.
 
     What is there already is kept; an interrupted installation goes on. `voices` names further
     voices to fetch (the adapter finds them in `settings.options["voices"]`). If vox's own
-    environment has the package, no other is made. Raises UnknownBackend, BackendNotInstalled,
-    StorageError, LoadFailed, BadOption (an `accelerator` that the backend cannot use).
+    environment has the package, no other is made. `confirm` is asked before anything is fetched.
+    Raises UnknownBackend, BackendNotInstalled, StorageError, LoadFailed, BadOption (an
+    `accelerator` that the backend cannot use), Declined.
     """
     adapter = registry.get(name)
     choice = choose(adapter.info, settings.device, accelerator)
@@ -70,7 +94,14 @@ def install(
         settings = replace(settings, options=options)
     with _locked(name, settings.env_dir):
         shutil.rmtree(os.path.join(settings.env_dir, _REMOVED), ignore_errors=True)
-        _install_packages(adapter, settings, progress, choice)
+        packages = _missing_packages(adapter, settings, progress, choice)
+        figured_for = packages.figured_for if packages else choice.accelerator
+        figures = figures_of(adapter, figured_for, settings, has_packages=packages is None)
+        is_to_come = packages is not None or figures.download_mb > 0
+        if is_to_come and not confirm(figures, _free_mb(settings.env_dir)):
+            raise Declined
+        if packages is not None:
+            _install_packages(adapter, settings, progress, choice, packages, figures.peak_mb)
         interpreter = interpreter_for(name, os.path.dirname(settings.env_dir))
         if interpreter is None:
             raise BackendNotInstalled(f"{name} was not installed", install_hint(name))
@@ -111,49 +142,53 @@ def _set_aside(env_dir: str) -> None:
             os.rename(os.path.join(env_dir, name), os.path.join(removed, name))
 
 
-def _install_packages(
+def _missing_packages(
     adapter: type[Backend], settings: Settings, progress: Progress, choice: Choice
-) -> None:
+) -> _Packages | None:
+    """What is to be installed; None: the packages are there, or it needs none."""
     env_dir, name = settings.env_dir, adapter.info.name
-    weights_mb = adapter.weights_mb(settings)  # first: it refuses a model that there is not
+    adapter.weights_mb(settings)  # first: it refuses a model that there is not
     marker = read_marker(env_dir)
     if not adapter.requirements("cpu"):
-        return
+        return None
     if marker is None and is_importable(adapter):
         site_packages = _folder_with(adapter.info.package)
         if site_packages is not None:
             adapter.after_install(site_packages)
-        return
+        return None
     accelerator = choice.accelerator
     if choice.note:
         progress(choice.note, None)
     if marker is not None and marker["requirements"] == digest_of(adapter, accelerator):
         progress(f"the packages of {name} are installed", None)
-        return
-    began = time.monotonic()
-    lock = read_lock(adapter.lock(accelerator))
-    command = venv_command(name, lock, os.path.join(env_dir, "venv"))
+        return None
     lines = adapter.requirements(accelerator)
     usable = usable_lines(lines, progress)
     # Without the extra index pip takes the builds for CUDA, even for a CPU.
-    needed_mb = _needed_mb(
-        adapter, accelerator if len(usable) == len(lines) else "cuda", weights_mb
-    )
+    figured_for: Accelerator = accelerator if len(usable) == len(lines) else "cuda"
+    return _Packages(usable, read_lock(adapter.lock(accelerator)), accelerator, figured_for)
+
+
+def _install_packages(
+    adapter: type[Backend],
+    settings: Settings,
+    progress: Progress,
+    choice: Choice,
+    packages: _Packages,
+    needed_mb: int,
+) -> None:
+    env_dir, name, accelerator = settings.env_dir, adapter.info.name, packages.accelerator
+    began = time.monotonic()
+    command = venv_command(name, packages.lock, os.path.join(env_dir, "venv"))
     progress(_announcement(name, accelerator, needed_mb, env_dir), None)
     _check_disk(name, needed_mb, env_dir)
+    marker = read_marker(env_dir)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(os.path.join(env_dir, MARKER))
     _remove_another_build(env_dir, accelerator, marker)
-    _fill(adapter, env_dir, command, usable, lock, progress)
+    _fill(adapter, env_dir, command, packages.lines, packages.lock, progress)
     _check_device(adapter, env_dir, accelerator, progress)
     _write_marker(adapter, env_dir, choice, time.monotonic() - began)
-
-
-def _needed_mb(adapter: type[Backend], accelerator: Accelerator, weights_mb: int) -> int:
-    """The disk space that the installation takes at its peak: downloads go before weights come."""
-    lock = read_lock(adapter.lock(accelerator))
-    downloads_mb = lock.download_mb() if lock else 0
-    return adapter.disk_mb(accelerator) + max(weights_mb, downloads_mb)
 
 
 def _remove_another_build(
@@ -228,15 +263,15 @@ def _folder_with(package: str) -> str | None:
 def _announcement(name: str, accelerator: Accelerator, needed_mb: int, env_dir: str) -> str:
     if not needed_mb:
         return f"installing {name} for {accelerator} into {env_dir}"
-    need, free = _gigabytes(needed_mb), _gigabytes(_free_mb(env_dir))
-    return f"installing {name} for {accelerator}: {need} of {free} free in {env_dir}"
+    need, free = megabytes(needed_mb), megabytes(_free_mb(env_dir))
+    return f"installing {name} for {accelerator}: up to {need} of {free} free in {env_dir}"
 
 
 def _check_disk(name: str, needed_mb: int, env_dir: str) -> None:
     # An interrupted installation has used some of it already.
     used_mb = size_mb(os.path.join(env_dir, "venv"))
     if needed_mb and _free_mb(env_dir) + used_mb < needed_mb:
-        need, free = _gigabytes(needed_mb), _gigabytes(_free_mb(env_dir))
+        need, free = megabytes(needed_mb), megabytes(_free_mb(env_dir))
         raise StorageError(
             f"{name} needs {need} and {env_dir} has {free} free",
             f"free disk space, then {install_hint(name)}",
@@ -245,10 +280,6 @@ def _check_disk(name: str, needed_mb: int, env_dir: str) -> None:
 
 def _free_mb(folder: str) -> float:
     return shutil.disk_usage(folder).free / 1e6
-
-
-def _gigabytes(megabytes: float) -> str:
-    return f"{megabytes / 1000:.1f} GB"
 
 
 def _write_marker(adapter: type[Backend], env_dir: str, choice: Choice, took_s: float) -> None:

@@ -6,6 +6,7 @@ it loads no model and imports no backend's package.
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..backends import registry
 from ..backends.base import (
-    Accelerator,
     Backend,
     Clone,
     Info,
@@ -25,7 +25,8 @@ from ..backends.base import (
 )
 from ..config import checked
 from ..errors import BackendNotInstalled, VoxError
-from ..install.accelerator import detect
+from ..install.accelerator import Gpu, choose, find_gpu
+from ..install.figures import Figures, figures_of
 from ..install.status import interpreter_for, status_of
 from ..languages import closeness, primary
 from .clones import Clones
@@ -197,16 +198,16 @@ class Catalog:
 
         A broken third-party backend has an `error`. Loads nothing.
         """
-        accelerator = detect()
-        return [self._describe(name, accelerator) for name in registry.names()]
+        find = functools.cache(find_gpu)  # it takes a while
+        return [self._describe(name, find) for name in registry.names()]
 
-    def _describe(self, name: str, accelerator: Accelerator) -> dict[str, Any]:
+    def _describe(self, name: str, find: Callable[[], Gpu | None]) -> dict[str, Any]:
         try:
             adapter = registry.get(name)
             settings = self.settings_for(name)
             status = status_of(name, settings)
             voices = list(adapter.voices(settings))
-            needed_mb = adapter.disk_mb(accelerator) + _weights_mb(adapter, settings)
+            figures = _figures(adapter, settings, find)
         except VoxError as exc:
             return {"name": name, "ready": False, "error": exc.line}
         except Exception as exc:  # third-party code
@@ -222,7 +223,8 @@ class Catalog:
             "outdated": status.outdated,
             "broken": status.broken,
             "size_mb": round(status.size_mb, 1),
-            "disk_mb": needed_mb or None,
+            "disk_mb": figures.disk_mb or None,
+            "download_mb": figures.download_mb or None,
             "device": settings.device,
             "accelerator": status.accelerator,
             "languages": languages,
@@ -278,11 +280,13 @@ class Catalog:
         return registry.get(name).accepts(self.settings_for(name, model), wish)
 
 
-def _weights_mb(adapter: type[Backend], settings: Settings) -> int:
+def _figures(adapter: type[Backend], settings: Settings, find: Callable[[], Gpu | None]) -> Figures:
+    """What its installation would take; nothing if it cannot be installed as it is set."""
     try:
-        return adapter.weights_mb(settings)
+        accelerator = choose(adapter.info, settings.device, find=find).accelerator
+        return figures_of(adapter, accelerator, settings)
     except VoxError:  # what it lacks is in the table already
-        return 0
+        return Figures(0, 0, 0)
 
 
 def _abilities(info: Info) -> dict[str, Any]:

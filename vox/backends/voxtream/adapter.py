@@ -117,7 +117,7 @@ class Voxtream(Backend):
 
     @classmethod
     def disk_mb(cls, accelerator: Accelerator) -> int:
-        """As measured; PyPI's torch for Linux carries CUDA's libraries."""
+        """As measured, without weights; PyPI's torch for Linux carries CUDA's libraries."""
         return 2000 if accelerator == "cpu" or sys.platform == "darwin" else 8400
 
     @classmethod
@@ -126,7 +126,7 @@ class Voxtream(Backend):
             lacks = weights.lacking(each)
             if lacks:
                 raise BackendNotInstalled(f"voxtream cannot speak with this model: {lacks}")
-        return 0  # `disk_mb` counts them
+        return 0  # not known: no file of the model is pinned
 
     @classmethod
     def prepare(cls, settings: Settings) -> None:
