@@ -185,3 +185,15 @@ def test_a_call_without_a_daemon_says_that_nothing_stays(vox: Vox) -> None:
     assert result.code == 0
     assert "--keep-alive has no effect" in result.err and "vox daemon warm say" in result.err
     assert "keep-alive" not in vox("-b", "say", "-o", output, "--keep-alive", "0", "Hello.").err
+
+
+def test_the_models_of_keep_are_warm_without_a_call(vox: Vox) -> None:
+    vox.ok("config", "set", "keep", "scripted")
+    config = Path(vox.paths.config_path)
+    config.write_text(config.read_text().replace('"scripted"', '"nosuch", "scripted"'))
+    vox.ok("daemon", "start")
+    while not (loaded := models(vox)):
+        assert vox.client.is_up()
+    assert (loaded[0]["backend"], loaded[0]["keep_alive_s"]) == ("scripted", -1)
+    (line,) = [line for line in vox.ok("daemon", "status").splitlines() if "nosuch" in line]
+    assert line.startswith("keep ")

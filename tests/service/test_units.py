@@ -171,7 +171,8 @@ def test_what_is_installed_is_told_changed_and_taken_away(
     log = (systemctl / "log").read_text().splitlines()
     assert log[-3:] == [f"--user restart {name}" for name in ("vox.socket", "vox-inbox.path",
                                                               "vox.service")]  # fmt: skip
-    vox.ok("config", "set", "inbox.enabled", "false")
+    changed = vox("config", "set", "inbox.enabled", "false")
+    assert changed.err == "vox: takes effect for the service after: vox service install\n"
     said = vox.ok("service", "install").splitlines()
     assert said[:3] == [
         f"unchanged {folder}/vox.service",

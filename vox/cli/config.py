@@ -15,6 +15,7 @@ from ..checks import Key
 from ..client import daemon as control
 from ..errors import BackendNotInstalled, BadConfig, BadOption, VoxError
 from ..paths import Paths, get_paths
+from ..service.choice import owns_socket
 from ..source_keys import SOURCE_KEYS, key_of, split
 from .options import json_option
 from .output import is_terminal, say, say_json, table, tell
@@ -23,6 +24,8 @@ from .voices import open_catalog
 
 NEED_RESTART = ("http", "http_allow_remote", "audio_device", "log_level", "spool_limit_mb")
 """Settings that the daemon reads only when it starts."""
+OF_SERVICE = ("http", "http_allow_remote", "inbox.enabled", "inbox.path")
+"""Settings that stand in the units of a service."""
 
 
 def _complete_key(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
@@ -246,7 +249,9 @@ def _after_change(paths: Paths, key: str) -> None:
     origin = loaded.origins.get(key, "")
     if origin.startswith("VOX_"):
         tell(f"vox: {origin} is set in this shell and overrides it")
-    if key in NEED_RESTART and control.is_up(paths):
+    if key in OF_SERVICE and owns_socket(paths):
+        tell("vox: takes effect for the service after: vox service install")
+    elif key in NEED_RESTART and control.is_up(paths):
         tell("vox: takes effect after: vox daemon restart")
 
 

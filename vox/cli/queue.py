@@ -55,7 +55,10 @@ def _row(job: Job) -> list[str]:
 @json_option
 @click.pass_context
 def cancel(ctx: click.Context, job_ids: tuple[str, ...], everything: bool, as_json: bool) -> int:
-    """Cancel jobs that wait or are being spoken. Ids may be abbreviated."""
+    """Cancel jobs that wait or are being spoken.
+
+    Ids may be abbreviated; last or @1 is the newest job, @2 the one before it.
+    """
     if bool(job_ids) == everything:
         raise click.UsageError("pass job ids, or --all", ctx)
     jobs = open_jobs()

@@ -71,8 +71,8 @@ def replay(
 ) -> int:
     """Speak a job again, from its kept audio if it is there.
 
-    ID may be `last`, which is what was heard last, as without any; `@1`, `@2` ... are the newest
-    jobs of the history.
+    Without an ID, or with last, it is what was heard last; @1 is the newest job, @2 the one before
+    it.
     """
     check_waits(ctx, is_async, timeout_s, strict)
     if output == "-":
