@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.sound import Recorder, SoundServer
 
@@ -32,6 +33,10 @@ NEXT = "Then it is deployed"
 WAITS_S = 1.5
 """How long a stream is there before its text comes."""
 SOUND_TIMEOUT_S = 60.0
+BOOK = "\n\n".join(
+    f"This is sentence {number} of a book that is written into a file while others speak."
+    for number in range(1, 400)
+)
 
 
 def nothing() -> None:
@@ -48,6 +53,7 @@ class Case:
     heard: bool = True
     """Measure to the first sound, else to the exit."""
     before: Callable[[], object] = nothing
+    after: Callable[[], object] = nothing
     written: str = ""
     """What is written into its standard input, which then stays open until the sound."""
     ahead_s: float = 0.0
@@ -80,9 +86,28 @@ class Case:
                 # Without a timeout, for which `subprocess` would look only every 50 ms.
                 process.wait()
                 ended = time.monotonic()
+        self.after()
         if process.returncode != 0:
             raise RuntimeError(f"{self.name}: exit {process.returncode}")
         return ended - began
+
+
+class Book:
+    """A long text that is written into a file, by the default voice."""
+
+    def __init__(self, vox: Instance) -> None:
+        self._vox = vox
+        self._id = ""
+
+    def begin(self) -> None:
+        """It is being made when this returns."""
+        path = os.path.join(self._vox.home, "book.wav")
+        self._id = self._vox.checked("--async", "--fresh", "-o", path, BOOK).strip()
+        while not self._vox.json("history", "show", self._id)["heard"]:
+            time.sleep(0.05)
+
+    def end(self) -> None:
+        self._vox.checked("cancel", self._id)
 
 
 class SpeechDispatcher:
@@ -136,6 +161,15 @@ def cases(vox: Instance, spd: SpeechDispatcher) -> Iterator[Case]:
     yield Case("`vox`, cold, said before (daemon to be started)", again, vox.environ, before=before)
     yield Case("`vox`, cold (daemon and model to be loaded)", speak, vox.environ, before=vox.stop)
     yield Case("`vox`, warm", speak, vox.environ)
+    book = Book(vox)
+    beside: dict[str, Any] = {"before": book.begin, "after": book.end}
+    yield Case("`vox`, warm, while it writes a book into a file", speak, vox.environ, **beside)
+    if shutil.which("espeak-ng"):
+        light = ["-b", "say", "--fresh", TEXT]
+        other = [*vox.command, *light]
+        name = "`vox -b say`, warm"
+        yield Case(name, other, vox.environ, before=lambda: vox.checked(*light))
+        yield Case(f"{name}, while `hibari` writes a book", other, vox.environ, **beside)
     stream = [*vox.command, "--fresh", "--stream"]
     began = f"{TEXT} {NEXT}"
     yield Case("`vox --stream`, warm, its first sentence", stream, vox.environ, written=began)
