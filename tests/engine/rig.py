@@ -106,4 +106,4 @@ class Rig:
 
 
 def request(*sentences: str, **fields: Any) -> Request:
-    return Request(text=" ".join(sentences or (ONE,)), backend="scripted", **fields)
+    return Request(text=" ".join(sentences or (ONE,)), **{"backend": "scripted", **fields})

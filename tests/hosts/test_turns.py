@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import pytest
 
@@ -67,6 +67,35 @@ def test_the_first_rank_goes_first() -> None:
     for thread in threads:
         thread.join(LIMIT_S)
     assert [order.get(timeout=LIMIT_S) for _ in ranks] == ["late file", "ear", "file"]
+
+
+@pytest.mark.parametrize(
+    ("rank", "shares_nothing", "begins"),
+    [(0, True, True), (0, False, False), (1, True, False), (2, True, False)],
+)
+def test_who_goes_first_and_shares_nothing_begins_beside_the_others(
+    rank: int, shares_nothing: bool, begins: bool
+) -> None:
+    turns, given_up = Turns(), threading.Event()
+    asked: list[Collection[str]] = []
+
+    def ask(keys: Collection[str]) -> bool:
+        asked.append(keys)
+        return shares_nothing
+
+    def give_up() -> None:
+        if given_up.is_set():
+            raise GivenUp
+        given_up.set()
+
+    with turns.take(always, lambda: (1,), "theirs"):
+        try:
+            with turns.take(give_up, lambda: (rank,), "mine", ask):
+                assert begins
+        except GivenUp:
+            assert not begins
+    assert asked[:1] == ([["theirs"]] if rank == 0 else [])
+    assert not turns.is_taken
 
 
 def test_who_gives_up_does_not_hold_up_the_others() -> None:

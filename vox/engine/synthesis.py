@@ -10,11 +10,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ..audio.pcm import Samples, silence
 from ..audio.shaping import Shaper
@@ -24,7 +22,6 @@ from ..backends.base import Utterance
 from ..config import Config
 from ..errors import (
     CannotRead,
-    HostCrashed,
     HostError,
     LoadFailed,
     OutOfMemory,
@@ -39,6 +36,7 @@ from ..text.speakable import Piece
 from ..voices.catalog import Catalog
 from .cache_keys import CacheKeys
 from .forecast import Making
+from .host_use import GivenUp, HostUse, HostUses, NotLoaded, publish_progress
 from .lookahead import LookAhead
 from .open_texts import OpenTexts
 from .pieces import CheckWanted, Pieces, Tally, pieces_of, starting_at
@@ -52,17 +50,6 @@ log = logging.getLogger(__name__)
 
 Heard = tuple[Samples, int]
 """A block of an utterance's audio and its sample rate in Hz."""
-
-
-class NotLoaded(Exception):
-    """The model did not load, or not in time; `error` says why.
-
-    It is not tried again: that may have taken minutes and would fail in the same way.
-    """
-
-    def __init__(self, error: HostError) -> None:
-        super().__init__(error)
-        self.error = error
 
 
 @dataclass(slots=True)
@@ -82,19 +69,7 @@ class _Work:
     failures: Failures
     unsaid: Unsaid
     tally: Tally
-    is_warm: bool = False
-    """Its model was loaded."""
-    host: Host | None = None
-    """The one that it has its turn at."""
-    counted: Host | None = None
-    """The one that has counted the job."""
-    is_loading: bool = False
-    """A host is being got for it."""
-    has_loading_begun: bool = False
-    """Which loads something."""
-    loading: float | None = None
-    """How much is loaded, 0 to 1, if its backend tells."""
-    is_awaiting_turn: bool = False
+    use: HostUse
 
     @property
     def job(self) -> Job:
@@ -136,7 +111,7 @@ class Synthesizer:
         self._clock = clock
         self._works: dict[str, _Work] = {}
         """By their jobs' ids."""
-        self._lock = threading.Lock()
+        self._uses = HostUses(store, models, catalog, rates)
 
     def making(self, job_id: str) -> Making | None:
         """What is done for the job now; None: it is not at work here."""
@@ -144,9 +119,9 @@ class Synthesizer:
         if work is None:
             return None
         return Making(
-            work.has_loading_begun,
-            work.loading,
-            work.is_awaiting_turn,
+            work.use.has_loading_begun,
+            work.use.loading,
+            work.use.is_awaiting_turn,
             work.run.is_resting,
             work.tally.chars_left(_utterances_in(work.spool)),
         )
@@ -156,21 +131,14 @@ class Synthesizer:
 
         The caller first makes sure that the job's `check_wanted` raises.
         """
-        with self._lock:
-            work = self._works.get(job_id)
-            host = work.host if work else None
-        if host is None:
-            if work and work.is_loading:
-                self._pool.cancel()
-            return False
-        host.cancel()
-        return True
+        work = self._works.get(job_id)
+        return work is not None and work.use.cancel()
 
     def abort_load(self, job_id: str) -> None:
         """Kill the host that is being loaded for the job, if there is one."""
         work = self._works.get(job_id)
-        if work and work.is_loading:
-            self._pool.abort()
+        if work is not None:
+            work.use.abort_load()
 
     def complete(self, run: Run, spool: Spool, check_wanted: CheckWanted) -> None:
         """Synthesize the utterances that the spool does not hold yet.
@@ -183,14 +151,16 @@ class Synthesizer:
             self._store.note(job.id, utterances=len(spool.segments), audio_s=_audio_s(spool))
             Unsaid(self._store, job, spool).tell_of_replay()
             return
-        work = self._work(run, spool, check_wanted)
-        self._works[job.id] = work
-        try:
-            with contextlib.closing(work.pieces):
-                while not self._has_synthesized(work):
-                    pass
-        finally:
-            del self._works[job.id]
+        clone = self._catalog.clone(job.voice) if job.voice else None
+        said = Utterance.saying("", clone, {name: getattr(job, name) for name in ADAPTER_OPTIONS})
+        with self._uses.of(run, said, check_wanted) as use:
+            work = self._works[job.id] = self._work(use, spool, said, check_wanted)
+            try:
+                with contextlib.closing(work.pieces):
+                    while not self._has_synthesized(work):
+                        pass
+            finally:
+                del self._works[job.id]
         if not spool.frames:
             text = work.unsaid.first or job.text
             raise work.failures.first or CannotRead(f"{job.backend} cannot read {text[:40]!r}")
@@ -232,7 +202,7 @@ class Synthesizer:
             self._store.note(work.job.id, heard=piece.index + 1)
             self._lookahead.alone.discard(work.job.id)  # it makes progress
         else:
-            self._publish(work.job, {"made": piece.index + 1})
+            publish_progress(self._store, work.job, {"made": piece.index + 1})
 
     def _pieces(
         self, job: Job, spool: Spool, check_wanted: CheckWanted, tally: Tally
@@ -245,154 +215,107 @@ class Synthesizer:
         )
         self._tell(job, reading.say_as.slow(reading.lang, reading.backend))
 
-    def _work(self, run: Run, spool: Spool, check_wanted: CheckWanted) -> _Work:
-        job = run.job
-        clone = self._catalog.clone(job.voice) if job.voice else None
-        said = Utterance.saying("", clone, {name: getattr(job, name) for name in ADAPTER_OPTIONS})
-        tally = Tally()
+    def _work(
+        self, use: HostUse, spool: Spool, said: Utterance, check_wanted: CheckWanted
+    ) -> _Work:
+        job, tally = use.run.job, Tally()
         made = self._pieces(job, spool, check_wanted, tally)
         return _Work(
-            run,
+            use.run,
             spool,
             Pieces(starting_at(_first(job, spool), made)),
             check_wanted,
             said,
             voice_of(self._catalog, job),
-            self._cache_keys(job, said),
+            self._cache_keys(use, said),
             Failures(),
             Unsaid(self._store, job, spool),
             tally,
+            use,
         )
 
-    def _cache_keys(self, job: Job, said: Utterance) -> CacheKeys | None:
+    def _cache_keys(self, use: HostUse, said: Utterance) -> CacheKeys | None:
+        job = use.run.job
         is_cached = self._config()["cache_mb"] and self._catalog.is_cached(job.backend)
         if job.private or not is_cached:
             return None
-        backend = self._catalog.host_of(job.backend)
-        settings = self._catalog.host_settings(job.backend, job.model)
-        revision = self._catalog.revision(job.backend, settings)
+        revision = self._catalog.revision(job.backend, use.settings)
         try:
-            return None if revision is None else CacheKeys(backend, settings, revision, said)
+            if revision is not None:
+                return CacheKeys(use.backend, use.settings, revision, said)
         except OSError:  # the clone's recording: the adapter says what is wrong with it
-            return None
+            pass
+        return None
 
     def _synthesize(self, work: _Work) -> None:
-        job = work.job
-        with contextlib.ExitStack() as held:
+        job, use = work.job, work.use
+        try:
             for piece in work.pieces:
                 self._running.rest(work.run, piece is None)
                 if piece is None:
-                    held.close()  # others may have the model until there is more text
+                    use.give_up()  # others may have the model until there is more text
                     self._rest(work)
                     continue
-                self._let_others_go_first(work, held)
+                self._let_others_go_first(work)
                 work.check_wanted()
                 key = work.keys.of(piece.text) if work.keys else None
                 kept = self._cache.get(key) if key and not job.fresh else None
                 if kept is not None:
                     self._say((chunk for chunk in (kept,)), piece, work)
-                else:
-                    host = work.host or self._take_host(work, held)
-                    chunks = _Timed(_shaped(host, replace(work.said, text=piece.text)))
-                    parts, sample_rate = self._say(chunks, piece, work)
-                    has_sound = any(map(len, parts))
-                    work.failures.answered(has_sound)
-                    if key and has_sound and not host.cut_off:
-                        self._cache.put(key, parts, sample_rate)
-                    audio_s = sum(map(len, parts)) / (sample_rate or 1)
-                    self._rates.note_work(work.voice.model, chunks.work_s, audio_s, chunks.first_s)
-                    self._rates.note_said(
-                        work.voice, job.speed, speakable_chars(piece.text), audio_s
-                    )
+                elif not self._has_made(piece, key, work):
+                    continue
                 self._note_written(piece, work)
-            if work.host is None:
+            if use.host is None:
                 self._models.stay(job)  # it may be warm all the same
+        finally:
+            use.give_up()
 
-    def _take_host(self, work: _Work, held: contextlib.ExitStack) -> Host:
-        held.enter_context(self._turn(work))
-        return held.enter_context(self._warm_host(work))
+    def _has_made(self, piece: Piece, key: str | None, work: _Work) -> bool:
+        """Have the host make the utterance; False if it was given up, and is the next once more."""
+        host = work.use.take()
+        chunks = _Timed(_shaped(host, replace(work.said, text=piece.text)))
+        try:
+            with work.use.saying():
+                parts, sample_rate = self._say(chunks, piece, work)
+        except GivenUp:
+            work.spool.rollback()
+            work.pieces.repeat()
+            return False
+        has_sound = any(map(len, parts))
+        work.failures.answered(has_sound)
+        if key and has_sound and not host.cut_off:
+            self._cache.put(key, parts, sample_rate)
+        audio_s = sum(map(len, parts)) / (sample_rate or 1)
+        self._rates.note_work(work.voice.model, chunks.work_s, audio_s, chunks.first_s)
+        chars = speakable_chars(piece.text)
+        self._rates.note_said(work.voice, work.job.speed, chars, audio_s)
+        return True
 
-    def _let_others_go_first(self, work: _Work, held: contextlib.ExitStack) -> None:
+    def _let_others_go_first(self, work: _Work) -> None:
         """Give the turn up to jobs that go before this one, and while enough is prepared."""
         job, run = work.job, work.run
         if not self._lookahead.has_room(job):
-            held.close()
+            work.use.give_up()
             self._running.rest(run)
             self._lookahead.wait_for_room(job, work.check_wanted)
             self._running.rest(run, False)
         if self._running.is_outranked(run):
-            held.close()
-            self._publish(job, {"waiting_for": "speech, which goes first"})
+            work.use.give_up()
+            publish_progress(self._store, job, {"waiting_for": "speech, which goes first"})
             self._running.let_others_go_first(run, work.check_wanted)
-            self._publish(job, {"waiting_for": None})
+            publish_progress(self._store, job, {"waiting_for": None})
 
     def _rest(self, work: _Work) -> None:
         """Have the model loaded when the first sentence comes, and be silent between sentences."""
         if work.job.sink == "play":
             self._pause(work.spool)
-        if not (work.spool.segments or work.is_warm):
-            with self._turn(work), self._warm_host(work):
-                pass
-
-    @contextlib.contextmanager
-    def _turn(self, work: _Work) -> Iterator[None]:
-        turns, job = self._pool.turns, work.job
-        if turns.is_taken and not work.is_warm:
-            self._publish(job, {"step": "waiting for another model", "loading": None})
-        work.is_awaiting_turn = True
-        try:
-            with turns.take(work.check_wanted, work.run.rank):
-                work.is_awaiting_turn = False
-                yield
-        finally:
-            work.is_awaiting_turn = False
-
-    @contextlib.contextmanager
-    def _warm_host(self, work: _Work) -> Iterator[Host]:
-        """A host with the job's model. Raises NotLoaded, HostCrashed, BackendNotInstalled."""
-        job = work.job
-        backend = self._catalog.host_of(job.backend)
-        settings = self._catalog.host_settings(job.backend, job.model)
-        is_loaded = work.voice.model in self._pool.loaded
-
-        def progress(text: str, fraction: float | None) -> None:
-            work.has_loading_begun, work.loading = True, fraction
-            self._publish(job, {"step": text, "loading": fraction})
-
-        if not (work.is_warm or is_loaded):
-            progress(f"loading {job.backend}", None)
-        work.is_loading = True
-        began = time.monotonic()
-        try:
-            host = self._pool.acquire(backend, settings, progress, work.said, job.keep_alive)
-        except HostCrashed:
-            raise  # perhaps somebody killed it
-        except HostError as exc:
-            raise NotLoaded(exc) from exc
-        finally:
-            work.is_loading = work.has_loading_begun = False
-        if not is_loaded:
-            self._rates.note_load(work.voice.model, time.monotonic() - began)
-        with self._lock:
-            work.host, work.is_warm = host, True
-        try:
-            work.check_wanted()
-            self._publish(job, {"step": None, "loading": None})
-            self._tell(job, host.take_notes())
-            yield host
-        finally:
-            with self._lock:
-                work.host = None
-            self._pool.release(host, has_spoken=host is not work.counted)
-            work.counted = host
+        if not (work.spool.segments or work.use.is_warm):
+            work.use.take()
+            work.use.give_up()
 
     def _tell(self, job: Job, notes: list[str]) -> None:
         for note in notes:
             self._store.add_note(job.id, note)
-
-    def _publish(self, job: Job, progress: dict[str, Any]) -> None:
-        if self._store.bus is not None:
-            self._store.bus.publish("progress", job.id, {"id": job.id, **progress})
 
     def _say(
         self, chunks: Generator[Heard, None, None] | _Timed, piece: Piece, work: _Work
@@ -405,12 +328,12 @@ class Synthesizer:
         spool.begin_utterance(piece.index)
         with contextlib.closing(chunks):
             for samples, sample_rate in chunks:
-                work.check_wanted()
+                work.use.check()
                 spool.append(samples, sample_rate)
                 parts.append(samples)
                 if job.sink == "stream" and spool.frames:
                     job.first_audio_at = job.first_audio_at or self._clock()
-        work.check_wanted()
+        work.use.check()
         if any(map(len, parts)) or not is_speakable(piece.text):
             spool.end_utterance()
         else:

@@ -141,7 +141,7 @@ class Warming:
         if pool.turns.is_taken:
             on_progress("waiting for the end of a job's preparation", None)
         try:
-            with pool.turns.take(self._check_wanted, lambda: WARMING):
+            with pool.turns.take(self._check_wanted, lambda: WARMING, self._key):
                 on_progress(f"loading {self._name}", None)
                 with self._loading():
                     host = pool.acquire(
@@ -178,4 +178,4 @@ class Warming:
         with self._lock:
             self._is_cancelled = True
             if self._is_loading:
-                self._models.pool.abort()
+                self._models.pool.abort(self._key)

@@ -1,11 +1,12 @@
 """The warm pool: which hosts are up, which to unload, and when.
 
-Knows models and memory. Does not know jobs, nor whether a host is a subprocess or far away. At
-most one host is busy: see `turns`.
+Knows models and memory. Does not know jobs, nor whether a host is a subprocess or far away. One
+host is busy, or several that share nothing: see `turns`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import math
@@ -19,7 +20,7 @@ from ..errors import HostCrashed, OutOfMemory
 from ..jobs import iso
 from . import memory
 from .base import Host, HostFactory
-from .turns import Turns
+from .turns import Rank, Turns
 
 log = logging.getLogger(__name__)
 
@@ -76,8 +77,27 @@ class Pool:
         self._hosts: dict[str, Host] = {}
         self._asked_s: dict[str, float] = {}
         """What `stay` was told, by model. A host that crashes or makes room leaves it behind."""
-        self._busy: str | None = None
+        self._busy: set[str] = set()
         self._lock = threading.RLock()
+
+    def turn(
+        self, name: str, settings: Settings, check_wanted: Callable[[], None], rank: Rank
+    ) -> contextlib.AbstractContextManager[None]:
+        """Have the turn for this model (see `Turns.take`), which is warm or will be loaded.
+
+        Beside others only if it is warm, and they use other hosts and no GPU that it uses.
+        """
+        key = model_key(name, settings)
+        return self.turns.take(check_wanted, rank, key, functools.partial(self.shares_nothing, key))
+
+    def shares_nothing(self, key: str, others: Collection[str]) -> bool:
+        """Whether the model of that key is warm and needs nothing that the others need."""
+        with self._lock:
+            host = self._hosts.get(key)
+            if host is None or host.device is None or key in others or not _is_usable(host):
+                return False
+            devices = [self._hosts[each].device if each in self._hosts else None for each in others]
+            return host.device == "cpu" or all(device == "cpu" for device in devices)
 
     def acquire(
         self,
@@ -102,7 +122,7 @@ class Pool:
                 host = None
             if host is None:
                 self._make_room(name, settings)
-            self._busy = key
+            self._busy.add(key)
             self.stay(key, keep_alive_s)
         load = functools.partial(self._load, key, name, settings, on_progress, wish)
         try:
@@ -116,7 +136,7 @@ class Pool:
             return load(None)
         except BaseException:
             with self._lock:
-                self._busy = None
+                self._busy.discard(key)
                 if key not in self._hosts:
                     self._asked_s.pop(key, None)
             raise
@@ -150,30 +170,32 @@ class Pool:
     def release(self, host: Host, has_spoken: bool = True) -> None:
         """The host is idle from now on. It stays warm if it is still alive."""
         with self._lock:
-            self._busy = None
             for key, known in list(self._hosts.items()):
                 if known is host:
+                    self._busy.discard(key)
                     if has_spoken:
                         host.end_job()
                     self._needs.put(key, host.rss_mb, host.vram_mb)
                     if not host.is_alive:
                         self._drop(key)
 
-    def cancel(self) -> None:
-        """Cancel what the busy host does (see `Host.cancel`)."""
-        host = self._busy_host()
-        if host is not None:
+    def cancel(self, name: str, settings: Settings) -> None:
+        """Cancel what the busy host of this model does (see `Host.cancel`)."""
+        for host in self._busy_hosts(model_key(name, settings)):
             host.cancel()
 
-    def abort(self) -> None:
-        """Kill the busy host, also while it loads. Its job fails or is tried again."""
-        host = self._busy_host()
-        if host is not None:
+    def abort(self, key: str | None = None) -> None:
+        """Kill the busy host of this model, also while it loads; None: all that are busy.
+
+        Its job fails or is tried again.
+        """
+        for host in self._busy_hosts(key):
             host.kill()
 
-    def _busy_host(self) -> Host | None:
+    def _busy_hosts(self, key: str | None) -> list[Host]:
         with self._lock:
-            return self._hosts.get(self._busy) if self._busy else None
+            keys = self._busy if key is None else self._busy & {key}
+            return [self._hosts[each] for each in keys if each in self._hosts]
 
     def _make_room(self, name: str, settings: Settings) -> None:
         """Unload idle models, least recently used first, until the predicted need fits."""
@@ -198,7 +220,7 @@ class Pool:
             idle = [
                 (self._asked_s.get(key, 0.0) != 0.0, host.last_used, key)
                 for key, host in self._hosts.items()
-                if key != self._busy and host.name not in self.keep
+                if key not in self._busy and host.name not in self.keep
             ]
         return [key for *_, key in sorted(idle)]
 
@@ -210,7 +232,7 @@ class Pool:
         Below 0: forever, until memory runs out; 0: unload it once it is idle; None: as before.
         """
         with self._lock:
-            if keep_alive_s is not None and (key in self._hosts or key == self._busy):
+            if keep_alive_s is not None and (key in self._hosts or key in self._busy):
                 is_endless = keep_alive_s < 0 or keep_alive_s > MOST_S
                 self._asked_s[key] = math.inf if is_endless else keep_alive_s
 
@@ -235,7 +257,7 @@ class Pool:
         unloaded = []
         with self._lock:
             for key, host in list(self._hosts.items()):
-                if key == self._busy:
+                if key in self._busy:
                     continue
                 idle_s = host.idle_s
                 is_due = idle_s >= self._stays_s(key, host)
@@ -254,7 +276,7 @@ class Pool:
         How long they are to stay holds for when they are loaded again.
         """
         with self._lock:
-            idle = [key for key in self._hosts if key != self._busy]
+            idle = [key for key in self._hosts if key not in self._busy]
             for key in idle:
                 self._drop(key)
         return bool(idle)
@@ -271,16 +293,16 @@ class Pool:
             return name is None or key.startswith(f"{name}/")
 
         with self._lock:
-            idle = [key for key in self._hosts if key != self._busy and is_meant(key)]
+            idle = [key for key in self._hosts if key not in self._busy and is_meant(key)]
             unloaded = [self._describe(key, self._hosts[key]) for key in idle]
             for key in idle:
                 self._drop(key)
             for key in filter(is_meant, list(self._asked_s)):
                 del self._asked_s[key]
             busy = []
-            if self._busy and is_meant(self._busy):
-                self.stay(self._busy, 0.0)
-                busy.append(self._busy.partition("/")[0])
+            for key in filter(is_meant, self._busy):
+                self.stay(key, 0.0)
+                busy.append(key.partition("/")[0])
         return unloaded, busy
 
     @property
@@ -326,7 +348,7 @@ class Pool:
 
     def _describe(self, key: str, host: Host) -> dict[str, Any]:
         stays_s = self._stays_s(key, host)
-        is_endless, is_used = math.isinf(stays_s), key == self._busy
+        is_endless, is_used = math.isinf(stays_s), key in self._busy
         left_s = 0.0 if is_endless or is_used else max(0.0, stays_s - host.idle_s)
         return {
             **host.describe(),
