@@ -82,13 +82,18 @@ def texts(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
-def one_of(*choices: str) -> Check:
+class OneOf:
     """One of several lower-case words, in any case."""
 
-    def check(value: Any) -> str:
+    def __init__(self, *choices: str) -> None:
+        self.choices = choices
+
+    def __call__(self, value: Any) -> str:
         found = str(value).strip().lower()
-        if found not in choices:
-            raise ValueError(f"must be {', '.join(choices[:-1])} or {choices[-1]}")
+        if found not in self.choices:
+            raise ValueError(f"must be {', '.join(self.choices[:-1])} or {self.choices[-1]}")
         return found
 
-    return check
+
+def one_of(*choices: str) -> OneOf:
+    return OneOf(*choices)

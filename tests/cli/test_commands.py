@@ -8,9 +8,8 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.running import CHECKOUT, Vox
+from tests.running import Vox
 from vox.cli.commands import COMMANDS
-from vox.cli.completion import script
 from vox.cli.root import root
 
 
@@ -63,14 +62,6 @@ def test_help_lists_every_command_and_option(vox: Vox) -> None:
 
 def test_version_is_printed(vox: Vox) -> None:
     assert vox.ok("--version").startswith("vox 0.")
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_completion_scripts_in_contrib_are_those_of_the_command(shell: str, vox: Vox) -> None:
-    name = {"bash": "vox.bash", "zsh": "_vox", "fish": "vox.fish"}[shell]
-    kept = (CHECKOUT / "contrib" / "completions" / name).read_text()
-    assert kept == script(shell) + "\n"
-    assert vox.ok("completion", shell) == kept.strip()
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,8 @@ def run(args: list[str]) -> int:
     from .root import root
 
     if "_VOX_COMPLETE" in os.environ:
+        # Whatever goes wrong has no place on a command line that is being typed.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         root.main(args=args, prog_name="vox", complete_var="_VOX_COMPLETE")
     try:
         with root.make_context("vox", args) as ctx:

@@ -10,6 +10,7 @@ import click
 
 from ..jobs import Option
 from ..paths import get_paths
+from .completers import complete_clone, complete_file, complete_lang
 from .options import OptionType, json_option
 from .output import is_terminal, say, say_json, table, tell
 from .voices import open_catalog
@@ -31,9 +32,15 @@ def clone() -> None:
 
 @clone.command(short_help="Make the clone NAME from a sound FILE of 1 to 30 s.")
 @click.argument("name")
-@click.argument("file")
+@click.argument("file", shell_complete=complete_file)
 @click.option("--text", metavar="T", help=TEXT_HELP)
-@click.option("-l", "--lang", metavar="LANG", help="The language of the recording.")
+@click.option(
+    "-l",
+    "--lang",
+    metavar="LANG",
+    shell_complete=complete_lang,
+    help="The language of the recording.",
+)
 def add(name: str, file: str, text: str | None, lang: str | None) -> None:
     """Make the clone NAME from a sound FILE of 1 to 30 s (5 to 15 are best).
 
@@ -90,7 +97,7 @@ def list_(as_json: bool) -> None:
 
 
 @clone.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_clone)
 def remove(name: str) -> None:
     """Remove a clone."""
     open_catalog(get_paths()).clones.remove(name)

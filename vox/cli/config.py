@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import re
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -17,9 +15,9 @@ from ..errors import BackendNotInstalled, BadConfig, BadOption, VoxError
 from ..paths import Paths, get_paths
 from ..service.choice import owns_socket
 from ..source_keys import SOURCE_KEYS, key_of, split
+from .completers import complete_setting, known_sources
 from .options import json_option
 from .output import is_terminal, say, say_json, table, tell
-from .sender import sender
 from .voices import open_catalog
 
 NEED_RESTART = ("http", "http_allow_remote", "audio_device", "log_level", "spool_limit_mb")
@@ -32,7 +30,7 @@ def _complete_key(_ctx: click.Context, _param: click.Parameter, incomplete: str)
     from ..backends import registry
 
     found = list(settings.KEYS)
-    found += [f"sources.{name}.{key}" for name in _known_sources() for key in SOURCE_KEYS]
+    found += [f"sources.{name}.{key}" for name in known_sources() for key in SOURCE_KEYS]
     of_backends = [f"backends.{name}." for name in registry.names()]
     meant = [each for each in of_backends if each.startswith(incomplete)]
     for prefix in of_backends:
@@ -43,14 +41,6 @@ def _complete_key(_ctx: click.Context, _param: click.Parameter, incomplete: str)
         else:
             found.append(prefix)
     return [name for name in found if name.startswith(incomplete)]
-
-
-def _known_sources() -> list[str]:
-    """The sources that have settings, and the one of a call from here, if a shell can offer it."""
-    names = [sender()]
-    with contextlib.suppress(BadConfig):
-        names += settings.load(get_paths().config_path).sources
-    return [name for name in names if re.fullmatch(r"[\w.+-]+", name)]
 
 
 @click.group()
@@ -140,7 +130,13 @@ def _text(value: Any, none: str = "-") -> str:
 
 @config.command("set", context_settings={"ignore_unknown_options": True})  # `set idle_timeout -1`
 @click.argument("key", shell_complete=_complete_key)
-@click.argument("value", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.argument(
+    "value",
+    nargs=-1,
+    required=True,
+    type=click.UNPROCESSED,
+    shell_complete=complete_setting,
+)
 def set_(key: str, value: tuple[str, ...]) -> None:
     """Change a setting, e.g.: vox config set idle_timeout 600"""
     paths = get_paths()

@@ -109,7 +109,12 @@ def selection(command: F) -> F:
         metavar="TIME",
         help="Only since then: 2h (ago), yesterday, 2026-11-29.",
     )
-    @click.option("--source", metavar="NAME", help="Only what NAME sent.")
+    @click.option(
+        "--source",
+        metavar="NAME",
+        shell_complete=partial(complete, "source"),
+        help="Only what NAME sent.",
+    )
     @click.option(
         "--state",
         "states",
@@ -183,15 +188,15 @@ def _request_option(name: str, option: Option) -> Callable[[F], F]:
         type=kind,
         metavar=None if option.choices else option.metavar,
         envvar=f"VOX_{option.key.upper()}" if option.envvar else None,
-        shell_complete=partial(_complete, name) if name in _COMPLETED else None,
+        shell_complete=partial(complete, name) if name in _COMPLETED else None,
         help=option.help,
     )
 
 
-_COMPLETED = ("backend", "voice", "lang")
+_COMPLETED = ("backend", "voice", "lang", "output", "source")
 
 
-def _complete(name: str, ctx: click.Context, param: click.Parameter, incomplete: str) -> Any:
+def complete(name: str, ctx: click.Context, param: click.Parameter, incomplete: str) -> Any:
     """What a shell offers for the option of that name."""
     from .completers import COMPLETERS
 

@@ -9,7 +9,7 @@ import click
 from ..client.jobs import Job, Jobs
 from ..errors import BadOutput, VoxError, WaitTimeout
 from ..jobs import AS_IT_WAS, GOING_ON, LAST, OPTIONS, Changes
-from .completers import complete_job, complete_live_job
+from .completers import complete_ended_job, complete_live_job
 from .options import (
     OptionType,
     check_waits,
@@ -39,7 +39,7 @@ async_option = click.option(
 
 
 @click.command()
-@click.argument("job_id", metavar="[ID]", default=LAST, shell_complete=complete_job)
+@click.argument("job_id", metavar="[ID]", default=LAST, shell_complete=complete_ended_job)
 @click.option(
     "--speed",
     type=OptionType(OPTIONS["speed"]),
@@ -105,7 +105,7 @@ def again(
 
 
 @click.command("continue")
-@click.argument("job_id", metavar="[ID]", default=LAST, shell_complete=complete_job)
+@click.argument("job_id", metavar="[ID]", default=LAST, shell_complete=complete_ended_job)
 @async_option
 @timeout_option
 @strict_option

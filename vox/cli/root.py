@@ -10,6 +10,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,6 +20,7 @@ from ..jobs import OPTIONS
 from .commands import COMMANDS
 from .options import (
     check_waits,
+    complete,
     json_option,
     quiet_option,
     request_options,
@@ -154,6 +156,7 @@ def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     "files",
     multiple=True,
     metavar="FILE",
+    shell_complete=partial(complete, "file"),
     help="Read the text from FILE (- is standard input).",
 )
 @request_options(*OPTIONS)
