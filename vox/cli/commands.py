@@ -38,5 +38,7 @@ COMMANDS: dict[str, Entry] = {
     "say-as": Entry("say_as:say_as", "Respell words that a voice says wrongly."),
     "doctor": Entry("doctor:doctor", "Check that vox has everything it needs."),
     "help": Entry("help:help_", "Show the help of vox, or of a command."),
-    "completion": Entry("completion:completion", "Print or install the completion script of a shell."),
+    "completion": Entry(
+        "completion:completion", "Print or install the completion script of a shell."
+    ),
 }

@@ -27,10 +27,10 @@ def service() -> None:
     """
 
 
-@service.command()
+@service.command(short_help="Write the units and start them.")
 @click.option("--write-only", is_flag=True, help="Write the units, but start nothing.")
 def install(write_only: bool) -> None:
-    """Write the units and start them; again after `http` or the inbox has changed.
+    """Write the units and start them. Run it again after a change of `http` or the inbox.
 
     On Linux these are units of your systemd, on macOS an agent of launchd.
     """
