@@ -5,7 +5,7 @@ Who derives it is `queue.outlooks`, from the job table alone, and `engine.outloo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 Phase = Literal["waiting", "loading", "making", "ready", "speaking"]
@@ -13,6 +13,9 @@ Phase = Literal["waiting", "loading", "making", "ready", "speaking"]
 synthesized. `ready`: all that is needed is made, and it waits for the ear. `speaking`: it is heard.
 """
 PHASES: tuple[Phase, ...] = ("waiting", "loading", "making", "ready", "speaking")
+
+
+_MOMENT_S = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,12 @@ class Outlook:
     """Seconds until its first sound; None: that cannot be known, or it sounds already."""
     starts_in_is_exact: bool = False
     """All audio before its first sound is made. If not, `starts_in_s` is predicted."""
+
+    def after(self, passed_s: float) -> Outlook:
+        """As it must be some moments later, if nothing else has happened."""
+        if passed_s < _MOMENT_S or self.starts_in_s is None:
+            return self
+        return replace(self, starts_in_s=max(0.0, self.starts_in_s - passed_s))
 
     def to_dict(self) -> dict[str, Any]:
         """Its part of a job's JSON object."""

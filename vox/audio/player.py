@@ -206,6 +206,11 @@ class Player:
         """Seconds of audio on disk that are heard before what a job of that order may make next."""
         return self._line.ahead_s(job_id, order)
 
+    @property
+    def behind_s(self) -> float:
+        """Seconds from when sound is played until it is heard."""
+        return self._speaker.behind_s
+
     def heard_s(self, job_id: str) -> float | None:
         """Seconds of the job's audio that were played; None: it is not in the line."""
         return self._line.heard_s(job_id)

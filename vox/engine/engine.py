@@ -46,8 +46,10 @@ from .open_texts import OpenTexts
 from .outcomes import OutcomeWriter
 from .outlooks import EngineOutlooks
 from .rates import Rates
+from .reading import reading_of
 from .replays import Replays
 from .running import Running
+from .sizes import Sizes
 from .submit import Submitter
 from .synthesis import Synthesizer
 from .upkeep import Upkeep
@@ -168,6 +170,7 @@ class Engine:
             config,
             self.rates,
             self.worker.making,
+            Sizes(self.store, lambda job: reading_of(job, self.catalog, config(), self.say_as())),
         )
         self.tasks = make_tasks(self.store, self.worker.run)
         self.submitter = self._make_submitter()

@@ -17,9 +17,7 @@ from ..outlook import Outlook, Phase
 from ..queue.outlooks import LiveEntry, phase_of_row
 from .rates import Pace
 from .running import level
-
-UTTERANCE_CHARS = 60.0
-"""About so many speakable characters has an utterance."""
+from .sizes import UTTERANCE_CHARS, Size
 
 
 class Making(NamedTuple):
@@ -40,8 +38,7 @@ class Track:
     """What is known of one live job, and what is found out."""
 
     entry: LiveEntry
-    chars: float
-    """Speakable characters of its text."""
+    size: Size
     pace: Pace
     model: str
     """The key of its model."""
@@ -93,6 +90,8 @@ class Scene(NamedTuple):
     """Between two utterances, and between two jobs."""
     lookahead_s: float = 120.0
     """So much is made ahead of what is heard."""
+    behind_s: float = 0.0
+    """From when sound is played until it is heard."""
     loaded: frozenset[str] = frozenset()
     """The keys of the models that are loaded."""
 
@@ -133,18 +132,22 @@ def expected_s(track: Track, scene: Scene) -> float:
         return track.made_s
     if track.entry.audio_s is not None:
         return track.entry.audio_s
-    left, count = _chars_left(track), track.entry.utterances
-    utterances = count - track.made if count else left / UTTERANCE_CHARS
+    left, utterances = _left(track)
     pauses = max(utterances - (track.made == 0), 0.0)
     return max(track.made_s, track.whole_s + left * track.pace.char_s + pauses * scene.pause_s)
 
 
-def _chars_left(track: Track) -> float:
-    if track.making is not None and track.making.chars_left is not None:
-        return track.making.chars_left
-    if track.entry.utterances:
-        return track.chars * max(0.0, 1.0 - track.made / track.entry.utterances)
-    return max(0.0, track.chars - track.whole_s / track.pace.char_s)
+def _left(track: Track) -> tuple[float, float]:
+    """Speakable characters and utterances that are not made."""
+    size, making, count = track.size, track.making, track.entry.utterances
+    if count:
+        share = max(0.0, 1.0 - track.made / count)
+        known = making.chars_left if making else None
+        return size.chars * share if known is None else known, count * share
+    left = max(0.0, size.chars - track.whole_s / track.pace.char_s)
+    if track.made:
+        return left, left / UTTERANCE_CHARS
+    return left, max(size.utterances, 1.0)
 
 
 def _foresee_making(tracks: Sequence[Track], scene: Scene) -> None:
@@ -220,12 +223,12 @@ def _foresee_sound(tracks: Sequence[Track], scene: Scene) -> None:
             track.start = Start(track.sound_in_s, track.has_sound)
     played = [track for track in tracks if track.entry.sink == "play" and not _is_parked(track)]
     sounding = next((track for track in played if track.entry.id == scene.sounding), None)
-    now_s, gap_s, is_exact = 0.0, 0.0, True
+    now_s, gap_s, is_exact = scene.behind_s, 0.0, True
     if sounding is not None:
         now_s, gap_s, is_exact = _end_s(sounding, 0.0), scene.pause_s, sounding.is_complete
     for track in sorted(played, key=lambda each: each.entry.order):
         if track.interrupts and track is not sounding:
-            at_s = track.sound_in_s
+            at_s = track.sound_in_s + scene.behind_s
             track.start = Start(at_s, track.has_sound)
             now_s += _end_s(track, at_s) - at_s + scene.pause_s
             is_exact = is_exact and track.is_complete
@@ -246,7 +249,7 @@ def _go_through(
             is_interrupted = entry.state == "speaking"
             heapq.heappush(begun, (not is_interrupted, entry.order, entry.id, track))
         track = heapq.heappop(begun)[-1]
-        at_s = max(now_s + gap_s, track.sound_in_s)
+        at_s = max(now_s + gap_s, track.sound_in_s + scene.behind_s)
         track.start = Start(at_s, is_exact and track.has_sound)
         is_exact = is_exact and track.is_complete
         now_s, gap_s = _end_s(track, at_s), scene.pause_s

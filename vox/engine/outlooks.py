@@ -19,11 +19,10 @@ from ..queue.outlooks import LiveEntry, in_order_of_hearing
 from ..queue.store import Store
 from ..voices.catalog import Catalog
 from .forecast import Making, Scene, Track, expected_s, forecast, outlook
-from .rates import Rates, Voice, speakable_chars, voice_of
+from .rates import Rates, Voice, voice_of
+from .sizes import Sizes
 
-SAMPLE_CHARS = 20_000
-"""Of a longer text so much is counted, and taken for a sample of all."""
-LOOKS = 10.0
+COSTLY = 10.0
 """A forecast that took long to make holds for so many times as long."""
 
 
@@ -40,6 +39,7 @@ class EngineOutlooks:
         config: Callable[[], Config],
         rates: Rates,
         making: Callable[[str], Making | None],
+        sizes: Sizes,
     ) -> None:
         """`making`: what is done for a job now (see `Worker.making`)."""
         self._store = store
@@ -53,59 +53,52 @@ class EngineOutlooks:
         self._voices: dict[tuple[str | None, ...], Voice] = {}
         self._voices_for: Config | None = None
         """The settings under which these were found."""
-        self._chars: dict[str, float] = {}
-        """Speakable characters of the live jobs' texts."""
+        self._sizes = sizes
         self._lock = threading.Lock()
         self._last: dict[str, Outlook] = {}
-        self._holds_until = 0.0
+        self._made_at = self._holds_until = 0.0
 
     def of(self, job: Job) -> Outlook:
         if not job.is_live:
             return self.at_once(job)
-        return self._known(job.id).get(job.id) or self.at_once(job)
+        found, passed_s = self._known(job.id)
+        return found[job.id].after(passed_s) if job.id in found else self.at_once(job)
 
     def of_all(self) -> Mapping[str, Outlook]:
-        return self._known()
+        found, passed_s = self._known()
+        return {job_id: each.after(passed_s) for job_id, each in found.items()}
 
     def at_once(self, job: Job) -> Outlook:
         if not job.is_live:
             return Outlook(made=job.heard)
         scene = self._scene()
-        track = self._track(_entry_of(job))
+        track = self._track(_entry_of(job), scene)
         track.expected_s = expected_s(track, scene)
         return outlook(track, scene)
 
-    def _known(self, wanted: str | None = None) -> dict[str, Outlook]:
-        """The forecast; an earlier one if that was made just now and was costly."""
+    def _known(self, wanted: str | None = None) -> tuple[dict[str, Outlook], float]:
+        """The forecast, and how old it is. One that was costly holds for a while."""
         with self._lock:
             now = time.monotonic()
-            if now < self._holds_until and (wanted is None or wanted in self._last):
-                return self._last
-            self._last = self._forecast()
-            took_s = time.monotonic() - now
-            self._holds_until = time.monotonic() + LOOKS * took_s
-            return self._last
+            is_good = now < self._holds_until and (wanted is None or wanted in self._last)
+            if not is_good:
+                self._last, self._made_at = self._forecast(), time.monotonic()
+                self._holds_until = self._made_at + COSTLY * (self._made_at - now)
+            return self._last, time.monotonic() - self._made_at
 
     def _forecast(self) -> dict[str, Outlook]:
         line = in_order_of_hearing(self._store.outline())
-        self._count_chars(line)
-        return forecast([self._track(entry) for entry in line], self._scene())
+        self._sizes.look(line)
+        scene = self._scene()
+        return forecast([self._track(entry, scene) for entry in line], scene)
 
-    def _count_chars(self, line: list[LiveEntry]) -> None:
-        """Count the characters of the texts that are new or still grow; forget the others."""
-        live = {entry.id for entry in line}
-        known = {job_id: count for job_id, count in self._chars.items() if job_id in live}
-        new = [entry.id for entry in line if entry.is_open or entry.id not in known]
-        for job_id, sample, length in self._store.samples(new, SAMPLE_CHARS):
-            count = speakable_chars(sample)
-            known[job_id] = count * length / len(sample) if sample else 0.0
-        self._chars = known
-
-    def _track(self, entry: LiveEntry) -> Track:
+    def _track(self, entry: LiveEntry, scene: Scene) -> Track:
         voice = self._voice_of(entry)
         pace = self._rates.of(voice, entry.speed)
-        track = Track(entry, self._chars.get(entry.id, 0.0), pace, voice.model, made=entry.heard)
+        track = Track(entry, self._sizes.get(entry.id), pace, voice.model, made=entry.heard)
         self._add_audio(track)
+        if entry.id == scene.sounding:
+            track.heard_s = max(0.0, track.heard_s - scene.behind_s)
         return track
 
     def _voice_of(self, entry: LiveEntry) -> Voice:
@@ -134,6 +127,7 @@ class EngineOutlooks:
             can_sound=not player.is_paused and player.absence is None,
             pause_s=float(config["pause_s"]),
             lookahead_s=float(config["lookahead_s"]),
+            behind_s=player.behind_s,
             loaded=self._pool.loaded,
         )
 

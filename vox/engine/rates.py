@@ -10,6 +10,7 @@ import contextlib
 import json
 import math
 import threading
+import time
 from typing import NamedTuple, Protocol
 
 from .. import files
@@ -27,6 +28,7 @@ WORK = 0.2
 """Seconds of synthesis for each second of audio, before any is measured."""
 FIRST_S = 0.3
 LOAD_S = 3.0
+SAVE_EVERY_S = 10.0
 MOST = 500
 """So many voices are remembered: those that spoke last."""
 
@@ -89,6 +91,7 @@ class Rates:
         self._lock = threading.Lock()
         self._sums: dict[str, dict[str, float]] = {}
         self._is_changed = False
+        self._saved_at = -math.inf
         with (
             contextlib.suppress(OSError, ValueError, RecursionError),
             open(path, encoding="utf-8") as file,
@@ -127,12 +130,13 @@ class Rates:
                 del self._sums[next(iter(self._sums))]
             self._is_changed = True
 
-    def save(self) -> None:
-        """Write down what was measured since the last time."""
+    def save(self, every_s: float = 0.0) -> None:
+        """Write down what was measured, unless it is not so long since the last time."""
         with self._lock:
-            if not self._is_changed:
+            now = time.monotonic()
+            if not self._is_changed or now < self._saved_at + every_s:
                 return
-            self._is_changed = False
+            self._is_changed, self._saved_at = False, now
             text = json.dumps(self._sums, indent=1)
         with contextlib.suppress(Exception):
             files.write(self._path, text)

@@ -40,7 +40,7 @@ from .host_use import GivenUp, HostUse, HostUses, NotLoaded, publish_progress
 from .lookahead import LookAhead
 from .open_texts import OpenTexts
 from .pieces import CheckWanted, Pieces, Tally, pieces_of, starting_at
-from .rates import Rates, Voice, speakable_chars, voice_of
+from .rates import SAVE_EVERY_S, Rates, Voice, speakable_chars, voice_of
 from .reading import reading_of
 from .running import Run, Running
 from .unsaid import Failures, Unsaid
@@ -167,6 +167,7 @@ class Synthesizer:
         work.unsaid.conclude()
         spool.finish()
         self._store.note(job.id, audio_s=_audio_s(spool))
+        self._rates.save(SAVE_EVERY_S)
         if job.keep_alive == 0:
             self._models.unload_due()  # before the job is done: its caller has the memory then
 
