@@ -20,7 +20,7 @@ from .checks import Check, Key, boolean, integer, number, one_of, text, texts
 from .durations import seconds_or_span
 from .errors import BadConfig
 from .jobs import OPTIONS
-from .source_keys import SOURCE_KEYS, split, trouble_with
+from .source_keys import SOURCE_KEYS, key_of, split, trouble_with
 
 _BOM = "\ufeff"
 
@@ -181,6 +181,10 @@ class Config:
     def of_source(self, source: str, key: str) -> Any:
         """A default for the jobs of that source; None: it has none of its own."""
         return self.sources.get(source, {}).get(key)
+
+    @property
+    def muted_sources(self) -> list[str]:
+        return [name for name, table in self.sources.items() if table.get("muted")]
 
     @property
     def idle_timeout_s(self) -> float:
@@ -347,6 +351,12 @@ def unset_value(path: str, name: str) -> bool:
         del table[parent]
     files.write(path, bom + tomlkit.dumps(document))
     return True
+
+
+def mute(path: str, source: str, is_muted: bool) -> None:
+    """Have the jobs of a source spoken or not. Raises as `set_value`."""
+    key = key_of(source, "muted")
+    set_value(path, key, "true") if is_muted else unset_value(path, key)
 
 
 def _document(path: str) -> tuple[str, Any]:

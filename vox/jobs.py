@@ -143,8 +143,10 @@ class Option(NamedTuple):
                 f"{self.key} has {len(value):,} characters; {self.max_length:,} are the limit",
                 field=self.key,
             )
-        if self.is_name and not value.isprintable():
-            raise self.refusal(value, "one line of printable characters")
+        if self.is_name:
+            value = value.strip()
+            if not value.isprintable():
+                raise self.refusal(value, "one line of printable characters")
         if not self.choices:
             return value
         if str(value).lower() not in self.choices:

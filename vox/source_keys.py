@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .checks import Check, Key, number, one_of, text
+from .checks import Check, Key, boolean, number, one_of, text
 from .errors import BadOption, VoxError
 from .jobs import OPTIONS
 
@@ -44,6 +44,7 @@ SOURCE_KEYS: dict[str, Key] = {
         one_of(*OPTIONS["priority"].choices),
         f"priority of its jobs: {', '.join(OPTIONS['priority'].choices)}",
     ),
+    "muted": Key(False, boolean, "its jobs are not spoken (vox mute --source NAME)"),
 }
 """Keys of every table `[sources.NAME]`: defaults for the jobs of that source."""
 

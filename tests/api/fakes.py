@@ -100,6 +100,24 @@ class FakeWarmModels:
         return self.unloaded
 
 
+class FakeSources:
+    def __init__(self) -> None:
+        self.paused: list[str] = []
+        self.muted: list[str] = []
+
+    def is_held(self, job: Job) -> bool:
+        return job.source in self.paused
+
+    def pause(self, source: str) -> None:
+        self.paused.append(source)
+
+    def resume(self, source: str) -> None:
+        self.paused.remove(source)
+
+    def mute(self, source: str, is_muted: bool) -> None:
+        self.muted.append(source) if is_muted else self.muted.remove(source)
+
+
 class FakeEngine:
     """Takes jobs and lets them wait; a test moves them on in the table."""
 
@@ -113,6 +131,7 @@ class FakeEngine:
         self.pool = FakeModels()
         self.kept = FakeKept()
         self.models = FakeWarmModels()
+        self.sources = FakeSources()
         self.is_started = True
         self.is_healthy = True
         self.damage: str | None = None
@@ -130,8 +149,9 @@ class FakeEngine:
     def cancel(self, job_id: str, reason: str = "cancelled") -> Job:
         return self.store.cancel(self.store.get(job_id).id, reason)
 
-    def cancel_all(self) -> list[Job]:
-        return [self.cancel(job.id) for job in self.store.live()]
+    def cancel_all(self, source: str | None = None) -> list[Job]:
+        live = self.store.live()
+        return [self.cancel(job.id) for job in live if source in (None, job.source)]
 
     def skip(self) -> Job | None:
         return None

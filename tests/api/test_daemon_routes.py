@@ -81,7 +81,14 @@ def test_health_counts_jobs_and_adds_up_memory(context: FakeContext) -> None:
         {"memory_mb": None, "vram_mb": 500.0},
     ]
     health = describe(context)
-    assert health["queue"] == {"queued": 1, "preparing": 0, "speaking": 0, "paused": False}
+    assert health["queue"] == {
+        "queued": 1,
+        "preparing": 0,
+        "speaking": 0,
+        "paused": False,
+        "paused_sources": [],
+        "muted_sources": [],
+    }
     assert (health["memory_mb"], health["vram_usage"]) == (150.0, {"total_mb": 2500.0})
     assert (health["status"], health["uptime"]) == ("ok", 12.346)
 

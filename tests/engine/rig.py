@@ -30,6 +30,8 @@ class Rig:
         self.settings: dict[str, Any] = {name: key.default for name, key in KEYS.items()}
         self.backends: dict[str, dict[str, Any]] = {}
         """Their tables in config.toml."""
+        self.sources: dict[str, dict[str, Any]] = {}
+        """Likewise."""
         self.hosts = FakeHosts()
         self.bus = Bus()
         self.events: list[Event] = []
@@ -43,7 +45,7 @@ class Rig:
             self._changed.notify_all()
 
     def config(self) -> Config:
-        return Config(self.settings, self.backends)
+        return Config(self.settings, self.backends, sources=self.sources)
 
     def make_engine(self, **options: Any) -> Engine:
         """An engine that is closed at the end; `start` it yourself."""

@@ -108,7 +108,8 @@ class _Follower:
             self._shown = job.state
             shown = await asyncio.to_thread(store.show, job)
             chunk = sse.frame("state", shown, self._known_id)
-        if not self.has_ended and self._context.engine.player.is_paused:
+        engine = self._context.engine
+        if not self.has_ended and (engine.player.is_paused or engine.sources.is_held(job)):
             chunk += paused_event(self._job_id, True).frame
         return chunk
 

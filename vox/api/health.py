@@ -52,7 +52,12 @@ def describe(context: Context) -> dict[str, Any]:
         "keep_errors": engine.kept.errors,
         "vram_usage": {"total_mb": round(sum(vram), 1) if vram else None},
         "memory_mb": round(sum(rss), 1),
-        "queue": {**_counts(context), "paused": engine.player.is_paused},
+        "queue": {
+            **_counts(context),
+            "paused": engine.player.is_paused,
+            "paused_sources": engine.sources.paused,
+            "muted_sources": engine.sources.muted,
+        },
         "database": {
             "error": engine.damage,
             "damaged_files": engine.store.set_aside,

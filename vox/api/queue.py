@@ -1,4 +1,4 @@
-"""Routes of the queue as a whole: show it, cancel all of it, skip, pause and resume."""
+"""Routes of the queue as a whole: show it, cancel it, skip."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from . import schemas
 from .context import Context
 from .responses import json_array, json_response
-from .schemas import answers
+from .schemas import OfSource, answers
 from .writing import in_writer
 
 _MOVED: dict[int | str, dict[str, Any]] = {200: {"model": schemas.Job}, **answers(409, 422)}
@@ -24,10 +24,10 @@ def make_router(context: Context) -> APIRouter:
         """Live jobs in the order in which they are heard; the one being spoken comes first."""
         return await json_array(engine.store.shown_queue)
 
-    @router.post("/cancel", responses={200: {"model": list[schemas.Job]}})
-    async def cancel_all() -> Response:
-        """Cancel every live job."""
-        cancelled = await in_writer(engine.cancel_all)
+    @router.post("/cancel", responses={200: {"model": list[schemas.Job]}, **answers(422)})
+    async def cancel_all(body: OfSource | None = None) -> Response:
+        """Cancel every live job, or those of one source."""
+        cancelled = await in_writer(engine.cancel_all, body.source if body else None)
         return await json_array(lambda: (job.to_dict() for job in cancelled))
 
     @router.post("/skip", response_model=schemas.Skipped)
@@ -53,19 +53,5 @@ def make_router(context: Context) -> APIRouter:
 
     async def _moved(steps: int) -> Response:
         return await json_response(lambda: engine.move(steps).to_dict(), writes=True)
-
-    @router.post("/pause", response_model=schemas.Paused)
-    async def pause() -> dict[str, bool]:
-        """Pause speech until `/resume`, also after a restart. Jobs are still accepted."""
-        await in_writer(engine.pause)
-        context.broadcaster.announce_paused(True)
-        return {"paused": True}
-
-    @router.post("/resume", response_model=schemas.Paused)
-    async def resume() -> dict[str, bool]:
-        """Resume speech where `/pause` stopped it."""
-        await in_writer(engine.resume)
-        context.broadcaster.announce_paused(False)
-        return {"paused": False}
 
     return router

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Literal, get_type_hints
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -243,6 +244,24 @@ class Stop(Body):
     )
 
 
+_SOURCE: Any = Field(min_length=1, max_length=jobs.OPTIONS["source"].max_length)
+_Source = Annotated[str, _SOURCE, AfterValidator(jobs.OPTIONS["source"].check)]
+
+
+class OfSource(Body):
+    """Whose jobs are meant."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{}, {"source": "my-app"}]})
+
+    source: _Source | None = Field(None, description="All jobs if it is left out.")
+
+
+class OneSource(Body):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"source": "my-app"}]})
+
+    source: _Source
+
+
 class CustomVoice(BaseModel):
     """OpenAI's way to name a custom voice."""
 
@@ -387,6 +406,8 @@ class QueueCounts(BaseModel):
     preparing: int | None
     speaking: int | None
     paused: bool
+    paused_sources: list[str]
+    muted_sources: list[str]
 
 
 class Health(BaseModel):
@@ -477,6 +498,12 @@ class Steps(BaseModel):
 
 class Paused(BaseModel):
     paused: bool
+    source: str | None = Field(None, description="The source that is meant, if it is one alone.")
+
+
+class Muted(BaseModel):
+    muted: bool
+    source: str
 
 
 class Stopping(BaseModel):

@@ -10,6 +10,7 @@ import click
 from ..client import daemon as control
 from ..config import load
 from ..errors import BadConfig, StorageError, VoxError
+from ..jobs import LIVE
 from ..paths import Paths, get_paths
 from ..sizes import megabytes
 from .completers import complete_backend
@@ -165,8 +166,10 @@ def _idle_timeout(status: dict[str, Any]) -> str:
 
 
 def _queue(counts: dict[str, Any]) -> str:
-    parts = [f"{count} {state}" for state, count in counts.items() if state != "paused" and count]
-    return ", ".join(parts or ["empty"]) + (" (paused)" if counts.get("paused") else "")
+    parts = [f"{counts[state]} {state}" for state in LIVE if counts.get(state)]
+    silent = ["paused"] if counts.get("paused") else []
+    silent += [f"{name} {how}" for how in ("paused", "muted") for name in counts[f"{how}_sources"]]
+    return ", ".join(parts or ["empty"]) + (f" ({', '.join(silent)})" if silent else "")
 
 
 def _awaits(audio: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from ..jobs import EVERY_JOB, Wanted
+from ..source_notes import muted_note
 from .completers import complete_job
 from .export import export
 from .options import Count, Duration, json_option, selection
@@ -66,12 +67,19 @@ def _row(job: dict[str, Any]) -> list[str]:
     return [
         job["id"],
         when(job["created_at"]),
-        job["state"],
+        _state(job),
         voice_of(job),
         sender_of(job)[:28],
         "" if job["audio_s"] is None else f"{job['audio_s']:.1f}",
         PRIVATE if is_erased(job) else beginning_of(job["text"]),
     ]
+
+
+def _state(job: dict[str, Any]) -> str:
+    """On a terminal, done jobs that nobody heard are told apart."""
+    is_shown = is_terminal(sys.stdout) and job["state"] == "done"
+    is_muted = is_shown and muted_note(job["source"]) in job["notes"]
+    return "muted" if is_muted else str(job["state"])
 
 
 def beginning_of(text: str) -> str:

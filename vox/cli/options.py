@@ -92,6 +92,31 @@ class Moment(FloatType):
             self.fail(str(exc), param, ctx)
 
 
+class SourceType(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8.1
+    """The name of a source, which must be given: a script's empty variable means no source."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            name = OPTIONS["source"].check(value)
+        except BadOption as exc:
+            self.fail(exc.message, param, ctx)
+        return name or self.fail("it has no name", param, ctx)
+
+
+def source_option(text: str, required: bool = False) -> Callable[[F], F]:
+    """The option that says whose jobs are meant."""
+    return click.option(
+        "--source",
+        type=SourceType(),
+        metavar="NAME",
+        required=required,
+        shell_complete=partial(complete, "source"),
+        help=text,
+    )
+
+
 SPAN = OptionType(Option("", kind=float, low=0, above=True, is_span=True))
 
 
@@ -109,12 +134,7 @@ def selection(command: F) -> F:
         metavar="TIME",
         help="Only since then: 2h (ago), yesterday, 2026-11-29.",
     )
-    @click.option(
-        "--source",
-        metavar="NAME",
-        shell_complete=partial(complete, "source"),
-        help="Only what NAME sent.",
-    )
+    @source_option("Only what NAME sent.")
     @click.option(
         "--state",
         "states",

@@ -1,4 +1,4 @@
-"""`vox queue`, `cancel`, `skip`, `pause` and `resume`."""
+"""`vox queue`, `cancel` and `skip`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import click
 
 from ..client.jobs import Job, Jobs
 from ..errors import VoxError
+from ..source_notes import paused_note
 from .completers import complete_live_job
 from .history import beginning_of, sender_of, voice_of, when
-from .options import json_option
+from .options import json_option, source_option
 from .output import complain, is_terminal, say, say_json, table, tell
 from .speaking import open_jobs
 
@@ -26,16 +27,19 @@ def queue(as_json: bool) -> None:
     if as_json:
         say_json(queued)
         return
+    notes = jobs.obstacles()
     if queued or not is_terminal(sys.stdout):
-        table(HEADER, [_row(job) for job in queued], numbers=(0,), spare=(5, 4, 3))
+        table(HEADER, [_row(job, notes) for job in queued], numbers=(0,), spare=(5, 4, 3))
     else:
         say("the queue is empty")
-    for note in jobs.obstacles():
+    for note in notes:
         tell(f"vox: {note}")
 
 
-def _row(job: Job) -> list[str]:
+def _row(job: Job, notes: list[str]) -> list[str]:
     state = job["state"]
+    if state == "queued" and not job["output"] and paused_note(job["source"]) in notes:
+        state = "paused"
     if state == "speaking" and job["utterances"]:
         state += f" {min(job['heard'] + 1, job['utterances'])}/{job['utterances']}"
     return [
@@ -52,23 +56,30 @@ def _row(job: Job) -> list[str]:
 @click.command()
 @click.argument("job_ids", metavar="ID...", nargs=-1, shell_complete=complete_live_job)
 @click.option("--all", "everything", is_flag=True, help="All jobs that are being spoken or wait.")
+@source_option("All jobs that NAME sent.")
 @json_option
 @click.pass_context
-def cancel(ctx: click.Context, job_ids: tuple[str, ...], everything: bool, as_json: bool) -> int:
+def cancel(
+    ctx: click.Context,
+    job_ids: tuple[str, ...],
+    everything: bool,
+    source: str | None,
+    as_json: bool,
+) -> int:
     """Cancel jobs that wait or are being spoken.
 
     Ids may be abbreviated; last or @1 is the newest job, @2 the one before it.
     """
-    if bool(job_ids) == everything:
-        raise click.UsageError("pass job ids, or --all", ctx)
+    if [bool(job_ids), everything, source is not None].count(True) != 1:
+        raise click.UsageError("pass job ids, --source NAME or --all", ctx)
     jobs = open_jobs()
-    if everything:
-        cancelled, exit_code = jobs.cancel_all(), 0
+    if not job_ids:
+        cancelled, exit_code = jobs.cancel_all(source), 0
     else:
         cancelled, exit_code = _cancel_each(jobs, job_ids)
     if as_json:
         say_json(cancelled)
-    elif everything:
+    elif not job_ids:
         say(f"{len(cancelled)} {'job' if len(cancelled) == 1 else 'jobs'} cancelled")
     else:
         for job in cancelled:
@@ -97,19 +108,3 @@ def skip(as_json: bool) -> None:
         say_json({"skipped": skipped})
     else:
         say(f"{skipped['id']} skipped" if skipped else "nothing is being spoken")
-
-
-@click.command()
-@json_option
-def pause(as_json: bool) -> None:
-    """Pause speech until `vox resume`."""
-    open_jobs().pause()
-    say_json({"paused": True}) if as_json else say("paused; to resume: vox resume")
-
-
-@click.command()
-@json_option
-def resume(as_json: bool) -> None:
-    """Resume speech after `vox pause`."""
-    open_jobs().resume()
-    say_json({"paused": False}) if as_json else say("resumed")

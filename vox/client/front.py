@@ -174,6 +174,8 @@ class Front:
 
     def _see_to(self, job: Job, is_followed: bool) -> Job:
         """Make sure that this process or a daemon speaks the job, which is in the table."""
+        if job["exit_code"] is not None:
+            return job  # its source is muted
         is_light = self._local.is_light(job)
         if is_light and job["open"]:
             # Others are to be heard while the text is silent.
@@ -263,8 +265,8 @@ class Front:
     def cancel(self, job_id: str, timeout_s: float = ANSWER_TIMEOUT_S) -> Job:
         return self._ask(lambda jobs: jobs.cancel(job_id, timeout_s))
 
-    def cancel_all(self) -> list[Job]:
-        return self._ask(lambda jobs: jobs.cancel_all())
+    def cancel_all(self, source: str | None = None) -> list[Job]:
+        return self._ask(lambda jobs: jobs.cancel_all(source))
 
     def clear(self, older_than_s: float | None = None) -> int:
         return self._ask(lambda jobs: jobs.clear(older_than_s))
@@ -281,12 +283,15 @@ class Front:
     def move(self, steps: int) -> Job:
         return self._ask_speaker(lambda jobs: jobs.move(steps))
 
-    def pause(self) -> None:
-        self._tell_every_speaker(lambda jobs: jobs.pause())
+    def pause(self, source: str | None = None) -> None:
+        self._tell_every_speaker(lambda jobs: jobs.pause(source))
 
-    def resume(self) -> None:
-        if not self._tell_every_speaker(lambda jobs: jobs.resume()) and self._local.queue():
+    def resume(self, source: str | None = None) -> None:
+        if not self._tell_every_speaker(lambda jobs: jobs.resume(source)) and self._local.queue():
             self._start_daemon(wait=False)
+
+    def mute(self, source: str, is_muted: bool) -> None:
+        self._tell_every_speaker(lambda jobs: jobs.mute(source, is_muted))
 
     def _tell_every_speaker(self, change: Callable[[Jobs], None]) -> bool:
         """Tell the daemon or, through the table, whoever speaks next. True if a daemon is up."""

@@ -114,8 +114,8 @@ class Jobs(Protocol):
     def cancel(self, job_id: str, timeout_s: float = ANSWER_TIMEOUT_S) -> Job:
         """Cancel a live job. Raises UnknownJob, AmbiguousId, JobNotLive."""
 
-    def cancel_all(self) -> list[Job]:
-        """Cancel every live job; returns these jobs."""
+    def cancel_all(self, source: str | None = None) -> list[Job]:
+        """Cancel every live job, or those of one source; returns these jobs."""
 
     def clear(self, older_than_s: float | None = None) -> int:
         """Forget jobs that ended (longer ago than so many seconds), and their audio; how many."""
@@ -129,11 +129,17 @@ class Jobs(Protocol):
         Returns the job with `heard` as it is there. Raises NothingSpoken, DaemonUnavailable.
         """
 
-    def pause(self) -> None:
-        """Pause speech until `resume`, whatever is restarted meanwhile."""
+    def pause(self, source: str | None = None) -> None:
+        """Pause speech, or that of one source, until `resume`, whatever is restarted meanwhile."""
 
-    def resume(self) -> None:
-        """Go on speaking."""
+    def resume(self, source: str | None = None) -> None:
+        """Go on speaking. What is paused for a source alone is resumed for it alone."""
+
+    def mute(self, source: str, is_muted: bool) -> None:
+        """Have what a source sends end at once, unheard; or have it spoken again.
+
+        Raises BadConfig too.
+        """
 
     def is_paused(self) -> bool:
         """Whether speech is paused."""

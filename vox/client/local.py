@@ -10,12 +10,13 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ..errors import DaemonUnavailable, StorageDamaged, UnknownBackend
+from ..errors import BadConfig, DaemonUnavailable, StorageDamaged, UnknownBackend
 from ..files import is_locked
 from ..jobs import AS_IT_WAS, EVERY_JOB, PAUSED, Changes, Request, Wanted
 from ..jobs import Job as QueuedJob
 from ..paths import Paths
 from ..queue.events import Bus
+from ..queue.pauses import flag_of
 from ..queue.sqlite_errors import find_corruption_in_file
 from ..queue.store import PAUSE, Store
 from .jobs import (
@@ -178,7 +179,7 @@ class Local:
             data = store.show(job)
             if note := note_of(store):
                 data["notes"].append(note)
-            if is_followed and self.is_light(data) and not job.is_open:
+            if is_followed and job.is_live and self.is_light(data) and not job.is_open:
                 if job.keep_alive and job.via != "replay":
                     data["notes"].append(NOTHING_STAYS.format(job.backend))
                 if self._kept_store is not None:
@@ -245,9 +246,9 @@ class Local:
         with self._changing() as store:
             return store.cancel(store.get(job_id).id).to_dict()
 
-    def cancel_all(self) -> list[Job]:
+    def cancel_all(self, source: str | None = None) -> list[Job]:
         with self._changing() as store:
-            return [job.to_dict() for job in store.cancel_all()]
+            return [job.to_dict() for job in store.cancel_all(source)]
 
     def clear(self, older_than_s: float | None = None) -> int:
         from ..audio.spool import SpoolDir
@@ -279,23 +280,39 @@ class Local:
     def move(self, steps: int) -> Job:
         raise self._no_daemon()
 
-    def pause(self) -> None:
-        self._flag_pause(True)
+    def pause(self, source: str | None = None) -> None:
+        self._flag_pause(source, True)
 
-    def resume(self) -> None:
-        self._flag_pause(False)
+    def resume(self, source: str | None = None) -> None:
+        self._flag_pause(source, False)
 
-    def _flag_pause(self, is_paused: bool) -> None:
+    def _flag_pause(self, source: str | None, is_paused: bool) -> None:
         """Whoever drains the queue now or next finds it: see `Engine`."""
         with self._changing() as store:
-            store.set_flag(PAUSE, is_paused)
+            store.set_flag(PAUSE if source is None else flag_of(source), is_paused)
+
+    def mute(self, source: str, is_muted: bool) -> None:
+        from .. import config
+        from ..engine.muting import end_all_muted
+
+        config.mute(self.paths.config_path, source, is_muted)
+        with self._changing() as store:
+            end_all_muted(store, config.load(self.paths.config_path))
 
     def is_paused(self) -> bool:
         with self._store() as store:
             return store.is_set(PAUSE)
 
     def obstacles(self) -> list[str]:
-        return [PAUSED] if self.is_paused() else []
+        from .. import config
+        from ..source_notes import notes_on
+
+        muted = list[str]()
+        with contextlib.suppress(BadConfig):
+            muted = sorted(config.load(self.paths.config_path).muted_sources)
+        with self._store() as store:
+            found = [PAUSED] if store.is_set(PAUSE) else []
+            return found + notes_on(sorted(store.paused_sources()), muted)
 
     def _no_daemon(self) -> DaemonUnavailable:
         count = len(self.queue())

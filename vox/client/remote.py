@@ -103,14 +103,14 @@ class Remote:
             time.sleep(POLL_S)
         return True
 
-    def _items(self, method: str, target: str) -> Iterator[Job]:
+    def _items(self, method: str, target: str, body: dict[str, Any] | None = None) -> Iterator[Job]:
         """As `call`, for an answer that is a list of jobs: they are there as they come.
 
         Raises DaemonUnavailable if the daemon goes away in the middle of it.
         """
         has_begun = False
         try:
-            with self._request(method, target, timeout_s=ANSWER_TIMEOUT_S) as answer:
+            with self._request(method, target, body, ANSWER_TIMEOUT_S) as answer:
                 if answer.status >= 400:
                     raise self._to_raise(_error(answer.json()))
                 for item in answer.items():
@@ -266,8 +266,8 @@ class Remote:
         cancelled: Job = self.call("DELETE", _target(job_id), timeout_s=timeout_s)
         return cancelled
 
-    def cancel_all(self) -> list[Job]:
-        return list(self._items("POST", "/cancel"))
+    def cancel_all(self, source: str | None = None) -> list[Job]:
+        return list(self._items("POST", "/cancel", _of(source)))
 
     def clear(self, older_than_s: float | None = None) -> int:
         query = "" if older_than_s is None else f"?older_than_s={older_than_s}"
@@ -281,18 +281,25 @@ class Remote:
         moved: Job = self.call("POST", "/next" if steps > 0 else "/back", {"n": abs(steps)})
         return moved
 
-    def pause(self) -> None:
-        self.call("POST", "/pause")
+    def pause(self, source: str | None = None) -> None:
+        self.call("POST", "/pause", _of(source))
 
-    def resume(self) -> None:
-        self.call("POST", "/resume")
+    def resume(self, source: str | None = None) -> None:
+        self.call("POST", "/resume", _of(source))
+
+    def mute(self, source: str, is_muted: bool) -> None:
+        self.call("POST", "/mute" if is_muted else "/unmute", _of(source))
 
     def is_paused(self) -> bool:
         return PAUSED in self.obstacles()
 
     def obstacles(self) -> list[str]:
+        from ..source_notes import notes_on
+
         health = self.call("GET", "/health")
-        found = [PAUSED] if health["queue"]["paused"] else []
+        queue = health["queue"]
+        found = [PAUSED] if queue["paused"] else []
+        found += notes_on(queue["paused_sources"], queue["muted_sources"])
         return found + ([NO_DEVICE] if health["audio"].get("state") == "waiting" else [])
 
     def _retire_older(self) -> None:
@@ -326,6 +333,11 @@ def _body(request: Request) -> dict[str, Any]:
         for name, value in given.items()
         if value is not None
     }
+
+
+def _of(source: str | None) -> dict[str, str] | None:
+    """The body that names whose jobs are meant."""
+    return None if source is None else {"source": source}
 
 
 def _target(job_id: str) -> str:

@@ -50,6 +50,7 @@ from .reading import reading_of
 from .replays import Replays
 from .running import Running
 from .sizes import Sizes
+from .sources import Sources
 from .submit import Submitter
 from .synthesis import Synthesizer
 from .upkeep import Upkeep
@@ -173,6 +174,9 @@ class Engine:
             Sizes(self.store, lambda job: reading_of(job, self.catalog, config(), self.say_as())),
         )
         self.tasks = make_tasks(self.store, self.worker.run)
+        self.sources = Sources(
+            self.store, self.worker, self.player, self.tasks, config, paths.config_path, self._drop
+        )
         self.submitter = self._make_submitter()
         self.device_wait = DeviceWait(self.store, self.player, config, self._give_up)
         newest = self.store.history.latest()
@@ -220,6 +224,7 @@ class Engine:
             Replays(self.store, self.spools, self.catalog),
             synthesizer,
             self.texts,
+            self.config,
             self._clock,
         )
 
@@ -393,6 +398,7 @@ class Engine:
         """Do what another process, which found no daemon, wants according to the table."""
         self._drop_cancelled_elsewhere()
         self._heed_pause()
+        self.sources.look()
 
     def _tick(self) -> None:
         self._cancel_abandoned()
@@ -456,9 +462,9 @@ class Engine:
         self.tasks.wake()
         return job
 
-    def cancel_all(self) -> list[Job]:
-        """Cancel every live job, and be silent at once."""
-        cancelled = self.store.cancel_all(self._drop)
+    def cancel_all(self, source: str | None = None) -> list[Job]:
+        """Cancel every live job, or those of one source, and be silent at once."""
+        cancelled = self.store.cancel_all(source, self._drop)
         self.tasks.wake()
         return cancelled
 
@@ -524,7 +530,7 @@ class Engine:
                 self.bus.publish("progress", job_id, {"id": job_id, "paused": is_flagged})
 
     def obstacles(self) -> list[str]:
-        """Notes on what keeps jobs from being heard now."""
+        """Notes on what keeps jobs, whoever sent them, from being heard now."""
         found = [PAUSED] if self.player.is_paused else []
         return found + ([NO_DEVICE] if self.player.absence else [])
 

@@ -109,7 +109,7 @@ def forecast(tracks: Sequence[Track], scene: Scene) -> dict[str, Outlook]:
 
 
 def _in_order_of_hearing(tracks: Sequence[Track], scene: Scene) -> list[Track]:
-    """What is heard now, what will be, and at last what is written.
+    """What is heard now, what will be, what is written, and at last what is held back.
 
     A text that is still being written and has nothing to be said keeps its place in the queue.
     """
@@ -117,9 +117,10 @@ def _in_order_of_hearing(tracks: Sequence[Track], scene: Scene) -> list[Track]:
     started = [(track.start.in_s, track.entry.order, track) for track in tracks if track.start]
     coming = [track for *_, track in sorted(started, key=lambda each: each[:2])]
     others = [t for t in tracks if t.start is None and t.entry.id != scene.sounding]
-    for track in sorted(others, key=lambda each: each.entry.order):
+    for track in sorted(others, key=lambda each: (each.entry.is_held, each.entry.order)):
         later = (at for at, each in enumerate(coming) if each.entry.order > track.entry.order)
-        coming.insert(next(later, len(coming)), track)
+        at_end = track.entry.is_held
+        coming.insert(len(coming) if at_end else next(later, len(coming)), track)
     return heard + coming
 
 
@@ -157,7 +158,8 @@ def _foresee_making(tracks: Sequence[Track], scene: Scene) -> None:
         heard = track.entry.id == scene.sounding
         return level(track.entry, heard), track.making is None, track.entry.seq
 
-    unmade = sorted((track for track in tracks if not track.is_complete), key=rank)
+    wanted = (track for track in tracks if not (track.is_complete or track.entry.is_held))
+    unmade = sorted(wanted, key=rank)
     loaded, free_s = set(scene.loaded), 0.0
     for track in unmade:
         if track.entry.sink == "file":
@@ -221,7 +223,7 @@ def _foresee_sound(tracks: Sequence[Track], scene: Scene) -> None:
     for track in tracks:
         if track.entry.sink == "stream":
             track.start = Start(track.sound_in_s, track.has_sound)
-    played = [track for track in tracks if track.entry.sink == "play" and not _is_parked(track)]
+    played = [track for track in tracks if track.entry.sink == "play" and not _has_no_turn(track)]
     sounding = next((track for track in played if track.entry.id == scene.sounding), None)
     now_s, gap_s, is_exact = scene.behind_s, 0.0, True
     if sounding is not None:
@@ -260,10 +262,11 @@ def _end_s(track: Track, at_s: float) -> float:
     return max(at_s + max(0.0, track.expected_s - track.heard_s), track.done_in_s)
 
 
-def _is_parked(track: Track) -> bool:
-    """Its text is still being written, and nothing of it waits to be said."""
+def _has_no_turn(track: Track) -> bool:
+    """It is held back, or nothing of its text, which is still being written, waits to be said."""
     entry = track.entry
-    return entry.is_open and entry.state == "queued" and track.made_s <= track.heard_s
+    is_parked = entry.is_open and entry.state == "queued" and track.made_s <= track.heard_s
+    return is_parked or entry.is_held
 
 
 # -- what is told -----------------------------------------------------------------------------

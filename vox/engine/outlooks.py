@@ -15,7 +15,7 @@ from ..config import Config
 from ..hosts.pool import Pool
 from ..jobs import Job
 from ..outlook import Outlook
-from ..queue.outlooks import LiveEntry, in_order_of_hearing
+from ..queue.outlooks import ENTRY_COLUMNS, LiveEntry, in_order_of_hearing
 from ..queue.store import Store
 from ..voices.catalog import Catalog
 from .forecast import Making, Scene, Track, expected_s, forecast, outlook
@@ -133,4 +133,4 @@ class EngineOutlooks:
 
 
 def _entry_of(job: Job) -> LiveEntry:
-    return LiveEntry(*(getattr(job, name) for name in LiveEntry._fields))
+    return LiveEntry(*(getattr(job, name) for name in ENTRY_COLUMNS))

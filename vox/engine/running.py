@@ -51,10 +51,17 @@ class Run:
         """`is_heard`: whether the job of that id is being heard now."""
         self.job = job
         self.is_cancelled = False
+        self.is_put_back = False
+        """It is to go back into the queue."""
         self.is_resting = False
         """It needs no host now: it has enough audio, waits for text, or is being encoded. Files and
         streams may go on meanwhile."""
         self._is_heard = is_heard
+
+    @property
+    def is_unwanted(self) -> bool:
+        """It is to end now."""
+        return self.is_cancelled or self.is_put_back
 
     @property
     def level(self) -> tuple[int, int]:
@@ -109,6 +116,15 @@ class Running:
             run.is_cancelled = True
             self._changed.notify_all()
 
+    def put_back(self, job_id: str) -> bool:
+        """The job is to go back into the queue once its run has ended; False if it is not here."""
+        with self._changed:
+            run = self._runs.get(job_id)
+            if run is not None:
+                run.is_put_back = True
+                self._changed.notify_all()
+            return run is not None
+
     def is_outranked(self, run: Run) -> bool:
         """A job that goes before this one is at work and does not rest."""
         mine = run.rank()
@@ -120,7 +136,7 @@ class Running:
             check_wanted()
             with self._changed:
                 self._changed.wait_for(
-                    lambda: run.is_cancelled or not self.is_outranked(run), CHECK_S
+                    lambda: run.is_unwanted or not self.is_outranked(run), CHECK_S
                 )
 
     def wait_ended(self, timeout_s: float) -> None:

@@ -41,6 +41,7 @@ from ..jobs import (
 )
 from ..queue.store import Store
 from ..queue.tasks import Sender, task_priority
+from ..source_notes import muted_note, paused_note
 from ..text.clean import check
 from ..text.say_as import SayAs
 from ..text.scripts import language_of, written_in
@@ -48,6 +49,7 @@ from ..text.speakable import Reading, pieces
 from ..voices.catalog import Catalog
 from ..voices.choice import ignored, resolve, unspoken_scripts
 from ..voices.wish import Resolved, Wish
+from .muting import is_muted
 from .reading import reading_of
 
 _WISHED = tuple(f.name for f in fields(Wish) if f.name in OPTIONS)
@@ -172,10 +174,12 @@ class Submitter:
 
     def _take_in(self, jobs: list[Job]) -> None:
         """The caller holds `Store.in_order`: of two jobs with one key, one must see the other."""
+        held = self.store.paused_sources()
         for job in jobs:
             if job.sink == "play":
-                job.notes += self._obstacles()
-        self._check_room(len(jobs) - self.store.count_replaced_by(jobs))
+                self._note_obstacles(job, job.source in held)
+        waiting = [job for job in jobs if job.is_live]
+        self._check_room(len(waiting) - self.store.count_replaced_by(jobs))
         replaced: list[str] = []
         self.store.add(jobs, replaced.append)
         # The jobs are accepted. If the disk fails now, the engine's housekeeping does the rest.
@@ -183,7 +187,18 @@ class Submitter:
             for job_id in replaced:
                 self._drop(job_id)
         with contextlib.suppress(StorageError):
-            self._tasks.send([(job.id, task_priority(job)) for job in jobs])
+            ready = [job for job in waiting if job.sink != "play" or job.source not in held]
+            self._tasks.send([(job.id, task_priority(job)) for job in ready])
+
+    def _note_obstacles(self, job: Job, is_held: bool) -> None:
+        """Tell what keeps the job from being heard; one of a muted source is done."""
+        if is_muted(job, self._config()) and not job.is_open:
+            job.state, job.finished_at = "done", self._clock()
+            job.notes.append(muted_note(job.source))
+            return
+        job.notes += self._obstacles()
+        if is_held:
+            job.notes.append(paused_note(job.source))
 
     def replay(
         self,

@@ -17,6 +17,7 @@ from .. import callers
 from ..audio import files
 from ..audio.player import Playback, Player
 from ..audio.spool import Spool, SpoolDir
+from ..config import Config
 from ..errors import DaemonLeaving, JobFailed, StorageDamaged, StorageError, VoxError
 from ..hosts.pool import Pool
 from ..jobs import INTERRUPT, Job
@@ -24,6 +25,7 @@ from ..queue import recovery
 from ..queue.store import Store
 from .forecast import Making
 from .lookahead import LookAhead
+from .muting import end_muted, is_muted
 from .open_texts import OpenTexts, Parked
 from .outcomes import OutcomeWriter
 from .replays import Replays
@@ -35,6 +37,10 @@ log = logging.getLogger(__name__)
 
 class JobStopped(Exception):
     """The job was cancelled, or the engine stops. This is not an error."""
+
+
+class PutBack(Exception):
+    """The job goes back into the queue, and on from there later. This is not an error."""
 
 
 class Worker:
@@ -55,6 +61,7 @@ class Worker:
         replays: Replays,
         synthesizer: Synthesizer,
         texts: OpenTexts,
+        config: Callable[[], Config],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
@@ -66,6 +73,7 @@ class Worker:
         self._spools = spools
         self._replays = replays
         self._synthesizer = synthesizer
+        self._config = config
         self._clock = clock
         self._running = running
         self._is_stopped = False
@@ -98,13 +106,22 @@ class Worker:
         if not self._synthesizer.cancel(job_id):
             self.stop_useless_load()
 
+    def put_back(self, job_id: str) -> bool:
+        """Put the job back into the queue, if it is at work; what is made of it is kept."""
+        if not self._running.put_back(job_id):
+            return False
+        self._texts.wake()
+        if not self._synthesizer.cancel(job_id):
+            self.stop_useless_load()
+        return True
+
     def stop_useless_load(self) -> None:
-        """Stop loading the model of a cancelled job, if a job waits that needs another one.
+        """Stop loading the model of a job that was cancelled or put back, if another is needed.
 
         Else it goes on: the user may correct the text and ask again.
         """
         for run in self._running:
-            if not run.is_cancelled:
+            if not run.is_unwanted:
                 continue
             wanted = self._store.wanted_models()
             if wanted and (run.job.backend, run.job.model) not in wanted:
@@ -150,7 +167,14 @@ class Worker:
             with self._reporting(run.job.id):
                 self._prepare(run)
         finally:
-            self._running.end(run)
+            self._end(run)
+
+    def _end(self, run: Run) -> None:
+        self._running.end(run)
+        if run.is_put_back:
+            with self._reporting(run.job.id):
+                self._give_back(run.job)
+                self._texts.on_ready()  # what holds it back may be over already
 
     @contextlib.contextmanager
     def _reporting(self, job_id: str) -> Iterator[None]:
@@ -184,11 +208,24 @@ class Worker:
             begun = self._store.change(job_id, ("queued",), "preparing", started_at=started_at)
             if begun is not None:
                 self.begun_ids.add(job_id)
-                run.job, is_begun = begun, True
+                run.job, is_begun = begun, self._may_be_heard(begun)
         finally:
             if not is_begun:
-                self._running.end(run)
+                self._end(run)
         return run if is_begun else None
+
+    def _may_be_heard(self, job: Job) -> bool:
+        """False if its source is paused or muted, which was seen to."""
+        if job.sink == "play" and job.source in self._store.paused_sources():
+            self._give_back(job)
+        elif not is_muted(job, self._config()):
+            return True
+        elif job.is_open:  # all of its text is to come into the history
+            self._texts.park(job.id, len(job.text))
+            self._give_back(job)
+        else:
+            end_muted(self._store, job)
+        return False
 
     def _prepare(self, run: Run) -> None:
         job = run.job
@@ -212,7 +249,12 @@ class Worker:
             self._running.rest(run)
             self._finish(job, spool)
         except Parked:
-            self._park(job)
+            # It has nothing to say: in the queue it holds up nobody.
+            log.info("job %s waits for more of its text", job.id)
+            self._give_back(job)
+        except PutBack:
+            if spool is not None:
+                spool.rollback()
         except (JobStopped, DaemonLeaving, StorageDamaged):
             if spool is not None:
                 spool.abandon()
@@ -230,12 +272,11 @@ class Worker:
                 spool.close()
                 self._drop_if_useless(job, spool, has_room)
 
-    def _park(self, job: Job) -> None:
-        """Put a stream that has nothing to say back into the queue, where it holds up nobody."""
+    def _give_back(self, job: Job) -> None:
+        """Put the job back into the queue."""
         self._player.cancel(job.id)
-        if recovery.give_back(self._store, job.id) is not None:
-            log.info("job %s waits for more of its text", job.id)
-        self._texts.look()  # it may have come just now
+        recovery.give_back(self._store, job.id)
+        self._texts.look()  # if it is parked, more of its text may have come just now
 
     def _drop_if_useless(self, job: Job, spool: Spool, has_room: bool) -> None:
         """Give the disk back what no job will be spoken from.
@@ -282,6 +323,9 @@ class Worker:
     def _check_wanted(self, job: Job) -> None:
         if self._is_unwanted(job.id):
             raise JobStopped
+        run = self._running.get(job.id)
+        if run is not None and run.is_put_back:
+            raise PutBack
 
     def _check_live(self, job: Job) -> None:
         """As `_check_wanted`, but asks the table as well: a cancel is written there first."""

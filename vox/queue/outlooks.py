@@ -33,6 +33,8 @@ class LiveEntry(NamedTuple):
     heard: int
     utterances: int | None
     is_open: bool
+    is_held: bool = False
+    """Its source is paused."""
 
     @property
     def order(self) -> tuple[bool, int, int]:
@@ -40,9 +42,13 @@ class LiveEntry(NamedTuple):
         return queue_order(self.sink, self.priority, self.seq)
 
 
+ENTRY_COLUMNS = LiveEntry._fields[: LiveEntry._fields.index("is_held")]
+"""Those of the job table's columns that a `LiveEntry` has, in order."""
+
+
 def in_order_of_hearing(entries: Iterable[LiveEntry]) -> list[LiveEntry]:
-    """What is heard now, then the others in queue order."""
-    return sorted(entries, key=lambda each: (each.state != "speaking", each.order))
+    """What is heard now, then the others in queue order, and at last what is held back."""
+    return sorted(entries, key=lambda each: (each.is_held, each.state != "speaking", each.order))
 
 
 class Outlooks(Protocol):

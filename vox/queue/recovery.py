@@ -45,10 +45,14 @@ def recover(store: Store, tasks: Tasks, streams_died_before: int = 0) -> list[Jo
     if suspect is not None and not _is_tried_alone(suspect):
         _acquit_others(store)
     with store.in_order():  # nobody is about to send the task of a job that was just added
-        queued = store.queued()
-        if [each.id for each in queued] != tasks.pending():
-            tasks.replace_all((each.id, task_priority(each)) for each in queued)
+        if store.queued_ids() != tasks.pending():
+            send_all(store, tasks)
     return back
+
+
+def send_all(store: Store, tasks: Tasks) -> None:
+    """Make the queue hold a task for each job that may run. The caller holds `Store.in_order`."""
+    tasks.replace_all((each.id, task_priority(each)) for each in store.queued())
 
 
 def tried_alone(store: Store) -> set[str]:

@@ -11,7 +11,7 @@ import contextlib
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..callers import WENT_AWAY
@@ -24,7 +24,8 @@ from .events import Bus
 from .expiry import Deadlines, steady
 from .forgetting import Forgetting
 from .history import LIVE_SQL, History
-from .outlooks import LiveEntry, Outlooks, TableOutlooks
+from .outlooks import ENTRY_COLUMNS, LiveEntry, Outlooks, TableOutlooks
+from .pauses import of_sources_sql, paused_sources
 from .rows import COLUMNS, job_of, row_of, sql_value
 from .set_aside import remove_unfinished, set_aside_files
 from .sqlite_errors import LOCK_WAIT_S, locked_error
@@ -65,7 +66,7 @@ class QueueEntry(NamedTuple):
 
 _ENTRY_SQL = ", ".join(QueueEntry._fields)
 _IDS_AT_ONCE = 500
-_LIVE_ENTRY_SQL = ", ".join(LiveEntry._fields)
+_LIVE_ENTRY_SQL = ", ".join(ENTRY_COLUMNS)
 
 
 class Store:
@@ -197,7 +198,7 @@ class Store:
             self.publish("state", old)
             on_replaced(old.id)
         for job in jobs:
-            if job.expires_at is not None:
+            if job.expires_at is not None and job.is_live:
                 self._deadlines.begin(job.id, job.created_at, job.expires_at)
             self.publish("state", job)
         return jobs
@@ -300,13 +301,18 @@ class Store:
         job = self.get(job_id)
         raise JobNotLive(f"job {job.id} is already {job.state}")
 
-    def cancel_all(self, on_cancelled: Callable[[str], object] = lambda _job_id: None) -> list[Job]:
-        """Cancel every live job, in one step; returns them in queue order.
+    def cancel_all(
+        self,
+        source: str | None = None,
+        on_cancelled: Callable[[str], object] = lambda _job_id: None,
+    ) -> list[Job]:
+        """Cancel every live job, or those of one source, in one step; returns them in queue order.
 
         `on_cancelled`: called with the id of each before any of it is published.
         """
         with self._db.transaction() as conn:
-            cancelled = self._cancel_where(conn, "? is null", None, "cancelled")
+            which = "? is null" if source is None else "source = ?"
+            cancelled = self._cancel_where(conn, which, source, "cancelled")
         cancelled.sort(key=lambda job: job.order)
         for job in cancelled:
             on_cancelled(job.id)
@@ -472,10 +478,22 @@ class Store:
         )
         return [self._job(row) for row in rows]
 
+    def live_of(self, sources: Collection[str]) -> list[Job]:
+        """Live jobs of these sources that are to be played, in queue order."""
+        sql = f"select * from job where state in {LIVE_SQL} and {of_sources_sql(sources)}"
+        rows = self._db.query(f"{sql} order by {_LIVE_ORDER_SQL}", [*sources])
+        return [self._job(row) for row in rows]
+
+    def paused_sources(self) -> frozenset[str]:
+        """The sources whose jobs are held back."""
+        return paused_sources(self._db)
+
     def awaited(self) -> list[Job]:
-        """Live jobs to be played that a process waits for."""
+        """Live jobs to be played that a process waits for, but for those of a paused source."""
+        held = self.paused_sources()
         sql = f"select * from job where state in {LIVE_SQL} and sink = 'play'"
-        return [self._job(row) for row in self._db.query(f"{sql} and caller is not null")]
+        sql += f" and caller is not null and not {of_sources_sql(held)}"
+        return [self._job(row) for row in self._db.query(sql, [*held])]
 
     def callers(self) -> list[tuple[str, str]]:
         """(job id, caller) of each live job that has a caller."""
@@ -488,9 +506,11 @@ class Store:
         }
 
     def queued(self) -> list[QueueEntry]:
-        """The queued jobs in queue order."""
-        sql = f"select {_ENTRY_SQL} from job where {_QUEUED_SQL} order by {_ORDER_SQL}"
-        return [QueueEntry(*row) for row in self._db.query(sql)]
+        """The queued jobs in queue order, but for those of a paused source."""
+        held = self.paused_sources()
+        which = f"{_QUEUED_SQL} and not {of_sources_sql(held)}" if held else _QUEUED_SQL
+        sql = f"select {_ENTRY_SQL} from job where {which} order by {_ORDER_SQL}"
+        return [QueueEntry(*row) for row in self._db.query(sql, [*held])]
 
     def queued_ids(self) -> list[str]:
         """Ids of the queued jobs in queue order."""
@@ -499,7 +519,9 @@ class Store:
     def wanted_models(self) -> list[tuple[str, str | None]]:
         """(backend, model) of the jobs that are still to be synthesized, each once."""
         sql = f"select distinct backend, model from job where state in {LIVE_SQL}"
-        rows = self._db.query(f"{sql} and audio_s is null")
+        held = self.paused_sources()
+        sql += f" and audio_s is null and not {of_sources_sql(held)}"
+        rows = self._db.query(sql, [*held])
         return [(row["backend"], row["model"]) for row in rows]
 
     def entries(self, job_ids: Sequence[str]) -> dict[str, QueueEntry]:
@@ -515,8 +537,10 @@ class Store:
 
     def outline(self) -> list[LiveEntry]:
         """The live jobs without their texts, in no order."""
-        sql = f"select {_LIVE_ENTRY_SQL} from job where state in {LIVE_SQL}"
-        return [LiveEntry(*row) for row in self._db.query(sql)]
+        held = self.paused_sources()
+        columns = f"{_LIVE_ENTRY_SQL}, {of_sources_sql(held)}"
+        sql = f"select {columns} from job where state in {LIVE_SQL}"
+        return [LiveEntry(*row) for row in self._db.query(sql, [*held])]
 
     def samples(self, job_ids: Sequence[str], most: int) -> list[tuple[str, str, int]]:
         """(id, beginning of the text so far, length of it in characters) of these jobs."""

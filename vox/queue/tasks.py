@@ -114,7 +114,7 @@ class TableTasks:
 
     Nothing is sent, so no other process is woken. Jobs that are left in the table get their tasks
     from the next daemon (see `recovery`). Each job is run at most once, even if a full disk
-    keeps it in the queue.
+    keeps it in the queue, unless `replace_all` names it.
     """
 
     def __init__(self, store: Store, run: Run) -> None:
@@ -129,6 +129,7 @@ class TableTasks:
         self.wake()
 
     def replace_all(self, jobs: Iterable[tuple[str, int]]) -> None:
+        self._was_run.difference_update(job_id for job_id, _ in jobs)
         self.wake()
 
     def pending(self) -> list[str]:
