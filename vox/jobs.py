@@ -423,6 +423,10 @@ class Job(SpeechOptions):
     """Utterances that were heard (or, with another sink, written) to their end."""
     utterances: int | None = None
     """How many utterances the text has; None until it was first prepared."""
+    saved_load_s: float = 0.0
+    """What loading would have taken, had the model not been warm."""
+    saved_synthesis_s: float = 0.0
+    """What it took once to make the utterances that came from the cache."""
     unsaid: int = 0
     """How many of them the voice could not say: they were left out (see `notes`)."""
     heard_at_attempt: int = 0

@@ -18,7 +18,7 @@ from vox.audio.utterances import UtteranceCache
 from vox.errors import StorageError
 
 RATE = 24_000
-BYTES = 20_020
+BYTES = 20_024
 """What 10,000 frames take on the disk."""
 
 

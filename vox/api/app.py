@@ -29,6 +29,7 @@ from . import (
     queue,
     readiness,
     security,
+    stats,
     voices,
 )  # fmt: skip
 from .context import Context
@@ -47,6 +48,7 @@ FAMILIES = (
     metrics,
     voices,
     inbox,
+    stats,
     openai,
 )
 QUIET_PATHS = ("/health", "/ready", "/metrics", "/ping")

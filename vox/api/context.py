@@ -31,6 +31,9 @@ class History(Protocol):
     def last_of_page(self, limit: int, wanted: Wanted, before: int | None) -> str | None:
         """The id of the last of the first `limit` of these; None if there are no more."""
 
+    def stats(self) -> dict[str, Any]:
+        """What it adds up to."""
+
     def counts_by_backend(self) -> dict[tuple[str, str], int]:
         """How many jobs there are by (state, backend)."""
 

@@ -410,6 +410,33 @@ class QueueCounts(BaseModel):
     muted_sources: list[str]
 
 
+class Sums(BaseModel):
+    jobs: int
+    heard_s: float = Field(description="Seconds of their audio that were heard.")
+    written_s: float = Field(description="Seconds of audio that went into files and streams.")
+    saved_load_s: float = Field(description="What loading would have taken without warm models.")
+    saved_synthesis_s: float = Field(
+        description="What it took once to make the utterances that came from the cache."
+    )
+
+
+class NamedSums(Sums):
+    name: str
+
+
+class Period(Sums):
+    backends: list[NamedSums] = Field(description="The most jobs first.")
+    sources: list[NamedSums]
+
+
+class Stats(BaseModel):
+    """Of ended jobs that were made in the last 7 or 30 days, and of all that are kept."""
+
+    last_7_days: Period = Field(alias="7d")
+    last_30_days: Period = Field(alias="30d")
+    all: Period
+
+
 class Health(BaseModel):
     model_config = ConfigDict(extra="allow")
 

@@ -26,9 +26,10 @@ from .pcm import BYTES_PER_FRAME, Samples, from_pcm16, to_pcm16
 
 log = logging.getLogger(__name__)
 
-_HEADER = struct.Struct("<8sIII")
-"""A mark, the sample rate in Hz, the frames, and the CRC-32 of what follows."""
-_MARK = b"vox-utt1"
+_HEADER = struct.Struct("<8sIIIf")
+"""A mark, the sample rate in Hz, the frames, the CRC-32 of what follows, and the seconds that the
+synthesis took."""
+_MARK = b"vox-utt2"
 _FULL_TO = 0.9
 """To which part of the limit it is emptied, so that not every utterance looks for the oldest."""
 
@@ -38,6 +39,8 @@ class Kept(NamedTuple):
 
     samples: Samples
     sample_rate: int
+    made_s: float
+    """What the synthesis took, in seconds."""
 
 
 class _File(NamedTuple):
@@ -81,9 +84,11 @@ class UtteranceCache:
             os.utime(path, (self._clock(),) * 2)
         return kept
 
-    def put(self, key: str, parts: Sequence[Samples], sample_rate: int) -> None:
+    def put(
+        self, key: str, parts: Sequence[Samples], sample_rate: int, made_s: float = 0.0
+    ) -> None:
         """Keep an utterance, made of these parts, in place of what is there. Raises nothing."""
-        data, limit = _encoded(np.concatenate(parts), sample_rate), self._limit_bytes()
+        data, limit = _encoded(np.concatenate(parts), sample_rate, made_s), self._limit_bytes()
         with self._lock:
             try:
                 if len(data) <= limit:
@@ -170,18 +175,18 @@ def _remove(path: str) -> None:
         os.unlink(path)
 
 
-def _encoded(samples: Samples, sample_rate: int) -> bytes:
+def _encoded(samples: Samples, sample_rate: int, made_s: float) -> bytes:
     pcm = to_pcm16(samples)
-    return _HEADER.pack(_MARK, sample_rate, len(samples), zlib.crc32(pcm)) + pcm
+    return _HEADER.pack(_MARK, sample_rate, len(samples), zlib.crc32(pcm), made_s) + pcm
 
 
 def _decoded(data: bytes) -> Kept | None:
     """What the file holds; None unless it is whole and of ours."""
     if len(data) < _HEADER.size:
         return None
-    mark, sample_rate, frames, checksum = _HEADER.unpack_from(data)
+    mark, sample_rate, frames, checksum, made_s = _HEADER.unpack_from(data)
     pcm = memoryview(data)[_HEADER.size :]
     is_whole = len(pcm) == frames * BYTES_PER_FRAME and zlib.crc32(pcm) == checksum
     if mark != _MARK or not (is_whole and frames and sample_rate):
         return None
-    return Kept(from_pcm16(bytes(pcm)), sample_rate)
+    return Kept(from_pcm16(bytes(pcm)), sample_rate, made_s)

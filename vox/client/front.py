@@ -10,7 +10,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import (
     DaemonDied,
@@ -261,6 +261,9 @@ class Front:
             yield from self._remote.history(limit, wanted)
         except NoDaemon:  # raised before the first job or not at all
             yield from self._local.history(limit, wanted)
+
+    def stats(self) -> dict[str, Any]:
+        return self._ask(lambda jobs: jobs.stats())
 
     def cancel(self, job_id: str, timeout_s: float = ANSWER_TIMEOUT_S) -> Job:
         return self._ask(lambda jobs: jobs.cancel(job_id, timeout_s))

@@ -111,6 +111,9 @@ class Jobs(Protocol):
     def history(self, limit: int | None = None, wanted: Wanted = EVERY_JOB) -> Iterator[Job]:
         """Jobs, newest first, each as it comes."""
 
+    def stats(self) -> dict[str, Any]:
+        """What the history adds up to, by period: see `queue.stats`."""
+
     def cancel(self, job_id: str, timeout_s: float = ANSWER_TIMEOUT_S) -> Job:
         """Cancel a live job. Raises UnknownJob, AmbiguousId, JobNotLive."""
 

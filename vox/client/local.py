@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import BadConfig, DaemonUnavailable, StorageDamaged, UnknownBackend
 from ..files import is_locked
@@ -235,6 +235,10 @@ class Local:
             yield from store.shown(job for page in pages for job in page)
             if wanted.search:
                 store.history.index.catch_up(CATCH_UP_S)
+
+    def stats(self) -> dict[str, Any]:
+        with self._store() as store:
+            return store.history.stats()
 
     @contextlib.contextmanager
     def _changing(self) -> Iterator[Store]:

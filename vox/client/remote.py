@@ -262,6 +262,10 @@ class Remote:
         query = urlencode([pair for pair in asked if pair[1] is not None])
         return self._items("GET", f"/jobs?{query}")
 
+    def stats(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.call("GET", "/stats")
+        return found
+
     def cancel(self, job_id: str, timeout_s: float = ANSWER_TIMEOUT_S) -> Job:
         cancelled: Job = self.call("DELETE", _target(job_id), timeout_s=timeout_s)
         return cancelled

@@ -93,6 +93,8 @@ class HostUse:
         """The one that it has its turn at."""
         self.is_warm = False
         """Its model was loaded."""
+        self.saved_load_s = 0.0
+        """See `Job.saved_load_s`."""
         self._said = said
         self._may_be_cut = job.sink == "file" and catalog.info(job.backend).streaming == "frame"
         self._check_wanted = check_wanted
@@ -194,6 +196,8 @@ class HostUse:
             self._is_loading = self.has_loading_begun = False
         if not is_loaded:
             self._uses.rates.note_load(self.key, time.monotonic() - began)
+        if is_loaded and not self.is_warm:
+            self.saved_load_s = host.load_s or 0.0
         with self._lock:
             self.host, self.is_warm = host, True
         try:

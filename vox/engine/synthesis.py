@@ -70,6 +70,8 @@ class _Work:
     unsaid: Unsaid
     tally: Tally
     use: HostUse
+    saved_synthesis_s: float = 0.0
+    """See `Job.saved_synthesis_s`."""
 
     @property
     def job(self) -> Job:
@@ -166,7 +168,12 @@ class Synthesizer:
             raise work.failures.first or CannotRead(f"{job.backend} cannot read {text[:40]!r}")
         work.unsaid.conclude()
         spool.finish()
-        self._store.note(job.id, audio_s=_audio_s(spool))
+        self._store.note(
+            job.id,
+            audio_s=_audio_s(spool),
+            saved_load_s=work.use.saved_load_s,
+            saved_synthesis_s=work.saved_synthesis_s,
+        )
         self._rates.save(SAVE_EVERY_S)
         if job.keep_alive == 0:
             self._models.unload_due()  # before the job is done: its caller has the memory then
@@ -262,7 +269,8 @@ class Synthesizer:
                 key = work.keys.of(piece.text) if work.keys else None
                 kept = self._cache.get(key) if key and not job.fresh else None
                 if kept is not None:
-                    self._say((chunk for chunk in (kept,)), piece, work)
+                    self._say((kept[:2] for _ in range(1)), piece, work)
+                    work.saved_synthesis_s += kept.made_s
                 elif not self._has_made(piece, key, work):
                     continue
                 self._note_written(piece, work)
@@ -285,7 +293,7 @@ class Synthesizer:
         has_sound = any(map(len, parts))
         work.failures.answered(has_sound)
         if key and has_sound and not host.cut_off:
-            self._cache.put(key, parts, sample_rate)
+            self._cache.put(key, parts, sample_rate, chunks.work_s)
         audio_s = sum(map(len, parts)) / (sample_rate or 1)
         self._rates.note_work(work.voice.model, chunks.work_s, audio_s, chunks.first_s)
         chars = speakable_chars(piece.text)

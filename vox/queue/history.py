@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import UnknownJob
 from ..jobs import EVERY_JOB, LIVE, Job, Wanted
-from . import texts
+from . import stats, texts
 from .database import Database, IndexDamaged
 from .search import SearchIndex
 
@@ -30,10 +30,13 @@ NO_SEQ = 2**62
 class History:
     """The history of one job table: part of its `Store`, whose rules hold here too."""
 
-    def __init__(self, db: Database, job_of: Callable[[sqlite3.Row], Job]) -> None:
+    def __init__(
+        self, db: Database, job_of: Callable[[sqlite3.Row], Job], clock: Callable[[], float]
+    ) -> None:
         """`job_of`: the job of a row, with all of its text that has come."""
         self._db = db
         self._job = job_of
+        self._clock = clock
         self.index = SearchIndex(db)
 
     def latest(self) -> Job | None:
@@ -153,6 +156,10 @@ class History:
         sql = "select min(seq) from job indexed by job_created where created_at >= ?"
         first = self._db.query(sql, (wanted.since,))[0][0]
         return NO_SEQ if first is None else int(first)
+
+    def stats(self) -> dict[str, Any]:
+        """What the history adds up to: see `stats`."""
+        return stats.stats(self._db, self._clock())
 
     def counts_by_backend(self) -> dict[tuple[str, str], int]:
         """How many jobs there are, by state and backend."""

@@ -109,6 +109,15 @@ MIGRATIONS: tuple[str, ...] = (
     """,
     # Private jobs that have ended, until their audio is deleted.
     "create table private_ended (job_id text primary key) without rowid;",
+    # What warm models and the cache saved; and all that `stats` reads.
+    """
+    alter table job add column saved_load_s real not null default 0;
+    alter table job add column saved_synthesis_s real not null default 0;
+    create index job_stats on job (
+        created_at, backend, source, sink, state, audio_s, heard, utterances, saved_load_s,
+        saved_synthesis_s
+    ) where state not in ('queued', 'preparing', 'speaking');
+    """,
 )
 
 _SQL_TYPES: dict[type, str] = {str: "text", float: "real", bool: "integer"}

@@ -101,7 +101,7 @@ class Store:
         """Those that are still being written."""
         self.outlooks: Outlooks = TableOutlooks(self.outline)
         """Whoever speaks the jobs puts a better one here."""
-        self.history = History(self._db, self._job)
+        self.history = History(self._db, self._job, clock)
         """All jobs, newest first."""
         self.forgetting = Forgetting(self._db, self.history.index, bus, clock)
 
