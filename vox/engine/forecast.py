@@ -61,8 +61,12 @@ class Track:
     """When there is sound of it that was not heard."""
     done_in_s: float = field(default=0.0, init=False)
     """When all of it is made."""
+    order: tuple[bool, int, int] = field(init=False)
     start: Start | None = field(default=None, init=False)
     """When its next sound is heard."""
+
+    def __post_init__(self) -> None:
+        self.order = self.entry.order
 
     @property
     def has_sound(self) -> bool:
@@ -114,11 +118,11 @@ def _in_order_of_hearing(tracks: Sequence[Track], scene: Scene) -> list[Track]:
     A text that is still being written and has nothing to be said keeps its place in the queue.
     """
     heard = [track for track in tracks if track.entry.id == scene.sounding]
-    started = [(track.start.in_s, track.entry.order, track) for track in tracks if track.start]
+    started = [(track.start.in_s, track.order, track) for track in tracks if track.start]
     coming = [track for *_, track in sorted(started, key=lambda each: each[:2])]
     others = [t for t in tracks if t.start is None and t.entry.id != scene.sounding]
-    for track in sorted(others, key=lambda each: (each.entry.is_held, each.entry.order)):
-        later = (at for at, each in enumerate(coming) if each.entry.order > track.entry.order)
+    for track in sorted(others, key=lambda each: (each.entry.is_held, each.order)):
+        later = (at for at, each in enumerate(coming) if each.order > track.order)
         at_end = track.entry.is_held
         coming.insert(len(coming) if at_end else next(later, len(coming)), track)
     return heard + coming
@@ -228,7 +232,7 @@ def _foresee_sound(tracks: Sequence[Track], scene: Scene) -> None:
     now_s, gap_s, is_exact = scene.behind_s, 0.0, True
     if sounding is not None:
         now_s, gap_s, is_exact = _end_s(sounding, 0.0), scene.pause_s, sounding.is_complete
-    for track in sorted(played, key=lambda each: each.entry.order):
+    for track in sorted(played, key=lambda each: each.order):
         if track.interrupts and track is not sounding:
             at_s = track.sound_in_s + scene.behind_s
             track.start = Start(at_s, track.has_sound)
@@ -249,7 +253,7 @@ def _go_through(
             track = to_come.pop()
             entry = track.entry
             is_interrupted = entry.state == "speaking"
-            heapq.heappush(begun, (not is_interrupted, entry.order, entry.id, track))
+            heapq.heappush(begun, (not is_interrupted, track.order, entry.id, track))
         track = heapq.heappop(begun)[-1]
         at_s = max(now_s + gap_s, track.sound_in_s + scene.behind_s)
         track.start = Start(at_s, is_exact and track.has_sound)

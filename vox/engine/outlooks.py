@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from ..audio.player import Player
 from ..audio.spool import SpoolDir
@@ -22,8 +23,10 @@ from .forecast import Making, Scene, Track, expected_s, forecast, outlook
 from .rates import Rates, Voice, voice_of
 from .sizes import Sizes
 
+CHEAP_S = 0.02
+"""A forecast that took longer to make, because thousands of jobs wait, holds for a while ..."""
 COSTLY = 10.0
-"""A forecast that took long to make holds for so many times as long."""
+"""... of so many times as long."""
 
 
 class EngineOutlooks:
@@ -51,18 +54,24 @@ class EngineOutlooks:
         self._rates = rates
         self._making = making
         self._voices: dict[tuple[str | None, ...], Voice] = {}
-        self._voices_for: Config | None = None
-        """The settings under which these were found."""
+        self._voices_for: Scene | None = None
+        """For which these were found."""
         self._sizes = sizes
         self._lock = threading.Lock()
         self._last: dict[str, Outlook] = {}
+        self._orders: list[tuple[bool, int, int]] = []
+        """Of the jobs that it is about."""
         self._made_at = self._holds_until = 0.0
 
     def of(self, job: Job) -> Outlook:
         if not job.is_live:
             return self.at_once(job)
-        found, passed_s = self._known(job.id)
-        return found[job.id].after(passed_s) if job.id in found else self.at_once(job)
+        found, passed_s = self._known()
+        if job.id in found:
+            return found[job.id].after(passed_s)
+        # It came just now, behind thousands.
+        before = sum(order < job.order for order in self._orders)
+        return replace(self.at_once(job), position=before + 1)
 
     def of_all(self) -> Mapping[str, Outlook]:
         found, passed_s = self._known()
@@ -71,40 +80,43 @@ class EngineOutlooks:
     def at_once(self, job: Job) -> Outlook:
         if not job.is_live:
             return Outlook(made=job.heard)
+        if job.started_at is None:
+            return Outlook(phase="waiting")
         scene = self._scene()
         track = self._track(_entry_of(job), scene)
         track.expected_s = expected_s(track, scene)
         return outlook(track, scene)
 
-    def _known(self, wanted: str | None = None) -> tuple[dict[str, Outlook], float]:
-        """The forecast, and how old it is. One that was costly holds for a while."""
+    def _known(self) -> tuple[dict[str, Outlook], float]:
+        """The forecast, and how old it is."""
         with self._lock:
-            now = time.monotonic()
-            is_good = now < self._holds_until and (wanted is None or wanted in self._last)
-            if not is_good:
+            if time.monotonic() >= self._holds_until:
+                began = time.thread_time()
                 self._last, self._made_at = self._forecast(), time.monotonic()
-                self._holds_until = self._made_at + COSTLY * (self._made_at - now)
+                took_s = time.thread_time() - began
+                self._holds_until = self._made_at + (COSTLY * took_s if took_s > CHEAP_S else 0.0)
             return self._last, time.monotonic() - self._made_at
 
     def _forecast(self) -> dict[str, Outlook]:
         line = in_order_of_hearing(self._store.outline())
         self._sizes.look(line)
+        self._orders = [entry.order for entry in line]
         scene = self._scene()
         return forecast([self._track(entry, scene) for entry in line], scene)
 
     def _track(self, entry: LiveEntry, scene: Scene) -> Track:
-        voice = self._voice_of(entry)
+        voice = self._voice_of(entry, scene)
         pace = self._rates.of(voice, entry.speed)
         track = Track(entry, self._sizes.get(entry.id), pace, voice.model, made=entry.heard)
-        self._add_audio(track)
+        if entry.started_at is not None:
+            self._add_audio(track)
         if entry.id == scene.sounding:
             track.heard_s = max(0.0, track.heard_s - scene.behind_s)
         return track
 
-    def _voice_of(self, entry: LiveEntry) -> Voice:
-        config = self._config()
-        if config is not self._voices_for:
-            self._voices, self._voices_for = {}, config
+    def _voice_of(self, entry: LiveEntry, scene: Scene) -> Voice:
+        if scene is not self._voices_for:  # the settings may be others
+            self._voices, self._voices_for = {}, scene
         key = entry.backend, entry.model, entry.voice, entry.lang
         if key not in self._voices:
             self._voices[key] = voice_of(self._catalog, entry)
@@ -115,7 +127,7 @@ class EngineOutlooks:
         track.making = self._making(entry.id)
         track.is_in_line = (heard_s := self._player.heard_s(entry.id)) is not None
         track.heard_s = heard_s or 0.0
-        made = self._spools.peek(entry.id) if entry.started_at is not None else None
+        made = self._spools.peek(entry.id)
         if made is not None:
             track.made, track.made_s = made.utterances, made.audio_s
             track.whole_s, track.is_complete = made.whole_s, made.is_complete

@@ -12,6 +12,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ..callers import WENT_AWAY
@@ -575,8 +576,8 @@ class Store:
         for job_id, outlook in outlooks.items():
             if job_id in live:
                 yield live.pop(job_id).to_dict(outlook)
-        for job in live.values():  # it came or ended just now
-            yield job.to_dict(self.outlooks.at_once(job))
+        for at, job in enumerate(live.values(), start=len(outlooks) + 1):  # it came just now
+            yield job.to_dict(replace(self.outlooks.at_once(job), position=at))
 
     def count_live(self) -> int:
         return int(self._db.count(f"select count(*) from job where state in {LIVE_SQL}")[0][0])
