@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 from tests.running import Vox
@@ -142,3 +143,22 @@ def test_continue_goes_on_with_the_sentence_that_was_cut_off(vox: Vox, recorder:
     assert result.code == 2 and "no text was cut off" in result.err
     result = vox("continue", "@1")
     assert result.code == 2 and "was heard to its end; to hear it again: vox replay" in result.err
+
+
+def test_back_and_next_reach_a_call_that_speaks_without_a_daemon(
+    vox: Vox, recorder: Recorder
+) -> None:
+    call = vox.popen("-b", "say", "--json", "One. " + "Two three four five six seven. " * 20)
+    recorder.wait_for_sound()
+    while (job := json.loads(vox.ok("queue", "--json"))[0])["audio_s"] is None:
+        pass
+    job_id = job["id"]
+    vox.ok("pause")
+    assert vox.ok("next", "9") == f"{job_id}: sentence {job['heard'] + 10}/20"
+    assert vox.ok("back", "3") == f"{job_id}: sentence {job['heard'] + 7}/20"
+    assert vox.ok("next", "99") == f"{job_id}: its end"
+    vox.ok("resume")
+    out, _ = call.communicate(timeout=30)
+    assert (call.returncode, json.loads(out)["heard"], vox.pid) == (0, 20, None)
+    result = vox("back")
+    assert result.code == 3 and "nothing is being spoken" in result.err

@@ -6,11 +6,11 @@ import click
 
 from ..client.jobs import Job
 from ..jobs import MOST_STEPS
-from .options import json_option
+from .options import Count, json_option
 from .output import say, say_json
 from .speaking import open_jobs
 
-_COUNT = click.IntRange(1, MOST_STEPS)
+_COUNT = Count(1, MOST_STEPS)
 
 
 @click.command()

@@ -41,16 +41,23 @@ class OptionType(click.ParamType):  # type: ignore[type-arg]  # no generic in cl
 
 
 class Count(IntType):
-    """A whole number, 0 or more."""
+    """A whole number that is not too small nor too large."""
 
     name = "number"
+
+    def __init__(self, least: int = 0, most: int | None = None) -> None:
+        self._least, self._most = least, most
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         if isinstance(value, int):
             return value
-        if not re.fullmatch(r"\d+", value, re.ASCII):
-            self.fail(f"{value!r} must be a whole number, 0 or more", param, ctx)
-        return int(value)
+        number = int(value) if re.fullmatch(r"\d{1,18}", value, re.ASCII) else -1
+        if number < self._least or (self._most is not None and number > self._most):
+            limits = f"{self._least} or more"
+            if self._most is not None:
+                limits = f"{self._least} to {self._most:,}"
+            self.fail(f"{value!r} must be a whole number, {limits}", param, ctx)
+        return number
 
 
 class Duration(FloatType):

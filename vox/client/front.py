@@ -290,11 +290,19 @@ class Front:
         self._tell_every_speaker(lambda jobs: jobs.pause(source))
 
     def resume(self, source: str | None = None) -> None:
-        if not self._tell_every_speaker(lambda jobs: jobs.resume(source)) and self._local.queue():
+        is_told = self._tell_every_speaker(lambda jobs: jobs.resume(source))
+        if not is_told and self._local.queue() and not self._a_call_speaks:
             self._start_daemon(wait=False)
 
     def mute(self, source: str, is_muted: bool) -> None:
         self._tell_every_speaker(lambda jobs: jobs.mute(source, is_muted))
+
+    @property
+    def _a_call_speaks(self) -> bool:
+        """Whether a call drains the queue; if a daemon is up, that does."""
+        from ..files import is_locked
+
+        return is_locked(self.paths.consumer_lock_path)
 
     def _tell_every_speaker(self, change: Callable[[Jobs], None]) -> bool:
         """Tell the daemon or, through the table, whoever speaks next. True if a daemon is up."""
@@ -320,6 +328,8 @@ class Front:
                 return question(self._remote)
             except NoDaemon:
                 is_there = is_locked(self.paths.lock_path)
+            if not is_there and self._a_call_speaks:
+                break
             # Jobs in the queue: whoever made them may have started a daemon a moment ago.
             is_expected = is_expected or is_there or bool(self._local.queue())
             if not is_expected or time.monotonic() > deadline:

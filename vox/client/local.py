@@ -7,10 +7,17 @@ is the truth.
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..errors import BadConfig, DaemonUnavailable, StorageDamaged, UnknownBackend
+from ..errors import (
+    BadConfig,
+    DaemonUnavailable,
+    NothingSpoken,
+    StorageDamaged,
+    UnknownBackend,
+)
 from ..files import is_locked
 from ..jobs import AS_IT_WAS, EVERY_JOB, PAUSED, Changes, Request, Wanted
 from ..jobs import Job as QueuedJob
@@ -40,6 +47,10 @@ NOTHING_STAYS = (
 
 CATCH_UP_S = 0.5
 """So long who has searched a long history takes texts into its index, where no daemon does."""
+
+MOVE_S = 2.0
+"""How long who speaks may take to move."""
+POLL_S = 0.01
 
 OnNote = Callable[[str], None]
 """Called with a note for the user."""
@@ -282,7 +293,22 @@ class Local:
             return store.cancel(live[0].id, "skipped").to_dict() if live else None
 
     def move(self, steps: int) -> Job:
-        raise self._no_daemon()
+        """By the call that speaks without a daemon, if one does: it is asked through the table."""
+        if not is_locked(self.paths.consumer_lock_path):
+            raise self._no_daemon()
+        with self._changing() as store:
+            live = store.live()
+            if not live or live[0].state != "speaking":
+                raise NothingSpoken("nothing is being spoken")
+            store.moves.ask(steps)
+        with self._store() as store:
+            deadline = time.monotonic() + MOVE_S
+            while store.moves.asked:
+                if time.monotonic() > deadline:
+                    store.moves.clear()
+                    raise self._no_daemon()
+                time.sleep(POLL_S)
+            return store.get(live[0].id).to_dict()
 
     def pause(self, source: str | None = None) -> None:
         self._flag_pause(source, True)

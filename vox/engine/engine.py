@@ -247,6 +247,7 @@ class Engine:
         self._remove_leftovers()
         self._cancel_abandoned()
         self._end_orphaned_texts()
+        self.store.moves.clear()
         recovery.recover(self.store, self.tasks, self._streams_died_before)
         self.lookahead.alone = recovery.tried_alone(self.store)
         self.player.on_change = self.running.on_change = self.tasks.wake
@@ -399,6 +400,7 @@ class Engine:
         self._drop_cancelled_elsewhere()
         self._heed_pause()
         self.sources.look()
+        self._heed_move()
 
     def _tick(self) -> None:
         self._cancel_abandoned()
@@ -528,6 +530,14 @@ class Engine:
             self.player.pause() if is_flagged else self.player.resume()
             for job_id in filter(None, (self.player.current, *self.player.waiting)):
                 self.bus.publish("progress", job_id, {"id": job_id, "paused": is_flagged})
+
+    def _heed_move(self) -> None:
+        """Go where another process, which found no daemon, asked to."""
+        if steps := self.store.moves.asked:
+            if moved := self.player.move(steps):
+                job_id, heard = moved
+                self.store.note(job_id, heard=heard)
+            self.store.moves.clear()
 
     def obstacles(self) -> list[str]:
         """Notes on what keeps jobs, whoever sent them, from being heard now."""

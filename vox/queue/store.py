@@ -25,6 +25,7 @@ from .events import Bus
 from .expiry import Deadlines, steady
 from .forgetting import Forgetting
 from .history import LIVE_SQL, History
+from .moves import Moves
 from .outlooks import ENTRY_COLUMNS, LiveEntry, Outlooks, TableOutlooks
 from .pauses import of_sources_sql, paused_sources
 from .rows import COLUMNS, job_of, row_of, sql_value
@@ -98,6 +99,7 @@ class Store:
         self._deadlines = Deadlines(clock, steady)
         self._db = Database(path, check)
         self._order_lock = threading.Lock()
+        self.moves = Moves(self._db)
         self.texts = texts.Texts(self._db, self._tell)
         """Those that are still being written."""
         self.outlooks: Outlooks = TableOutlooks(self.outline)
