@@ -59,6 +59,7 @@ def main() -> int:
             for name, options in CALLS.items():
                 call = ["history", "-n", "20", *options]
                 took.setdefault(name, []).append(full.seconds(call))
+            took.setdefault("vox stats", []).append(full.seconds(["stats"]))
     floor = statistics.median(took["empty"])
     rows = []
     for name, each in took.items():

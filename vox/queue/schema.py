@@ -114,7 +114,7 @@ MIGRATIONS: tuple[str, ...] = (
     alter table job add column saved_load_s real not null default 0;
     alter table job add column saved_synthesis_s real not null default 0;
     create index job_stats on job (
-        created_at, backend, source, sink, state, audio_s, heard, utterances, saved_load_s,
+        backend, source, created_at, sink, state, audio_s, heard, utterances, saved_load_s,
         saved_synthesis_s
     ) where state not in ('queued', 'preparing', 'speaking');
     """,

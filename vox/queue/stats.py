@@ -6,20 +6,17 @@ forgotten is not counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .database import Database
 
 DAY_S = 86_400.0
-PERIODS = {"7d": 7 * DAY_S, "30d": 30 * DAY_S, "all": float("inf")}
-"""Names of periods, and how long ago a job may have been made to count in each: in seconds."""
+PERIODS = {"7d": 7 * DAY_S, "30d": 30 * DAY_S}
+"""How long ago, in seconds, a job may have been made that counts in each."""
 
-_SQL = """
-select backend, source,
-    case when created_at >= ? then '7d' when created_at >= ? then '30d' else 'all' end as youngest,
-    count(*) as jobs,
+_SUMS = """
+select backend, source, count(*) as jobs,
     sum(case when sink = 'play' then said_s else 0 end) as heard_s,
     sum(case when sink = 'play' then 0 else said_s end) as written_s,
     sum(saved_load_s) as saved_load_s,
@@ -30,8 +27,10 @@ from (
             else audio_s * min(heard, utterances) / utterances end, 0) as said_s
     from job indexed by job_stats where state not in ('queued', 'preparing', 'speaking')
 )
-group by backend, source, youngest
 """
+_ALL = f"{_SUMS} group by backend, source"
+"""In the order of the index, so that nothing is sorted."""
+_SINCE = f"{_SUMS} where backend = ? and source = ? and created_at >= ?"
 
 
 @dataclass(slots=True)
@@ -76,16 +75,14 @@ class Period:
 
 def stats(db: Database, now: float) -> dict[str, Any]:
     """The periods by their names, as JSON: see `Period.to_dict`. Raises StorageError."""
-    periods = {name: Period() for name in PERIODS}
-    for row in db.query(_SQL, (now - PERIODS["7d"], now - PERIODS["30d"])):
-        for name in _with(row["youngest"], list(PERIODS)):
-            periods[name].add(row)
+    periods = {name: Period() for name in (*PERIODS, "all")}
+    for row in db.query(_ALL):
+        periods["all"].add(row)
+        for name, length_s in PERIODS.items():
+            for recent in db.query(_SINCE, (row["backend"], row["source"], now - length_s)):
+                if recent["jobs"]:
+                    periods[name].add(recent)
     return {name: period.to_dict() for name, period in periods.items()}
-
-
-def _with(youngest: str, names: list[str]) -> Iterable[str]:
-    """The periods that hold a job of the shortest such one."""
-    return names[names.index(youngest) :]
 
 
 def _rounded(sums: Sums) -> dict[str, Any]:
