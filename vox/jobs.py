@@ -523,6 +523,8 @@ class Wanted(NamedTuple):
     """Sent by that one."""
     since: float | None = None
     """Made then or later: seconds since the epoch."""
+    via: Via | None = None
+    """Come that way."""
 
 
 EVERY_JOB = Wanted()

@@ -114,6 +114,9 @@ class FakeSources:
     def resume(self, source: str) -> None:
         self.paused.remove(source)
 
+    def remind(self) -> None:
+        pass
+
     def mute(self, source: str, is_muted: bool) -> None:
         self.muted.append(source) if is_muted else self.muted.remove(source)
 

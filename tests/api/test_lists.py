@@ -52,6 +52,15 @@ def test_there_is_no_next_page_after_the_last_job_or_without_a_limit(context: Fa
         assert "link" not in answer.headers
 
 
+def test_jobs_are_found_by_who_sent_them_and_by_the_way_they_came(context: FakeContext) -> None:
+    made = [context.engine.add(source=source, via=via).id
+            for source, via in (("a", "cli"), ("a", "inbox"), ("b", "inbox"))]  # fmt: skip
+    targets = "/jobs?source=a", "/jobs?via=inbox", "/jobs?source=a&via=inbox", "/jobs?source=A"
+    found = [[job["id"] for job in answer.json()] for answer in get(context, *targets)]
+    assert found == [made[1::-1], made[:0:-1], [made[1]], []]
+    assert get(context, "/jobs?via=pigeon")[0].status_code == 422
+
+
 def test_a_page_begins_behind_a_job_by_any_beginning_of_its_id(context: FakeContext) -> None:
     ids = add(context, 3)
     known, unknown = get(context, f"/jobs?before={ids[0][:5]}", f"/jobs?before={new_id()}")

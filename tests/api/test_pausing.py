@@ -21,6 +21,9 @@ def test_a_source_is_paused_and_resumed(daemon: RunningDaemon) -> None:
     with daemon.events(f"/jobs/{held['id']}/events") as events:
         assert next(events).data["state"] == "queued"
         assert next(event.data["paused"] for event in events if "paused" in event.data)
+        daemon.http.post("/resume")  # of all: what is told in the end is still true
+        told = (event.data["paused"] for event in events if "paused" in event.data)
+        assert [next(told), next(told)] == [False, True]
         daemon.http.post("/resume", json=asked)
         assert not next(event.data["paused"] for event in events if "paused" in event.data)
     assert daemon.ended(held["id"])["state"] == "done"

@@ -169,6 +169,16 @@ def test_a_muted_source_s_job_is_done_at_once_and_heard_when_it_is_replayed(
     assert hosts.texts == [ONE, TWO]
 
 
+def test_of_a_muted_private_job_no_text_is_kept(rig: Rig, engine: Engine) -> None:
+    rig.sources["a"] = {"muted": True}
+    job = engine.submit(request("The secret.", source="a", private=True, id="abcdef"))
+    assert (job.state, job.text, job.notes) == ("done", "", [muted_note("a")])
+    assert engine.submit(request("The secret.", source="a", private=True, id="abcdef")) == job
+    engine.store.check_file()
+    for path in Path(rig.paths.db_path).parent.glob("vox.db*"):
+        assert b"The secret" not in path.read_bytes()
+
+
 def test_muting_ends_what_is_said_and_what_waits(
     rig: Rig, hosts: FakeHosts, engine: Engine
 ) -> None:

@@ -18,7 +18,7 @@ from starlette.datastructures import QueryParams
 from ..callers import WENT_AWAY
 from ..durations import moment
 from ..errors import BadOption, VoxError
-from ..jobs import AS_IT_WAS, GOING_ON, Job, State, Wanted
+from ..jobs import AS_IT_WAS, GOING_ON, Job, State, Via, Wanted
 from ..jobs import Request as SpeechRequest
 from . import problems, schemas
 from .context import Context
@@ -115,17 +115,19 @@ def _add_history(router: APIRouter, context: Context) -> None:
         search: str | None = None,
         state: Annotated[list[State] | None, Query()] = None,
         source: str | None = None,
+        via: Via | None = None,
         since: Annotated[str | None, Query(max_length=100)] = None,
         before: Annotated[str | None, Query(max_length=100)] = None,
     ) -> Response:
         """Jobs, newest first; with `before`, only those made before the job of that id.
 
+        `source` is who sent them, `via` the way they came.
         `since`: only those made since then: `2h` (ago), `yesterday` or a time in ISO 8601.
         With a `limit`, the header `Link` (`rel="next"`) leads to the next jobs if there are any.
         """
         store = engine.store
         seq = (await asyncio.to_thread(store.get, before)).seq if before else None
-        wanted = Wanted(search, tuple(state or ()), source, _moment(since))
+        wanted = Wanted(search, tuple(state or ()), source, _moment(since), via)
         paged = store.history.last_of_page
         last = await asyncio.to_thread(paged, limit, wanted, seq) if limit else None
         headers = {"Link": _next_page(request, last)} if last else {}

@@ -41,6 +41,8 @@ def make_router(context: Context) -> APIRouter:
             return {"paused": is_paused, "source": body.source}
         await in_writer(engine.pause if is_paused else engine.resume)
         context.broadcaster.announce_paused(is_paused)
+        if not is_paused:
+            await in_writer(engine.sources.remind)
         return {"paused": is_paused}
 
     @router.post("/mute", response_model=schemas.Muted, responses=answers(422))

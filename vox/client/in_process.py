@@ -98,7 +98,7 @@ class InProcess:
         if not job.is_live:
             return job.to_dict()
         self._engine.start()
-        if self._engine.player.is_paused:
+        if self._engine.player.is_paused or self._engine.sources.is_held(job):
             on_event("progress", {"id": self._job_id, "paused": True})
         announcer = Announcer(self._engine.store.outlooks.of_all, self._engine.bus)
         with announcer.following(self._job_id):

@@ -258,7 +258,11 @@ class Remote:
 
         since = iso(wanted.since)
         asked = [("limit", limit), ("search", wanted.search), ("source", wanted.source)]
-        asked += [("since", since), *(("state", state) for state in wanted.states)]
+        asked += [
+            ("since", since),
+            ("via", wanted.via),
+            *(("state", state) for state in wanted.states),
+        ]
         query = urlencode([pair for pair in asked if pair[1] is not None])
         return self._items("GET", f"/jobs?{query}")
 

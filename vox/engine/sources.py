@@ -99,14 +99,22 @@ class Sources:
         for job in self._store.live_of(changed):
             if job.source in self._paused and job.state != "queued":
                 self._put_back(job)
-            if self._store.bus is not None:
-                paused = {"id": job.id, "paused": job.source in self._paused}
-                self._store.bus.publish("progress", job.id, paused)
+            self._tell(job)
         try:
             with self._store.in_order():
                 recovery.send_all(self._store, self._tasks)
         except StorageError as exc:  # what is missing is sent by the housekeeping
             log.error("the tasks of jobs that are not paused: %s", exc.line)
+
+    def remind(self) -> None:
+        """Tell whoever waits for a held job that it waits, though all other speech goes on."""
+        for job in self._store.live_of(self._paused):
+            self._tell(job)
+
+    def _tell(self, job: Job) -> None:
+        if self._store.bus is not None:
+            paused = {"id": job.id, "paused": self.is_held(job)}
+            self._store.bus.publish("progress", job.id, paused)
 
     def _put_back(self, job: Job) -> None:
         """Put a job back into the queue, from which it goes on with the sentence it is at."""

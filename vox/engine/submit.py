@@ -195,6 +195,9 @@ class Submitter:
         if is_muted(job, self._config()) and not job.is_open:
             job.state, job.finished_at = "done", self._clock()
             job.notes.append(muted_note(job.source))
+            if job.private:
+                job.notes = [job.discreet(note) for note in job.notes]
+                job.text = ""  # as of any private job that has ended
             return
         job.notes += self._obstacles()
         if is_held:

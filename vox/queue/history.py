@@ -226,6 +226,9 @@ def _where(wanted: Wanted, first: int | None, before: int | None) -> tuple[str, 
     if wanted.source is not None:
         conditions.append("source = ?")
         params.append(wanted.source)
+    if wanted.via is not None:
+        conditions.append("via = ?")
+        params.append(wanted.via)
     if wanted.search:
         conditions.append(f"instr(folded({texts.TEXT_SQL}), ?)")
         params.append(wanted.search.casefold())
