@@ -167,6 +167,12 @@ def test_what_was_interrupted_waits_before_the_others() -> None:
     assert starts(found)["j1"] == (1.75, True)
 
 
+def test_one_of_which_all_was_played_is_still_heard_for_a_moment() -> None:
+    found = forecast([speaking(1, 10.0, 10.0), made(2, 3.0)], SCENE._replace(behind_s=0.06))
+    assert (found["j1"].phase, found["j1"].left_s, found["j1"].position) == ("speaking", 0.0, 1)
+    assert starts(found) == {"j1": (None, False), "j2": (0.31, True)}
+
+
 def test_ten_thousand_jobs_are_foreseen_in_a_moment() -> None:
     found = forecast([track(seq) for seq in range(10_000)], SCENE)
     assert [each.position for each in found.values()] == list(range(1, 10_001))

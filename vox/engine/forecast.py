@@ -74,6 +74,11 @@ class Track:
         return self.is_complete or self.made_s > self.heard_s
 
     @property
+    def is_at_end(self) -> bool:
+        """All of it was played, and is heard in a moment."""
+        return self.is_complete and self.entry.state == "speaking" and self.heard_s >= self.made_s
+
+    @property
     def interrupts(self) -> bool:
         return self.entry.priority >= INTERRUPT
 
@@ -117,10 +122,10 @@ def _in_order_of_hearing(tracks: Sequence[Track], scene: Scene) -> list[Track]:
 
     A text that is still being written and has nothing to be said keeps its place in the queue.
     """
-    heard = [track for track in tracks if track.entry.id == scene.sounding]
+    heard = [track for track in tracks if track.entry.id == scene.sounding or track.is_at_end]
     started = [(track.start.in_s, track.order, track) for track in tracks if track.start]
     coming = [track for *_, track in sorted(started, key=lambda each: each[:2])]
-    others = [t for t in tracks if t.start is None and t.entry.id != scene.sounding]
+    others = [track for track in tracks if track.start is None and track not in heard]
     for track in sorted(others, key=lambda each: (each.entry.is_held, each.order)):
         later = (at for at, each in enumerate(coming) if each.order > track.order)
         at_end = track.entry.is_held
@@ -229,7 +234,8 @@ def _foresee_sound(tracks: Sequence[Track], scene: Scene) -> None:
             track.start = Start(track.sound_in_s, track.has_sound)
     played = [track for track in tracks if track.entry.sink == "play" and not _has_no_turn(track)]
     sounding = next((track for track in played if track.entry.id == scene.sounding), None)
-    now_s, gap_s, is_exact = scene.behind_s, 0.0, True
+    gap_s = scene.pause_s if any(track.is_at_end for track in tracks) else 0.0
+    now_s, is_exact = scene.behind_s, True
     if sounding is not None:
         now_s, gap_s, is_exact = _end_s(sounding, 0.0), scene.pause_s, sounding.is_complete
     for track in sorted(played, key=lambda each: each.order):
@@ -270,7 +276,7 @@ def _has_no_turn(track: Track) -> bool:
     """It is held back, or nothing of its text, which is still being written, waits to be said."""
     entry = track.entry
     is_parked = entry.is_open and entry.state == "queued" and track.made_s <= track.heard_s
-    return is_parked or entry.is_held
+    return is_parked or entry.is_held or track.is_at_end
 
 
 # -- what is told -----------------------------------------------------------------------------
@@ -308,7 +314,8 @@ def _fraction(track: Track) -> float:
 def phase_of(track: Track, scene: Scene) -> Phase:
     """What is done for the job now."""
     entry, making = track.entry, track.making
-    if scene.sounding == entry.id or (entry.state == "speaking" and scene.sounding is None):
+    is_between = entry.state == "speaking" and scene.sounding is None
+    if scene.sounding == entry.id or track.is_at_end or is_between:
         return "speaking"
     if entry.sink == "play" and track.is_complete:
         return "ready"

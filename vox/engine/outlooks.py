@@ -126,11 +126,14 @@ class EngineOutlooks:
         entry = track.entry
         track.making = self._making(entry.id)
         track.is_in_line = (heard_s := self._player.heard_s(entry.id)) is not None
-        track.heard_s = heard_s or 0.0
         made = self._spools.peek(entry.id)
         if made is not None:
             track.made, track.made_s = made.utterances, made.audio_s
             track.whole_s, track.is_complete = made.whole_s, made.is_complete
+        if heard_s is not None:
+            track.heard_s = heard_s
+        elif entry.state == "speaking":  # the player has played all of it
+            track.heard_s = track.made_s
 
     def _scene(self) -> Scene:
         player, config = self._player, self._config()
