@@ -440,6 +440,9 @@ class Job(SpeechOptions):
     CONNECTION. None: nobody does, or nobody any more."""
     is_open: bool = False
     """Its text is still being written."""
+    undecided: str | None = None
+    """While the text of a stream may still tell its language: the backend that the request named,
+    or "" if it named none."""
     umask: int | None = None
     """The permissions that a new `output` file is not given; None: as the daemon's own files."""
     notes: list[str] = field(default_factory=list)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import time
@@ -358,3 +359,34 @@ def test_what_is_written_while_the_daemon_is_dead_is_spoken_by_the_next(warm: Vo
     assert (job["state"], job["heard"], job["text"]) == (
         "done", 3, "1 one.\n\n2 two.\n\n3 three.",
     )  # fmt: skip
+
+
+@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="no espeak-ng here")
+@pytest.mark.parametrize(
+    ("parts", "speaker"),
+    [
+        (("1. ", "Привет, ", "мир. Hello."), ("say", "ru")),
+        (("Hello, ", "world. Да."), ("hibari", None)),
+    ],
+)
+def test_the_first_letters_of_a_stream_tell_its_language(
+    vox: Vox, tmp_path: Path, parts: tuple[str, ...], speaker: tuple[str, str | None]
+) -> None:
+    path = tmp_path / "x.wav"
+    call = vox.popen("--stream", "-o", str(path), stdin=subprocess.PIPE)
+    assert call.stdin is not None
+    for part in parts:
+        call.stdin.write(part)
+        call.stdin.flush()
+        wait_until_written(vox, part)
+    out, err = call.communicate(timeout=60)
+    assert (call.returncode, out) == (0, ""), err
+    job = the_job(vox)
+    assert (job["state"], (job["backend"], job["lang"])) == ("done", speaker)
+    assert path.stat().st_size > 10_000
+
+
+def wait_until_written(vox: Vox, part: str) -> None:
+    deadline = time.monotonic() + 60
+    while not any(part.strip() in job["text"] for job in vox.jobs()):
+        assert time.monotonic() < deadline

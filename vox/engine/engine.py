@@ -51,6 +51,7 @@ from .replays import Replays
 from .running import Running
 from .sizes import Sizes
 from .sources import Sources
+from .stream_languages import StreamLanguages
 from .submit import Submitter
 from .synthesis import Synthesizer
 from .upkeep import Upkeep
@@ -178,6 +179,7 @@ class Engine:
             self.store, self.worker, self.player, self.tasks, config, paths.config_path, self._drop
         )
         self.submitter = self._make_submitter()
+        self.texts.is_changed = StreamLanguages(self.store, self.submitter).is_changed
         self.device_wait = DeviceWait(self.store, self.player, config, self._give_up)
         newest = self.store.history.latest()
         # Older streams lost the HTTP response that they went into, with the daemon that gave it.

@@ -54,6 +54,8 @@ class OpenTexts:
         self._player = player
         self._max_text = max_text
         self.on_ready = on_ready
+        self.is_changed: Callable[[Job, str], bool] = lambda _job, _text: False
+        """Whether the text so far tells that somebody else is to speak the job."""
         self._changed = threading.Condition()
         self._changes = 0
         self._ended: set[str] = set()

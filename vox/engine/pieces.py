@@ -15,7 +15,7 @@ from ..jobs import Job
 from ..queue.store import Store
 from ..text.speakable import Piece, Reading, Speakable, pieces
 from .ahead import Ahead
-from .open_texts import OpenTexts, Reader
+from .open_texts import OpenTexts, Parked, Reader
 from .rates import speakable_chars
 
 SHORT_CHARS = 2_000
@@ -98,7 +98,7 @@ def pieces_of(
     if job.is_open or texts.flushes(job.id):
         speakable = Speakable(reading)
         reader = Reader(texts, job, speakable, reading.lang, flush_s, utterances, check_wanted)
-        yield from _counted(reader.pieces(), job, store, tally)
+        yield from _counted(_unless_changed(reader.pieces(), job, texts), job, store, tally)
         return
     made = _counted(pieces(job.text, reading), job, store, tally)
     length = len(job.text)
@@ -108,6 +108,17 @@ def pieces_of(
         return
     with contextlib.closing(Ahead(made)) as ahead:
         yield from ahead
+
+
+def _unless_changed(
+    made: Iterator[Piece | None], job: Job, texts: OpenTexts
+) -> Iterator[Piece | None]:
+    """Raises Parked if the first letters of the text have told another language than the job's."""
+    for piece in made:
+        is_undecided = piece is not None and job.undecided is not None
+        if is_undecided and texts.is_changed(job, texts.since(job.id, 0).text):
+            raise Parked
+        yield piece
 
 
 def _counted(

@@ -73,6 +73,13 @@ def _was_heard_whole(job: Job) -> bool:
     return job.utterances is not None and job.heard >= job.utterances
 
 
+def _undecided(request: Request, options: dict[str, Any]) -> str | None:
+    """See `Job.undecided`."""
+    if not request.is_open or options["lang"] or options["voice"]:
+        return None
+    return options["backend"] or ""
+
+
 def _priority(options: dict[str, Any]) -> int:
     return INTERRUPT if options["interrupt"] else PRIORITIES[options["priority"] or "normal"]
 
@@ -332,6 +339,7 @@ class Submitter:
             sink=request.sink or ("file" if output else "play"),
             output=output,
             is_open=request.is_open,
+            undecided=_undecided(request, options),
             umask=request.umask,
             replace_key=request.replace or None,
             expires_at=self._clock() + options["expires_s"] if options["expires_s"] else None,

@@ -118,6 +118,7 @@ MIGRATIONS: tuple[str, ...] = (
         saved_synthesis_s
     ) where state not in ('queued', 'preparing', 'speaking');
     """,
+    "alter table job add column undecided text",
 )
 
 _SQL_TYPES: dict[type, str] = {str: "text", float: "real", bool: "integer"}
