@@ -103,7 +103,8 @@ def test_a_file_is_written_at_the_end(warm: Vox, tmp_path: Path) -> None:
     call.until(open=True, text="1 one.\n\n")
     assert not (tmp_path / "said.wav").exists()
     call.write("2 two.")
-    assert call.end() == (0, "", "")
+    code, out, err = call.end()
+    assert (code, out, err.startswith("wrote ")) == (0, "", True)
     assert (tmp_path / "said.wav").stat().st_size > 1000
 
 
