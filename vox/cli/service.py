@@ -42,6 +42,7 @@ def install(write_only: bool) -> None:
     units = found.units(spec)
     put(units, found.paths(), say)
     if write_only:
+        say("to start them: vox service install; to undo: vox service uninstall")
         return
     found.start(units)
     asked = ["a call of vox", *(f"a request to http://{each}" for each in spec.addresses)]
