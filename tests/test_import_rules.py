@@ -58,7 +58,7 @@ OWNERS = {
     "prometheus_client": ("vox.api.metrics",),
     "pydantic": ("vox.api.*",),
     "click": ("vox.cli*",),
-    "rich": ("vox.cli.output", "vox.cli.install_progress"),
+    "rich": ("vox.cli.output", "vox.cli.install_progress", "vox.cli.watch"),
     "watchdog": ("vox.inbox.*",),
     "platformdirs": ("vox.paths",),
     "tomlkit": ("vox.config", "vox.text.say_as_files", "vox.voices.clones"),

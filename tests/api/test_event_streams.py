@@ -88,14 +88,14 @@ def test_who_follows_a_job_is_sent_its_position(context: FakeContext) -> None:
     assert event["event_id"] is None
 
 
-def test_only_who_follows_one_job_is_sent_a_pause(context: FakeContext) -> None:
+def test_who_follows_one_job_or_all_is_sent_a_pause(context: FakeContext) -> None:
     async def listen() -> list[list[str | None]]:
         broadcaster = context.broadcaster
         with broadcaster.subscribe("x") as one, broadcaster.subscribe() as all_of_them:
             broadcaster.announce_paused(True)
             return [taken(one), taken(all_of_them)]
 
-    assert context.run(listen()) == [["progress"], []]
+    assert context.run(listen()) == [["progress"], ["progress"]]
 
 
 def test_leaving_ends_the_streams_but_those_of_jobs_at_work(context: FakeContext) -> None:

@@ -13,25 +13,37 @@ from rich.cells import cell_len
 
 from vox.cli import backends, voices
 from vox.cli.install_progress import InstallProgress
+from vox.cli.job_view import ordinal, phase_of, when
 from vox.cli.output import (
     clock,
     duration,
     fields,
-    file_size,
     shortened,
     table,
 )
 from vox.cli.progress import Progress, View
 from vox.printable import one_line
-from vox.sizes import megabytes
+from vox.sizes import file_size, megabytes
 
 QUEUED: dict[str, Any] = {
+    "id": "x",
     "state": "queued",
-    "position": 3,
-    "utterances": None,
+    "phase": "waiting",
+    "backend": "qwen",
+    "open": False,
+    "loading": None,
+    "fraction": None,
+    "made": 0,
     "heard": 0,
+    "utterances": None,
+    "heard_s": None,
+    "left_s": None,
+    "position": 3,
+    "starts_in_s": None,
+    "starts_in_is_exact": False,
     "output": None,
 }
+NOW = "Chapter 1. The house stood on a slight rise just on the edge of the village."
 
 
 class Terminal(io.StringIO):
@@ -39,58 +51,160 @@ class Terminal(io.StringIO):
         return True
 
 
-def job(state: str, **fields: Any) -> dict[str, Any]:
-    return {**QUEUED, "state": state, "position": 0, **fields}
+class Clock:
+    now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def job(phase: str, **fields: Any) -> dict[str, Any]:
+    states = {"waiting": "queued", "speaking": "speaking"}
+    state = states.get(phase, "preparing")
+    return {**QUEUED, "state": state, "phase": phase, "position": 1, **fields}
+
+
+def line(*events: tuple[str, dict[str, Any]], width: int = 79) -> str:
+    """The line after these events."""
+    view = View()
+    for name, data in events:
+        view.take(name, data)
+    return view.text(width)
 
 
 def test_the_line_follows_the_job_from_the_queue_to_its_last_sentence() -> None:
-    view = View()
-    lines = [
-        view.after("starting", {"id": "x"}),
-        view.after("state", QUEUED),
-        view.after("progress", {"id": "x", "position": 2, "queue_length": 5}),
-        view.after("state", job("preparing")),
-        view.after("progress", {"id": "x", "step": "loading qwen: 12 of 88 MB", "loading": 0.1}),
-        view.after("progress", {"id": "x", "step": None, "loading": None}),
-        view.after("state", job("speaking", utterances=7, heard=0)),
-        view.after("progress", job("speaking", utterances=7, heard=6)),
-        view.after("progress", job("speaking", utterances=7, heard=7)),
-        view.after("state", job("done", utterances=7, heard=7)),
+    view = View(Clock())
+    place = {"id": "x", "position": 2, "starts_in_s": 42.0, "starts_in_is_exact": True, "now": NOW}
+    speaking = {"utterances": 27, "fraction": 1.0, "heard_s": 0.0, "left_s": 58.0}
+    events = [
+        ("starting", {"id": "x"}),
+        ("state", QUEUED),
+        ("progress", place),
+        ("progress", {"id": "x", "position": 1, "starts_in_s": None, "now": None}),
+        ("progress", {"id": "x", "step": "loading qwen", "loading": 0.439}),
+        ("progress", {"id": "x", "step": "downloading qwen: 12 of 88 MB", "loading": 0.1}),
+        ("progress", {"id": "x", "step": None, "loading": None}),
+        ("state", job("making", utterances=27)),
+        ("state", job("making", utterances=27, starts_in_s=3.2)),
+        ("state", job("speaking", **speaking)),
+        ("progress", job("speaking", **speaking | {"heard": 4, "heard_s": 12.0, "left_s": 46.0})),
+        ("progress", job("speaking", **speaking | {"heard": 27, "heard_s": 58.0, "left_s": 0.0})),
     ]
+    lines = []
+    for name, data in events:
+        view.take(name, data)
+        lines.append(view.text(79))
     assert lines == [
         "starting the daemon",
-        "position 3",
-        "position 2 of 5",
-        "preparing",
-        "loading qwen: 12 of 88 MB",
-        "preparing",
-        "speaking 1 of 7",
-        "speaking 7 of 7",
-        "speaking 7 of 7",
-        "speaking 7 of 7",
+        "3rd in line",
+        '2nd in line, starts in 0:42 (now: "Chapter 1. The house stood on a slight…")',
+        "1st in line",
+        "loading qwen 43 %",
+        "downloading qwen: 12 of 88 MB",
+        "1st in line",
+        "making 0/27",
+        "making 0/27, starts in ~0:03",
+        "0:00 / 0:58, sentence 1/27",
+        "0:12 / 0:58, sentence 5/27",
+        "0:58 / 0:58, sentence 27/27",
     ]
+
+
+def test_the_clock_of_the_line_goes_on_between_the_events_and_never_past_the_end() -> None:
+    clock = Clock()
+    view = View(clock)
+    view.take("state", job("ready", position=2, starts_in_s=2.0, starts_in_is_exact=True))
+    assert (view.has_clock, view.text(79)) == (True, "2nd in line, starts in 0:02")
+    clock.now_s = 1.0
+    assert view.text(79) == "2nd in line, starts in 0:01"
+    clock.now_s = 9.0
+    assert view.text(79) == "2nd in line, starts in 0:00"
+    view.take("state", job("speaking", heard_s=1.0, left_s=9.0, fraction=0.5))
+    clock.now_s = 12.0
+    assert view.text(79) == "0:04 / ~0:10"
+    view.take("progress", {"id": "x", "paused": True})
+    clock.now_s = 50.0
+    assert (view.has_clock, view.text(79)) == (False, "paused")
+    view.take("progress", {"id": "x", "paused": False})
+    clock.now_s = 51.0
+    assert view.text(79) == "0:05 / ~0:10"
+    clock.now_s = 99.0
+    assert view.text(79) == "0:10 / ~0:10"
 
 
 def test_the_line_says_paused_while_speech_is_but_of_a_file_how_it_grows() -> None:
-    view = View()
-    view.after("state", QUEUED)
-    assert view.after("progress", {"id": "x", "paused": True}) == "paused"
-    assert view.after("progress", {"id": "x", "position": 1, "queue_length": 1}) == "paused"
-    assert view.after("state", job("preparing")) == "paused"
-    assert view.after("progress", {"id": "x", "paused": False}) == "preparing"
-    view.after("progress", {"id": "x", "paused": True})
-    written = job("preparing", output="/tmp/x.mp3", utterances=3, heard=1)
-    assert view.after("state", written) == "writing x.mp3: 2 of 3"
-    parked = job("queued", open=True, heard=2)
-    assert View().after("state", parked) == "waiting for more of the text"
+    paused = ("progress", {"id": "x", "paused": True})
+    goes_on = ("progress", {"id": "x", "paused": False})
+    assert line(("state", QUEUED), paused) == "paused"
+    assert line(("state", QUEUED), paused, ("progress", {"id": "x", "position": 2})) == "paused"
+    assert line(paused, ("state", job("making"))) == "paused"
+    assert line(paused, goes_on, ("state", job("making"))) == "making"
+    book = job("making", output="/b/book.mp3", made=238, utterances=767, fraction=0.3141, left_s=21)
+    assert line(paused, ("state", book)) == "book.mp3 31 %, 238/767, 0:21 left"
 
 
-def test_the_line_names_the_file_that_is_written() -> None:
-    view = View()
-    written = job("preparing", output="/tmp/x.mp3", utterances=3, heard=1)
-    assert view.after("state", written) == "writing x.mp3: 2 of 3"
-    parked = job("queued", open=True, heard=2)
-    assert View().after("state", parked) == "waiting for more of the text"
+def test_the_line_of_a_file_says_what_it_waits_for() -> None:
+    book = {"output": "/b/book.mp3", "left_s": 90.0}
+    assert line(("state", job("waiting", position=2, **book))) == "book.mp3: 2nd in line"
+    loading = ("progress", {"id": "x", "step": "loading qwen", "loading": None})
+    assert line(("state", job("loading", **book)), loading) == "book.mp3: loading qwen"
+    assert line(("state", job("making", **book)), ("starting", {})) == "starting the daemon"
+    begun = job("making", position=2, fraction=0.0, **book)
+    assert line(("state", begun)) == "book.mp3 0 %, 1:30 left"
+
+
+def test_a_stream_that_is_silent_waits_for_more_of_its_text() -> None:
+    parked = job("waiting", open=True, heard=2)
+    assert line(("state", parked)) == "waiting for more of the text"
+    waiting = ("progress", {"id": "x", "waiting_for": "a sound device"})
+    assert line(("state", job("ready")), waiting) == "waiting for a sound device"
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [
+        (30, "2nd in line, starts in ~0:42"),
+        (49, "2nd in line, starts in ~0:42"),
+        (50, '2nd in line, starts in ~0:42 (now: "\u4f60\u597d\u4e16\u754c\u4f60…")'),
+        (20, "2nd in line, starts…"),
+    ],
+)
+def test_the_line_quotes_what_is_heard_now_where_there_is_room(width: int, shown: str) -> None:
+    now = "\u4f60\u597d\u4e16\u754c" * 20
+    asked = line(("state", job("waiting", position=2, starts_in_s=42.0, now=now)), width=width)
+    assert asked == shown
+    assert cell_len(asked) <= width
+
+
+def test_places_are_told_as_people_count() -> None:
+    told = [ordinal(number) for number in (1, 2, 3, 4, 11, 12, 13, 21, 22, 101, 111)]
+    places = "1st 2nd 3rd 4th 11th 12th 13th 21st 22nd 101st 111th"
+    assert told == places.split()
+
+
+@pytest.mark.parametrize(
+    ("fields", "phase", "when_heard"),
+    [
+        ({"phase": "waiting"}, "waiting", ""),
+        ({"phase": "waiting", "starts_in_s": 70.2}, "waiting", "~1:10"),
+        ({"phase": "loading", "loading": 0.435, "starts_in_s": 5}, "loading 43 %", "~0:05"),
+        ({"phase": "loading"}, "loading", ""),
+        ({"phase": "making", "made": 24, "utterances": 767}, "making 24/767", ""),
+        ({"phase": "making", "made": 24}, "making", ""),
+        ({"phase": "ready", "starts_in_s": 42, "starts_in_is_exact": True}, "ready", "0:42"),
+        ({"phase": "speaking", "heard": 4, "utterances": 27}, "speaking 5/27", "now"),
+        ({"phase": "speaking", "heard": 27, "utterances": 27}, "speaking 27/27", "now"),
+        (
+            {"phase": "making", "made": 2, "output": "x", "fraction": 0.31, "left_s": 21},
+            "making",
+            "31 %, 0:21 left",
+        ),
+        ({"phase": None, "state": "done"}, "done", ""),
+    ],
+)
+def test_the_queue_s_words_for_a_job(fields: dict[str, Any], phase: str, when_heard: str) -> None:
+    shown = {**QUEUED, **fields}
+    assert (phase_of(shown), when(shown)) == (phase, when_heard)
 
 
 @pytest.mark.parametrize(
@@ -351,6 +465,6 @@ def test_no_event_waits_for_a_terminal_that_takes_nothing() -> None:
         progress.on_event("state", QUEUED)
         assert is_held.wait(20)
         before = time.monotonic()
-        progress.on_event("state", job("preparing"))
+        progress.on_event("state", job("making"))
         assert time.monotonic() - before < 5
         goes_on.set()

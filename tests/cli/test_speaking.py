@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -352,3 +353,25 @@ def test_a_call_under_nohup_outlives_the_terminal(warm: Vox) -> None:
     warm.until(job["id"], "speaking")
     call.send_signal(signal.SIGHUP)
     assert call.wait(timeout=60) == 0
+
+
+def test_who_waits_long_without_a_terminal_is_told_once_what_for(warm: Vox) -> None:
+    warm.ok(*SCRIPTED, "--async", "1 [say 5s]")
+    waiting = warm.popen(*SCRIPTED, "2 [say 0.1s]")
+    quiet = warm.popen(*SCRIPTED, "-q", "3 [say 0.1s]")
+    told = waiting.communicate(timeout=60)[1]
+    assert re.fullmatch(r"vox: (2nd|3rd) in line, starts in ~?0:0\d\n", told)
+    assert quiet.communicate(timeout=60)[1] == ""
+
+
+def test_who_waits_for_a_model_is_told_so_once(warm: Vox) -> None:
+    warm.ok("pause")  # a wait that was told of already
+    held = warm.popen(*SCRIPTED, "--timeout", "3s", "1 [say 0.1s]")
+    assert held.communicate(timeout=60)[1].count("\n") == 2  # the pause, and the timeout
+    warm.ok("cancel", "--all")
+    warm.ok("resume")
+    loading = warm.popen(*SCRIPTED, "-m", "load-until:go", "2 [say 0.1s]")
+    assert loading.stderr is not None
+    assert loading.stderr.readline() == "vox: loading the script 50 %\n"
+    Path(warm.home, "go").touch()
+    assert loading.stderr.read() == ""

@@ -51,7 +51,7 @@ FAMILIES = (
     stats,
     openai,
 )
-QUIET_PATHS = ("/health", "/ready", "/metrics", "/ping")
+QUIET_PATHS = ("/health", "/status", "/ready", "/metrics", "/ping")
 """Asking for these does not keep an idle daemon alive."""
 _SOUND_HEADER = HEADER.lower().encode()
 

@@ -52,6 +52,9 @@ class JobTable(Protocol):
     def live(self) -> list[Job]:
         """Live jobs in queue order; those being spoken or prepared come first."""
 
+    def beginning(self, job_id: str) -> str:
+        """That of the job's text."""
+
     outlooks: Outlooks
     """What is known and foreseen of the live jobs."""
 
@@ -74,7 +77,7 @@ class Broadcaster:
         self._recheck_s = recheck_s
         self._streams: dict[asyncio.Queue[Item], str | None] = {}
         """The streams, and the id of the job that each follows; None: it follows all."""
-        self._announcer = Announcer(store.outlooks.of_all, bus)
+        self._announcer = Announcer(store.outlooks.of_all, bus, store.beginning)
         self.last_id = f"{bus.epoch}-0"
         """Id of the last event that was sent. A new stream begins after it."""
         bus.subscribe(self._on_event)
@@ -148,10 +151,9 @@ class Broadcaster:
     # -- announcements --------------------------------------------------------------------------
 
     def announce_paused(self, is_paused: bool) -> None:
-        """Tell every stream that follows one job whether speech is paused."""
+        """Tell every stream whether speech is paused; one that follows all jobs, of none."""
         for queue, job_id in list(self._streams.items()):
-            if job_id is not None:
-                self._put(queue, paused_event(job_id, is_paused))
+            self._put(queue, paused_event(job_id, is_paused))
         self._announcer.wake()
 
     def announce_leaving(self, reason: str, everybody: bool, but: Collection[str] = ()) -> None:
@@ -175,9 +177,9 @@ class Broadcaster:
         self._streams.clear()
 
 
-def paused_event(job_id: str, is_paused: bool) -> EncodedEvent:
-    """For a stream that follows the job: whether speech is paused now."""
-    return _transient("progress", job_id, {"id": job_id, "paused": is_paused})
+def paused_event(job_id: str | None, is_paused: bool) -> EncodedEvent:
+    """For a stream that follows the job, or all: whether speech is paused now."""
+    return _transient("progress", job_id or "", {"id": job_id, "paused": is_paused})
 
 
 def _transient(name: str, job_id: str, data: dict[str, Any]) -> EncodedEvent:

@@ -1,18 +1,19 @@
-"""`/health`: the daemon's status, live."""
+"""`/health` and `/status`: how the daemon is, live; `/status` also what it does."""
 
 from __future__ import annotations
 
 import os
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
 from .. import __version__
 from ..errors import StorageError
 from ..jobs import LIVE
 from .context import Context
-from .schemas import Health
+from .responses import json_response
+from .schemas import Health, Status
 
 
 def make_router(context: Context) -> APIRouter:
@@ -22,6 +23,11 @@ def make_router(context: Context) -> APIRouter:
     async def health() -> JSONResponse:
         """Uptime, loaded models, memory, queue, audio and inbox, live."""
         return JSONResponse(describe(context))
+
+    @router.get("/status", responses={200: {"model": Status}})
+    async def status() -> Response:
+        """As `/health`, with what is said now, what comes next and what failed last."""
+        return await json_response(lambda: {**describe(context), **context.engine.overview()})
 
     return router
 

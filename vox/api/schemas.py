@@ -460,6 +460,15 @@ class Health(BaseModel):
     http: dict[str, str | None]
 
 
+class Status(Health):
+    now: list[Job] = Field(
+        description="What is heard, or else made for the ear, and what is made for no ear."
+    )
+    next: Job | None = Field(description="The first of the other live jobs.")
+    waiting: int = Field(description="How many others there are.")
+    last_failure: Job | None = Field(description="The newest job that failed.")
+
+
 class Readiness(BaseModel):
     ready: bool
     checks: dict[str, str]

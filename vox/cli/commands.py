@@ -17,6 +17,7 @@ class Entry(NamedTuple):
 COMMANDS: dict[str, Entry] = {
     "history": Entry("history:history", "List what was spoken; show, export or clear it."),
     "stats": Entry("stats:stats", "Show how much was spoken, and what was saved."),
+    "status": Entry("status:status", "Show what is said now and next, and what failed last."),
     "queue": Entry("queue:queue", "List what is being spoken and what waits, in order."),
     "cancel": Entry("queue:cancel", "Cancel jobs that wait or are being spoken."),
     "skip": Entry("queue:skip", "Skip what is being spoken, or else the next job."),

@@ -166,10 +166,13 @@ def _idle_timeout(status: dict[str, Any]) -> str:
 
 
 def _queue(counts: dict[str, Any]) -> str:
-    parts = [f"{counts[state]} {state}" for state in LIVE if counts.get(state)]
+    # That a job is "preparing" does not tell whether its audio is made: see `vox queue`.
+    live = sum(counts[state] or 0 for state in LIVE)
+    jobs = f"{live} {'job' if live == 1 else 'jobs'}" if live else "empty"
+    speaking = ", 1 speaking" if counts["speaking"] else ""
     silent = ["paused"] if counts.get("paused") else []
     silent += [f"{name} {how}" for how in ("paused", "muted") for name in counts[f"{how}_sources"]]
-    return ", ".join(parts or ["empty"]) + (f" ({', '.join(silent)})" if silent else "")
+    return jobs + speaking + (f" ({', '.join(silent)})" if silent else "")
 
 
 def _awaits(audio: dict[str, Any]) -> str:

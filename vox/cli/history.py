@@ -76,10 +76,11 @@ def _row(job: dict[str, Any]) -> list[str]:
 
 
 def _state(job: dict[str, Any]) -> str:
-    """On a terminal, done jobs that nobody heard are told apart."""
-    is_shown = is_terminal(sys.stdout) and job["state"] == "done"
-    is_muted = is_shown and muted_note(job["source"]) in job["notes"]
-    return "muted" if is_muted else str(job["state"])
+    """On a terminal what becomes of live jobs; done jobs that nobody heard are told apart."""
+    if not is_terminal(sys.stdout):
+        return str(job["state"])
+    is_muted = job["state"] == "done" and muted_note(job["source"]) in job["notes"]
+    return "muted" if is_muted else str(job.get("phase") or job["state"])
 
 
 def beginning_of(text: str) -> str:

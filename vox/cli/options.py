@@ -127,6 +127,9 @@ def source_option(text: str, required: bool = False) -> Callable[[F], F]:
 SPAN = OptionType(Option("", kind=float, low=0, above=True, is_span=True))
 
 
+WATCH_HELP = "Show it again whenever it changes, until Ctrl-C."
+
+
 def json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
 

@@ -71,10 +71,10 @@ def complain(line: str) -> None:
 def say_json(data: Any) -> None:
     import json
 
-    write(sys.stdout, _escaped(json.dumps(data, indent=2, ensure_ascii=False)) + "\n")
+    write(sys.stdout, escaped(json.dumps(data, indent=2, ensure_ascii=False)) + "\n")
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """JSON that says the same and does nothing to a terminal."""
     if text.isprintable():
         return text
@@ -93,7 +93,7 @@ def say_json_array(items: Iterable[Any]) -> None:
     start = "[\n"
     for section in _sections(items):
         texts = ("  " + encode(item).replace("\n", "\n  ") for item in section)
-        if not write(sys.stdout, _escaped(start + ",\n".join(texts))):
+        if not write(sys.stdout, escaped(start + ",\n".join(texts))):
             return
         start = ",\n"
     say("[]" if start == "[\n" else "\n]")
@@ -122,6 +122,13 @@ def terminal_width(stream: TextIO) -> int:
         return USUAL_WIDTH
 
 
+def columns_of(text: str) -> int:
+    """How many columns of a terminal it takes."""
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
 def shortened(text: str, width: int) -> str:
     """One line of the text in no more than `width` columns."""
     from rich.cells import cell_len, set_cell_size
@@ -147,6 +154,7 @@ def table(
     spare: Sequence[int] = (),
     is_named: bool = False,
     is_whole: bool = False,
+    is_cut: bool = False,
 ) -> None:
     """A table for people on a terminal, tab-separated lines without a header for programs.
 
@@ -154,12 +162,13 @@ def table(
     in that order. Then all columns but the first are shortened.
     `numbers`: the columns to align at the right. `is_named`: programs get the header too.
     `is_whole`: the last column goes on in further lines instead of being shortened.
+    `is_cut`: programs get of the last column what fits into the usual width.
     A long table is printed while its rows come; its first rows decide about the columns.
     """
     lines = ([one_line(cell) for cell in line] for line in itertools.chain([header], rows))
     if not is_terminal(sys.stdout):
         for section in _sections(lines if is_named else itertools.islice(lines, 1, None)):
-            if not say("\n".join(map("\t".join, section))):
+            if not say("\n".join(in_pipe(cells, is_cut) for cells in section)):
                 return
         return
     columns = None
@@ -172,6 +181,29 @@ def table(
             drawn = _drawn(section, *columns, numbers, is_whole)
         if drawn and not say("\n".join(drawn)):
             return
+
+
+def in_pipe(cells: Sequence[str], is_cut: bool = False) -> str:
+    """The row of a table for programs; see `table`."""
+    *others, last = cells
+    if is_cut:
+        room = max(TEXT_WIDTH, USUAL_WIDTH - sum(len(cell) + 1 for cell in others))
+        last = last if len(last) <= room else last[: room - 1].rstrip() + "…"
+    return "\t".join([*others, last])
+
+
+def drawn_table(
+    header: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    room: int,
+    numbers: Sequence[int] = (),
+    spare: Sequence[int] = (),
+    is_whole: bool = False,
+) -> list[str]:
+    """The lines of a `table` on a terminal of which `room` columns are free."""
+    cells = [[one_line(cell) for cell in line] for line in itertools.chain([header], rows)]
+    head, *lines = _drawn(cells, *_columns(cells, room, spare), numbers, is_whole)
+    return [_bold(head), *lines]
 
 
 def _sections(items: Iterable[T]) -> Iterator[list[T]]:
@@ -311,15 +343,6 @@ def clock(seconds: float) -> str:
     minutes, second = divmod(max(0, round(seconds)), 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
-
-
-def file_size(size: int) -> str:
-    """ "980 bytes", "12 kB", "12.8 MB", in bytes of 10^3 and 10^6."""
-    if size < 1_000:
-        return f"{size} bytes"
-    if size < 999_500:
-        return f"{size / 1_000:.0f} kB"
-    return f"{size / 1e6:.1f} MB" if size < 999_950_000 else f"{size / 1e9:.1f} GB"
 
 
 _SHORT = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32"}

@@ -9,20 +9,24 @@ import contextlib
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from ..client.front import Front
 from ..client.jobs import ANSWER_TIMEOUT_S, Job, Jobs, OnEvent, ignore
 from ..errors import JobFailed, UnknownJob, VoxError, WaitTimeout
 from ..jobs import Request, new_id
 from ..paths import get_paths
-from .output import clock, complain, file_size, is_terminal, say, say_json, tell
+from .output import clock, complain, is_dumb, is_terminal, say, say_json, tell
 
 CANCEL_TIMEOUT_S = 5.0
 AGAIN_S = 0.05
 """How long after an interrupt was dropped it is raised again."""
+PATIENCE_S = 2.0
+"""A call that waits for longer says so where no terminal shows it all the time."""
 LEAST_ANSWER_S = 2.0
 """The daemon gets at least this long to accept a job, however short `--timeout` is."""
 
@@ -181,13 +185,52 @@ def _follow(jobs: Jobs, job: Job, options: CallOptions) -> Job:
 @contextlib.contextmanager
 def progress_display(options: CallOptions) -> Iterator[OnEvent]:
     """Yields the function that gets the job's events. On a terminal, it shows them."""
-    if options.quiet or options.is_typed or not is_terminal(sys.stderr):
+    if options.quiet or options.is_typed:
         yield ignore
-        return
-    from .progress import Progress
+    elif not is_terminal(sys.stderr) or is_dumb():
+        with contextlib.closing(WaitNote()) as note:
+            yield note.on_event
+    else:
+        from .progress import Progress
 
-    with Progress(sys.stderr) as progress:
-        yield progress.on_event
+        with Progress(sys.stderr, names_file=options.is_output_named) as progress:
+            yield progress.on_event
+
+
+class WaitNote:
+    """Says once on standard error what a call waits for, if it waits for long."""
+
+    _is_told: ClassVar[bool] = False
+    """A call may wait for one job after the other."""
+
+    def __init__(self) -> None:
+        self._events: list[tuple[float, str, dict[str, Any]]] = []
+        self._lock = threading.Lock()
+        self._timer = threading.Timer(PATIENCE_S, self._tell)
+        self._timer.daemon = True
+        if not WaitNote._is_told:
+            self._timer.start()
+
+    def on_event(self, name: str, data: dict[str, Any]) -> None:
+        if not self._timer.finished.is_set():
+            self._events.append((time.monotonic(), name, data))
+
+    def _tell(self) -> None:
+        from .progress import View  # not on the way to a first sound that comes soon
+
+        now = 0.0
+        view = View(lambda: now)
+        for now, name, data in self._events:  # noqa: B007 - the view's clock
+            view.take(name, data)
+        now = time.monotonic()
+        with self._lock:
+            if view.is_waiting and (text := view.summary()) and not self._timer.finished.is_set():
+                WaitNote._is_told = True
+                tell(f"vox: {text}")
+
+    def close(self) -> None:
+        with self._lock:
+            self._timer.cancel()
 
 
 def conclude(job: Job, options: CallOptions, shown: Sequence[str] = ()) -> int:
@@ -238,6 +281,8 @@ def tell_written(job: Job, options: CallOptions) -> None:
     path = job["output"]
     if not (path and is_told and job["state"] == "done"):
         return
+    from ..sizes import file_size
+
     parts = [f"wrote {_from_here(path)}"]
     if job["audio_s"] is not None:
         parts.append(clock(job["audio_s"]))

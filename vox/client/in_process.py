@@ -100,7 +100,8 @@ class InProcess:
         self._engine.start()
         if self._engine.player.is_paused or self._engine.sources.is_held(job):
             on_event("progress", {"id": self._job_id, "paused": True})
-        announcer = Announcer(self._engine.store.outlooks.of_all, self._engine.bus)
+        store = self._engine.store
+        announcer = Announcer(store.outlooks.of_all, self._engine.bus, store.beginning)
         with announcer.following(self._job_id):
             left_s = None if deadline is None else max(0.0, deadline - time.monotonic())
             if not ended.wait(left_s):

@@ -23,6 +23,8 @@ from ..jobs import AS_IT_WAS, EVERY_JOB, PAUSED, Changes, Request, Wanted
 from ..jobs import Job as QueuedJob
 from ..paths import Paths
 from ..queue.events import Bus
+from ..queue.outlooks import TableOutlooks
+from ..queue.overview import overview
 from ..queue.pauses import flag_of
 from ..queue.sqlite_errors import find_corruption_in_file
 from ..queue.store import PAUSE, Store
@@ -60,6 +62,7 @@ OnNote = Callable[[str], None]
 def open_store(paths: Paths, check: bool = False) -> Iterator[Store]:
     """The job table, for reading the history or changing what is queued. Raises StorageError."""
     store = Store(paths.db_path, Bus(), check=check)
+    store.outlooks = TableOutlooks(store.outline, lambda: is_locked(paths.consumer_lock_path))
     try:
         yield store
     finally:
@@ -332,6 +335,11 @@ class Local:
     def is_paused(self) -> bool:
         with self._store() as store:
             return store.is_set(PAUSE)
+
+    def overview(self) -> dict[str, Any]:
+        """See `queue.overview`."""
+        with self._store() as store:
+            return overview(store)
 
     def obstacles(self) -> list[str]:
         from .. import config

@@ -142,6 +142,14 @@ class Remote:
             raise NoDaemon from exc
         raise NoDaemon
 
+    def events(self) -> Iterator[http.SseEvent]:
+        """All events, of all jobs, until the daemon leaves; the live jobs come first."""
+        try:
+            with self._request("GET", "/events") as answer:
+                yield from answer.events()
+        except (http.Refused, http.Dropped) as exc:
+            raise NoDaemon from exc
+
     def _request(
         self,
         method: str,
@@ -302,13 +310,7 @@ class Remote:
         return PAUSED in self.obstacles()
 
     def obstacles(self) -> list[str]:
-        from ..source_notes import notes_on
-
-        health = self.call("GET", "/health")
-        queue = health["queue"]
-        found = [PAUSED] if queue["paused"] else []
-        found += notes_on(queue["paused_sources"], queue["muted_sources"])
-        return found + ([NO_DEVICE] if health["audio"].get("state") == "waiting" else [])
+        return obstacles_in(self.call("GET", "/health"))
 
     def _retire_older(self) -> None:
         """An older daemon finishes its queue and leaves; the next one is of our version."""
@@ -371,6 +373,16 @@ def _socket_elsewhere(paths: Paths) -> str | None:
     except OSError:
         return None
     return listens_at if listens_at not in ("", paths.socket_path) else None
+
+
+def obstacles_in(health: dict[str, Any]) -> list[str]:
+    """See `Jobs.obstacles`; `health` is the answer of `/health` or `/status`."""
+    from ..source_notes import notes_on
+
+    queue = health["queue"]
+    found = [PAUSED] if queue["paused"] else []
+    found += notes_on(queue["paused_sources"], queue["muted_sources"])
+    return found + ([NO_DEVICE] if health["audio"].get("state") == "waiting" else [])
 
 
 def goes_on(job_id: str) -> WaitTimeout:

@@ -14,6 +14,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from .. import callers
 from ..audio import files
@@ -34,6 +35,7 @@ from ..paths import Paths
 from ..queue import recovery
 from ..queue.events import Bus
 from ..queue.expiry import steady
+from ..queue.overview import overview
 from ..queue.store import PAUSE, Store
 from ..queue.tasks import Run, Tasks
 from ..queue.texts import Grown
@@ -344,6 +346,10 @@ class Engine:
     def is_idle(self) -> bool:
         """No job is live. The job table decides, not Huey."""
         return self.store.count_live() == 0
+
+    def overview(self) -> dict[str, Any]:
+        """See `queue.overview`."""
+        return overview(self.store)
 
     def _tick_until_closed(self) -> None:
         next_tick = time.monotonic() + TICK_S

@@ -34,10 +34,18 @@ Told = tuple[Outlook, int, float]
 class Announcer:
     """Publishes transient `progress` events. Any thread may use it."""
 
-    def __init__(self, outlooks: Callable[[], Mapping[str, Outlook]], bus: Bus) -> None:
-        """`outlooks`: see `Outlooks.of_all`."""
+    def __init__(
+        self,
+        outlooks: Callable[[], Mapping[str, Outlook]],
+        bus: Bus,
+        beginning: Callable[[str], str],
+    ) -> None:
+        """`outlooks`: see `Outlooks.of_all`. `beginning`: that of a job's text, by its id."""
         self._outlooks = outlooks
         self._bus = bus
+        self._beginning = beginning
+        self._now: tuple[str, str] | None = None
+        """The job that is heard, and the beginning of its text."""
         self._lock = threading.Lock()
         self._followed: list[str | None] = []
         """The ids of the jobs, once for each follower; None: all."""
@@ -107,10 +115,19 @@ class Announcer:
         with self._lock:
             followed = set(self._followed)
             self._told = {key: told for key, told in self._told.items() if key in outlooks}
+        self._now = self._heard(outlooks)
         is_all = None in followed
         for at, (job_id, outlook) in enumerate(outlooks.items()):
             if job_id in followed or (is_all and at < MOST):
                 self._tell_of(job_id, (outlook, len(outlooks), now))
+
+    def _heard(self, outlooks: Mapping[str, Outlook]) -> tuple[str, str] | None:
+        job_id, outlook = next(iter(outlooks.items()), ("", None))
+        if outlook is None or outlook.phase != "speaking":
+            return None
+        if self._now is not None and self._now[0] == job_id:
+            return self._now
+        return job_id, self._beginning(job_id)
 
     def _tell_of(self, job_id: str, news: Told) -> None:
         before = self._told.get(job_id)
@@ -119,7 +136,8 @@ class Announcer:
         with self._lock:
             self._told[job_id] = news
         outlook, length, _ = news
-        data = {"id": job_id, **outlook.to_dict(), "queue_length": length}
+        now = self._now[1] if self._now and self._now[0] != job_id else None
+        data = {"id": job_id, **outlook.to_dict(), "queue_length": length, "now": now}
         self._bus.tell("progress", job_id, data, lambda: job_id not in self._ended)
 
 

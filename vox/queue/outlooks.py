@@ -70,27 +70,34 @@ class Outlooks(Protocol):
 class TableOutlooks:
     """`Outlooks` of the job table alone."""
 
-    def __init__(self, outline: Callable[[], list[LiveEntry]]) -> None:
-        """`outline`: the live jobs."""
+    def __init__(
+        self,
+        outline: Callable[[], list[LiveEntry]],
+        is_drained: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`outline`: the live jobs. `is_drained`: whether a process works on them."""
         self._outline = outline
+        self._is_drained = is_drained
 
     def of(self, job: Job) -> Outlook:
         return self.of_all().get(job.id) or self.at_once(job)
 
     def of_all(self) -> Mapping[str, Outlook]:
         line = in_order_of_hearing(self._outline())
-        return {entry.id: _outlook(entry, at) for at, entry in enumerate(line, start=1)}
+        is_drained = self._is_drained()
+        return {entry.id: _outlook(entry, is_drained, at) for at, entry in enumerate(line, start=1)}
 
     def at_once(self, job: Job) -> Outlook:
-        return _outlook(job) if job.is_live else Outlook(made=job.heard)
+        return _outlook(job, self._is_drained()) if job.is_live else Outlook(made=job.heard)
 
 
-def _outlook(row: LiveEntry | Job, position: int | None = None) -> Outlook:
+def _outlook(row: LiveEntry | Job, is_drained: bool, position: int | None = None) -> Outlook:
     made = row.heard
     if row.audio_s is not None and row.utterances:
         made = row.utterances
     return Outlook(
-        phase=phase_of_row(row),
+        # What a daemon was at that was killed waits for the next one.
+        phase=phase_of_row(row) if is_drained else "waiting",
         made=made,
         fraction=made / row.utterances if row.utterances else None,
         made_s=row.audio_s,

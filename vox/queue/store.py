@@ -44,6 +44,7 @@ _LIVE_ORDER_SQL = (
 
 PAUSE = "paused"
 """The flag that keeps speech paused."""
+LINE_CHARS = 100
 EVENT_TEXT = 500
 """An event holds so many characters of its job's text."""
 
@@ -557,6 +558,10 @@ class Store:
             )
             found += [(*row,) for row in self._db.query(sql, (most, *some))]
         return found
+
+    def beginning(self, job_id: str) -> str:
+        """That of the job's text, for a line on a terminal; "" if there is no such job."""
+        return next((sample for _, sample, _ in self.samples([job_id], LINE_CHARS)), "")
 
     def shown(self, jobs: Iterable[Job]) -> Iterator[dict[str, Any]]:
         """The jobs as JSON objects, each with its outlook as of when the first live one came."""

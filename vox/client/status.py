@@ -1,0 +1,41 @@
+"""How it is: asked of the daemon that is up, else of the job table and the inbox's folder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..config import load
+from ..files import is_locked
+from ..paths import Paths
+from .jobs import NoDaemon
+from .remote import Remote, obstacles_in
+
+OF_DAEMON = ("status", "pid", "uptime", "http", "audio")
+"""What is null where no daemon is up."""
+
+
+def status(paths: Paths) -> dict[str, Any]:
+    """The answer of `GET /status`, whether a daemon is `running`, and the `obstacles` (see `Jobs`).
+
+    Raises StorageError, BadConfig, DaemonUnavailable.
+    """
+    try:
+        found: dict[str, Any] = Remote(paths).call("GET", "/status")
+    except NoDaemon:
+        return {"running": False, **_of_table(paths)}
+    return {"running": True, "obstacles": obstacles_in(found), **found}
+
+
+def _of_table(paths: Paths) -> dict[str, Any]:
+    from ..inbox.status import status as status_of_folder
+    from .local import Local
+
+    local = Local(paths)
+    return {
+        **dict.fromkeys(OF_DAEMON),
+        "status": "changing" if is_locked(paths.lock_path) else None,
+        "obstacles": local.obstacles(),
+        **local.overview(),
+        "loaded_models": [],
+        "inbox": status_of_folder(paths, load(paths.config_path)),
+    }
