@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from vox.errors import StorageError
 from vox.jobs import Job, Wanted
 from vox.queue.schema import MIGRATIONS
 from vox.queue.search import AT_ONCE, MANY, SearchIndex
@@ -193,6 +194,20 @@ def test_a_damaged_index_costs_no_search_and_is_made_again(store: Store) -> None
     take_all(store.history.index)
     assert found(store, "build") == ["The build is finished."]
     assert "bui" in terms(store)
+    assert store.damage is None
+
+
+def test_a_full_disk_costs_no_search(store: Store) -> None:
+    store.add(ended(f"text {n} {n * 7919}") for n in range(5 * AT_ONCE))
+    writer = store._db.writer
+    pages = writer.execute("pragma page_count").fetchone()[0]
+    writer.execute(f"pragma max_page_count = {pages + 5}")
+    with pytest.raises(StorageError, match="full"):
+        take_all(store.history.index)
+    assert len(found(store, "text 77 ")) == 1
+    writer.execute("pragma max_page_count = 1000000")
+    take_all(store.history.index)
+    assert len(found(store, "text 77 ")) == 1
     assert store.damage is None
 
 

@@ -16,6 +16,7 @@ from ..errors import (
     DaemonUnavailable,
     NothingSpoken,
     StorageDamaged,
+    StorageError,
     UnknownBackend,
 )
 from ..files import is_locked
@@ -248,7 +249,8 @@ class Local:
             pages = store.history.pages(limit, wanted)
             yield from store.shown(job for page in pages for job in page)
             if wanted.search:
-                store.history.index.catch_up(CATCH_UP_S)
+                with contextlib.suppress(StorageError):  # all was found without it
+                    store.history.index.catch_up(CATCH_UP_S)
 
     def stats(self) -> dict[str, Any]:
         with self._store() as store:
