@@ -232,6 +232,27 @@ def test_a_job_waits_for_room_until_enough_of_what_is_before_it_is_gone(
     assert checks == 1
 
 
+def test_a_job_waits_longer_for_room_while_others_are_made(
+    store: Store, player: Player, lookahead: LookAhead, running: Running, prepare: Prepare
+) -> None:
+    first, second, mine = prepare(3, seconds=LOOKAHEAD_S * 0.4)
+    file = Run(store.get(add(store, sink="file")[0]), lambda _job_id: False)
+    running.begin(file)
+    rounds: list[str] = []
+
+    def check_wanted() -> None:
+        rounds.append("check")
+        player.cancel(first)  # now there is room, were it not for the file
+        if len(rounds) == 2:
+            running.rest(file)
+            player.cancel("none")
+
+    lookahead.wait_for_room(store.get(mine), check_wanted)
+    assert len(rounds) == 2
+    assert lookahead.has_room(store.get(mine))
+    assert second in player.waiting
+
+
 FIELDS: dict[str, dict[str, Any]] = {
     "interrupt": {"priority": INTERRUPT},
     "high": {"priority": PRIORITIES["high"]},

@@ -107,15 +107,21 @@ class LookAhead:
         """Whether the next utterance of the job may be made now."""
         return job.sink != "play" or self._has_room(job.id, job.order)
 
-    def _has_room(self, job_id: str, order: tuple[int, ...]) -> bool:
+    def _has_room(self, job_id: str, order: tuple[int, ...], part: float = 1.0) -> bool:
         ahead_s = self._player.ahead_s(job_id, order)
-        return ahead_s < float(self._config()["lookahead_s"]) or not ahead_s
+        return ahead_s < part * float(self._config()["lookahead_s"]) or not ahead_s
 
     def wait_for_room(self, job: Job, check_wanted: Callable[[], None]) -> None:
-        """Block until `has_room`.
+        """Block until `has_room`; until half of what is ahead was heard while others are made.
 
+        So these have the hosts for a while, and models that do not fit together change seldom.
         `check_wanted` is called at least once a second and ends the wait by raising.
         """
-        while not self.has_room(job):
+
+        def part() -> float:
+            others = (run for run in self._running if run.job.id != job.id)
+            return 1.0 if all(run.is_resting for run in others) else 0.5
+
+        while not self._has_room(job.id, job.order, part()):
             check_wanted()
             self._player.wait_change(timeout_s=1.0)
