@@ -245,7 +245,6 @@ def test_a_job_waits_longer_for_room_while_others_are_made(
         player.cancel(first)  # now there is room, were it not for the file
         if len(rounds) == 2:
             running.rest(file)
-            player.cancel("none")
 
     lookahead.wait_for_room(store.get(mine), check_wanted)
     assert len(rounds) == 2
