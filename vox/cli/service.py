@@ -10,7 +10,7 @@ from ..client import daemon as control
 from ..config import load
 from ..paths import get_paths
 from ..service.choice import manager
-from ..service.manager import Manager, put, remove
+from ..service.manager import put, remove
 from ..service.spec import make_spec
 from .options import json_option
 from .output import fields, say, say_json, tell
@@ -38,7 +38,7 @@ def install(write_only: bool) -> None:
     spec = make_spec(paths, load(paths.config_path))
     if not write_only:
         found.check()
-        _stop_daemon(found)
+        _stop_daemon()
     units = found.units(spec)
     put(units, found.paths(), say)
     if write_only:
@@ -53,7 +53,7 @@ def install(write_only: bool) -> None:
     say("to undo: vox service uninstall")
 
 
-def _stop_daemon(found: Manager) -> None:
+def _stop_daemon() -> None:
     """One that runs has the sockets, and has to end first; it finishes what it is saying."""
     paths = get_paths()
     if control.is_there(paths):
@@ -67,7 +67,7 @@ def uninstall() -> None:
     if not any(map(os.path.exists, found.paths())):
         say("not installed")
         return
-    _stop_daemon(found)
+    _stop_daemon()
     found.stop()
     remove(found.paths(), say)
     found.reload()
