@@ -135,6 +135,15 @@ def test_files_come_last_and_say_when_they_are_written() -> None:
     ) + 4.0  # what is for the ear is made first
 
 
+def test_a_file_of_which_all_is_made_is_not_written_yet() -> None:
+    book = made(
+        1, 100.0, sink="file", is_in_line=False, making=Making(is_resting=True, encoded_s=0.5)
+    )
+    book.encoding = 0.02
+    found = forecast([book], SCENE)["j1"]
+    assert (found.phase, found.fraction, found.left_s) == ("making", 1.0, 1.5)
+
+
 def test_enough_that_is_made_is_ready_though_more_will_be() -> None:
     resting = track(
         2,

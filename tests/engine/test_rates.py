@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vox.engine.rates import CHAR_S, MOST, Pace, Rates, Voice, speakable_chars
+from vox.engine.rates import CHAR_S, ENCODING, MOST, Pace, Rates, Voice, speakable_chars
 
 HEART = Voice("m", "heart", "en")
 BELLA = Voice("m", "bella", "en")
@@ -84,6 +84,15 @@ def test_the_file_stays_small_and_is_not_written_all_the_time(path: str) -> None
     assert Path(path).read_bytes() == before
     rates.save()
     assert Path(path).read_bytes() != before
+
+
+def test_a_kind_of_file_is_written_as_fast_as_before(path: str) -> None:
+    rates = Rates(path)
+    assert rates.encoding(None) == 0.0
+    assert rates.encoding("/x/y.mp3") == ENCODING
+    rates.note_encoding("/a/b.MP3", work_s=2.0, audio_s=100.0)
+    assert rates.encoding("/x/y.mp3") == pytest.approx(0.02)
+    assert rates.encoding("/x/y.wav") == ENCODING
 
 
 def test_letters_and_digits_are_what_takes_time_to_say() -> None:

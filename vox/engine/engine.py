@@ -228,6 +228,7 @@ class Engine:
             Replays(self.store, self.spools, self.catalog),
             synthesizer,
             self.texts,
+            self.rates,
             self.config,
             self._clock,
         )

@@ -29,6 +29,8 @@ class Making(NamedTuple):
     """Another job is made meanwhile."""
     is_resting: bool = False
     """Enough of it is ready, or its text is still being written."""
+    encoded_s: float | None = None
+    """For so long its file has been written, all audio being made."""
     chars_left: float | None = None
     """Speakable characters of what is not made; None: to be estimated."""
 
@@ -53,6 +55,8 @@ class Track:
     """The player has it."""
     making: Making | None = None
     """None: it is not at work."""
+    encoding: float = 0.0
+    """Seconds that it takes to write a second of its audio into its file."""
     expected_s: float = field(default=0.0, init=False)
     """Seconds of audio that it has once all is made."""
     begun_in_s: float = field(default=0.0, init=False)
@@ -287,7 +291,7 @@ def outlook(track: Track, scene: Scene, position: int | None = None) -> Outlook:
     is_played = track.entry.sink == "play"
     phase = phase_of(track, scene)
     start = track.start if scene.can_sound or not is_played else None
-    left_s = track.expected_s - track.heard_s if is_played else track.done_in_s
+    left_s = track.expected_s - track.heard_s if is_played else _written_in_s(track)
     return Outlook(
         phase=phase,
         loading=track.making.loading if track.making and phase == "loading" else None,
@@ -301,6 +305,12 @@ def outlook(track: Track, scene: Scene, position: int | None = None) -> Outlook:
         starts_in_s=start.in_s if start else None,
         starts_in_is_exact=bool(start and start.is_exact),
     )
+
+
+def _written_in_s(track: Track) -> float:
+    """When what is not for the loudspeaker is done."""
+    encoded_s = track.making.encoded_s if track.making else None
+    return track.done_in_s + track.expected_s * track.encoding - (encoded_s or 0.0)
 
 
 def _fraction(track: Track) -> float:

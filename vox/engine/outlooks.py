@@ -108,6 +108,7 @@ class EngineOutlooks:
         voice = self._voice_of(entry, scene)
         pace = self._rates.of(voice, entry.speed)
         track = Track(entry, self._sizes.get(entry.id), pace, voice.model, made=entry.heard)
+        track.encoding = self._rates.encoding(entry.output)
         if entry.started_at is not None:
             self._add_audio(track)
         if entry.id == scene.sounding:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
 import threading
 import time
 from typing import NamedTuple, Protocol
@@ -26,6 +27,8 @@ CHAR_S = 0.075
 that of English."""
 WORK = 0.2
 """Seconds of synthesis for each second of audio, before any is measured."""
+ENCODING = 0.004
+"""Seconds of writing a file for each second of its audio, before any is measured."""
 FIRST_S = 0.3
 LOAD_S = 3.0
 SAVE_EVERY_S = 10.0
@@ -119,6 +122,12 @@ class Rates:
         """The model was loaded in so many seconds."""
         self._add(model, "loads", FADE_LOADS, loads=1.0, load_s=load_s)
 
+    def note_encoding(self, path: str, work_s: float, audio_s: float) -> None:
+        """So much audio was written into a file of that name in so many seconds."""
+        if audio_s > 0:
+            more = {"written_s": audio_s, "encoding_s": work_s}
+            self._add(_kind(path), "written_s", FADE_CHARS * CHAR_S, **more)
+
     def _add(self, key: str, weight: str, fade: float, **more: float) -> None:
         with self._lock:
             sums = self._sums.pop(key, {})
@@ -154,6 +163,16 @@ class Rates:
             _ratio(model, "first_s", "firsts", FIRST_S),
             _ratio(model, "load_s", "loads", LOAD_S),
         )
+
+    def encoding(self, path: str | None) -> float:
+        """Seconds that it takes to write a second of audio into a file of that name."""
+        with self._lock:
+            sums = self._sums.get(_kind(path), {}) if path else {}
+        return _ratio(sums, "encoding_s", "written_s", ENCODING if path else 0.0)
+
+
+def _kind(path: str) -> str:
+    return f"file{os.path.splitext(path)[1].lower()}"
 
 
 def _key(voice: Voice) -> str:

@@ -56,6 +56,8 @@ class Run:
         self.is_resting = False
         """It needs no host now: it has enough audio, waits for text, or is being encoded. Files and
         streams may go on meanwhile."""
+        self.encoding_since: float | None = None
+        """Since when its file is written, all of its audio being made (`time.monotonic`)."""
         self._is_heard = is_heard
 
     @property

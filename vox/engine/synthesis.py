@@ -125,7 +125,7 @@ class Synthesizer:
             work.use.loading,
             work.use.is_awaiting_turn,
             work.run.is_resting,
-            work.tally.chars_left(_utterances_in(work.spool)),
+            chars_left=work.tally.chars_left(_utterances_in(work.spool)),
         )
 
     def cancel(self, job_id: str) -> bool:

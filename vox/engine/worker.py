@@ -28,6 +28,7 @@ from .lookahead import LookAhead
 from .muting import end_muted, is_muted
 from .open_texts import OpenTexts, Parked
 from .outcomes import OutcomeWriter
+from .rates import Rates
 from .replays import Replays
 from .running import Run, Running
 from .synthesis import Synthesizer
@@ -61,11 +62,13 @@ class Worker:
         replays: Replays,
         synthesizer: Synthesizer,
         texts: OpenTexts,
+        rates: Rates,
         config: Callable[[], Config],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._texts = texts
+        self._rates = rates
         self._outcomes = outcomes
         self._pool = pool
         self._player = player
@@ -92,9 +95,12 @@ class Worker:
 
     def making(self, job_id: str) -> Making | None:
         """What is done for the job now; None: it is not at work."""
-        return self._synthesizer.making(job_id) or (
-            Making(is_resting=True) if self._running.get(job_id) else None
-        )
+        making, run = self._synthesizer.making(job_id), self._running.get(job_id)
+        if making is not None or run is None:
+            return making
+        since = run.encoding_since
+        encoded_s = None if since is None else time.monotonic() - since
+        return Making(is_resting=True, encoded_s=encoded_s)
 
     def cancel(self, job_id: str) -> None:
         """Stop working for the job, if it is at work."""
@@ -247,7 +253,7 @@ class Worker:
             self._replays.complete(job, spool, lambda: self._check_wanted(job))
             self._synthesizer.complete(run, spool, lambda: self._check_wanted(job))
             self._running.rest(run)
-            self._finish(job, spool)
+            self._finish(run, spool)
         except Parked:
             # It has nothing to say: in the queue it holds up nobody.
             log.info("job %s waits for more of its text", job.id)
@@ -291,12 +297,16 @@ class Worker:
             with contextlib.suppress(StorageError):
                 self._spools.remove(spool.job_id)
 
-    def _finish(self, job: Job, spool: Spool) -> None:
+    def _finish(self, run: Run, spool: Spool) -> None:
+        job = run.job
         self._check_wanted(job)
         if job.sink == "play":
             return
         if job.sink == "file" and job.output:
+            run.encoding_since = began = time.monotonic()
             self._write(job, spool, job.output)
+            audio_s = spool.made().audio_s
+            self._rates.note_encoding(job.output, time.monotonic() - began, audio_s)
         now = self._clock()
         self._outcomes.done(job.id, now, first_audio_at=job.first_audio_at or now)
 

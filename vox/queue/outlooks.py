@@ -33,6 +33,7 @@ class LiveEntry(NamedTuple):
     heard: int
     utterances: int | None
     is_open: bool
+    output: str | None
     is_held: bool = False
     """Its source is paused."""
 
