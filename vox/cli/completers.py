@@ -156,7 +156,10 @@ def _ids(
     from ..printable import one_line
 
     found = [
-        CompletionItem(job["id"], help=one_line(job["text"] or "")[:_TEXT_CHARS] or None)
+        # The text of a private job is for nobody's eyes.
+        CompletionItem(
+            job["id"], help=None if job["private"] else one_line(job["text"])[:_TEXT_CHARS] or None
+        )
         for job in jobs
     ]
     if found and is_last_known:

@@ -26,7 +26,7 @@ Job = dict[str, Any]
 
 
 @click.command()
-@click.option("-n", "--limit", type=Count(), metavar="N", help="Not more than N.")
+@click.option("-n", "--limit", type=Count(), metavar="N", help="At most N.")
 @selection
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE, not to standard output.")
 @click.option(

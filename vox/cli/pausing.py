@@ -49,7 +49,7 @@ def _paused(is_paused: bool, source: str | None) -> dict[str, Any]:
 @source_option("Whose jobs are not to be heard.", required=True)
 @json_option
 def mute(source: str, as_json: bool) -> None:
-    """Have what a source sends end at once, unheard, until `vox unmute`.
+    """Silence what a source sends. Until `vox unmute` its jobs end at once, unheard.
 
     Who waits for such a job gets exit code 0 and a note. It stands in the history, and `vox replay`
     speaks it. Files are written all the same.
@@ -61,7 +61,7 @@ def mute(source: str, as_json: bool) -> None:
 @source_option("Whose jobs are to be heard.", required=True)
 @json_option
 def unmute(source: str, as_json: bool) -> None:
-    """Have what a source sends spoken again."""
+    """Speak again what a muted source sends."""
     _set(source, False, as_json)
 
 

@@ -121,7 +121,7 @@ def go_on(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Go on with a text that was cut off, from its sentence.
+    """Continue a text that was cut off, from its sentence.
 
     It was cancelled, stopped or skipped, or it failed. Without ID it is the last such text that was
     not spoken again since.

@@ -20,7 +20,7 @@ NOT_INSTALLED = 3
 
 @click.group()
 def service() -> None:
-    """Have your session start the daemon, also after a reboot.
+    """Start the daemon with your session, also after a reboot.
 
     Once installed, a request on the control socket or over HTTP (if `http` is set) starts it, and
     so does a file that is dropped into the inbox.
