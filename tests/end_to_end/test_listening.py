@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 
 from tests.running import Vox
 from tests.sound import Recorder, segments_of_sound
-from tests.tones import read_timed_tones
+from tests.tones import read_timed_tones, read_tones
 
 SCRIPTED = ("-b", "scripted")
 SOON_S = 0.5
@@ -162,3 +163,24 @@ def test_back_and_next_reach_a_call_that_speaks_without_a_daemon(
     assert (call.returncode, json.loads(out)["heard"], vox.pid) == (0, 20, None)
     result = vox("back")
     assert result.code == 3 and "nothing is being spoken" in result.err
+
+
+def test_an_interruption_is_heard_while_a_long_text_is_made_and_said(
+    vox: Vox, recorder: Recorder
+) -> None:
+    text = " ".join(f"{n} [slow 0.04] [say 1s]." for n in range(1, 41))
+    book = vox.ok(*SCRIPTED, "--async", text)
+    while vox.until(book, "speaking")["heard"] < 1:
+        time.sleep(0.02)
+    vox.ok(*SCRIPTED, "--interrupt", "60 [say 0.5s]")
+    heard = vox.until(book, "speaking")["heard"]
+    while vox.until(book, "speaking")["heard"] < heard + 1:
+        time.sleep(0.02)
+    vox.ok("stop")
+    recording = recorder.stop()
+    numbers = read_tones(recording.samples, recording.sample_rate)
+    order = [number for number, _ in itertools.groupby(numbers)]
+    at = order.index(60)
+    # The sentence that was cut off, or the one after it if that had just ended, and then the next.
+    assert order[at + 1] in (order[at - 1], order[at - 1] + 1)
+    assert order[: at - 1] == list(range(1, order[at - 1])), order

@@ -122,8 +122,10 @@ class Playback:
     def _ear(self, made: list[Segment], behind_s: float) -> int | None:
         """The frame that is heard, or is to be heard next; None: it is not made yet."""
         if self.position is not None and self.move_to is None:
-            rate = self.spool.sample_rate or 1
-            return max(0, self.position - (0 if self.is_faded_out else frames_in(behind_s, rate)))
+            behind = frames_in(behind_s, self.spool.sample_rate or 1)
+            # Nothing before where it began, or was moved to, is under way to the ear.
+            first = self.spool.start_of(self.start_utterance) or 0
+            return self.position if self.is_faded_out else max(first, self.position - behind)
         return next((each.start_frame for each in made if each.index >= self._wanted), None)
 
     def move(self) -> None:
