@@ -6,6 +6,7 @@ was asked for, and what may have become of it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -28,7 +29,7 @@ from hypothesis.stateful import (
 
 from tests.sound import SoundServer
 from vox.engine.engine import Engine
-from vox.errors import JobNotLive
+from vox.errors import JobNotLive, NothingSpoken
 from vox.jobs import ENDED, LIVE, Job
 
 from .fakes import SPEECH_S
@@ -152,6 +153,11 @@ class Queue(RuleBasedStateMachine):
         except JobNotLive:
             return
         self.note(job, asked.sentences)
+
+    @rule(sentences=st.integers(-2, 2).filter(bool))
+    def back_or_next(self, sentences: int) -> None:
+        with contextlib.suppress(NothingSpoken):
+            self.engine.move(sentences)
 
     @rule()
     def restart(self) -> None:
