@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import soundfile
@@ -38,7 +39,7 @@ from .rig import Rig, request
 FOLLOWS = {
     "queued": {"preparing", "cancelled", "expired", "failed"},
     "preparing": {"speaking", "queued", "done", "cancelled", "expired", "failed"},
-    "speaking": {"done", "queued", "cancelled", "failed"},
+    "speaking": {"done", "preparing", "queued", "cancelled", "failed"},
     **{state: set() for state in ENDED},
 }
 """The states that may follow a state."""
@@ -89,6 +90,10 @@ class Queue(RuleBasedStateMachine):
     def speak(self, sentences: int, priority: str) -> None:
         self.ask(sentences, priority=priority)
 
+    @rule(sentences=lengths)
+    def interrupt(self, sentences: int) -> None:
+        self.ask(sentences, interrupt=True)
+
     @rule(sentences=lengths, priority=priorities)
     def write(self, sentences: int, priority: str) -> None:
         output = os.path.join(self.home, f"{len(self.asked)}.wav")
@@ -101,7 +106,7 @@ class Queue(RuleBasedStateMachine):
                 asked.may_be_cancelled = True
         self.ask(sentences, replace="key")
 
-    def ask(self, sentences: int, **wishes: str) -> None:
+    def ask(self, sentences: int, **wishes: Any) -> None:
         words = [f"Sentence {n} of job {len(self.asked)}." for n in range(sentences)]
         self.note(self.engine.submit(request(*words, **wishes)), sentences)
 
@@ -246,7 +251,7 @@ class Queue(RuleBasedStateMachine):
     def until_prepared(self) -> None:
         """Until no job waits to be made: then the order in which they are heard is known."""
         self.rig.until(lambda: not self.engine.store.queued())
-        self.rig.until(lambda: self.engine.worker.current_id is None)
+        self.rig.until(lambda: not self.engine.worker.running_ids)
 
     def until_ended(self) -> None:
         self.rig.until(lambda: not any(job.state in LIVE for job in self.jobs()))
