@@ -45,6 +45,8 @@ _LIVE_ORDER_SQL = (
 PAUSE = "paused"
 """The flag that keeps speech paused."""
 LINE_CHARS = 100
+ENDED_KNOWN = 1_000
+"""Of so many jobs it is known that their end was told."""
 EVENT_TEXT = 500
 """An event holds so many characters of its job's text."""
 
@@ -101,6 +103,9 @@ class Store:
         self._db = Database(path, check)
         self._order_lock = threading.Lock()
         self.moves = Moves(self._db)
+        self._tell_lock = threading.Lock()
+        self._ended: dict[str, None] = {}
+        """The jobs of whose end was told last: nothing is told of them afterwards."""
         self.texts = texts.Texts(self._db, self._tell)
         """Those that are still being written."""
         self.outlooks: Outlooks = TableOutlooks(self.outline)
@@ -431,6 +436,20 @@ class Store:
         """Tell the listeners of the bus what happened to the job."""
         if self.bus is None:
             return
+        data = self._told(name, job)
+        with self._tell_lock:
+            if job.is_live and job.id in self._ended:
+                return  # Another thread ended it meanwhile, and told of that first.
+            if not job.is_live:
+                self._ended[job.id] = None
+                if len(self._ended) > ENDED_KNOWN:
+                    del self._ended[next(iter(self._ended))]
+                if job.private:
+                    self.bus.forget([job.id])
+            self.bus.publish(name, job.id, data)
+
+    def _told(self, name: str, job: Job) -> dict[str, Any]:
+        """What an event tells of the job."""
         data = job.to_dict(self.outlooks.at_once(job))
         if job.is_live:
             # An event of its own tells of these: see `Announcer`.
@@ -438,7 +457,6 @@ class Store:
             for field in unknown:
                 del data[field]
         elif job.private:
-            self.bus.forget([job.id])
             data["text"] = ""
         # Events come after every utterance and are kept: all of a long text would be too large.
         if name != "state":
@@ -446,7 +464,7 @@ class Store:
         elif len(job.text) > EVENT_TEXT:
             data["text"] = job.text[:EVENT_TEXT]
             data["text_is_cut"] = True
-        self.bus.publish(name, job.id, data)
+        return data
 
     # -- read --------------------------------------------------------------------------------
 
@@ -579,12 +597,11 @@ class Store:
     def shown_queue(self) -> Iterator[dict[str, Any]]:
         """The live jobs as JSON objects, in the order of hearing."""
         live = {job.id: job for job in self.live()}
-        outlooks = self.outlooks.of_all()
-        for job_id, outlook in outlooks.items():
-            if job_id in live:
-                yield live.pop(job_id).to_dict(outlook)
-        for at, job in enumerate(live.values(), start=len(outlooks) + 1):  # it came just now
-            yield job.to_dict(replace(self.outlooks.at_once(job), position=at))
+        found = self.outlooks.of_all()  # perhaps of a moment ago: some came or ended since
+        ordered = [*(live.pop(job_id) for job_id in found if job_id in live), *live.values()]
+        for position, job in enumerate(ordered, start=1):
+            outlook = found.get(job.id) or self.outlooks.at_once(job)
+            yield job.to_dict(replace(outlook, position=position))
 
     def count_live(self) -> int:
         return int(self._db.count(f"select count(*) from job where state in {LIVE_SQL}")[0][0])
