@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 
 from tests.sound import SoundServer
 from vox.engine.engine import Engine
-from vox.errors import JobNotLive, NothingSpoken
-from vox.jobs import ENDED, LIVE, PRIORITIES, Job
+from vox.errors import BadInput, JobNotLive, NothingSpoken
+from vox.jobs import ENDED, GOING_ON, LIVE, PRIORITIES, Changes, Job
 
 from .fakes import SPEECH_S
 from .rig import Rig, request
@@ -37,6 +37,7 @@ FOLLOWS = {
 """The states that may follow a state."""
 
 PRIORITY_NAMES = tuple(PRIORITIES)
+SOURCES = ("one", "two")
 
 
 @dataclass
@@ -49,6 +50,8 @@ class Asked:
     """Somebody may have cancelled it: by its id, by its key, or because its turn was skipped."""
     after_pause: int | None = None
     """Number of the pause in which it was asked for."""
+    after_source_pause: int | None = None
+    """Number of the pause of its source in which it was asked for."""
     states: list[str] = field(default_factory=list)
 
 
@@ -64,6 +67,8 @@ class Queue:
         self.seen = 0
         self.is_paused = False
         self.pauses = 0
+        self.paused_sources: set[str] = set()
+        self.source_pauses = dict.fromkeys(SOURCES, 0)
         self.engine = self.start()
 
     def start(self) -> Engine:
@@ -89,14 +94,19 @@ class Queue:
                 asked.may_be_cancelled = True
         self.ask(number, replace="key")
 
+    def speak_private(self, number: int) -> None:
+        self.ask(number, private=True)
+
     def ask(self, number: int, **wishes: Any) -> None:
+        wishes["source"] = SOURCES[number % 2]
         count = 1 + number // 3 % 3
         words = [f"Sentence {n} of job {len(self.asked)}." for n in range(count)]
         self.note(self.engine.submit(request(*words, **wishes)), count)
 
     def note(self, job: Job, sentences: int) -> None:
         pause = self.pauses if self.is_paused else None
-        self.asked[job.id] = Asked(job, sentences, after_pause=pause)
+        held = self.source_pauses[job.source] if job.source in self.paused_sources else None
+        self.asked[job.id] = Asked(job, sentences, after_pause=pause, after_source_pause=held)
 
     def cancel(self, number: int) -> None:
         asked = self.one_of_them(number)
@@ -127,10 +137,29 @@ class Queue:
         self.engine.resume()
         self.is_paused = False
 
+    def pause_source(self, number: int) -> None:
+        source = SOURCES[number % 2]
+        self.engine.sources.pause(source)
+        if source not in self.paused_sources:
+            self.source_pauses[source] += 1
+        self.paused_sources.add(source)
+
+    def resume_source(self, number: int) -> None:
+        source = SOURCES[number % 2]
+        self.engine.sources.resume(source)
+        self.paused_sources.discard(source)
+
     def replay(self, number: int) -> None:
+        self.speak_again(number, Changes(speed=(None, 0.5, 2.0)[number % 3]))
+
+    def go_on(self, number: int) -> None:
+        self.speak_again(number, GOING_ON)
+
+    def speak_again(self, number: int, changes: Changes) -> None:
         asked = self.one_of_them(number)
-        with contextlib.suppress(JobNotLive):
-            self.note(self.engine.replay(asked.job.id), asked.sentences)
+        with contextlib.suppress(JobNotLive, BadInput):  # it has not ended, or is private
+            job = self.engine.replay(asked.job.id, changes=changes)
+            self.note(job, asked.sentences)
 
     def back_or_next(self, number: int) -> None:
         with contextlib.suppress(NothingSpoken):
@@ -141,7 +170,7 @@ class Queue:
         self.engine = self.start()
 
     def wait(self, _number: int) -> None:
-        if not self.is_paused:
+        if not self.is_paused and not self.paused_sources:
             self.until_ended()
 
     # -- what is true at all times -----------------------------------------------------------
@@ -161,17 +190,20 @@ class Queue:
             assert job.state != "cancelled" or self.asked[job.id].may_be_cancelled, job.error
 
     def what_came_in_a_pause_is_not_heard_in_it(self) -> None:
-        if not self.is_paused:
-            return
         for job in self.jobs():
-            if job.sink == "play" and self.asked[job.id].after_pause == self.pauses:
+            asked, source = self.asked[job.id], job.source
+            came_in_pause = self.is_paused and asked.after_pause == self.pauses
+            came_held = (
+                source in self.paused_sources
+                and asked.after_source_pause == self.source_pauses[source]
+            )
+            if job.sink == "play" and (came_in_pause or came_held):
                 assert job.first_audio_at is None
                 assert job.state != "speaking"
 
     def places_count_from_one(self) -> None:
         shown = self.engine.store.shown_queue()
-        # One that was heard to its end has no place, before the table says so.
-        places = [place for job in shown if (place := job["position"]) is not None]
+        places = [job["position"] for job in shown]
         assert places == list(range(1, len(places) + 1))
 
     def check(self) -> None:
@@ -183,6 +215,8 @@ class Queue:
     # -- the end -----------------------------------------------------------------------------
 
     def end(self) -> None:
+        for number, _ in enumerate(SOURCES):
+            self.resume_source(number)
         self.resume()
         self.until_ended()
         self.check()
@@ -196,6 +230,8 @@ class Queue:
         in_pauses: dict[int, list[Job]] = {}
         for job in self.jobs():
             asked = self.asked[job.id]
+            if job.private:
+                assert not job.text
             if job.state == "cancelled":
                 continue
             assert job.state == "done"
@@ -203,7 +239,7 @@ class Queue:
             if job.output:
                 info = soundfile.info(job.output)
                 assert info.duration == pytest.approx(asked.sentences * SPEECH_S, abs=0.05)
-            elif asked.after_pause is not None:
+            elif asked.after_pause is not None and not self.source_pauses[job.source]:
                 in_pauses.setdefault(asked.after_pause, []).append(job)
         for jobs in in_pauses.values():
             in_order = sorted(jobs, key=lambda job: job.order)
@@ -224,7 +260,9 @@ class Queue:
 
     def until_prepared(self) -> None:
         """Until no job waits to be made: then the order in which they are heard is known."""
-        self.rig.until(lambda: not self.engine.store.queued())
+        is_held = self.engine.sources.is_held
+        queued = self.engine.store.queued
+        self.rig.until(lambda: all(is_held(self.engine.store.get(job.id)) for job in queued()))
         self.rig.until(lambda: not self.engine.worker.running_ids)
 
     def until_ended(self) -> None:
@@ -234,14 +272,15 @@ class Queue:
 VERBS = (
     Queue.speak, Queue.speak, Queue.interrupt, Queue.write, Queue.replace, Queue.replay,
     Queue.cancel, Queue.skip, Queue.stop, Queue.pause, Queue.resume, Queue.back_or_next,
-    Queue.restart, Queue.wait,
+    Queue.restart, Queue.wait, Queue.speak_private, Queue.pause_source, Queue.resume_source,
+    Queue.go_on,
 )  # fmt: skip
 STEPS = st.tuples(st.sampled_from(VERBS), st.integers(0, 99))
 
 
 @pytest.mark.timeout(300)
 @settings(
-    max_examples=25,
+    max_examples=30,
     phases=[Phase.generate],  # threads have a pace of their own: a shorter case may not fail
     suppress_health_check=list(HealthCheck),
 )
