@@ -181,8 +181,8 @@ class Queue:
             if event.name != "state" or event.job_id not in self.asked:
                 continue
             states, state = self.asked[event.job_id].states, event.data["state"]
-            assert not states or state in FOLLOWS[states[-1]], (event.job_id, states, state)
             states.append(state)
+            assert len(states) < 2 or state in FOLLOWS[states[-2]], " ".join(states)
 
     def nothing_fails_and_only_what_was_cancelled_is(self) -> None:
         for job in self.jobs():
