@@ -26,7 +26,7 @@ class Desk:
         self.asked = threading.Event()
         self.told: list[Event] = []
         self._changed = threading.Condition()
-        self.announcer = Announcer(self._look, self.bus)
+        self.announcer = Announcer(self._look, self.bus, lambda _job_id: "")
         self.bus.subscribe(self._note)
 
     def _look(self) -> dict[str, Outlook]:
@@ -90,7 +90,7 @@ def test_of_a_job_that_has_ended_nothing_is_told(desk: Desk) -> None:
         desk.bus.publish("state", "a", {"id": "a", "exit_code": 0})
         return {"a": SPEAKING, "b": WAITING}
 
-    with Announcer(look, desk.bus).following():
+    with Announcer(look, desk.bus, lambda _job_id: "").following():
         assert desk.wait_told(1)[0]["id"] == "b"
 
 

@@ -31,6 +31,7 @@ from .pauses import of_sources_sql, paused_sources
 from .rows import COLUMNS, job_of, row_of, sql_value
 from .set_aside import remove_unfinished, set_aside_files
 from .sqlite_errors import LOCK_WAIT_S, locked_error
+from .telling import Telling
 
 _WITHOUT_TEXT = ", ".join("'' as text" if name == "text" else name for name in COLUMNS)
 """For what is written after every utterance: reading a long text each time took most of it."""
@@ -45,13 +46,6 @@ _LIVE_ORDER_SQL = (
 PAUSE = "paused"
 """The flag that keeps speech paused."""
 LINE_CHARS = 100
-ENDED_KNOWN = 1_000
-"""Of so many jobs it is known that their end was told."""
-EVENT_TEXT = 500
-"""An event holds so many characters of its job's text."""
-
-
-_NOT_AT_ONCE = ("position", "starts_in_s", "starts_in_is_exact")
 
 
 class QueueEntry(NamedTuple):
@@ -103,13 +97,11 @@ class Store:
         self._db = Database(path, check)
         self._order_lock = threading.Lock()
         self.moves = Moves(self._db)
-        self._tell_lock = threading.Lock()
-        self._ended: dict[str, None] = {}
-        """The jobs of whose end was told last: nothing is told of them afterwards."""
         self.texts = texts.Texts(self._db, self._tell)
         """Those that are still being written."""
         self.outlooks: Outlooks = TableOutlooks(self.outline)
         """Whoever speaks the jobs puts a better one here."""
+        self._telling = Telling(bus, self._known_at_once)
         self.history = History(self._db, self._job, clock)
         """All jobs, newest first."""
         self.forgetting = Forgetting(self._db, self.history.index, bus, clock)
@@ -432,39 +424,12 @@ class Store:
             else:
                 conn.execute("delete from flag where key = ?", (flag,))
 
+    def _known_at_once(self, job: Job) -> Outlook:
+        return self.outlooks.at_once(job)
+
     def publish(self, name: str, job: Job) -> None:
         """Tell the listeners of the bus what happened to the job."""
-        if self.bus is None:
-            return
-        data = self._told(name, job)
-        with self._tell_lock:
-            if job.is_live and job.id in self._ended:
-                return  # Another thread ended it meanwhile, and told of that first.
-            if not job.is_live:
-                self._ended[job.id] = None
-                if len(self._ended) > ENDED_KNOWN:
-                    del self._ended[next(iter(self._ended))]
-                if job.private:
-                    self.bus.forget([job.id])
-            self.bus.publish(name, job.id, data)
-
-    def _told(self, name: str, job: Job) -> dict[str, Any]:
-        """What an event tells of the job."""
-        data = job.to_dict(self.outlooks.at_once(job))
-        if job.is_live:
-            # An event of its own tells of these: see `Announcer`.
-            unknown = _NOT_AT_ONCE if job.sink == "play" else (*_NOT_AT_ONCE, "left_s")
-            for field in unknown:
-                del data[field]
-        elif job.private:
-            data["text"] = ""
-        # Events come after every utterance and are kept: all of a long text would be too large.
-        if name != "state":
-            del data["text"]
-        elif len(job.text) > EVENT_TEXT:
-            data["text"] = job.text[:EVENT_TEXT]
-            data["text_is_cut"] = True
-        return data
+        self._telling.publish(name, job)
 
     # -- read --------------------------------------------------------------------------------
 

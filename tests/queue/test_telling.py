@@ -1,0 +1,43 @@
+"""What the events say of jobs: the end is told once, and nothing after it."""
+
+from __future__ import annotations
+
+from vox.jobs import Job
+from vox.outlook import Outlook
+from vox.queue.events import Bus, Event
+from vox.queue.telling import ENDED_KNOWN, Telling
+
+TEXT = "The code of the door is 4711."
+
+
+def told(*jobs: Job) -> tuple[list[Event], Bus]:
+    """The events of these jobs as they were published, one after the other."""
+    bus, events = Bus(), list[Event]()
+    bus.subscribe(events.append)
+    telling = Telling(bus, lambda _job: Outlook())
+    for job in jobs:
+        telling.publish("state", job)
+    return events, bus
+
+
+def job(state: str, **fields: object) -> Job:
+    return Job(id="aaaaaa", text=TEXT, backend="x", state=state, **fields)  # type: ignore[arg-type]
+
+
+def test_what_was_written_before_the_end_is_not_told_after_it() -> None:
+    events, _ = told(job("queued"), job("cancelled"), job("preparing"), job("cancelled"))
+    assert [event.data["state"] for event in events] == ["queued", "cancelled"]
+
+
+def test_the_text_of_a_private_job_does_not_come_back_after_its_end() -> None:
+    late = job("preparing", private=True)
+    _, bus = told(job("queued", private=True), job("done", private=True), late)
+    kept = bus.since(f"{bus.epoch}-0")
+    assert kept is not None
+    assert not any(TEXT in str(event.data) for event in kept)
+
+
+def test_the_ends_of_so_many_jobs_are_known_and_no_more() -> None:
+    others = [Job(id=f"{n}", text="", backend="x", state="done") for n in range(ENDED_KNOWN)]
+    events, _ = told(job("done"), *others, job("done"))
+    assert [event.job_id for event in events].count("aaaaaa") == 2
