@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -230,3 +231,25 @@ def test_muting_is_written_into_the_settings(rig: Rig, engine: Engine, is_muted:
     engine.sources.mute("my app", True)
     engine.sources.mute("my app", is_muted)
     assert ('[sources."my app"]\nmuted = true' in path.read_text()) == is_muted
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whenever_a_source_is_paused_and_resumed_all_of_it_is_heard_in_the_end(
+    rig: Rig, hosts: FakeHosts, engine: Engine, seed: int
+) -> None:
+    chance = random.Random(seed)
+    jobs = [engine.submit(request(ONE, TWO, source=chance.choice("ab"))) for _ in range(8)]
+
+    def is_at_rest() -> bool:
+        return all(engine.sources.is_held(job) for job in engine.store.live())
+
+    for _ in range(40):
+        chance.choice((engine.sources.pause, engine.sources.resume))(chance.choice("ab"))
+        seen = len(rig.events)
+        if chance.random() < 0.7:
+            rig.until(lambda seen=seen: len(rig.events) > seen or is_at_rest())
+    for source in "ab":
+        engine.sources.resume(source)
+    for job in jobs:
+        ended = rig.until_ended(job)
+        assert (ended["state"], ended["heard"], ended["attempts"]) == ("done", 2, 0)

@@ -173,14 +173,14 @@ class Worker:
             with self._reporting(run.job.id):
                 self._prepare(run)
         finally:
-            self._end(run)
+            with self._reporting(run.job.id):
+                self._end(run)
 
     def _end(self, run: Run) -> None:
         self._running.end(run)
         if run.is_put_back:
-            with self._reporting(run.job.id):
-                self._give_back(run.job)
-                self._texts.on_ready()  # what holds it back may be over already
+            self._give_back(run.job)
+            self._texts.on_ready()  # what holds it back may be over already
 
     @contextlib.contextmanager
     def _reporting(self, job_id: str) -> Iterator[None]:
