@@ -28,7 +28,7 @@ def with_jobs(vox: Vox) -> Vox:
 
 
 def test_history_is_tab_separated_in_a_pipe(with_jobs: Vox) -> None:
-    lines = with_jobs.ok("history").splitlines()
+    lines = with_jobs.ok("history", "--full").splitlines()
     assert len(lines) == 3
     cells = lines[-1].split("\t")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z", cells[1])
@@ -38,6 +38,14 @@ def test_history_is_tab_separated_in_a_pipe(with_jobs: Vox) -> None:
     assert with_jobs.ok("history", "--search", "SECOND").count("\n") == 0
     assert with_jobs.ok("history", "--state", "done") == ""
     assert not with_jobs.client.is_up()
+
+
+def test_long_texts_are_cut_in_a_pipe_unless_all_is_wanted(vox: Vox) -> None:
+    text = "word " * 500
+    Local(vox.paths).submit(Request(text=text, backend="say"))
+    cut = vox.ok("history").split("\t")[-1]
+    assert cut.endswith("\u2026") and len(cut) < 100
+    assert vox.ok("history", "--full").split("\t")[-1] == text.strip()
 
 
 @pytest.mark.parametrize("plain", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)

@@ -35,9 +35,12 @@ HEADER = ("id", "when", "state", "voice", "source", "s", "text")
     help="At most N (20 on a terminal; 0: all).",
 )
 @selection
+@click.option("--full", "is_full", is_flag=True, help="Show whole texts.")
 @json_option
 @click.pass_context
-def history(ctx: click.Context, limit: int | None, wanted: Wanted, as_json: bool) -> None:
+def history(
+    ctx: click.Context, limit: int | None, wanted: Wanted, is_full: bool, as_json: bool
+) -> None:
     """List what was spoken; show, export or clear it.
 
     The newest come first.
@@ -45,7 +48,7 @@ def history(ctx: click.Context, limit: int | None, wanted: Wanted, as_json: bool
     Piped, the lines are tab-separated: id, time, state, backend/voice, source, seconds, text.
     """
     if ctx.invoked_subcommand is not None:
-        if limit is not None or as_json or wanted != EVERY_JOB:
+        if limit is not None or is_full or as_json or wanted != EVERY_JOB:
             name = ctx.invoked_subcommand
             raise click.UsageError(f"options go after the command: vox history {name} OPTIONS", ctx)
         return
@@ -57,13 +60,15 @@ def history(ctx: click.Context, limit: int | None, wanted: Wanted, as_json: bool
         return
     newest = list(itertools.islice(jobs, 1))
     if newest or not is_terminal(sys.stdout):
-        rows = map(_row, itertools.chain(newest, jobs))
-        table(HEADER, rows, numbers=(5,), spare=(5, 4, 3))
+        rows = (_row(job, is_full) for job in itertools.chain(newest, jobs))
+        is_cut = not is_full
+        table(HEADER, rows, numbers=(5,), spare=(5, 4, 3), is_whole=is_full, is_cut=is_cut)
     else:
         say("nothing was spoken yet" if wanted == EVERY_JOB else "nothing found")
 
 
-def _row(job: dict[str, Any]) -> list[str]:
+def _row(job: dict[str, Any], is_full: bool) -> list[str]:
+    shown = whole if is_full else beginning_of
     return [
         job["id"],
         when(job["created_at"]),
@@ -71,7 +76,7 @@ def _row(job: dict[str, Any]) -> list[str]:
         voice_of(job),
         sender_of(job)[:28],
         "" if job["audio_s"] is None else f"{job['audio_s']:.1f}",
-        PRIVATE if is_erased(job) else beginning_of(job["text"]),
+        PRIVATE if is_erased(job) else shown(job["text"]),
     ]
 
 
@@ -90,6 +95,15 @@ def beginning_of(text: str) -> str:
     from ..text.clean import cleaned
 
     return "".join(cleaned(text[:LIST_CHARS]))
+
+
+def whole(text: str) -> str:
+    """All of a text for a list: on a terminal without escapes."""
+    if not is_terminal(sys.stdout):
+        return text
+    from ..text.clean import cleaned
+
+    return "".join(cleaned(text))
 
 
 def voice_of(job: dict[str, Any]) -> str:

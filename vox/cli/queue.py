@@ -12,7 +12,7 @@ from ..client.jobs import Job, Jobs
 from ..errors import VoxError
 from ..printable import one_line
 from .completers import complete_live_job
-from .history import beginning_of, sender_of, voice_of
+from .history import beginning_of, sender_of, voice_of, whole
 from .job_view import aged, has_clock, held, is_silent, phase_of, when
 from .options import WATCH_HELP, json_option, source_option
 from .output import complain, drawn_table, in_pipe, is_terminal, say, say_json, table, tell
@@ -52,15 +52,6 @@ def queue(is_watched: bool, is_full: bool, as_json: bool) -> int:
     for note in seen.notes:
         tell(f"vox: {note}")
     return 0
-
-
-def whole(text: str) -> str:
-    """All of a text for a list: on a terminal without escapes."""
-    if not is_terminal(sys.stdout):
-        return text
-    from ..text.clean import cleaned
-
-    return "".join(cleaned(text))
 
 
 class Looks:
