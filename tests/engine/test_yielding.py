@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from vox.engine.engine import Engine
 from vox.engine.host_use import MAX_CUTS
+from vox.engine.lookahead import URGENT_S
 from vox.errors import SynthesisFailed
 from vox.jobs import Job, Request
 
@@ -228,6 +229,24 @@ def test_a_file_gives_up_an_utterance_that_the_ear_would_wait_for_and_makes_it_a
     assert [host.is_alive for host in hosts.started] == [True]
     audio, _ = soundfile.read(book)
     assert len(audio) / RATE == pytest.approx(4 * SPEECH_S + 2 * rig.settings["pause_s"], abs=0.05)
+
+
+def test_nothing_is_given_up_for_speech_that_has_enough_ahead(
+    rig: Rig, hosts: FakeHosts, engine: Engine, book: Path
+) -> None:
+    rig.settings["lookahead_s"] = 2 * URGENT_S
+    engine.pause()
+    hosts.script(ONE, 2 * URGENT_S)
+    ear = engine.submit(request(ONE, TWO))
+    rig.until(lambda: (run := engine.running.get(ear.id)) and run.is_resting)
+    gate = begun(hosts, BOOK[0])
+    file = engine.submit(request(*BOOK, output=str(book)))
+    gate.wait_reached()
+    rig.settings["lookahead_s"] = 100 * URGENT_S
+    rig.until(lambda: engine.pool.turns._waiting)
+    gate.open()
+    rig.until_ended(file)
+    assert hosts.texts == [ONE, BOOK[0], TWO, *BOOK[1:]]
 
 
 def test_a_stream_gives_nothing_up_for_it_was_sent(

@@ -150,9 +150,10 @@ class HostUse:
 
     # -- from the job's thread ---------------------------------------------------------------
 
-    def take(self) -> Host:
+    def take(self, is_urgent: bool = True) -> Host:
         """The job's host, with its model loaded; waits for the turn if it has none.
 
+        `is_urgent`: files give up the utterances that keep it waiting.
         Raises NotLoaded, HostCrashed, BackendNotInstalled and what `check_wanted` raises.
         """
         if self.host is not None:
@@ -160,7 +161,8 @@ class HostUse:
         turns = self._pool.turns
         if turns.is_taken and not self.is_warm:
             self._publish({"step": "waiting for another model", "loading": None})
-        self._uses.make_way(self)
+        if is_urgent:
+            self._uses.make_way(self)
         turn = self._pool.turn(self.backend, self.settings, self._check_wanted, self.run.rank)
         with contextlib.ExitStack() as taken:
             self.is_awaiting_turn = True

@@ -15,6 +15,8 @@ from ..jobs import Job
 from ..queue.store import QueueEntry, Store
 from .running import Run, Running, level
 
+URGENT_S = 10.0
+"""With less audio ahead of the ear than this, the next utterance is to be made at once."""
 MAX_IN_LINE = 32
 """Most jobs that are prepared and not heard yet: each holds files open."""
 
@@ -106,6 +108,10 @@ class LookAhead:
     def has_room(self, job: Job) -> bool:
         """Whether the next utterance of the job may be made now."""
         return job.sink != "play" or self._has_room(job.id, job.order)
+
+    def is_urgent(self, job: Job) -> bool:
+        """Whether there may soon be silence if the next utterance of the job is not made now."""
+        return job.sink != "play" or self._player.ahead_s(job.id, job.order) < URGENT_S
 
     def _has_room(self, job_id: str, order: tuple[int, ...], part: float = 1.0) -> bool:
         ahead_s = self._player.ahead_s(job_id, order)

@@ -281,7 +281,7 @@ class Synthesizer:
 
     def _has_made(self, piece: Piece, key: str | None, work: _Work) -> bool:
         """Have the host make the utterance; False if it was given up, and is the next once more."""
-        host = work.use.take()
+        host = work.use.take(self._lookahead.is_urgent(work.job))
         chunks = _Timed(_shaped(host, replace(work.said, text=piece.text)))
         try:
             with work.use.saying():
