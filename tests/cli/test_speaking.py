@@ -295,7 +295,7 @@ def test_a_terminal_shows_what_is_waited_for_and_erases_it(warm: Vox) -> None:
         shown += data
     os.close(control)
     assert call.wait(timeout=60) == 0
-    assert "speaking 2 o…".encode() in shown
+    assert "0:01 / 0:03,…".encode() in shown
     assert shown.endswith(b"\r\x1b[K")
     assert b"\n" not in shown
 
