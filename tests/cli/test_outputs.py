@@ -36,7 +36,7 @@ def written(vox: Vox, *args: str, shell: str = "") -> subprocess.CompletedProces
 def test_audio_goes_to_standard_output_as_a_whole_wav(vox: Vox, backend: str, daemon: str) -> None:
     if daemon == "up":
         vox.ok("daemon", "start")
-    done = written(vox, "-b", backend, "-o", "-", "[noise] one two three four")
+    done = written(vox, "-q", "-b", backend, "-o", "-", "[noise] one two three four")
     assert (done.returncode, done.stderr) == (0, b"")
     audio = soundfile.info(io.BytesIO(done.stdout))
     assert (audio.format, audio.subtype, audio.channels) == ("WAV", "PCM_16", 1)
@@ -47,7 +47,7 @@ def test_audio_goes_to_standard_output_as_a_whole_wav(vox: Vox, backend: str, da
 
 
 def test_a_reader_that_has_had_enough_is_no_error(vox: Vox) -> None:
-    done = written(vox, *SPEAK, "-", "[say 20s]", shell="| head -c 4")
+    done = written(vox, *SPEAK, "-", "-q", "[say 20s]", shell="| head -c 4")
     assert (done.returncode, done.stdout, done.stderr) == (0, b"RIFF", b"")
     full = written(vox, *SPEAK, "-", "one", shell="> /dev/full")
     assert (full.returncode, full.stderr) == (

@@ -319,7 +319,7 @@ def test_a_light_backend_joins_the_daemon_that_is_up(warm: Vox) -> None:
 
 
 def test_two_light_calls_at_once_are_both_spoken(vox: Vox, sound: object) -> None:
-    calls = [vox.popen("-b", "say", f"Number {number}.") for number in range(2)]
+    calls = [vox.popen("-q", "-b", "say", f"Number {number}.") for number in range(2)]
     for call in calls:
         out, err = call.communicate(timeout=120)
         assert (call.returncode, out, err) == (0, "", ""), vox.log()

@@ -37,7 +37,7 @@ def tones(recorder: Recorder) -> list[int]:
 def test_fifty_calls_at_once_are_one_daemon_and_fifty_jobs_in_order(
     vox: Vox, recorder: Recorder
 ) -> None:
-    calls = [vox.popen(*SCRIPTED, f"{number} [say 0.2s]") for number in range(50)]
+    calls = [vox.popen(*SCRIPTED, "-q", f"{number} [say 0.2s]") for number in range(50)]
     for call in calls:
         out, err = call.communicate(timeout=240)
         assert (call.returncode, out, err) == (0, "", "")

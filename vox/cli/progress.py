@@ -145,7 +145,9 @@ class View:
         """Whether nothing of the job is heard or written yet."""
         phase = self._job.get("phase")
         is_begun = phase == "speaking" or (phase == "making" and job_view.writes_file(self._job))
-        return not (is_begun or self._is_paused)
+        # A text that is still being written waits for its writer, who knows that.
+        is_open = self._job.get("open") and not self._is_in_line
+        return not (is_begun or self._is_paused or is_open)
 
     def text(self, width: int) -> str:
         """The line as it is now, in no more than `width` columns; "" if there is none yet."""
