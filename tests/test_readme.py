@@ -42,6 +42,8 @@ FILES = {
     "notes.txt": "These are my notes.",
     "a.txt": "This is the first file.",
     "b.txt": "This is the second file.",
+    "story.txt": "Chapter 1. " + "Alice was beginning to get very tired of sitting there. " * 6,
+    "book.txt": "Down, down, down. Would the fall never come to an end? " * 2_000,
 }
 """What lies in the folder in which the commands are typed."""
 
@@ -52,6 +54,7 @@ MASKS = (
     (r"\b[2-9abcdefghjkmnpqrstwxyz]{6}\b", "ID"),
     (r"(?i)\bPID \d+|\"pid\": ?\d+", "PID"),
     (r"~?\b\d+:\d\d\b", "SPAN"),
+    (r"\b\d+/\d+\b", "OF"),
     (r"\b\d+\.\d+\b", "NUMBER"),
     (r"\b(?:\d+|NUMBER) (%|[kMG]B|ms|s|min|h)(?!\w)", r"NUMBER \1"),
     (r"\s+", ""),
@@ -118,6 +121,7 @@ class Terminal:
             "PYTHONPATH": str(CHECKOUT),
             "XDG_RUNTIME_DIR": str(home),
             "TERM": "xterm-256color",
+            "VOX_SOURCE": "shell",
         }
 
     def run(self, typed: str) -> str:
