@@ -24,7 +24,7 @@ CHARACTERS_AT_ONCE = 100_000
 """Fewer of them are, if their texts together are longer than this."""
 MANY = 1_000
 """Texts that are looked at one by one in a few milliseconds."""
-MOST_BEGINNINGS = 200
+MOST_BEGINNINGS = 50
 """One or two characters with which more trigrams begin are in so many texts that reading these,
 newest first, finds them sooner."""
 MERGED_PAGES = 200
