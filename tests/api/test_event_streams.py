@@ -289,7 +289,7 @@ def test_all_events_begin_with_the_live_jobs_and_the_id_to_go_on_from(context: F
         return jobs, known_id, await anext(chunks)
 
     jobs, known_id, news = context.run(begin())
-    assert [event["id"] for event in parsed(jobs)] == [live.id]
+    assert [(event["id"], event["phase"]) for event in parsed(jobs)] == [(live.id, "waiting")]
     assert known_id.endswith(b"\nid: epoch-3\n\n")
     assert [e["event_id"] for e in parsed(news) if e["event_id"]] == ["epoch-4"]
 

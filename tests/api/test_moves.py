@@ -22,6 +22,7 @@ def test_back_and_next_answer_with_the_job_and_where_it_goes_on(context: FakeCon
     job = context.engine.add(state="speaking", heard=5, utterances=27)
     answer = post(context, "/back")
     assert (answer.status_code, answer.json()["id"], answer.json()["heard"]) == (200, job.id, 4)
+    assert answer.json()["phase"] == "speaking"
     assert post(context, "/back", {"n": 3}).json()["heard"] == 2
     assert post(context, "/next", {"n": 2}).json()["heard"] == 7
 

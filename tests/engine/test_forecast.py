@@ -63,6 +63,15 @@ def test_what_is_made_is_foreseen_exactly() -> None:
     assert (found["j1"].heard_s, found["j1"].left_s, found["j1"].expected_s) == (4.0, 6.0, 10.0)
 
 
+def test_what_was_interrupted_goes_on_before_others_begin_whatever_their_priority() -> None:
+    interrupting = speaking(3, 2.0, 0.0, priority=INTERRUPT)
+    cut_in_on = made(1, 10.0, state="preparing", heard_s=4.0, is_interrupted=True)
+    waiting = made(2, 3.0, state="preparing", priority=10)
+    found = forecast([interrupting, cut_in_on, waiting], SCENE._replace(sounding="j3"))
+    assert list(found) == ["j3", "j1", "j2"]
+    assert [each.starts_in_s for each in found.values()] == [None, 2.25, 8.5]
+
+
 def test_what_is_not_made_is_predicted_by_the_pace_of_its_voice() -> None:
     first = track(1, state="preparing", is_in_line=True, making=Making())
     found = forecast([first, track(2, chars=50.0), track(3)], SCENE)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from vox.errors import AmbiguousId, IdTaken, JobNotLive, StorageError, UnknownJob
-from vox.jobs import Job, State, Wanted
+from vox.jobs import INTERRUPT, Job, State, Wanted
 from vox.queue.events import Bus, Event
 from vox.queue.history import PAGE, PAGE_CHARACTERS
 from vox.queue.schema import MIGRATIONS, migrate
@@ -189,6 +189,16 @@ def test_files_come_after_what_is_for_the_ear(store: Store) -> None:
     assert [each.text for each in store.live()] == [each.text for each in in_order]
     assert sorted(in_order, key=lambda each: each.order) == in_order
     assert store.queued_ids() == [each.id for each in in_order]
+
+
+def test_what_was_interrupted_goes_on_before_what_waits(store: Store) -> None:
+    interrupting, interrupted, high = store.add(
+        [job("now", priority=INTERRUPT), job("before"), job("high", priority=10)]
+    )
+    store.change(interrupted.id, ("queued",), "preparing", first_audio_at=1.0)
+    store.change(high.id, ("queued",), "preparing")
+    in_order = [interrupting.id, interrupted.id, high.id]
+    assert [each["id"] for each in store.shown_queue()] == in_order
 
 
 def test_positions_are_the_order_of_hearing(store: Store) -> None:

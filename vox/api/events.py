@@ -160,8 +160,8 @@ async def all_events(context: Context, last_id: str | None) -> AsyncIterator[byt
 
 
 def _live(context: Context) -> Iterator[bytes]:
-    """All live jobs as events."""
-    return (sse.frame("state", job.to_dict()) for job in context.engine.store.live())
+    """All live jobs as events, in the order of hearing."""
+    return (sse.frame("state", shown) for shown in context.engine.store.shown_queue())
 
 
 async def _joined(build: Callable[[], Iterator[bytes]]) -> AsyncIterator[bytes]:

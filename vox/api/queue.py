@@ -52,6 +52,6 @@ def make_router(context: Context) -> APIRouter:
         return await _moved((steps or schemas.Steps()).n)
 
     async def _moved(steps: int) -> Response:
-        return await json_response(lambda: engine.move(steps).to_dict(), writes=True)
+        return await json_response(lambda: engine.store.show(engine.move(steps)), writes=True)
 
     return router

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 
-from .playback import Playback
+from .playback import Place, Playback
 
 
 class Line:
@@ -32,14 +32,20 @@ class Line:
     def cancel(self, job_id: str) -> bool:
         """Remove a job, or mark the chosen one as cut off. False if it is not there any more."""
         with self._lock:
-            uncut = (each for each in self._playbacks.values() if not each.is_cut)
-            playback = next((each for each in uncut if each.job_id == job_id), None)
+            playback = self._find(job_id)
             if playback is None:
                 return False
             playback.is_cut = True
             if playback is not self.chosen:
                 self.drop(playback)
         return True
+
+    @property
+    def _uncut(self) -> list[Playback]:
+        return [each for each in self._playbacks.values() if not each.is_cut]
+
+    def _find(self, job_id: str) -> Playback | None:
+        return next((each for each in self._uncut if each.job_id == job_id), None)
 
     def move(self, steps: int, behind_s: float) -> tuple[str, int] | None:
         """Have the job that is heard move by so many utterances.
@@ -86,8 +92,7 @@ class Line:
             playback = self.chosen
             if playback is None or not playback.is_sounding or playback.interrupts:
                 return None
-            uncut = (each for each in self._playbacks.values() if not each.is_cut)
-            if not any(each.interrupts and each.has_more for each in uncut):
+            if not any(each.interrupts and each.has_more for each in self._uncut):
                 return None
             if playback.move_to is None:
                 playback.move_to = playback.destination(0, behind_s)
@@ -135,27 +140,25 @@ class Line:
     def waiting(self) -> list[str]:
         """The jobs that have not begun to sound, in order."""
         with self._lock:
-            in_order = sorted(self._playbacks.values(), key=lambda each: each.turn)
-            return [each.job_id for each in in_order if not (each.is_sounding or each.is_cut)]
+            in_order = sorted(self._uncut, key=lambda each: each.turn)
+            return [each.job_id for each in in_order if not each.is_sounding]
 
-    def heard_s(self, job_id: str) -> float | None:
-        """Seconds of the job's audio that were played; None: it is not here."""
+    def place(self, job_id: str) -> Place | None:
+        """How far the job is; None: it is not here."""
         with self._lock:
-            uncut = (each for each in self._playbacks.values() if not each.is_cut)
-            playback = next((each for each in uncut if each.job_id == job_id), None)
-        return None if playback is None else playback.heard_s
+            playback = self._find(job_id)
+        return None if playback is None else playback.place
 
     def remaining_s(self, job_id: str | None = None) -> float:
         """Seconds of audio on disk that are still to be heard: of one job, or of all."""
         with self._lock:
-            uncut = [each for each in self._playbacks.values() if not each.is_cut]
-            asked = [each for each in uncut if job_id in (None, each.job_id)]
+            asked = [each for each in self._uncut if job_id in (None, each.job_id)]
         return _seconds(asked)
 
     def ahead_s(self, job_id: str, order: tuple[int, ...]) -> float:
         """Seconds of audio on disk that are heard before what that job may make next."""
         with self._lock:
-            uncut = [each for each in self._playbacks.values() if not each.is_cut]
+            uncut = self._uncut
             is_mine = any(each.is_sounding and each.job_id == job_id for each in uncut)
             place = (not is_mine, order)
             before = [each for each in uncut if (not each.is_sounding, each.order) <= place]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ..errors import StorageError
 from .device import BLOCK_S
@@ -19,6 +20,15 @@ BEGUN_S = 1.5
 """Back from within so much of an utterance leads to the one before; later, and from the silence
 after it, to its own start."""
 _REFILL_S = 0.2  # audio that must be there before it goes on after a gap; doubled each time
+
+
+class Place(NamedTuple):
+    """How far a job is in what is played."""
+
+    heard_s: float
+    """Seconds of its audio that were played."""
+    is_interrupted: bool
+    """It was heard, and is to go on before others begin."""
 
 
 @dataclass(slots=True, eq=False)
@@ -66,26 +76,23 @@ class Playback:
     @property
     def has_more(self) -> bool:
         """There is a sample to take, unless it waits for more."""
-        position = self.position
-        if position is None:
-            position = self.spool.start_of(self.start_utterance)
+        position = self._next_frame
         return position is not None and position < self.spool.frames
 
     @property
-    def heard_s(self) -> float:
-        """Seconds of the spool that are before what is played next."""
-        position = self.position
-        if position is None:
-            position = self.spool.start_of(self.start_utterance)
-        if position is None:
-            position = self.spool.frames
-        return position / (self.spool.sample_rate or 1)
+    def _next_frame(self) -> int | None:
+        """The frame that is played next; None: it is not made yet."""
+        return self.spool.start_of(self.start_utterance) if self.position is None else self.position
+
+    @property
+    def place(self) -> Place:
+        position, spool = self._next_frame, self.spool
+        heard = spool.frames if position is None else position
+        return Place(heard / (spool.sample_rate or 1), self.is_interrupted)
 
     def ahead_frames(self) -> int:
         """How many frames on disk are still to be played."""
-        position = self.position
-        if position is None:
-            position = self.spool.start_of(self.start_utterance)
+        position = self._next_frame
         if position is None:  # what is on disk was heard before
             return 0
         return max(0, self.spool.frames - position)

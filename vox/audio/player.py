@@ -20,7 +20,7 @@ from .device import BUFFER_S, STALL_S, Loudspeaker
 from .line import Line
 from .output import Listener, Output
 from .pcm import USUAL_RATE
-from .playback import Playback
+from .playback import Place, Playback
 
 __all__ = ["LINGER_S", "Listener", "Playback", "Player"]
 
@@ -211,9 +211,9 @@ class Player:
         """Seconds from when sound is played until it is heard."""
         return self._speaker.behind_s
 
-    def heard_s(self, job_id: str) -> float | None:
-        """Seconds of the job's audio that were played; None: it is not in the line."""
-        return self._line.heard_s(job_id)
+    def place(self, job_id: str) -> Place | None:
+        """How far the job is in what is played; None: it was not added, or has ended."""
+        return self._line.place(job_id)
 
     def wait_change(self, timeout_s: float) -> None:
         """Block until jobs come or go, or another utterance of the current one was heard."""

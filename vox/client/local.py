@@ -313,7 +313,7 @@ class Local:
                     store.moves.clear()
                     raise self._no_daemon()
                 time.sleep(POLL_S)
-            return store.get(live[0].id).to_dict()
+            return store.show(store.get(live[0].id))
 
     def pause(self, source: str | None = None) -> None:
         self._flag_pause(source, True)

@@ -546,7 +546,7 @@ class Engine:
             if moved := self.player.move(steps):
                 job_id, heard = moved
                 self.store.note(job_id, heard=heard)
-            self.store.moves.clear()
+            self.store.moves.done(steps)
 
     def obstacles(self) -> list[str]:
         """Notes on what keeps jobs, whoever sent them, from being heard now."""

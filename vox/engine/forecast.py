@@ -53,6 +53,8 @@ class Track:
     heard_s: float = 0.0
     is_in_line: bool = False
     """The player has it."""
+    is_interrupted: bool = False
+    """It was heard, and is to go on before others begin."""
     making: Making | None = None
     """None: it is not at work."""
     encoding: float = 0.0
@@ -261,9 +263,7 @@ def _go_through(
     while begun or to_come:
         while to_come and (not begun or to_come[-1].begun_in_s <= now_s + gap_s):
             track = to_come.pop()
-            entry = track.entry
-            is_interrupted = entry.state == "speaking"
-            heapq.heappush(begun, (not is_interrupted, track.order, entry.id, track))
+            heapq.heappush(begun, (not track.is_interrupted, track.order, track.entry.id, track))
         track = heapq.heappop(begun)[-1]
         at_s = max(now_s + gap_s, track.sound_in_s + scene.behind_s)
         track.start = Start(at_s, is_exact and track.has_sound)

@@ -53,9 +53,6 @@ class EngineOutlooks:
         self._config = config
         self._rates = rates
         self._making = making
-        self._voices: dict[tuple[str | None, ...], Voice] = {}
-        self._voices_for: Scene | None = None
-        """For which these were found."""
         self._sizes = sizes
         self._lock = threading.Lock()
         self._last: dict[str, Outlook] = {}
@@ -83,7 +80,7 @@ class EngineOutlooks:
         if job.started_at is None:
             return Outlook(phase="waiting")
         scene = self._scene()
-        track = self._track(_entry_of(job), scene)
+        track = self._track(_entry_of(job), scene, voice_of(self._catalog, job))
         track.expected_s = expected_s(track, scene)
         return outlook(track, scene)
 
@@ -102,10 +99,17 @@ class EngineOutlooks:
         self._sizes.look(line)
         self._orders = [entry.order for entry in line]
         scene = self._scene()
-        return forecast([self._track(entry, scene) for entry in line], scene)
+        voices: dict[tuple[str | None, ...], Voice] = {}
+        """Of thousands of jobs most have the same."""
+        tracks = []
+        for entry in line:
+            key = entry.backend, entry.model, entry.voice, entry.lang
+            if key not in voices:
+                voices[key] = voice_of(self._catalog, entry)
+            tracks.append(self._track(entry, scene, voices[key]))
+        return forecast(tracks, scene)
 
-    def _track(self, entry: LiveEntry, scene: Scene) -> Track:
-        voice = self._voice_of(entry, scene)
+    def _track(self, entry: LiveEntry, scene: Scene, voice: Voice) -> Track:
         pace = self._rates.of(voice, entry.speed)
         track = Track(entry, self._sizes.get(entry.id), pace, voice.model, made=entry.heard)
         track.encoding = self._rates.encoding(entry.output)
@@ -115,24 +119,17 @@ class EngineOutlooks:
             track.heard_s = max(0.0, track.heard_s - scene.behind_s)
         return track
 
-    def _voice_of(self, entry: LiveEntry, scene: Scene) -> Voice:
-        if scene is not self._voices_for:  # the settings may be others
-            self._voices, self._voices_for = {}, scene
-        key = entry.backend, entry.model, entry.voice, entry.lang
-        if key not in self._voices:
-            self._voices[key] = voice_of(self._catalog, entry)
-        return self._voices[key]
-
     def _add_audio(self, track: Track) -> None:
         entry = track.entry
         track.making = self._making(entry.id)
-        track.is_in_line = (heard_s := self._player.heard_s(entry.id)) is not None
+        place = self._player.place(entry.id)
         made = self._spools.peek(entry.id)
         if made is not None:
             track.made, track.made_s = made.utterances, made.audio_s
             track.whole_s, track.is_complete = made.whole_s, made.is_complete
-        if heard_s is not None:
-            track.heard_s = heard_s
+        if place is not None:
+            track.is_in_line = True
+            track.heard_s, track.is_interrupted = place
         elif entry.state == "speaking":  # the player has played all of it
             track.heard_s = track.made_s
 

@@ -31,7 +31,13 @@ class Moves:
         rows = self._db.count(f"select value from flag where key = '{_KEY}'")
         return int(rows[0]["value"]) if rows else 0
 
+    def done(self, steps: int) -> None:
+        """So many are done; what was asked for meanwhile stays."""
+        with self._db.transaction() as conn:
+            conn.execute("update flag set value = value - ? where key = ?", (steps, _KEY))
+            conn.execute("delete from flag where key = ? and value = 0", (_KEY,))
+
     def clear(self) -> None:
-        """It is done, or nobody waits for it."""
+        """Nobody waits for it any more."""
         with self._db.transaction() as conn:
             conn.execute("delete from flag where key = ?", (_KEY,))

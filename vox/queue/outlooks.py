@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, Protocol
 
-from ..jobs import Job, Sink, State, queue_order
+from ..jobs import INTERRUPT, Job, Sink, State, queue_order
 from ..outlook import Outlook, Phase
 
 
@@ -33,6 +33,7 @@ class LiveEntry(NamedTuple):
     heard: int
     utterances: int | None
     is_open: bool
+    first_audio_at: float | None
     output: str | None
     is_held: bool = False
     """Its source is paused."""
@@ -42,14 +43,22 @@ class LiveEntry(NamedTuple):
         """See `Job.order`."""
         return queue_order(self.sink, self.priority, self.seq)
 
+    @property
+    def turn(self) -> tuple[bool, bool, tuple[bool, int, int]]:
+        """As `Playback.turn`, as far as the row tells: what was interrupted goes on first."""
+        is_played = self.sink == "play"
+        is_interrupted = self.state == "preparing" and self.first_audio_at is not None
+        interrupts = is_played and self.priority >= INTERRUPT
+        return not interrupts, not (is_played and is_interrupted), self.order
+
 
 ENTRY_COLUMNS = LiveEntry._fields[: LiveEntry._fields.index("is_held")]
 """Those of the job table's columns that a `LiveEntry` has, in order."""
 
 
 def in_order_of_hearing(entries: Iterable[LiveEntry]) -> list[LiveEntry]:
-    """What is heard now, then the others in queue order, and at last what is held back."""
-    return sorted(entries, key=lambda each: (each.is_held, each.state != "speaking", each.order))
+    """What is heard now, then the others as the player takes them, at last what is held back."""
+    return sorted(entries, key=lambda each: (each.is_held, each.state != "speaking", each.turn))
 
 
 class Outlooks(Protocol):
