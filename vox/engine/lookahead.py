@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from ..audio.player import Player
 from ..config import Config
 from ..jobs import Job
-from ..queue.store import QueueEntry, Store
+from ..queue.reader import QueueEntry
+from ..queue.store import Store
 from .running import Run, Running, level
 
 URGENT_S = 10.0

@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from ..callers import WENT_AWAY
 from ..errors import StorageError
 from ..jobs import Job
-from .store import QueueEntry, Store
+from .reader import QueueEntry
+from .store import Store
 from .tasks import Tasks, task_priority
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,8 @@ from typing import Protocol
 
 from ..errors import StorageError
 from ..jobs import Sink
-from .store import QueueEntry, Store
+from .reader import QueueEntry
+from .store import Store
 
 log = logging.getLogger(__name__)
 
