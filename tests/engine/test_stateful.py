@@ -32,7 +32,7 @@ FOLLOWS = {
     "queued": {"preparing", "cancelled", "expired", "failed"},
     "preparing": {"speaking", "queued", "done", "cancelled", "expired", "failed"},
     "speaking": {"done", "preparing", "queued", "cancelled", "failed"},
-    **{state: set() for state in ENDED},
+    **{state: {state} for state in ENDED},  # told by whoever ended it, and by whoever finds that
 }
 """The states that may follow a state."""
 

@@ -1,4 +1,4 @@
-"""What the events say of jobs: the end is told once, and nothing after it."""
+"""What the events say of jobs: nothing else after the end."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def job(state: str, **fields: object) -> Job:
 
 
 def test_what_was_written_before_the_end_is_not_told_after_it() -> None:
-    events, _ = told(job("queued"), job("cancelled"), job("preparing"), job("cancelled"))
+    events, _ = told(job("queued"), job("cancelled"), job("preparing"))
     assert [event.data["state"] for event in events] == ["queued", "cancelled"]
 
 

@@ -24,8 +24,9 @@ _NOT_AT_ONCE = ("position", "starts_in_s", "starts_in_is_exact")
 class Telling:
     """Publishes what became of jobs. Any thread may use it.
 
-    The end of a job is told once, and nothing of the job afterwards: the threads that change it
-    may come here in another order than the one in which they changed it.
+    After the end of a job nothing else is told of it: the threads that change it may come here in
+    another order than the one in which they changed it. The end is told again when it is written
+    that a full disk held up.
     """
 
     def __init__(self, bus: Bus | None, outlook: Callable[[Job], Outlook]) -> None:
@@ -41,7 +42,7 @@ class Telling:
             return
         data = self._told(name, job)
         with self._lock:
-            if job.id in self._ended:
+            if job.is_live and job.id in self._ended:
                 return
             if not job.is_live:
                 self._note_end(job)
@@ -50,6 +51,7 @@ class Telling:
             self._bus.publish(name, job.id, data)
 
     def _note_end(self, job: Job) -> None:
+        self._ended.pop(job.id, None)
         self._ended[job.id] = None
         if len(self._ended) > ENDED_KNOWN:
             del self._ended[next(iter(self._ended))]
