@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+from functools import partial
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -12,6 +16,8 @@ from vox.engine.sizes import Size
 from vox.jobs import INTERRUPT
 from vox.outlook import Outlook
 from vox.queue.outlooks import LiveEntry
+
+TraceFunction = Callable[[FrameType, str, Any], Any]
 
 PACE = Pace(char_s=0.1, work=0.5, first_s=0.4, load_s=2.0)
 SCENE = Scene(loaded=frozenset({"m"}))
@@ -24,6 +30,7 @@ ENTRY: dict[str, Any] = {
     "speed": 1.0,
     "heard": 0,
     "is_open": False,
+    "is_held": False,
 }
 MADE = {"is_complete": True, "is_in_line": True}
 
@@ -194,3 +201,38 @@ def test_one_of_which_all_was_played_is_still_heard_for_a_moment() -> None:
 def test_ten_thousand_jobs_are_foreseen_in_a_moment() -> None:
     found = forecast([track(seq) for seq in range(10_000)], SCENE)
     assert [each.position for each in found.values()] == list(range(1, 10_001))
+
+
+def lines(what: Callable[[], object]) -> int:
+    """How many lines are gone through, each turn of a loop being one, however busy the machine."""
+    counted = 0
+
+    def count(_frame: FrameType, event: str, _argument: object) -> TraceFunction:
+        nonlocal counted
+        counted += event == "line"
+        return count
+
+    before = sys.gettrace()
+    sys.settrace(count)
+    try:
+        what()
+    finally:
+        sys.settrace(before)
+    return counted
+
+
+@pytest.mark.parametrize("sink", ["play", "stream", "file"])
+def test_ten_times_as_many_jobs_take_ten_times_as_long(sink: str) -> None:
+    few, many = (
+        lines(partial(forecast, [track(seq, sink=sink) for seq in range(count)], SCENE))
+        for count in (100, 1_000)
+    )
+    assert many < 15 * few
+
+
+def test_files_go_between_those_that_wait_for_their_text() -> None:
+    jobs = [made(3, 3.0), made(1, 3.0), *(track(seq, sink="file") for seq in (5, 4))]
+    jobs += [track(seq, is_open=True, chars=0.0) for seq in (7, 2)]
+    held = [track(seq, is_held=True) for seq in (9, 0)]
+    found = forecast([*held, *jobs], SCENE)
+    assert list(found) == ["j1", "j2", "j3", "j7", "j4", "j5", "j0", "j9"]

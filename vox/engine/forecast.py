@@ -128,15 +128,24 @@ def _in_order_of_hearing(tracks: Sequence[Track], scene: Scene) -> list[Track]:
 
     A text that is still being written and has nothing to be said keeps its place in the queue.
     """
-    heard = [track for track in tracks if track.entry.id == scene.sounding or track.is_at_end]
-    started = [(track.start.in_s, track.order, track) for track in tracks if track.start]
-    coming = [track for *_, track in sorted(started, key=lambda each: each[:2])]
-    others = [track for track in tracks if track.start is None and track not in heard]
-    for track in sorted(others, key=lambda each: (each.entry.is_held, each.order)):
-        later = (at for at, each in enumerate(coming) if each.order > track.order)
-        at_end = track.entry.is_held
-        coming.insert(len(coming) if at_end else next(later, len(coming)), track)
-    return heard + coming
+    heard: list[Track] = []
+    started: list[tuple[float, tuple[bool, int, int], Track]] = []
+    others: list[Track] = []
+    for track in tracks:
+        if track.entry.id == scene.sounding or track.is_at_end:
+            heard.append(track)
+        elif track.start is not None:
+            started.append((track.start.in_s, track.order, track))
+        else:
+            others.append(track)
+    started.sort(key=lambda each: each[:2])
+    others.sort(key=lambda each: (each.entry.is_held, each.order), reverse=True)
+    line = heard
+    for *_, coming in started:
+        while others and not others[-1].entry.is_held and others[-1].order < coming.order:
+            line.append(others.pop())
+        line.append(coming)
+    return line + others[::-1]
 
 
 # -- what is made -----------------------------------------------------------------------------

@@ -5,6 +5,7 @@ Knows the job table, the spools, the player, the worker and the measured rates. 
 
 from __future__ import annotations
 
+import bisect
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -27,6 +28,9 @@ CHEAP_S = 0.02
 """A forecast that took longer to make, because thousands of jobs wait, holds for a while ..."""
 COSTLY = 10.0
 """... of so many times as long."""
+FEW = 20
+"""With no more jobs in line, whoever adds one is told all that is foreseen of it. With more a
+forecast holds so long for those who add jobs, however quickly it was made."""
 
 
 class EngineOutlooks:
@@ -57,18 +61,19 @@ class EngineOutlooks:
         self._lock = threading.Lock()
         self._last: dict[str, Outlook] = {}
         self._orders: list[tuple[bool, int, int]] = []
-        """Of the jobs that it is about."""
-        self._made_at = self._holds_until = 0.0
+        """Of the jobs that it is about, and of those that came since, sorted."""
+        self._made_at = self._holds_until = self._holds_for_new_until = 0.0
 
     def of(self, job: Job) -> Outlook:
         if not job.is_live:
             return self.at_once(job)
+        if (position := self._position_of_new(job)) is not None:
+            return replace(self.at_once(job), position=position)
         found, passed_s = self._known()
         if job.id in found:
             return found[job.id].after(passed_s)
         # It came just now, behind thousands.
-        before = sum(order < job.order for order in self._orders)
-        return replace(self.at_once(job), position=before + 1)
+        return replace(self.at_once(job), position=self._position(job))
 
     def of_all(self) -> Mapping[str, Outlook]:
         found, passed_s = self._known()
@@ -84,6 +89,19 @@ class EngineOutlooks:
         track.expected_s = expected_s(track, scene)
         return outlook(track, scene)
 
+    def _position_of_new(self, job: Job) -> int | None:
+        """Of a job that came since the forecast, behind many, as long as that holds for it."""
+        if job.id in self._last or time.monotonic() >= self._holds_for_new_until:
+            return None
+        return self._position(job)
+
+    def _position(self, job: Job) -> int:
+        with self._lock:
+            at = bisect.bisect_left(self._orders, job.order)
+            if self._orders[at : at + 1] != [job.order]:
+                self._orders.insert(at, job.order)
+            return at + 1
+
     def _known(self) -> tuple[dict[str, Outlook], float]:
         """The forecast, and how old it is."""
         with self._lock:
@@ -91,13 +109,15 @@ class EngineOutlooks:
                 began = time.thread_time()
                 self._last, self._made_at = self._forecast(), time.monotonic()
                 took_s = time.thread_time() - began
-                self._holds_until = self._made_at + (COSTLY * took_s if took_s > CHEAP_S else 0.0)
+                over = self._made_at + COSTLY * took_s
+                self._holds_until = over if took_s > CHEAP_S else self._made_at
+                self._holds_for_new_until = over if len(self._last) > FEW else self._made_at
             return self._last, time.monotonic() - self._made_at
 
     def _forecast(self) -> dict[str, Outlook]:
         line = in_order_of_hearing(self._store.outline())
         self._sizes.look(line)
-        self._orders = [entry.order for entry in line]
+        self._orders = sorted(entry.order for entry in line)
         scene = self._scene()
         voices: dict[tuple[str | None, ...], Voice] = {}
         """Of thousands of jobs most have the same."""
