@@ -129,14 +129,14 @@ class JobNotLive(BadInput):
     """The job has already ended."""
 
     http_status = 409
-    default_hint = "speak it again: vox replay ID"
+    default_hint = "see: vox history"
 
 
 class NoAudioKept(BadInput):
     """The job's audio is not (or no longer, or not yet) in the spool."""
 
     http_status = 404
-    default_hint = "speak it again: vox replay ID"
+    default_hint = "see: vox history"
 
 
 class NothingSpoken(VoxError):

@@ -54,6 +54,11 @@ def test_it_asks_on_a_terminal_and_says_what_it_takes(vox: Vox) -> None:
     assert row.split("\t")[2] == f"{disk_mb} MB"
 
 
+def test_who_leaves_at_the_question_hears_that_nothing_was_installed(vox: Vox) -> None:
+    code, shown = answered(vox, "\x04", "backends", "install", "kokoro")
+    assert code != 0 and "nothing was installed" in shown
+
+
 @pytest.mark.parametrize("options", [("--yes",), ()])
 def test_yes_goes_on_and_so_does_the_answer(vox: Vox, options: tuple[str, ...]) -> None:
     code, shown = answered(vox, "\n", "backends", "install", "kokoro", *options)

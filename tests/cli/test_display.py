@@ -141,6 +141,8 @@ def test_the_line_says_paused_while_speech_is_but_of_a_file_how_it_grows() -> No
     assert line(paused, goes_on, ("state", job("making"))) == "making"
     book = job("making", output="/b/book.mp3", made=238, utterances=767, fraction=0.3141, left_s=21)
     assert line(paused, ("state", book)) == "book.mp3 31 %, 238/767, 0:21 left"
+    is_made = {**book, "made": 767, "fraction": 1.0}
+    assert line(("state", is_made)) == "book.mp3: writing, 0:21 left"
 
 
 def test_the_line_of_a_file_says_what_it_waits_for() -> None:
@@ -198,6 +200,12 @@ def test_places_are_told_as_people_count() -> None:
             {"phase": "making", "made": 2, "output": "x", "fraction": 0.31, "left_s": 21},
             "making",
             "31 %, 0:21 left",
+        ),
+        (
+            {"phase": "making", "made": 3, "output": "x", "utterances": 3, "fraction": 1.0}
+            | {"left_s": 21},
+            "writing",
+            "0:21 left",
         ),
         ({"phase": None, "state": "done"}, "done", ""),
     ],

@@ -134,8 +134,14 @@ def test_a_job_that_ended_changes_no_more(store: Store) -> None:
     assert store.cancel(made.id).state == "cancelled"
     assert store.change(made.id, ("queued",), "preparing") is None
     assert store.note(made.id, heard=3) is None
-    with pytest.raises(JobNotLive, match="already cancelled"):
+    with pytest.raises(JobNotLive, match="already cancelled") as caught:
         store.cancel(made.id)
+    assert caught.value.hint == f"to speak it again: vox replay {made.id}"
+    (secret,) = store.add([job(private=True)])
+    store.cancel(secret.id)
+    with pytest.raises(JobNotLive) as caught:
+        store.cancel(secret.id)
+    assert caught.value.hint == "see: vox history"  # nothing of it can be spoken again
 
 
 def test_every_change_is_told_once_and_in_order(store: Store, bus: Bus) -> None:

@@ -244,7 +244,8 @@ class Spool:
 
     def _was_cut(self) -> StorageError:
         return StorageError(
-            f"{self._pcm_path} was truncated by another program", "speak it again: vox replay ID"
+            f"{self._pcm_path} was truncated by another program",
+            f"to speak it again: vox replay {self.job_id}",
         )
 
     def after_rollbacks(self, frame: int, rollbacks_seen: int) -> tuple[int, int]:

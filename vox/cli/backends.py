@@ -165,6 +165,9 @@ def install(
         except installer.Declined:
             tell("nothing was installed")
             return 1
+        except click.Abort:  # Ctrl-C at the question
+            tell("nothing was installed")
+            raise
         except KeyboardInterrupt:
             on = _command(name, voices, models, device)
             tell(f"vox: interrupted; what was fetched is kept; to go on: {on}")

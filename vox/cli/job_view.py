@@ -47,6 +47,11 @@ def is_silent(notes: Sequence[str]) -> bool:
     return PAUSED in notes or NO_DEVICE in notes
 
 
+def is_all_made(job: Job) -> bool:
+    """Whether all audio of a file is made, and only the file itself is being written."""
+    return writes_file(job) and job.get("phase") == "making" and job.get("fraction") == 1.0
+
+
 def held(job: Job, notes: Sequence[str]) -> Job:
     """The job as people see it while that keeps it from being heard."""
     if writes_file(job) or not job.get("phase"):
@@ -61,11 +66,13 @@ def held(job: Job, notes: Sequence[str]) -> Job:
 def phase_of(job: Job) -> str:
     """`waiting`, `loading 43 %`, `making 24/767`, `ready`, `speaking 5/27`, `paused 5/27`.
 
-    Of one that has ended, its state.
+    Of a file of which all is made `writing`; of one that has ended, its state.
     """
     phase, total = job.get("phase"), job["utterances"]
     if phase == "loading" and job["loading"] is not None:
         return f"loading {percent(job['loading'])}"
+    if is_all_made(job):
+        return "writing"
     if phase == "making" and total:
         return f"making {job['made']}/{total}"
     is_begun = phase == "speaking" or (phase == "paused" and job["state"] == "speaking")
@@ -89,7 +96,8 @@ def when(job: Job) -> str:
     if job.get("phase") == "speaking":
         return "now"
     if writes_file(job):
-        share = [percent(job["fraction"])] if job.get("fraction") else []
+        is_part = job.get("fraction") and not is_all_made(job)
+        share = [percent(job["fraction"])] if is_part else []
         return ", ".join([*share, *_left(job)])
     return starts_in(job)
 
@@ -102,7 +110,9 @@ def starts_in(job: Job) -> str:
 
 
 def written(job: Job) -> str:
-    """How far a file is: `31 %, 238/767, 0:21 left`."""
+    """How far a file is: `31 %, 238/767, 0:21 left`; `writing, 0:03 left` once all is made."""
+    if is_all_made(job):
+        return ", ".join(["writing", *_left(job)])
     share = [percent(job["fraction"])] if job.get("fraction") is not None else []
     count = [f"{job['made']}/{job['utterances']}"] if job["utterances"] else []
     return ", ".join([*share, *count, *_left(job)])
@@ -138,5 +148,7 @@ def ordinal(number: int) -> str:
     return f"{number}{({1: 'st', 2: 'nd', 3: 'rd'}).get(number % 10, 'th')}"
 
 
-def file_name(job: Job) -> str:
-    return os.path.basename(str(job["output"]))
+def of_file(job: Job, text: str) -> str:
+    """What becomes of a file, with its name: `book.mp3 31 %, 0:21 left`, `book.mp3: writing`."""
+    has_share = job.get("phase") == "making" and not is_all_made(job)
+    return os.path.basename(str(job["output"])) + (" " if has_share else ": ") + text

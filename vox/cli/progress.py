@@ -164,8 +164,7 @@ class View:
         is_named = self._names_file and not self._is_starting
         if not (text and is_named and job_view.writes_file(self._job)):
             return text
-        colon = "" if self._job.get("phase") == "making" else ":"
-        return f"{job_view.file_name(self._job)}{colon} {text}"
+        return job_view.of_file(self._job, text)
 
     @property
     def _is_in_line(self) -> bool:

@@ -149,7 +149,7 @@ class Status(NamedTuple):
 
 def _doing(job: Job, has_room: bool = False) -> str:
     if job_view.writes_file(job) and job["phase"] == "making":
-        return f"{job_view.file_name(job)} {job_view.written(job)}"
+        return job_view.of_file(job, job_view.written(job))
     how = job_view.heard(job) if job["phase"] == "speaking" else job_view.phase_of(job)
     return f"{how}: {QUOTE}" + (f" ({voice_of(job)}, {sender_of(job)})" if has_room else "")
 

@@ -564,7 +564,8 @@ class Engine:
         """
         job = self.store.get(job_id)
         if not self.spools.has(job.id):
-            raise NoAudioKept(f"the audio of job {job.id} is not kept")
+            hint = f"to make it again: vox replay {job.id} -o FILE"
+            raise NoAudioKept(f"the audio of job {job.id} is not kept", "" if job.private else hint)
         with contextlib.closing(self.spools.open(job.id)) as spool:
             path = self.spools.new_export(".wav")
             try:

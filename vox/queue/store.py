@@ -256,7 +256,8 @@ class Store(Reader):
         if job := self._cancel(job_id, reason):
             return job
         job = self.get(job_id)
-        raise JobNotLive(f"job {job.id} is already {job.state}")
+        hint = f"to speak it again: vox replay {job.id}"
+        raise JobNotLive(f"job {job.id} is already {job.state}", "" if job.private else hint)
 
     def cancel_all(
         self,

@@ -60,7 +60,10 @@ class Texts:
             if row is None:
                 raise UnknownJob(f"there is no job {job_id!r}")
             if row["state"] not in LIVE:
-                raise JobNotLive(f"job {job_id} is already {row['state']}")
+                raise JobNotLive(
+                    f"job {job_id} is already {row['state']}",
+                    f"see: vox history show {job_id}",
+                )
             length = _length(conn, job_id)
             new = text[max(0, length - at) :] if row["is_open"] and at <= length else ""
             is_over = length + len(new) > limit
