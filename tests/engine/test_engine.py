@@ -15,7 +15,8 @@ import pytest
 import soundfile
 
 from tests.sound import Recorder, segments_of_sound
-from vox.engine.engine import Engine, consumer_lock, lock_queue
+from vox.engine.consumer_lock import consumer_lock, lock_queue
+from vox.engine.engine import Engine
 from vox.errors import BadOption, JobNotLive, NoAudioKept, StorageLocked, UnknownJob
 from vox.jobs import INTERRUPT, PAUSED, Job
 from vox.queue.recovery import MAX_ATTEMPTS

@@ -38,7 +38,7 @@ def test_it_is_not_loaded_for_a_daemon_that_does_not_stay(
 ) -> None:
     warming.warms_kept = False
     warming.start()
-    warming._tick()
+    warming.housekeeping.tick()
     assert hosts.started == []
 
 

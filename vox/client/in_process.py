@@ -12,7 +12,8 @@ import time
 
 from ..audio.player import Player
 from ..config import LiveConfig
-from ..engine.engine import Engine, consumer_lock
+from ..engine.consumer_lock import consumer_lock
+from ..engine.engine import Engine
 from ..errors import VoxError
 from ..hosts.launch import inline_hosts
 from ..paths import Paths

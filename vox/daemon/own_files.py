@@ -113,7 +113,7 @@ class OwnFiles:
 
     def lock_queue(self) -> None:
         """Wait for the lock of the one process that drains the queue. Raises StorageError."""
-        from ..engine.engine import lock_queue
+        from ..engine.consumer_lock import lock_queue
 
         self._consumer_lock = lock_queue(self._paths, listens_at=self._paths.socket_path)
 
@@ -174,7 +174,7 @@ class OwnFiles:
         mine, path = self._consumer_lock, self._paths.consumer_lock_path
         if mine is None or files.is_at(mine, path) or not os.path.isdir(self._paths.data_dir):
             return
-        from ..engine.engine import lock_queue
+        from ..engine.consumer_lock import lock_queue
 
         again = lock_queue(self._paths, blocking=False, listens_at=self._paths.socket_path)
         if again is not None:

@@ -1,4 +1,4 @@
-"""The engine: the queue, its one worker, the warm pool and the player, wired together.
+"""The engine: the queue, its one worker, the warm pool and the player, at work together.
 
 The daemon runs one engine all its life. The command line runs one for a job of a light backend
 when no daemon is up. The consumer lock makes sure that each queue has one running engine. The
@@ -8,99 +8,32 @@ engine knows nothing of sockets, the inbox, or why it is started and stopped.
 from __future__ import annotations
 
 import contextlib
-import logging
-import math
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from typing import Any
 
-from .. import callers
 from ..audio import files
 from ..audio.device import device_of
-from ..audio.gaps import Gaps
 from ..audio.player import Player
-from ..audio.spool import SpoolDir
-from ..audio.utterances import UtteranceCache
 from ..config import Config
-from ..errors import JobNotLive, NoAudioKept, NothingSpoken, StorageError, VoxError
-from ..files import lock, make_dir, remove_parts, sign
+from ..errors import JobNotLive, NoAudioKept, NothingSpoken, StorageError
+from ..files import remove_parts
 from ..hosts.base import HostFactory
 from ..hosts.launch import subprocess_hosts
-from ..hosts.memory import Needs
-from ..hosts.pool import Pool
-from ..jobs import AS_IT_WAS, CONNECTION, NO_DEVICE, PAUSED, Changes, Job, Request
+from ..jobs import AS_IT_WAS, CONNECTION, Changes, Job, Request
 from ..paths import Paths
 from ..queue import recovery
 from ..queue.events import Bus
 from ..queue.expiry import steady
 from ..queue.overview import overview
-from ..queue.store import PAUSE, Store
+from ..queue.store import Store
 from ..queue.tasks import Run, Tasks
 from ..queue.texts import Grown
-from ..text.say_as_files import LiveSayAs
-from ..voices.catalog import Catalog
-from .device_wait import DeviceWait
-from .kept import Kept
-from .lookahead import LookAhead
-from .open_texts import OpenTexts
-from .outcomes import OutcomeWriter
-from .outlooks import EngineOutlooks
-from .rates import Rates
-from .reading import reading_of
-from .replays import Replays
-from .running import Running
-from .sizes import Sizes
-from .sources import Sources
-from .stream_languages import StreamLanguages
-from .submit import Submitter
-from .synthesis import Synthesizer
-from .upkeep import Upkeep
-from .warming import Models
-from .worker import Worker
-
-log = logging.getLogger(__name__)
-
-TICK_S = 1.0
-"""How often the housekeeping runs."""
-
-STRANDED_EVERY_S = 10.0
-"""How often it looks for queued jobs without a task, and for audio to evict."""
-
-BUSY_UNLOAD_S = 60.0
-"""A model stays loaded at least so long while jobs are live: the next one may need it."""
-
-
-@contextlib.contextmanager
-def consumer_lock(paths: Paths, blocking: bool = True) -> Iterator[bool]:
-    """Hold the lock of the one process that drains the queue, while the block runs.
-
-    Yields False if another process holds it and `blocking` is False.
-    """
-    fd = lock_queue(paths, blocking)
-    try:
-        yield fd is not None
-    finally:
-        if fd is not None:
-            os.close(fd)
-
-
-def lock_queue(paths: Paths, blocking: bool = True, listens_at: str = "") -> int | None:
-    """The descriptor of the queue's lock; None if another process holds it. See `files.lock`.
-
-    `listens_at` is a daemon's control socket. It is written into the lock's file, for clients that
-    look for the socket under another XDG_RUNTIME_DIR. Only a daemon signs the lock.
-    """
-    make_dir(paths.data_dir)
-    fd = lock(paths.consumer_lock_path, blocking)
-    if fd is not None:
-        with contextlib.suppress(OSError):  # a full disk
-            os.ftruncate(fd, 0)
-            os.pwrite(fd, os.fsencode(listens_at), 0)
-        if listens_at:
-            sign(fd)
-    return fd
+from .housekeeping import TICK_S, Housekeeping
+from .parts import Parts
+from .table_requests import TableRequests
 
 
 def huey_tasks(store: Store, run: Run) -> Tasks:
@@ -110,7 +43,7 @@ def huey_tasks(store: Store, run: Run) -> Tasks:
     return Broker(store.path, run)
 
 
-class Engine:
+class Engine(Parts):
     """Drains the queue, from `start` to `close`. Jobs can be submitted before `start` as well."""
 
     def __init__(
@@ -134,123 +67,26 @@ class Engine:
         engine drains. `look_s`: how often it looks for what others write into the table, where
         they can tell it nothing. Raises StorageError if the queue's database cannot be opened.
         """
-        settings = config()
-        self.paths = paths
-        self.config = config
-        self._clock = clock
-        self.store = store or Store(paths.db_path, bus or Bus(), clock, True, steady)
-        self.bus = self.store.bus or Bus()
-        self.catalog = Catalog(paths, config)
-        self.say_as = LiveSayAs(paths, config)
-        self.spools = SpoolDir(paths.spool_dir, int(settings["spool_limit_mb"] * 1_000_000))
-        self.utterances = UtteranceCache(
-            paths.utterances_dir, lambda: int(config()["cache_mb"] * 1_000_000)
-        )
-        self.player = player or Player(device=device_of(settings["audio_device"]))
-        self.player.output.listener = self
-        self.player.output.gaps = Gaps(lambda: config()["lead_in_s"], lambda: config()["pause_s"])
-        self.pool = Pool(
-            hosts or subprocess_hosts(paths.backends_dir, config), Needs(paths.memory_path)
-        )
-        self.models = Models(self.store, self.pool, self.catalog, config)
-        self.kept = Kept(self.store, self.models, config)
-        self.warms_kept = False
-        """Whether the models of `keep` are loaded before they are used: it is to stay."""
-        self.outcomes = OutcomeWriter(self.store)
-        self.upkeep = Upkeep(self.store, config, self.utterances, self._forget_audio)
-        self.running = Running()
-        self.rates = Rates(paths.rates_path)
-        self.lookahead = LookAhead(self.store, self.player, config, self.running, serves_streams)
-        self.texts = OpenTexts(
-            self.store, self.player, lambda: int(config()["max_text"]), self._send_stranded
-        )
-        self.worker = self._make_worker()
-        self.store.outlooks = EngineOutlooks(
-            self.store,
-            self.player,
-            self.spools,
-            self.pool,
-            self.catalog,
-            config,
-            self.rates,
-            self.worker.making,
-            Sizes(self.store, lambda job: reading_of(job, self.catalog, config(), self.say_as())),
-        )
-        self.tasks = make_tasks(self.store, self.worker.run)
-        self.sources = Sources(
-            self.store, self.worker, self.player, self.tasks, config, paths.config_path, self._drop
-        )
-        self.submitter = self._make_submitter()
-        self.texts.is_changed = StreamLanguages(self.store, self.submitter).is_changed
-        self.device_wait = DeviceWait(self.store, self.player, config, self._give_up)
+        store = store or Store(paths.db_path, bus or Bus(), clock, True, steady)
+        player = player or Player(device=device_of(config()["audio_device"]))
+        hosts = hosts or subprocess_hosts(paths.backends_dir, config)
+        super().__init__(paths, config, clock, serves_streams, hosts, store, player, make_tasks)
         newest = self.store.history.latest()
         # Older streams lost the HTTP response that they went into, with the daemon that gave it.
         # Newer ones are ours. An engine without an API leaves all of them to the daemon.
         self._streams_died_before = newest.seq + 1 if serves_streams and newest else 0
-        self._was_flagged = False
-        """Whether the table said last that speech is paused."""
-        self._heed_pause()
-        self.on_damage: Callable[[], None] = lambda: None
-        """Called every second while the queue's database is known to be damaged."""
         self.is_started = False
-        self._look_s = look_s
-        self._dropped = set[str]()
-        """Jobs that are worked on no more, at least those that are still at work."""
-        self._version = -1
-        """Of the table, when it was looked at last."""
-        self._closing = threading.Event()
+        self.requests = TableRequests(self, may_wait=lambda: self.is_started)
+        self.requests.look_for_pause()
+        self.housekeeping = Housekeeping(self, self.requests, look_s)
         self._finish_at_once = threading.Event()
-        self._ticker = threading.Thread(target=self._tick_until_closed, name="ticker", daemon=True)
-        self._next_stranded = time.monotonic() + STRANDED_EVERY_S
-
-    def _make_worker(self) -> Worker:
-        synthesizer = Synthesizer(
-            self.store,
-            self.lookahead,
-            self.running,
-            self.catalog,
-            self.utterances,
-            self.config,
-            self.models,
-            self.say_as,
-            self.texts,
-            self.rates,
-            self._clock,
-        )
-        return Worker(
-            self.store,
-            self.outcomes,
-            self.pool,
-            self.player,
-            self.lookahead,
-            self.running,
-            self.spools,
-            Replays(self.store, self.spools, self.catalog),
-            synthesizer,
-            self.texts,
-            self.rates,
-            self.config,
-            self._clock,
-        )
-
-    def _make_submitter(self) -> Submitter:
-        return Submitter(
-            self.store,
-            self.tasks,
-            self.catalog,
-            self.config,
-            self._drop,
-            self._clock,
-            obstacles=self.obstacles,
-            say_as=self.say_as,
-        )
 
     # -- life --------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Recover the jobs of a dead daemon, and begin. The caller holds the consumer lock."""
         self._remove_leftovers()
-        self._cancel_abandoned()
+        self.housekeeping.cancel_abandoned()
         self._end_orphaned_texts()
         self.store.moves.clear()
         recovery.recover(self.store, self.tasks, self._streams_died_before)
@@ -259,10 +95,10 @@ class Engine:
         self.player.on_absence = self.device_wait.begin
         if not self.player.is_alive():
             self.player.start()
-        self._set_up_pool()
+        self.housekeeping.set_up_pool()
         self.tasks.start(self.worker.may_take)
         self.outcomes.start()
-        self._ticker.start()
+        self.housekeeping.start()
         self.upkeep.start()
         self.is_started = True
 
@@ -300,7 +136,7 @@ class Engine:
 
     def close(self) -> None:
         """Stop now. Jobs that are not finished go back into the queue."""
-        self._closing.set()
+        self.housekeeping.close()
         self.models.is_closed = True
         self.upkeep.close()
         if self.is_started:
@@ -311,7 +147,7 @@ class Engine:
             self.player.stop(now=True)
             self.outcomes.close()
             with contextlib.suppress(StorageError):
-                self.store.erase_private(self._forget_audio)
+                self.store.erase_private(self.forget_audio)
             # Only the jobs that this engine has begun: another process may drain the queue now.
             with contextlib.suppress(StorageError):
                 self.worker.forget_ended(self.store.live_ids)
@@ -335,11 +171,6 @@ class Engine:
         return self.damage is None and self._has_threads
 
     @property
-    def damage(self) -> str | None:
-        """What is wrong with the queue's database, on one line."""
-        return self.store.damage or self.tasks.damage
-
-    @property
     def _has_threads(self) -> bool:
         return not self.is_started or (self.tasks.is_alive() and self.player.is_alive())
 
@@ -351,96 +182,6 @@ class Engine:
     def overview(self) -> dict[str, Any]:
         """See `queue.overview`."""
         return overview(self.store)
-
-    def _tick_until_closed(self) -> None:
-        next_tick = time.monotonic() + TICK_S
-        while not self._closing.wait(self._look_s):
-            try:
-                if time.monotonic() >= next_tick:
-                    next_tick = time.monotonic() + TICK_S
-                    self.store.check_file()
-                    self._tick()
-                elif self._is_changed:
-                    self._heed_others()
-            except StorageError as exc:
-                log.error("housekeeping: %s", exc.line)
-            except Exception:
-                log.exception("housekeeping")
-            if self.damage is not None:
-                self.on_damage()
-
-    @property
-    def _is_changed(self) -> bool:
-        """Whether the table was changed since this was asked last."""
-        before = self._version
-        with contextlib.suppress(StorageError):  # the next tick tells
-            self._version = self.store.version
-        return self._version != before
-
-    def _drop_cancelled_elsewhere(self) -> None:
-        """Stop the jobs that another process, which found no daemon, cancelled in the table."""
-        at_work = {*self.worker.running_ids, self.player.current, *self.player.waiting}
-        found = (self.store.find(job_id) for job_id in at_work if job_id)
-        ended = {job.id: job for job in found if job is not None and not job.is_live}
-        self._dropped &= ended.keys()
-        for job_id in ended.keys() - self._dropped:
-            self._drop(job_id)
-            self.store.publish("state", ended[job_id])
-
-    def _cancel_abandoned(self) -> None:
-        """Cancel the jobs whose callers are gone."""
-        bound = self.store.callers()
-        gone = {caller for caller in {caller for _, caller in bound} if callers.is_gone(caller)}
-        for job_id, caller in bound:
-            # Who has been told how its job ended goes away before that is in the table.
-            if caller not in gone or self.outcomes.is_ending(job_id):
-                continue
-            if self.store.cancel_abandoned(job_id, caller):
-                self._drop(job_id)
-
-    def _drop(self, job_id: str) -> None:
-        """Stop the work for a job that has ended."""
-        self._dropped.add(job_id)
-        self.worker.cancel(job_id)
-        self.player.cancel(job_id)
-
-    def _heed_others(self) -> None:
-        """Do what another process, which found no daemon, wants according to the table."""
-        self._drop_cancelled_elsewhere()
-        self._heed_pause()
-        self.sources.look()
-        self._heed_move()
-
-    def _tick(self) -> None:
-        self._cancel_abandoned()
-        self._heed_others()
-        self.texts.look()
-        if self.unwritten_pause is not None:
-            self._flag_pause(self.unwritten_pause)
-        at_work = {run.job.id for run in self.running}
-        self.store.erase_private(self._forget_audio, at_work)
-        for job in self.store.expire(self.player.current if self.player.absence else None):
-            self._drop(job.id)
-        if time.monotonic() >= self._next_stranded:
-            self._next_stranded = time.monotonic() + STRANDED_EVERY_S
-            self._send_stranded()
-            self.spools.evict(keep=self.store.live_ids())
-            self.worker.forget_ended(self.store.live_ids)
-            self.utterances.evict()
-        self.worker.stop_useless_load()
-        self._set_up_pool()
-        self.models.unload_due()
-        if self.warms_kept:
-            self.kept.look()
-
-    def _set_up_pool(self) -> None:
-        """Tell the pool how long models stay loaded that no request keeps loaded."""
-        config = self.config()
-        self.pool.keep = [self.catalog.host_of(name) for name in config["keep"]]
-        idle_timeout_s = config.idle_timeout_s
-        at_least_s = BUSY_UNLOAD_S if self.store.count_live() else TICK_S
-        never = idle_timeout_s < 0
-        self.pool.keep_alive_s = math.inf if never else max(idle_timeout_s, at_least_s)
 
     # -- requests, from any thread -----------------------------------------------------------
 
@@ -469,13 +210,13 @@ class Engine:
     def cancel(self, job_id: str, reason: str = "cancelled") -> Job:
         """Cancel a live job. Raises UnknownJob, AmbiguousId, JobNotLive."""
         job = self.store.cancel(self.store.get(job_id).id, reason)
-        self._drop(job.id)
+        self.drop(job.id)
         self.tasks.wake()
         return job
 
     def cancel_all(self, source: str | None = None) -> list[Job]:
         """Cancel every live job, or those of one source, and be silent at once."""
-        cancelled = self.store.cancel_all(source, self._drop)
+        cancelled = self.store.cancel_all(source, self.drop)
         self.tasks.wake()
         return cancelled
 
@@ -509,49 +250,15 @@ class Engine:
 
     def pause(self) -> None:
         """Be silent until `resume`, beyond a restart as well."""
-        self.player.pause()
-        self._flag_pause(True)
+        self.requests.set_paused(True)
 
     def resume(self) -> None:
-        self.player.resume()
-        self._flag_pause(False)
-
-    def _flag_pause(self, is_paused: bool) -> None:
-        try:
-            self.store.set_flag(PAUSE, is_paused)
-            self._was_flagged = is_paused
-        except StorageError as exc:
-            if not self.is_started:  # another process speaks, which finds it in the table alone
-                raise
-            log.error("the pause cannot be saved yet: %s", exc.line)
+        self.requests.set_paused(False)
 
     @property
     def unwritten_pause(self) -> bool | None:
-        """Whether speech is paused, if the table does not say so yet; None: it does."""
-        is_paused = self.player.is_paused
-        return None if is_paused == self._was_flagged else is_paused
-
-    def _heed_pause(self) -> None:
-        """Pause or resume if another process, which found no daemon, did so in the table."""
-        is_flagged = self.store.is_set(PAUSE)
-        if is_flagged != self._was_flagged:
-            self._was_flagged = is_flagged
-            self.player.pause() if is_flagged else self.player.resume()
-            for job_id in filter(None, (self.player.current, *self.player.waiting)):
-                self.bus.publish("progress", job_id, {"id": job_id, "paused": is_flagged})
-
-    def _heed_move(self) -> None:
-        """Go where another process, which found no daemon, asked to."""
-        if steps := self.store.moves.asked:
-            if moved := self.player.move(steps):
-                job_id, heard = moved
-                self.store.note(job_id, heard=heard)
-            self.store.moves.done(steps)
-
-    def obstacles(self) -> list[str]:
-        """Notes on what keeps jobs, whoever sent them, from being heard now."""
-        found = [PAUSED] if self.player.is_paused else []
-        return found + ([NO_DEVICE] if self.player.absence else [])
+        """See `TableRequests.unwritten_pause`."""
+        return self.requests.unwritten_pause
 
     def replay(self, job_id: str, caller: str | None = None, changes: Changes = AS_IT_WAS) -> Job:
         """A new job that speaks the old one again; see `Submitter.replay`."""
@@ -582,43 +289,11 @@ class Engine:
         the jobs' ids.
         """
         self.utterances.clear(older_than_s)
-        return self.store.forgetting.clear(older_than_s, self._forget_audio)
-
-    def _forget_audio(self, job_ids: Sequence[str]) -> None:
-        for job_id in job_ids:
-            self.spools.remove(job_id)
+        return self.store.forgetting.clear(older_than_s, self.forget_audio)
 
     def check_queue(self) -> None:
         """Look at the queue now: another process may have written to it."""
         self.player.try_again()
         self.texts.wake()
         self.texts.look()
-        self._send_stranded()
-
-    def _send_stranded(self) -> None:
-        recovery.resend_stranded(self.store, self.tasks, self.outcomes.failed)
-        self.tasks.wake()
-
-    # -- the player's listener. The player's thread must not wait for a disk. ----------------
-
-    def started(self, job_id: str) -> None:
-        self.outcomes.started(job_id, self._clock())
-
-    def heard(self, job_id: str, utterances: int) -> None:
-        self.outcomes.heard(job_id, utterances)
-        self.lookahead.alone.discard(job_id)  # it makes progress: others may go on beside it
-
-    def interrupted(self, job_id: str) -> None:
-        self.outcomes.interrupted(job_id)
-
-    def finished(self, job_id: str) -> None:
-        self.outcomes.done(job_id, self._clock())
-
-    def _give_up(self, job_id: str, error: VoxError) -> None:
-        """Fail a job, wherever it is."""
-        self.player.cancel(job_id)
-        self.failed(job_id, error)
-
-    def failed(self, job_id: str, error: VoxError) -> None:
-        self.worker.cancel(job_id)
-        self.outcomes.failed(job_id, error)
+        self.send_stranded()
