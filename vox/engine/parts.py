@@ -93,6 +93,8 @@ class Parts:
         self.submitter = self._make_submitter()
         self.texts.is_changed = StreamLanguages(self.store, self.submitter).is_changed
         self.device_wait = DeviceWait(self.store, self.player, config, self._hearing.give_up)
+        self.dropped = set[str]()
+        """Jobs that are worked on no more, at least those that are still at work."""
         self.on_damage: Callable[[], None] = lambda: None
         """Called every second while the queue's database is known to be damaged."""
 
@@ -165,6 +167,7 @@ class Parts:
 
     def drop(self, job_id: str) -> None:
         """Stop the work for a job that has ended."""
+        self.dropped.add(job_id)
         self.worker.cancel(job_id)
         self.player.cancel(job_id)
 

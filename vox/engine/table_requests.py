@@ -29,8 +29,6 @@ class TableRequests:
         """Whether the table said last that speech is paused."""
         self._version = -1
         """Of the table, when it was looked at last."""
-        self._stopped = set[str]()
-        """Jobs that were cancelled elsewhere and are still at work."""
 
     def is_changed(self) -> bool:
         """Whether the table was changed by others since this was asked last."""
@@ -50,9 +48,8 @@ class TableRequests:
         at_work = {*self._parts.worker.running_ids, self._player.current, *self._player.waiting}
         found = (self._store.find(job_id) for job_id in at_work if job_id)
         ended = {job.id: job for job in found if job is not None and not job.is_live}
-        self._stopped &= ended.keys()
-        for job_id in ended.keys() - self._stopped:
-            self._stopped.add(job_id)
+        self._parts.dropped &= ended.keys()
+        for job_id in ended.keys() - self._parts.dropped:
             self._parts.drop(job_id)
             self._store.publish("state", ended[job_id])
 
