@@ -503,9 +503,18 @@ class Job(SpeechOptions):
             "exit_code": self.exit_code,
             "output": self.output,
             "replace": self.replace_key,
-            "notes": self.notes,
+            "notes": self._true_notes(),
             **outlook.to_dict(),
         }
+
+    def _true_notes(self) -> list[str]:
+        """The notes without what kept it from being heard, once it was heard."""
+        if self.state != "done" or not self.notes:
+            return self.notes
+        from .source_notes import paused_note
+
+        over = (PAUSED, NO_DEVICE, paused_note(self.source))
+        return [note for note in self.notes if note not in over]
 
     @property
     def exit_code(self) -> int | None:

@@ -103,3 +103,16 @@ def test_each_of_the_lines_fits(width: int) -> None:
     lines = Status(document).drawn(width)
     assert len(lines) == 5
     assert max(map(cell_len, lines)) <= width
+
+
+def test_what_is_loaded_for_a_file_is_not_quoted_as_if_it_were_said() -> None:
+    model = dict.fromkeys(("device", "dtype", "engine", "model", "memory_mb", "vram_mb"))
+    book = {"phase": "loading", "loading": 0.435, "output": "/b/x.mp3", "text": "Chapter 1."}
+    document = {
+        "running": True, "status": "ok", "obstacles": [], "now": [{**book, "utterances": None}],
+        "next": None, "waiting": 0, "last_failure": None,
+        "loaded_models": [{**model, "backend": "qwen", "state": "loading"}],
+        "http": None, "inbox": {"enabled": False},
+    }  # fmt: skip
+    now, _, models, *_ = Status(document).drawn(80)
+    assert (now, models) == ("now     x.mp3: loading 43 %", "models  qwen (loading)")

@@ -383,7 +383,8 @@ def test_what_comes_while_paused_carries_a_note_and_is_spoken_later(
     assert job.notes == [PAUSED]
     rig.until_prepared(job)
     engine.resume()
-    assert rig.until_ended(job)["state"] == "done"
+    ended = rig.until_ended(job)
+    assert (ended["state"], ended["notes"]) == ("done", [])  # nothing is paused any more
 
 
 def test_what_another_process_queued_is_found_when_the_engine_is_told_to_look(

@@ -54,7 +54,7 @@ def complete_job(_ctx: click.Context, _param: click.Parameter, incomplete: str) 
 
 def complete_ended_job(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> Ids:
     """The same of those that can be spoken again."""
-    ended = (job for job in _newest() if job["exit_code"] is not None)
+    ended = (job for job in _newest() if job["exit_code"] is not None and not job["private"])
     return _ids(incomplete, ended, is_last_known=True)
 
 

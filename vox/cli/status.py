@@ -148,8 +148,9 @@ class Status(NamedTuple):
 
 
 def _doing(job: Job, has_room: bool = False) -> str:
-    if job_view.writes_file(job) and job["phase"] == "making":
-        return job_view.of_file(job, job_view.written(job))
+    if job_view.writes_file(job):
+        is_made = job["phase"] == "making"
+        return job_view.of_file(job, (job_view.written if is_made else job_view.phase_of)(job))
     how = job_view.heard(job) if job["phase"] == "speaking" else job_view.phase_of(job)
     return f"{how}: {QUOTE}" + (f" ({voice_of(job)}, {sender_of(job)})" if has_room else "")
 
@@ -173,7 +174,8 @@ def _timeless(job: Job) -> Job:
 
 def _model(each: dict[str, Any]) -> str:
     size = [megabytes(each[name]) for name in ("memory_mb", "vram_mb") if each[name]]
-    about = ", ".join(filter(None, [engine_of(each), *size]))
+    doing = each["state"] if each["state"] in ("starting", "loading") else ""
+    about = ", ".join(filter(None, [doing, engine_of(each), *size]))
     name = " ".join(filter(None, [each["backend"], each["model"]]))
     return f"{name} ({about})" if about else name
 
