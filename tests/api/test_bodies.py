@@ -10,7 +10,7 @@ import pytest
 
 from tests.api.conftest import RunningDaemon
 from tests.api.fakes import FakeContext, client_of
-from vox.api.schemas import Speak, Speech, Stop, Unload, Warm
+from vox.api.schemas import OfSource, Replay, Speak, Speech, Steps, Stop, Unload, Warm
 
 BODIES = {
     "/speak": (Speak, {"text": "Hello", "async": True}),
@@ -18,6 +18,9 @@ BODIES = {
     "/warm": (Warm, {"backend": "scripted"}),
     "/unload": (Unload, {}),
     "/stop": (Stop, {}),
+    "/back": (Steps, {}),
+    "/pause": (OfSource, {}),
+    "/jobs/last/replay": (Replay, {}),
 }
 
 

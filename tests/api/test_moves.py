@@ -27,7 +27,10 @@ def test_back_and_next_answer_with_the_job_and_where_it_goes_on(context: FakeCon
     assert post(context, "/next", {"n": 2}).json()["heard"] == 7
 
 
-@pytest.mark.parametrize("body", [{"n": 0}, {"n": -1}, {"n": "x"}, {"n": 10**6}, {"steps": 1}])
+WRONG = [{"n": 0}, {"n": -1}, {"n": "x"}, {"n": "1"}, {"n": True}, {"n": 10**6}, {"steps": 1}]
+
+
+@pytest.mark.parametrize("body", WRONG)
 def test_a_bad_number_of_sentences_is_refused(context: FakeContext, body: object) -> None:
     assert post(context, "/next", body).status_code == 422
 

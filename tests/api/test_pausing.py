@@ -55,9 +55,11 @@ def test_a_muted_source_s_request_is_answered_at_once(daemon: RunningDaemon) -> 
 
 def test_a_name_that_no_source_has_is_refused(daemon: RunningDaemon) -> None:
     for route in ("pause", "resume", "cancel", "mute", "unmute"):
-        for name in ("", "a\nb", "x" * 101, 1):
+        for name in ("", " ", "\t\n", "a\nb", "x" * 101, 1):
             answer = daemon.http.post(f"/{route}", json={"source": name})
             assert answer.status_code == 422, (route, name)
+            assert "source" in answer.json()["detail"]
+    assert daemon.http.get("/health").json()["queue"]["paused"] is False
     for route in ("mute", "unmute"):
         assert daemon.http.post(f"/{route}", json={}).status_code == 422
     assert daemon.http.get("/health").json()["queue"]["paused"] is False

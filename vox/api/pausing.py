@@ -35,7 +35,7 @@ def make_router(context: Context) -> APIRouter:
         return await _set_paused(body, False)
 
     async def _set_paused(body: OfSource | None, is_paused: bool) -> dict[str, Any]:
-        if body and body.source:
+        if body and body.source is not None:
             sources = engine.sources
             await in_writer(sources.pause if is_paused else sources.resume, body.source)
             return {"paused": is_paused, "source": body.source}

@@ -245,7 +245,18 @@ class Stop(Body):
 
 
 _SOURCE: Any = Field(min_length=1, max_length=jobs.OPTIONS["source"].max_length)
-_Source = Annotated[str, _SOURCE, AfterValidator(jobs.OPTIONS["source"].check)]
+
+
+def _name(given: str) -> str:
+    """The source's name. Raises BadOption: one without a name would stand for all jobs."""
+    option = jobs.OPTIONS["source"]
+    name: str = option.check(given)
+    if not name:
+        raise option.refusal(given, "a name")
+    return name
+
+
+_Source = Annotated[str, _SOURCE, AfterValidator(_name)]
 
 
 class OfSource(Body):
@@ -524,12 +535,12 @@ class Skipped(BaseModel):
     skipped: Job | None
 
 
-class Steps(BaseModel):
+class Steps(Body):
     """How far to go."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(json_schema_extra={"examples": [{}, {"n": 3}]})
 
-    n: Annotated[int, Field(ge=1, le=jobs.MOST_STEPS, description="So many sentences.")] = 1
+    n: int = Field(1, ge=1, le=jobs.MOST_STEPS, description="So many sentences.")
 
 
 class Paused(BaseModel):
