@@ -29,6 +29,9 @@ PRIORITIES = {"high": 10, "normal": 0, "low": -10}
 INTERRUPT = 20
 """The priority of a job that interrupts what is being spoken."""
 
+_LONG_WORD = r"\w{4,}"
+"""What of a private text no line that is kept may repeat."""
+
 MOST_STEPS = 100_000
 """Most sentences to go back or forward at once."""
 CONNECTION = "connection"
@@ -268,7 +271,6 @@ class SpeechOptions:
         schema_help="Once it has ended neither its text nor its audio is kept, in no log and no "
         "cache either. A file that it was read from, or written to, stays.",
         kind=bool,
-        for_adapter=False,
     )
     format: str | None = option(
         "Read the text as Markdown or plain text; auto decides.",
@@ -453,12 +455,19 @@ class Job(SpeechOptions):
         return self.state in LIVE
 
     def discreet(self, line: str) -> str:
-        """A line about the job as it may be kept: of a private one without what it quotes."""
+        """A line about the job as it may be kept.
+
+        Of a private one without what it quotes, and without the longer words of its text.
+        """
         if not self.private:
             return line
         import re
 
-        return re.sub(r"'[^']+'|\"[^\"]+\"|\u201c[^\u201d]+\u201d", "'\u2026'", line)
+        line = re.sub(r"'[^']+'|\"[^\"]+\"|\u201c[^\u201d]+\u201d", "'\u2026'", line)
+        words = {word.lower() for word in re.findall(_LONG_WORD, self.text)}
+        return re.sub(
+            _LONG_WORD, lambda found: "\u2026" if found[0].lower() in words else found[0], line
+        )
 
     @property
     def order(self) -> tuple[bool, int, int]:

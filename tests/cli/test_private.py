@@ -120,3 +120,26 @@ def test_a_private_request_that_comes_again_is_the_same_job(vox: Vox, tmp_path: 
     assert first["state"] == "done"
     assert vox.client.call("POST", "/speak", body)["id"] == first["id"]
     assert len(vox.jobs()) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[fail no phonemes for xylophone]",  # an error that quotes without quotes
+        "[noise] xylophone",
+        "[noise] [crash] xylophone",
+    ],
+)
+def test_what_a_library_says_of_a_private_text_is_not_kept(
+    vox: Vox, scripted: None, tmp_path: Path, text: str
+) -> None:
+    vox.ok("daemon", "start")
+    output = str(tmp_path / "out.wav")
+    said = vox("-b", "scripted", "--private", "-o", output, text)
+    assert "xylophone" not in said.err
+    (job,) = vox.jobs()
+    wait_until_erased(vox, job["id"])
+    for words in (b"noise on standard output", b"on descriptor 1", b"something terrible"):
+        assert holding(vox, words) == []
+    vox("-b", "scripted", "-o", output, "[noise] Loud.")  # the log is what it was
+    assert len(holding(vox, b"noise on standard output")) == 1

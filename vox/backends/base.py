@@ -228,6 +228,8 @@ class Utterance:
     style: str | None = None
     gender: str | None = None
     clone: Clone | None = None
+    private: bool = False
+    """Nothing of the text may be kept anywhere: what is printed meanwhile goes into no log."""
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """What else the request says: options that have no field here yet."""
 

@@ -28,13 +28,15 @@ class CacheKeys:
         """
         own = {key: value for key, value in settings.options.items() if key not in BACKEND_KEYS}
         clone = _contents(utterance.clone) if utterance.clone else None
+        said = {**asdict(utterance), "text": None, "clone": clone}
+        del said["private"]  # does not decide how it sounds
         parts = {
             "vox": __version__,
             "backend": backend,
             "model": settings.model,
             "settings": own,
             "revision": revision,
-            "utterance": {**asdict(utterance), "text": None, "clone": clone},
+            "utterance": said,
         }
         # What is not JSON (a date in config.toml) is there as text.
         known = json.dumps(parts, sort_keys=True, default=str)

@@ -270,7 +270,7 @@ class Worker:
         except VoxError as exc:
             self._give_up(job, spool, exc)
         except Exception as exc:
-            log.exception("job %s", job.id)
+            log.error("job %s", job.id, exc_info=not job.private)
             reason = f"{type(exc).__name__}: {exc}"
             self._give_up(job, spool, JobFailed(reason, "see: vox daemon logs"))
         finally:

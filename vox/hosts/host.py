@@ -9,6 +9,7 @@ VRAM.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -16,6 +17,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any, BinaryIO
 
@@ -54,7 +56,9 @@ class Server:
                 if self._loaded is None:
                     return
             elif command["op"] == "synthesize":
-                self._synthesize(command["id"], _utterance(command["utterance"]))
+                utterance = _utterance(command["utterance"])
+                with _silent() if utterance.private else contextlib.nullcontext():
+                    self._synthesize(command["id"], utterance)
 
     def _read_commands(self) -> None:
         try:
@@ -162,6 +166,22 @@ def _rss_mb() -> float | None:
         import resource
 
         return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 1)
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """While the block runs, nothing that this process prints reaches the log."""
+    kept, nothing = (os.dup(1), os.dup(2)), os.open(os.devnull, os.O_WRONLY)
+    try:
+        for stream in (1, 2):
+            os.dup2(nothing, stream)
+        yield
+    finally:
+        sys.stderr.flush()
+        for stream, before in zip((1, 2), kept, strict=True):
+            os.dup2(before, stream)
+        for each in (*kept, nothing):
+            os.close(each)
 
 
 def _claim_pipes() -> tuple[BinaryIO, BinaryIO]:
