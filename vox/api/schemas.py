@@ -540,7 +540,7 @@ class Steps(Body):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{}, {"n": 3}]})
 
-    n: int = Field(1, ge=1, le=jobs.MOST_STEPS, description="So many sentences.")
+    n: Annotated[int, Field(ge=1, le=jobs.MOST_STEPS, description="So many sentences.")] = 1
 
 
 class Paused(BaseModel):
