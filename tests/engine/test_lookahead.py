@@ -99,6 +99,22 @@ def test_what_is_to_be_played_waits_once_enough_is_prepared(
     assert lookahead.may_take(add(store)) == []
 
 
+def test_the_line_is_looked_at_once_for_a_hundred_jobs(
+    store: Store, lookahead: LookAhead, prepare: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare(MAX_IN_LINE)
+    waiting, looks = Player.waiting.fget, list[Player]()
+    assert waiting is not None
+
+    def counted(player: Player) -> list[str]:
+        looks.append(player)
+        return waiting(player)
+
+    monkeypatch.setattr(Player, "waiting", property(counted))
+    assert lookahead.may_take(add(store, 100)) == []
+    assert len(looks) == 1
+
+
 def test_nothing_is_prepared_ahead_if_the_setting_is_0(
     store: Store, player: Player, running: Running, prepare: Prepare
 ) -> None:

@@ -56,13 +56,14 @@ class LookAhead:
         """Whether a job may begin beside those that are at work."""
         resting = [run.level for run in runs if run.is_resting]
         busy = [run.level for run in runs if not run.is_resting]
+        is_full = len(self._player.waiting) >= MAX_IN_LINE
 
         def may(entry: QueueEntry) -> bool:
             if entry.sink == "stream" and not self._serves_streams:
                 return False
             if entry.sink != "play":
                 return all(level(entry) < other for other in busy)
-            if len(self._player.waiting) >= MAX_IN_LINE:
+            if is_full:
                 return False
             return all(level(entry) < other for other in (*busy, *resting)) and self._has_room(
                 entry.id, entry.order

@@ -7,6 +7,7 @@ by an event instead of polling.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import logging
 import sqlite3
@@ -240,6 +241,7 @@ class Broker:
         self._storage.close()
 
 
+@functools.lru_cache(maxsize=len(LANES) * LOOK_PAST)
 def _job_id(data: Any) -> str | None:
     """None if the task is not one of ours. Huey throws it out, logs that, and goes on."""
     try:
