@@ -48,6 +48,7 @@ def make_router(context: Context) -> APIRouter:
     _add_speak(router, context)
     _add_history(router, context)
     _add_one(router, context)
+    _add_again(router, context)
     return router
 
 
@@ -188,6 +189,18 @@ def _add_one(router: APIRouter, context: Context) -> None:
 
         return await json_response(add, writes=True)
 
+    @router.get("/jobs/{job_id}/audio", response_class=FileResponse, responses={**_WAV, **NO_JOB})
+    async def audio(job_id: JobId) -> Response:
+        """The job's audio as a WAV file, as long as it is kept."""
+        path = await asyncio.to_thread(engine.export_audio, job_id)
+        return FileResponse(
+            path, media_type="audio/wav", background=BackgroundTask(os.unlink, path)
+        )
+
+
+def _add_again(router: APIRouter, context: Context) -> None:
+    engine = context.engine
+
     @router.post(
         "/jobs/{job_id}/replay",
         status_code=202,
@@ -233,14 +246,6 @@ def _add_one(router: APIRouter, context: Context) -> None:
         caller = None if is_tcp(request.scope.get("server")) else caller
         return await json_response(
             lambda: _shown(context, engine.replay(job_id, caller, GOING_ON)), 202, writes=True
-        )
-
-    @router.get("/jobs/{job_id}/audio", response_class=FileResponse, responses={**_WAV, **NO_JOB})
-    async def audio(job_id: JobId) -> Response:
-        """The job's audio as a WAV file, as long as it is kept."""
-        path = await asyncio.to_thread(engine.export_audio, job_id)
-        return FileResponse(
-            path, media_type="audio/wav", background=BackgroundTask(os.unlink, path)
         )
 
 

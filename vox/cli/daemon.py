@@ -15,7 +15,17 @@ from ..paths import Paths, get_paths
 from ..sizes import megabytes
 from .completers import complete_backend
 from .options import Count, json_option, quiet_option, request_options
-from .output import duration, engine_of, fields, is_terminal, say, say_json, table, tell
+from .output import (
+    count_of_jobs,
+    duration,
+    engine_of,
+    fields,
+    is_terminal,
+    say,
+    say_json,
+    table,
+    tell,
+)
 
 NOT_RUNNING = 3
 LEAST_WARM_S = 5.0
@@ -168,7 +178,7 @@ def _idle_timeout(status: dict[str, Any]) -> str:
 def _queue(counts: dict[str, Any]) -> str:
     # That a job is "preparing" does not tell whether its audio is made: see `vox queue`.
     live = sum(counts[state] or 0 for state in LIVE)
-    jobs = f"{live} {'job' if live == 1 else 'jobs'}" if live else "empty"
+    jobs = count_of_jobs(live) if live else "empty"
     speaking = ", 1 speaking" if counts["speaking"] else ""
     silent = ["paused"] if counts.get("paused") else []
     silent += [f"{name} {how}" for how in ("paused", "muted") for name in counts[f"{how}_sources"]]

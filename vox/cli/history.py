@@ -14,7 +14,16 @@ from ..source_notes import muted_note
 from .completers import complete_job
 from .export import export
 from .options import Count, Duration, json_option, selection
-from .output import fields, is_erased, is_terminal, say, say_json, say_json_array, table
+from .output import (
+    count_of_jobs,
+    fields,
+    is_erased,
+    is_terminal,
+    say,
+    say_json,
+    say_json_array,
+    table,
+)
 from .speaking import open_jobs
 
 SHOWN_ON_A_TERMINAL = 20
@@ -182,7 +191,7 @@ def clear(older_than_s: float | None, yes: bool, as_json: bool) -> None:
     if as_json:
         say_json({"cleared": count})
     else:
-        say(f"{count} {'job' if count == 1 else 'jobs'} forgotten")
+        say(f"{count_of_jobs(count)} forgotten")
 
 
 history.add_command(export)

@@ -7,7 +7,7 @@ import click
 from ..client.jobs import Job
 from ..jobs import MOST_STEPS
 from .options import Count, json_option
-from .output import say, say_json
+from .output import count_of_jobs, say, say_json
 from .speaking import open_jobs
 
 _COUNT = Count(1, MOST_STEPS)
@@ -49,7 +49,7 @@ def stop(as_json: bool) -> None:
     if as_json:
         say_json(cancelled)
     elif cancelled:
-        say(f"{len(cancelled)} {'job' if len(cancelled) == 1 else 'jobs'} cancelled")
+        say(f"{count_of_jobs(len(cancelled))} cancelled")
     else:
         say("nothing is being spoken, and nothing waits")
 

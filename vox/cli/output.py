@@ -338,6 +338,11 @@ def duration(seconds: float | None) -> str:
     return f"{minutes // 1440} d"
 
 
+def count_of_jobs(count: int) -> str:
+    """ "1 job", "2,000 jobs"."""
+    return "1 job" if count == 1 else f"{count:,} jobs"
+
+
 def clock(seconds: float) -> str:
     """ "0:42", "28:19", "1:02:03"."""
     minutes, second = divmod(max(0, round(seconds)), 60)

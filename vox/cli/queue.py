@@ -15,7 +15,17 @@ from .completers import complete_live_job
 from .history import beginning_of, sender_of, voice_of, whole
 from .job_view import aged, has_clock, held, is_silent, phase_of, when
 from .options import WATCH_HELP, json_option, source_option
-from .output import complain, drawn_table, in_pipe, is_terminal, say, say_json, table, tell
+from .output import (
+    complain,
+    count_of_jobs,
+    drawn_table,
+    in_pipe,
+    is_terminal,
+    say,
+    say_json,
+    table,
+    tell,
+)
 from .speaking import open_jobs
 
 HEADER = ("#", "id", "state", "when", "voice", "source", "text")
@@ -145,7 +155,7 @@ def cancel(
     if as_json:
         say_json(cancelled)
     elif not job_ids:
-        say(f"{len(cancelled)} {'job' if len(cancelled) == 1 else 'jobs'} cancelled")
+        say(f"{count_of_jobs(len(cancelled))} cancelled")
     else:
         for job in cancelled:
             say(f"{job['id']} cancelled")

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 PACE_S = 0.1
 """Shortest time between two looks: many changes come together."""
+COSTLY = 5.0
+"""And that many times as long as a look takes."""
 TICK_S = 1.0
 """How often a clock that is shown goes on."""
 AGAIN_S = 1.0
@@ -72,12 +74,17 @@ def watch(look: Callable[[], Picture], as_json: bool) -> int:
 def _looks(look: Callable[[], Picture], changes: Changes) -> Iterator[Picture | VoxError]:
     """What there is now, and again whenever it may have changed and the caller asks for more."""
     while True:
+        began = time.monotonic()
         try:
-            yield look()
+            seen = look()
         except VoxError as exc:
             yield exc
             changes.wait(AGAIN_S)
-        time.sleep(PACE_S)
+        else:
+            took_s = time.monotonic() - began
+            yield seen
+            # Thousands of jobs take their time, in the daemon as well, which has speech to make.
+            time.sleep(max(PACE_S, COSTLY * took_s))
 
 
 def _in_lines(look: Callable[[], Picture], changes: Changes, as_json: bool) -> None:

@@ -28,7 +28,6 @@ from .open_texts import OpenTexts
 from .outcomes import OutcomeWriter
 from .outlooks import EngineOutlooks
 from .rates import Rates
-from .reading import reading_of
 from .replays import Replays
 from .running import Running
 from .sizes import Sizes
@@ -85,12 +84,12 @@ class Parts:
         self.worker = self._make_worker()
         self._hearing = Hearing(self.player, self.worker, self.lookahead, self.outcomes, clock)
         self.player.output.listener = self._hearing
-        self.store.outlooks = self._make_outlooks()
         self.tasks = make_tasks(self.store, self.worker.run)
         self.sources = Sources(
             self.store, self.worker, self.player, self.tasks, config, paths.config_path, self.drop
         )
         self.submitter = self._make_submitter()
+        self.store.outlooks = self._make_outlooks()
         self.texts.is_changed = StreamLanguages(self.store, self.submitter).is_changed
         self.device_wait = DeviceWait(self.store, self.player, config, self._hearing.give_up)
         self.dropped = set[str]()
@@ -150,9 +149,7 @@ class Parts:
             self.config,
             self.rates,
             self.worker.making,
-            Sizes(
-                self.store, lambda job: reading_of(job, self.catalog, self.config(), self.say_as())
-            ),
+            Sizes(self.store, self.submitter.reading),
         )
 
     @property

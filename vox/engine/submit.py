@@ -109,6 +109,19 @@ def _checked_output(path: str | None) -> str | None:
     return output
 
 
+def _wish(text: str, options: dict[str, Any], source: str, config: Config) -> Wish:
+    """Who is to speak the text, as far as the request, its source and the settings say."""
+    return Wish(
+        **{name: options[name] for name in _WISHED},
+        default_backend=config["backend"],
+        default_voice=config["voice"],
+        default_lang=config["lang"],
+        source_table=f"sources.{source}",
+        **{f"source_{name}": config.of_source(source, name) for name in _OF_SOURCE},
+        text_lang=language_of(text),
+    )
+
+
 class Submitter:
     """Takes requests in. Any thread may submit."""
 
@@ -315,16 +328,7 @@ class Submitter:
             if options[name] is None:
                 options[name] = config[name]
         output = _checked_output(request.output)
-        wish = Wish(
-            **{name: options[name] for name in _WISHED},
-            default_backend=config["backend"],
-            default_voice=config["voice"],
-            default_lang=config["lang"],
-            source_table=f"sources.{source}",
-            **{f"source_{name}": config.of_source(source, name) for name in _OF_SOURCE},
-            text_lang=language_of(text),
-        )
-        resolved = resolve(self._catalog, wish)
+        resolved = resolve(self._catalog, _wish(text, options, source, config))
         speech = {name: options[name] for name in SPEECH_OPTIONS}
         speech |= {"backend": resolved.backend, "voice": resolved.voice, "lang": resolved.lang}
         job = Job(

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from .database import Database
 from .events import Bus
+from .rows import LIVE_SQL
 from .search import SearchIndex
 from .set_aside import remove_set_aside
 
@@ -92,7 +93,7 @@ class Forgetting:
     def _old(self, before: float) -> list[_Old]:
         rows = self._db.query(
             "select seq, id from job indexed by job_created where created_at < ? "
-            "and state not in ('queued', 'preparing', 'speaking') "
+            f"and state not in {LIVE_SQL} "
             "and coalesce(finished_at, created_at) < ? limit ?",
             (before, before, AT_ONCE),
         )

@@ -13,6 +13,7 @@ from ..errors import UnknownJob
 from ..jobs import EVERY_JOB, LIVE, Job, Wanted
 from . import stats, texts
 from .database import Database, IndexDamaged
+from .rows import LIVE_SQL
 from .search import SearchIndex
 
 PAGE = 200
@@ -20,7 +21,6 @@ PAGE = 200
 PAGE_CHARACTERS = 1_000_000
 """Fewer of them are, if their texts together are longer than this."""
 
-LIVE_SQL = "('queued', 'preparing', 'speaking')"
 FEW = 1_000
 """So many texts are looked at one by one sooner than the index is asked."""
 NO_SEQ = 2**62

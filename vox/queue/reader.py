@@ -15,10 +15,10 @@ from ..jobs import ID_ALPHABET, LIVE, Job, Sink, queue_order, recency
 from ..outlook import Outlook
 from . import texts
 from .database import Database
-from .history import LIVE_SQL, History
+from .history import History
 from .outlooks import ENTRY_COLUMNS, LiveEntry, Outlooks, TableOutlooks
 from .pauses import of_sources_sql, paused_sources
-from .rows import job_of
+from .rows import LIVE_SQL, job_of
 
 _QUEUED_SQL = f"state in {LIVE_SQL} and state = 'queued'"
 """With both conditions SQLite uses the index of live jobs and does not read the whole history."""

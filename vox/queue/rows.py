@@ -10,6 +10,9 @@ from typing import Any
 from ..errors import StorageDamaged
 from ..jobs import OPTIONS, SPEECH_OPTIONS, STATES, Job
 
+LIVE_SQL = "('queued', 'preparing', 'speaking')"
+"""The states of live jobs. From these words SQLite knows which index holds them, or all others."""
+
 COLUMNS = tuple(f.name for f in fields(Job))
 _NUMBERS = tuple(name for name in SPEECH_OPTIONS if OPTIONS[name].kind is float)
 _FLAGS = tuple(name for name in SPEECH_OPTIONS if OPTIONS[name].kind is bool)

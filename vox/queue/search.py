@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterable
 
 from .database import Database, IndexDamaged
+from .rows import LIVE_SQL
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +110,7 @@ class SearchIndex:
         """How many ended jobs are not in the index; not counted beyond so many."""
         sql = (
             "select count(*) from (select 1 from unindexed cross join job using (seq) "
-            "where state not in ('queued', 'preparing', 'speaking') limit ?)"
+            f"where state not in {LIVE_SQL} limit ?)"
         )
         return int(self._db.query(sql, (most,))[0][0])
 
@@ -122,8 +123,8 @@ class SearchIndex:
     @staticmethod
     def _add_some(conn: sqlite3.Connection) -> bool:
         rows = conn.execute(
-            "select seq, text from unindexed cross join job using (seq) where state not in "
-            "('queued', 'preparing', 'speaking') order by seq desc"
+            "select seq, text from unindexed cross join job using (seq) "
+            f"where state not in {LIVE_SQL} order by seq desc"
         )
         taken, room = [], CHARACTERS_AT_ONCE
         for seq, text in rows:

@@ -10,12 +10,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .database import Database
+from .rows import LIVE_SQL
 
 DAY_S = 86_400.0
 PERIODS = {"7d": 7 * DAY_S, "30d": 30 * DAY_S}
 """How long ago, in seconds, a job may have been made that counts in each."""
 
-_SUMS = """
+_SUMS = f"""
 select backend, source, count(*) as jobs,
     sum(case when sink = 'play' then said_s else 0 end) as heard_s,
     sum(case when sink = 'play' then 0 else said_s end) as written_s,
@@ -25,7 +26,7 @@ from (
     select backend, source, created_at, sink, saved_load_s, saved_synthesis_s,
         coalesce(case when state = 'done' then audio_s
             else audio_s * min(heard, utterances) / utterances end, 0) as said_s
-    from job indexed by job_stats where state not in ('queued', 'preparing', 'speaking')
+    from job indexed by job_stats where state not in {LIVE_SQL}
 )
 """
 _ALL = f"{_SUMS} group by backend, source"

@@ -23,10 +23,9 @@ from .database import Database, order_lock
 from .events import Bus
 from .expiry import Deadlines, steady
 from .forgetting import Forgetting
-from .history import LIVE_SQL
 from .moves import Moves
 from .reader import Reader
-from .rows import COLUMNS, job_of, row_of, sql_value
+from .rows import COLUMNS, LIVE_SQL, job_of, row_of, sql_value
 from .set_aside import remove_unfinished, set_aside_files
 from .sqlite_errors import LOCK_WAIT_S, locked_error
 from .telling import Telling
