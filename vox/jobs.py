@@ -464,9 +464,9 @@ class Job(SpeechOptions):
         import re
 
         line = re.sub(r"'[^']+'|\"[^\"]+\"|\u201c[^\u201d]+\u201d", "'\u2026'", line)
-        words = {word.lower() for word in re.findall(_LONG_WORD, self.text)}
+        text = self.text.lower()
         return re.sub(
-            _LONG_WORD, lambda found: "\u2026" if found[0].lower() in words else found[0], line
+            _LONG_WORD, lambda word: "\u2026" if word[0].lower() in text else word[0], line
         )
 
     @property
