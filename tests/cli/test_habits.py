@@ -44,6 +44,8 @@ REFUSED = [
     ("say hello", "vox hello, or vox -b say hello (to speak it: vox -- say hello)"),
     ("say -v heart hello there", "vox hello there, or "),
     ("install kokoro", "vox backends install"),
+    ("last", "vox again, or vox history show last (to speak it: vox -- last)"),
+    ("@2", "vox replay @2, or vox history show @2 (to speak it: vox -- @2)"),
     ("histroy", "vox history"),
     ("queu --json", "vox queue"),
     ("cancle 3kd8fz", "vox cancel 3kd8fz"),

@@ -44,6 +44,8 @@ HABITS = {
     "show": "vox history show ID",
     "past": "vox history",
     "recent": "vox history",
+    "last": "vox again, or vox history show last",
+    "latest": "vox again, or vox history show last",
     "search": "vox history --search WORDS",
     "find": "vox history --search WORDS",
     "grep": "vox history --search WORDS",
@@ -206,6 +208,8 @@ def meant(root: click.Group, words: list[str], is_text: bool = False) -> Meant |
     """
     if len(words) == 1 and os.path.isfile(words[0]):
         return _file_meant(words[0])
+    if len(words) == 1 and _is_recent_job(words[0]) and not is_text:
+        return _command_meant(words, f"vox replay {words[0]}, or vox history show {words[0]}")
     word = words[0].replace("_", "-")
     if not word.islower() or not word.replace("-", "").isalpha():
         return None
@@ -219,6 +223,11 @@ def meant(root: click.Group, words: list[str], is_text: bool = False) -> Meant |
     if command and (len(words) == 1 or _is_argument(words) or words[1] in _below(root, command)):
         return _command_meant(words, _shown(["vox", command, *words[1:]]))
     return None
+
+
+def _is_recent_job(word: str) -> bool:
+    """Whether the word is `@1`, `@2` ..., which stands for a job where an id goes."""
+    return word[:1] == "@" and word[1:].isdecimal()
 
 
 def _command_meant(words: list[str], instead: str) -> Meant:

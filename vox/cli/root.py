@@ -130,8 +130,8 @@ class Root(click.Group):
 
 
 def _is_name(word: str) -> bool:
-    """Whether a command could be called so."""
-    return word.islower() and word.replace("-", "").replace("_", "").isalpha()
+    """Whether a command, or a job, could be called so."""
+    return word[:1] == "@" or (word.islower() and word.replace("-", "").replace("_", "").isalpha())
 
 
 def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
