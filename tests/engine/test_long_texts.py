@@ -5,10 +5,13 @@ from __future__ import annotations
 import gc
 import tracemalloc
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from vox.engine.engine import Engine
+from vox.jobs import Job
+from vox.queue.store import Store
 
 from .fakes import FakeHosts
 from .rig import Rig, request
@@ -57,6 +60,29 @@ def test_of_a_text_of_some_pages_the_number_of_utterances_is_known_after_the_fir
     known = engine.store.get(job.id).utterances
     second.open()
     assert known is not None and known == rig.until_ended(job)["heard"]
+
+
+class NotingStore(Store):
+    """Knows whether the number of utterances is written patiently."""
+
+    is_patient: bool | None = None
+
+    def note(self, job_id: str, event: str = "progress", /, **columns: Any) -> Job | None:
+        if "utterances" in columns:
+            self.is_patient = self._db._is_patient
+        return super().note(job_id, event, **columns)
+
+
+def test_the_pieces_of_a_long_text_wait_for_a_database_that_another_program_keeps_locked(
+    rig: Rig, hosts: FakeHosts
+) -> None:
+    store = NotingStore(rig.paths.db_path, rig.bus)
+    engine = rig.make_engine(store=store)
+    engine.start()
+    job = engine.submit(request(long_text(30_000)))
+    rig.until(lambda: store.is_patient is not None)
+    engine.cancel(job.id)
+    assert store.is_patient
 
 
 def test_memory_does_not_grow_with_what_was_said_of_a_long_text(

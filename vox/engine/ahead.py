@@ -6,6 +6,7 @@ So the first sound does not wait for them, and their number is known soon all th
 from __future__ import annotations
 
 import collections
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
@@ -22,8 +23,15 @@ class Ahead:
     The thread works half of the time while nobody waits for it: others need the interpreter too.
     """
 
-    def __init__(self, source: Iterator[Piece | None], most: int = MOST_AHEAD) -> None:
+    def __init__(
+        self,
+        source: Iterator[Piece | None],
+        most: int = MOST_AHEAD,
+        inside: contextlib.AbstractContextManager[None] | None = None,
+    ) -> None:
+        """`inside`: what the thread works in."""
         self._source = source
+        self._inside = inside or contextlib.nullcontext()
         self._most = most
         self._ready: collections.deque[Piece | None] = collections.deque()
         self._changed = threading.Condition()
@@ -53,15 +61,9 @@ class Ahead:
 
     def _run(self) -> None:
         try:
-            while not self._is_closed:
-                began = time.monotonic()
-                piece = next(self._source)
-                took_s = time.monotonic() - began
-                with self._changed:
-                    self._ready.append(piece)
-                    self._changed.notify_all()
-                    self._changed.wait_for(self._is_wanted_now, took_s)
-                    self._changed.wait_for(lambda: self._is_closed or self._has_room)
+            with self._inside:
+                while not self._is_closed:
+                    self._make_one()
         except StopIteration:
             pass
         except BaseException as exc:  # raised again in the thread that takes the pieces
@@ -69,6 +71,16 @@ class Ahead:
         with self._changed:
             self._is_over = True
             self._changed.notify_all()
+
+    def _make_one(self) -> None:
+        began = time.monotonic()
+        piece = next(self._source)
+        took_s = time.monotonic() - began
+        with self._changed:
+            self._ready.append(piece)
+            self._changed.notify_all()
+            self._changed.wait_for(self._is_wanted_now, took_s)
+            self._changed.wait_for(lambda: self._is_closed or self._has_room)
 
     def _is_wanted_now(self) -> bool:
         return self._is_closed or not self._ready

@@ -106,7 +106,16 @@ def pieces_of(
     if length <= LONG_CHARS:
         yield from list(made)
         return
-    with contextlib.closing(Ahead(made)) as ahead:
+
+    def is_unwanted() -> bool:
+        try:
+            check_wanted()
+        except Exception:
+            return True
+        return False
+
+    # What is written there waits for a locked database, as in the job's own thread.
+    with contextlib.closing(Ahead(made, inside=store.patiently(is_unwanted))) as ahead:
         yield from ahead
 
 
