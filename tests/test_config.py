@@ -175,7 +175,7 @@ def test_a_source_s_key_that_is_mistyped_gets_the_known_ones(path: Path) -> None
         config.set_value(str(path), "sources.my.repo.voise", "x")
     assert caught.value.line == (
         "there is no setting 'sources.my.repo.voise'; did you mean voice? sources.NAME has: "
-        "backend, voice, lang, speed, volume, priority"
+        "backend, voice, lang, speed, volume, priority, muted"
     )
     for name in ("x" * 101, "a\nb", " a"):
         with pytest.raises(BadConfig) as caught:

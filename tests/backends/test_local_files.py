@@ -93,7 +93,7 @@ def test_a_file_that_another_model_has_is_shared(server: HubServer, weights: Pat
     assert inode(codecs[0]) == inode(codecs[1])
     # It takes no room, and it counts as there.
     assert told[0][0].startswith("fetching org/two: 0 MB of")
-    assert any(text.startswith("taking model.safetensors from ") for text, _ in told)
+    assert any(text.startswith("fetching model.safetensors from ") for text, _ in told)
     shown = [fraction for _, fraction in told if fraction is not None]
     assert shown == sorted(shown) and shown[-1] <= 1
     assert size_mb(str(weights)) < 3
@@ -154,7 +154,7 @@ def test_what_the_users_cache_has_is_taken_from_there_and_left_there(
     told = fetch(weights, "one", PIN)
     assert fetched(server) == {"config.json"}  # the hub lists no checksum for small files
     assert files_in(weights / "one") == ONE
-    assert f"taking model.safetensors from {hub_cache()}" in [text for text, _ in told]
+    assert f"fetching model.safetensors from {hub_cache()}" in [text for text, _ in told]
     blob = (snapshot / "model.safetensors").resolve()
     assert inode(blob) == inode(weights / "one" / "model.safetensors")
     assert not (weights / "one" / "model.safetensors").is_symlink()

@@ -17,6 +17,11 @@ from vox.bootstrap import vox_dir
 
 FOLDER = Path(vox_dir())
 EXAMPLES = {
+    (
+        "cli/habits.py",
+        "say",
+    ),  # a word that is typed
+    ("cli/habits.py", "vox {words}, or vox -b say {words}"),
     ("api/schemas.py", "hibari"),  # in the API's documentation
     ("text/say_as_entry.py", "say"),  # a key of the entries that respell words
     ("text/say_as_files.py", "say"),
