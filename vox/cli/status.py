@@ -41,9 +41,10 @@ LEAST_QUOTED = 12
 @click.option("--full", "is_full", is_flag=True, help="Show whole texts.")
 @json_option
 def status(is_watched: bool, is_full: bool, as_json: bool) -> int:
-    """Show what is said now and next, the models, HTTP and the inbox, and the last failure.
+    """Show what is said now and next, and what failed last.
 
-    The exit code is 0, with or without a daemon; `vox daemon status` tells them apart.
+    Beside these the loaded models, HTTP and the inbox. The exit code is 0, with or without a
+    daemon; `vox daemon status` tells them apart.
     """
     paths = get_paths()
 
