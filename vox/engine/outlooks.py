@@ -31,6 +31,8 @@ COSTLY = 10.0
 FEW = 20
 """With no more jobs in line, whoever adds one is told all that is foreseen of it. With more a
 forecast holds so long for those who add jobs, however quickly it was made."""
+NEW_S = 0.25
+"""And at least so long: programs hand in hundreds of jobs at once."""
 
 
 class EngineOutlooks:
@@ -111,7 +113,9 @@ class EngineOutlooks:
                 took_s = time.thread_time() - began
                 over = self._made_at + COSTLY * took_s
                 self._holds_until = over if took_s > CHEAP_S else self._made_at
-                self._holds_for_new_until = over if len(self._last) > FEW else self._made_at
+                self._holds_for_new_until = self._made_at
+                if len(self._last) > FEW:
+                    self._holds_for_new_until = max(over, self._made_at + NEW_S)
             return self._last, time.monotonic() - self._made_at
 
     def _forecast(self) -> dict[str, Outlook]:
