@@ -1,3 +1,3 @@
 """vox: a durable speech queue with warm neural voices."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

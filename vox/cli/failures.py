@@ -33,11 +33,21 @@ def report(exc: Exception) -> int:
     if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT):
         complain(f"{exc.filename or 'the output'}: {exc.strerror}; free disk space and try again")
         return 1
+    if isinstance(exc, LookupError) and (older := _older_daemon()):  # an answer lacks a field
+        complain(older.line)
+        return older.exit_code
     summary = " ".join(f"{type(exc).__name__}: {exc}".split())[:300]
     log_path = keep_traceback(exc)
     where = f"the details are in {log_path}" if log_path else "run `vox doctor`"
     complain(f"unexpected error: {summary}; {where}")
     return 1
+
+
+def _older_daemon() -> VoxError | None:
+    from ..client.remote import Remote, older_daemon
+
+    paths = get_paths()
+    return older_daemon(paths) if Remote(paths).is_up() else None
 
 
 _NEAR = 0.75

@@ -51,8 +51,10 @@ from .jobs import (
 )
 
 REPAIR_S = 5.0
-"""A daemon whose database is damaged leaves within that time, and its successor puts it right."""
+"""A daemon leaves within that time if its database is damaged, or if it is too old and idle."""
 POLL_S = 0.05
+_TOO_NEW = ("Extra inputs are not permitted", "Not Found")
+"""What a daemon answers to what it does not know yet."""
 
 
 class Remote:
@@ -60,6 +62,8 @@ class Remote:
 
     def __init__(self, paths: Paths) -> None:
         self.paths = paths
+        self._is_retired = False
+        """The daemon is an older one that was told to leave."""
 
     # -- plain requests ----------------------------------------------------------------------
 
@@ -92,10 +96,14 @@ class Remote:
             isinstance(error, StorageDamaged) and self._has_left()
         ):
             return NoDaemon(error.line)
+        is_too_new = any(words in error.message for words in _TOO_NEW)
+        if is_too_new and (older := older_daemon(self.paths)) is not None:
+            # One that was told to leave, and has nothing to do, has left soon.
+            return NoDaemon() if self._is_retired and self._has_left() else older
         return error
 
     def _has_left(self) -> bool:
-        """Wait for a daemon that leaves because its database is damaged; False if it does not."""
+        """Wait for a daemon that leaves; False if it does not."""
         deadline = time.monotonic() + REPAIR_S
         while self.is_up():
             if time.monotonic() > deadline:
@@ -314,11 +322,21 @@ class Remote:
 
     def _retire_older(self) -> None:
         """An older daemon finishes its queue and leaves; the next one is of our version."""
-        _, version = read_pid_file(self.paths)
-        if version is None or version == __version__ or not _is_older(version, __version__):
+        if older_daemon(self.paths) is None:
             return
         with contextlib.suppress(NoDaemon, VoxError):
             self.call("POST", "/stop", {"when": "drained"})
+            self._is_retired = True
+
+
+def older_daemon(paths: Paths) -> DaemonUnavailable | None:
+    """The error of what a daemon of an older version cannot do; None: that is not its version."""
+    _, version = read_pid_file(paths)
+    if version is None or version == __version__ or not _is_older(version, __version__):
+        return None
+    return DaemonUnavailable(
+        f"the daemon is still of vox {version}", "to replace it: vox daemon restart"
+    )
 
 
 def read_pid_file(paths: Paths) -> tuple[int | None, str | None]:
