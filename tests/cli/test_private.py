@@ -63,7 +63,7 @@ def test_nothing_is_left_of_a_private_job(
 
 
 def test_a_light_private_job_is_erased_by_its_own_call(vox: Vox, tmp_path: Path) -> None:
-    vox.ok("-q", "-b", "hibari", "--private", "-o", str(tmp_path / "out.wav"), SECRET)
+    vox.ok("-q", "-b", "say", "--private", "-o", str(tmp_path / "out.wav"), SECRET)
     (job,) = vox.jobs()
     assert holding(vox) == []
     assert list(vox.home.rglob(f"{job['id']}.*")) == []

@@ -11,20 +11,26 @@ from pathlib import Path
 import pytest
 
 from .audit import audit, describe
-from .chance import SEED_VARIABLE, Chance, choose_seed
+from .chance import SEED_VARIABLE, Chance, choose_seed, is_soak
 from .home import FAILURES_DIR, Home
 
 CASE_TIMEOUT_S = 150
+CHECK_SHARE = 3
+"""A run of all tests draws one of so many cases."""
 _HERE = Path(__file__).parent
 _HOME = pytest.StashKey[Home]()
 _LEFT = pytest.StashKey[str]()
 """What there is to say of the home of a case that failed."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if not item.path.is_relative_to(_HERE):
-            continue
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    mine = [item for item in items if item.path.is_relative_to(_HERE)]
+    if len(mine) < len(items) and not is_soak():
+        drawn = Chance(choose_seed(), "cases").sample(mine, -(-len(mine) // CHECK_SHARE))
+        left_out = [item for item in mine if item not in drawn]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+    for item in mine:
         item.add_marker(pytest.mark.slow)  # together they take minutes
         if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(CASE_TIMEOUT_S))
