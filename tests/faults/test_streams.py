@@ -20,7 +20,7 @@ def start_stream(vox: Home) -> tuple[Call, list[str]]:
     number = len(vox.books.asked) % 64
     sentence = f"[say 0.2s].\n\n{number} "
     asked = vox.ask(sentence * (SENTENCES - 1) + "[say 0.2s]")
-    call = Call(asked, vox.popen(*SCRIPTED, "--stream", stdin=subprocess.PIPE))
+    call = Call(asked, vox.popen(*SCRIPTED, "--stream", "-q", stdin=subprocess.PIPE))
     return call, asked.text.splitlines(keepends=True)
 
 
