@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -32,10 +33,12 @@ def test_without_a_daemon_nothing_is_said_and_the_exit_code_is_0(vox: Vox) -> No
 def test_the_five_lines_of_a_daemon_at_work(vox: Vox, sound: object) -> None:
     assert vox(*SCRIPTED, "0 [fail no luck]").code == 1
     failed = vox.jobs()[0]["id"]
-    vox.ok(*SCRIPTED, "--async", "--source", "ci", "1 [say 30s] and all that.")
+    first = vox.ok(*SCRIPTED, "--async", "--source", "ci", "1 [say 30s] and all that.")
     second = vox.ok(*SCRIPTED, "--async", "2 [say 2s] " + "word " * 50)
     vox.ok(*SCRIPTED, "--async", "3 [say 2s].")
-    vox.until(second, "preparing")
+    vox.until(first, "speaking")
+    while vox.client.call("GET", f"/jobs/{second}")["phase"] != "ready":
+        time.sleep(0.02)
     now, after, models, http, last = vox.ok("status").splitlines()
     assert re.fullmatch(
         r'now     0:\d\d / 0:30, sentence 1/1: "1 \[say 30s\] and all that." \(scripted, ci\)', now
