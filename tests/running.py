@@ -43,6 +43,21 @@ def install_environment(env_dir: Path, plugin: Path, **marker: str) -> None:
     (env_dir / MARKER).write_text(json.dumps(record))
 
 
+def read_terminal(control: int) -> bytes:
+    """All that is shown on the terminal of that controlling end, which is closed then."""
+    shown = b""
+    while True:
+        try:
+            block = os.read(control, 65536)
+        except OSError:  # Linux's way to say that the other end is closed
+            break
+        if not block:
+            break
+        shown += block
+    os.close(control)
+    return shown
+
+
 @dataclass(frozen=True)
 class Result:
     """What a command answered."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import pty
@@ -20,7 +19,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.running import CHECKOUT
+from tests.running import CHECKOUT, read_terminal
 from tests.sound import SoundServer
 
 pytestmark = pytest.mark.slow
@@ -140,16 +139,9 @@ class Terminal:
             start_new_session=True,
         )
         os.close(terminal)
-        shown = b"".join(_blocks(control))
-        os.close(control)
+        shown = read_terminal(control)
         call.wait(TIMEOUT_S)
         return _last_states(shown.decode()).replace(str(self.home), "/home/you")
-
-
-def _blocks(control: int) -> Iterator[bytes]:
-    with contextlib.suppress(OSError):  # Linux's way to say that the other end is closed
-        while block := os.read(control, 65536):
-            yield block
 
 
 def _last_states(shown: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.running import Result, Vox
+from tests.running import Result, Vox, read_terminal
 from vox.cli.commands import COMMANDS
 from vox.cli.habits import FLAGS, HABITS, meant
 from vox.cli.root import root
@@ -21,16 +21,7 @@ def typed(vox: Vox, line: str, cwd: Path) -> Result:
     control, terminal = os.openpty()
     call = vox.popen(*shlex.split(line), stdin=terminal, stdout=terminal, stderr=terminal, cwd=cwd)
     os.close(terminal)
-    shown = b""
-    while True:
-        try:
-            block = os.read(control, 65536)
-        except OSError:  # Linux's way to say that the other end is closed
-            break
-        if not block:
-            break
-        shown += block
-    os.close(control)
+    shown = read_terminal(control)
     return Result(call.wait(timeout=60), shown.decode().replace("\r\n", "\n"), "")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import Vox
+from tests.running import Vox, read_terminal
 from vox.daemon.main import set_up_log
 from vox.files import make_dir
 from vox.jobs import Job
@@ -70,16 +70,7 @@ def on_a_terminal(vox: Vox, *args: str) -> str:
     control, terminal = os.openpty()
     call = vox.popen(*args, stdout=terminal, stderr=terminal)
     os.close(terminal)
-    data = b""
-    while True:
-        try:
-            block = os.read(control, 65536)
-        except OSError:  # Linux's way to say that the other end is closed
-            break
-        if not block:
-            break
-        data += block
-    os.close(control)
+    data = read_terminal(control)
     call.wait(timeout=60)
     return data.decode()
 
