@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -25,6 +26,12 @@ from vox.paths import get_paths
 CHECKOUT = Path(__file__).parent.parent
 SCRIPTED_PLUGIN = Path(__file__).parent / "plugins" / "scripted"
 TIMEOUT_S = 120.0
+_WAITS = re.compile(
+    r"^vox: (starting the daemon|loading .+|(\S+: )?\d+(st|nd|rd|th) in line.*"
+    r"|(making|ready|writing)\b.*|\S+ \d+ %.*)\n",
+    re.MULTILINE,
+)
+"""What a call says once that it waits for, if it waits for long."""
 
 
 def install_environment(env_dir: Path, plugin: Path, **marker: str) -> None:
@@ -60,7 +67,10 @@ def read_terminal(control: int) -> bytes:
 
 @dataclass(frozen=True)
 class Result:
-    """What a command answered."""
+    """What a command answered.
+
+    `err` is without the line on what was waited for, which depends on how fast the machine is.
+    """
 
     code: int
     out: str
@@ -68,6 +78,20 @@ class Result:
 
     def json(self) -> Any:
         return json.loads(self.out)
+
+
+class Call(subprocess.Popen[str]):
+    """A command that runs."""
+
+    waited_for = ""
+    """The line on what was waited for, which `communicate` leaves out of standard error."""
+
+    def communicate(self, *args: Any, **options: Any) -> tuple[Any, Any]:
+        out, err = super().communicate(*args, **options)
+        if err is not None:
+            self.waited_for = "".join(line[0] for line in _WAITS.finditer(err))
+            err = _WAITS.sub("", err)
+        return out, err
 
 
 class Vox:
@@ -83,18 +107,18 @@ class Vox:
             "PYTHONPATH": os.pathsep.join(filter(None, path)),
             "SCRIPTED_DIR": str(home),
         }
-        self._calls: list[subprocess.Popen[str]] = []
+        self._calls: list[Call] = []
 
     @property
     def command(self) -> list[str]:
         return [sys.executable, "-m", "vox"]
 
-    def popen(self, *args: str, **options: Any) -> subprocess.Popen[str]:
+    def popen(self, *args: str, **options: Any) -> Call:
         """Start a command; its output is piped unless `options` say otherwise."""
         environ = {**os.environ, **self.environ, **options.pop("env", {})}
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
         options.setdefault("stdin", subprocess.DEVNULL)
-        call = subprocess.Popen([*self.command, *args], env=environ, text=True, **options)
+        call = Call([*self.command, *args], env=environ, text=True, **options)
         self._calls.append(call)
         return call
 
@@ -108,7 +132,8 @@ class Vox:
             [*self.command, *args],
             env=environ, capture_output=True, timeout=timeout_s, check=False, **feed, **options,
         )  # fmt: skip
-        return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+        err = _WAITS.sub("", done.stderr.decode())
+        return Result(done.returncode, done.stdout.decode(), err)
 
     def ok(self, *args: str, **options: Any) -> str:
         """Run a command that must succeed; what it printed."""

@@ -359,9 +359,9 @@ def test_who_waits_long_without_a_terminal_is_told_once_what_for(warm: Vox) -> N
     warm.ok(*SCRIPTED, "--async", "1 [say 5s]")
     waiting = warm.popen(*SCRIPTED, "2 [say 0.1s]")
     quiet = warm.popen(*SCRIPTED, "-q", "3 [say 0.1s]")
-    told = waiting.communicate(timeout=60)[1]
-    assert re.fullmatch(r"vox: (2nd|3rd) in line, starts in ~?0:0\d\n", told)
-    assert quiet.communicate(timeout=60)[1] == ""
+    assert waiting.communicate(timeout=60) == quiet.communicate(timeout=60) == ("", "")
+    assert re.fullmatch(r"vox: (2nd|3rd) in line, starts in ~?0:0\d\n", waiting.waited_for)
+    assert quiet.waited_for == ""
 
 
 def test_who_waits_for_a_model_is_told_so_once(warm: Vox) -> None:

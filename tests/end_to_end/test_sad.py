@@ -212,9 +212,17 @@ def test_a_database_damaged_deep_within_is_kept_aside_as_well(
     vox.ok("pause")
     for number in range(8):
         vox.ok(*SCRIPTED, "--async", stdin=f"{number} " + "x" * 4_000)
+    vox.ok("cancel", "--all")
+    vox.ok("resume")
     vox.ok("daemon", "stop", "--now")
-    # All but its beginning, so that it opens like a whole one.
-    damaged = database.read_bytes()[:8192] + b"\xff" * (database.stat().st_size - 8192)
+    # The page where the jobs begin, and no other, so that it opens like a whole one.
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        (page,) = connection.execute(
+            "select rootpage from sqlite_master where type = 'table' and name = 'job'"
+        ).fetchone()
+        (size,) = connection.execute("pragma page_size").fetchone()
+    whole = database.read_bytes()
+    damaged = whole[: size * (page - 1)] + b"\xff" * size + whole[size * page :]
     database.write_bytes(damaged)
     one_line(vox("history"), 1, "vox daemon restart")
     result = vox(*SCRIPTED, "2 [say 0.1s]")
