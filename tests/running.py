@@ -26,7 +26,7 @@ from vox.paths import get_paths
 CHECKOUT = Path(__file__).parent.parent
 SCRIPTED_PLUGIN = Path(__file__).parent / "plugins" / "scripted"
 TIMEOUT_S = 120.0
-_WAITS = re.compile(
+_WAITING = re.compile(
     r"^vox: (starting the daemon|loading .+|(\S+: )?\d+(st|nd|rd|th) in line.*"
     r"|(making|ready|writing)\b.*|\S+ \d+ %.*)\n",
     re.MULTILINE,
@@ -65,6 +65,11 @@ def read_terminal(control: int) -> bytes:
     return shown
 
 
+def without_waiting(err: str) -> str:
+    """What was printed on standard error, but for the line on what was waited for."""
+    return _WAITING.sub("", err)
+
+
 @dataclass(frozen=True)
 class Result:
     """What a command answered.
@@ -89,8 +94,8 @@ class Call(subprocess.Popen[str]):
     def communicate(self, *args: Any, **options: Any) -> tuple[Any, Any]:
         out, err = super().communicate(*args, **options)
         if err is not None:
-            self.waited_for = "".join(line[0] for line in _WAITS.finditer(err))
-            err = _WAITS.sub("", err)
+            self.waited_for = "".join(line[0] for line in _WAITING.finditer(err))
+            err = without_waiting(err)
         return out, err
 
 
@@ -132,7 +137,7 @@ class Vox:
             [*self.command, *args],
             env=environ, capture_output=True, timeout=timeout_s, check=False, **feed, **options,
         )  # fmt: skip
-        err = _WAITS.sub("", done.stderr.decode())
+        err = without_waiting(done.stderr.decode())
         return Result(done.returncode, done.stdout.decode(), err)
 
     def ok(self, *args: str, **options: Any) -> str:

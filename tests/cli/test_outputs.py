@@ -13,7 +13,7 @@ import psutil
 import pytest
 import soundfile
 
-from tests.running import Vox
+from tests.running import Vox, without_waiting
 from tests.sound import decoded
 
 SPEAK = ("-b", "scripted", "-o")
@@ -25,10 +25,12 @@ def written(vox: Vox, *args: str, shell: str = "") -> subprocess.CompletedProces
     if shell:
         command = ["bash", "-c", f'set -o pipefail; "$@" {shell}', "bash", *command]
     environ = {**os.environ, **vox.environ}
-    return subprocess.run(
+    done = subprocess.run(
         command, env=environ, capture_output=True, timeout=120, check=False,
         stdin=subprocess.DEVNULL,
     )  # fmt: skip
+    done.stderr = without_waiting(done.stderr.decode()).encode()
+    return done
 
 
 @pytest.mark.parametrize("backend", ["scripted", "say"])

@@ -11,11 +11,10 @@ from tests.sound import Recorder, read_audio, recognise, segments_of_sound, word
 
 SENTENCE = "The build is finished and all the tests pass."
 
-# Thirty sentences of ten words, each with words of its own that the recogniser knows well.
+# Twenty sentences of ten words, each with words of its own that the recogniser knows well.
 _TOPICS = """
-river mountain window kitchen garden winter summer doctor teacher letter
-picture money paper water music money history number station company
-country family morning evening birthday hospital restaurant children government university
+window garden winter summer doctor teacher letter picture money paper
+water music history number station family evening hospital restaurant government
 """.split()
 LONG_TEXT = " ".join(
     f"Today the {topic} was seen by people from another city." for topic in _TOPICS
@@ -44,10 +43,10 @@ def test_writing_a_file_makes_no_sound(vox: Vox, recorder: Recorder, tmp_path: P
 def test_every_sentence_of_a_long_text_is_heard_once_and_in_order(
     vox: Vox, recorder: Recorder, tmp_path: Path, sink: str
 ) -> None:
-    assert len(words_of(LONG_TEXT)) == 300
+    assert len(words_of(LONG_TEXT)) == 10 * len(_TOPICS)
     if sink == "played":
-        # Twice as fast halves the wait for the ear; the words stay as clear.
-        vox.ok("--speed", "1.4", "-f", "-", stdin=LONG_TEXT, timeout_s=280)
+        # Faster shortens the wait for the ear; the words stay as clear.
+        vox.ok("--speed", "1.3", "-f", "-", stdin=LONG_TEXT, timeout_s=280)
         recording = recorder.stop()
     else:
         path = tmp_path / "out.wav"
@@ -55,10 +54,10 @@ def test_every_sentence_of_a_long_text_is_heard_once_and_in_order(
         recording = read_audio(path)
     heard = recognise(recording)
     # One "another city" for each sentence: none is missing, none comes twice.
-    assert abs(heard.count("city") - 30) <= 3, heard
+    assert abs(heard.count("city") - len(_TOPICS)) <= 2, heard
     topics = [word for word in heard if word in _TOPICS]
     assert word_overlap(_TOPICS, topics) >= 0.7, topics
-    assert len(topics) <= 30 + 3
+    assert len(topics) <= len(_TOPICS) + 2
 
 
 def test_silence_at_the_ends_is_trimmed_and_sentences_are_apart(vox: Vox, tmp_path: Path) -> None:

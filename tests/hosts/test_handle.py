@@ -318,10 +318,16 @@ def test_a_host_ends_by_itself_when_its_daemon_is_killed(scripted_dir: Path) -> 
 def test_the_threads_of_a_host_sleep_while_they_wait_unless_the_user_says_otherwise(
     start: StartHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def policy() -> str:
+        process = psutil.Process(start().pid)
+        while not (environ := process.environ()):  # it is none while a program begins
+            time.sleep(0.01)
+        return environ["OMP_WAIT_POLICY"]
+
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    assert psutil.Process(start().pid).environ()["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert policy() == "PASSIVE"
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
-    assert psutil.Process(start().pid).environ()["OMP_WAIT_POLICY"] == "ACTIVE"
+    assert policy() == "ACTIVE"
 
 
 def test_idleness_is_counted_from_the_last_use(start: StartHost) -> None:
