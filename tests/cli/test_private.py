@@ -57,7 +57,7 @@ def test_nothing_is_left_of_a_private_job(
 ) -> None:
     vox.ok("daemon", "start")
     output = str(tmp_path / "out.wav")
-    said = vox("-b", "scripted", "--private", "-o", output, text)
+    said = vox("-b", "scripted", "--private", "--style", "as a xylophone", "-o", output, text)
     assert said.code == code, said.err
     assert "xylophone" not in said.err
     (job,) = vox.jobs()
@@ -150,7 +150,7 @@ def test_what_a_library_says_of_a_private_text_is_not_kept(
 ) -> None:
     vox.ok("daemon", "start")
     output = str(tmp_path / "out.wav")
-    said = vox("-b", "scripted", "--private", "-o", output, text)
+    said = vox("-b", "scripted", "--private", "--style", "as a xylophone", "-o", output, text)
     assert "xylophone" not in said.err
     (job,) = vox.jobs()
     wait_until_erased(vox, job["id"])

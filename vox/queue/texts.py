@@ -147,13 +147,14 @@ def close(
 
 
 def _erase(conn: sqlite3.Connection, job: Job) -> sqlite3.Row:
-    """Overwrite the text of a private job, and have its audio deleted."""
+    """Overwrite the text of a private job and how to say it, and have its audio deleted."""
     conn.execute("delete from text_part where job_id = ?", (job.id,))
     conn.execute("insert or ignore into private_ended values (?)", (job.id,))
     notes = json.dumps([job.discreet(note) for note in job.notes], ensure_ascii=False)
     error = None if job.error is None else job.discreet(job.error)
     row: sqlite3.Row = conn.execute(
-        "update job set text = '', is_open = 0, notes = ?, error = ? where id = ? returning *",
+        "update job set text = '', style = null, is_open = 0, notes = ?, error = ? where id = ? "
+        "returning *",
         (notes, error, job.id),
     ).fetchone()
     return row
