@@ -48,6 +48,19 @@ def test_audio_goes_to_standard_output_as_a_whole_wav(vox: Vox, backend: str, da
     assert not Path(vox.jobs()[0]["output"]).exists()
 
 
+def test_a_replay_goes_to_standard_output_as_well(vox: Vox) -> None:
+    vox.ok(*SPEAK, str(vox.home / "x.wav"), "1 [say 0.5s]")
+    for args, seconds in (("@1",), 0.5), (("@2", "--speed", "2"), 0.25):
+        done = written(vox, "replay", *args, "-q", "-o", "-")
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert soundfile.info(io.BytesIO(done.stdout)).duration == pytest.approx(seconds, abs=0.02)
+    none = written(vox, "replay", "zzzzzz", "-o", "-")
+    assert (none.returncode, none.stdout, none.stderr.count(b"\n")) == (2, b"", 1)
+    late = written(vox, "replay", "@1", "-o", "-", "--timeout", "1ms")
+    assert (late.returncode, late.stdout) == (7, b"")
+    assert b"no audio was written" in late.stderr
+
+
 def test_a_reader_that_has_had_enough_is_no_error(vox: Vox) -> None:
     done = written(vox, *SPEAK, "-", "-q", "[say 20s]", shell="| head -c 4")
     assert (done.returncode, done.stdout, done.stderr) == (0, b"RIFF", b"")

@@ -27,14 +27,15 @@ _BLOCK = 1 << 16
 
 def to_standard_output(
     ctx: click.Context,
-    request: Request,
     options: CallOptions,
-    speak: Callable[[Request, CallOptions], int] = speak,
+    make: Callable[[str, CallOptions], int],
+    job_id: Callable[[], str | None],
 ) -> int:
-    """Write the request's audio to standard output, as WAV; returns the exit code.
+    """Write a job's audio to standard output, as WAV; returns the exit code, that of `make`.
 
-    It is made whole first: many programs refuse a WAV that does not say its length. Raises
-    UsageError, BadOutput, StorageError, and as `speak`.
+    `make` makes the job and waits until it has written the file of that name; `job_id` is the id
+    that it has then. The file is whole first: many programs refuse a WAV that does not say its
+    length. Raises UsageError, BadOutput, StorageError, and as `make`.
     """
     if options.is_async or options.as_json:
         what = "--async" if options.is_async else "--json"
@@ -44,15 +45,15 @@ def to_standard_output(
             "-o - writes audio, which a terminal cannot show", "e.g.: vox -o - TEXT | aplay"
         )
     with tempfile.TemporaryDirectory(prefix="vox-") as folder, _taken() as out:
-        request.output = os.path.join(folder, f"speech{USUAL}")
+        path = os.path.join(folder, f"speech{USUAL}")
         try:
-            code = speak(request, options._replace(is_output_named=False))
+            code = make(path, options._replace(is_output_named=False))
         except (WaitTimeout, DaemonStopped) as exc:
             with contextlib.suppress(VoxError):  # nobody would read it
-                open_jobs().cancel(request.id or "", CANCEL_TIMEOUT_S)
+                open_jobs().cancel(job_id() or "", CANCEL_TIMEOUT_S)
             raise type(exc)(f"no audio was written: {exc.message.partition(';')[0]}") from None
-        if os.path.exists(request.output):  # whole, though with --strict perhaps not good enough
-            _copy(request.output, out)
+        if os.path.exists(path):  # whole, though with --strict perhaps not good enough
+            _copy(path, out)
         return code
 
 

@@ -7,7 +7,7 @@ import time
 import click
 
 from ..client.jobs import Job, Jobs
-from ..errors import BadOutput, VoxError, WaitTimeout
+from ..errors import VoxError, WaitTimeout
 from ..jobs import AS_IT_WAS, GOING_ON, LAST, OPTIONS, Changes
 from .completers import complete_ended_job, complete_live_job
 from .options import (
@@ -50,7 +50,7 @@ async_option = click.option(
     "-o",
     "--output",
     metavar="FILE",
-    help="Write .wav .flac .ogg .opus .mp3 .m4a .aac instead of playing.",
+    help="Write .wav .flac .ogg .opus .mp3 .m4a .aac instead of playing; -: WAV to stdout.",
 )
 @async_option
 @timeout_option
@@ -75,12 +75,18 @@ def replay(
     it.
     """
     check_waits(ctx, is_async, timeout_s, strict)
-    if output == "-":
-        raise BadOutput("replay writes a file, not standard output", "e.g.: -o last.wav")
-    path = output_path(output)
-    changes = Changes(speed=speed, output=path, umask=current_umask() if path else None)
     options = CallOptions(is_async, timeout_s, as_json, quiet, strict)
-    return _replayed(job_id, changes, options)
+    made: list[str] = []
+
+    def make(path: str | None, options: CallOptions) -> int:
+        umask = current_umask() if path else None
+        return _replayed(job_id, Changes(speed=speed, output=path, umask=umask), options, made)
+
+    if output != "-":
+        return make(output_path(output), options)
+    from .outputs import to_standard_output
+
+    return to_standard_output(ctx, options, make, lambda: made[-1] if made else None)
 
 
 @click.command()
@@ -130,11 +136,17 @@ def go_on(
     return _replayed(job_id, GOING_ON, CallOptions(is_async, timeout_s, as_json, quiet, strict))
 
 
-def _replayed(job_id: str, changes: Changes, options: CallOptions) -> int:
+def _replayed(
+    job_id: str, changes: Changes, options: CallOptions, made: list[str] | None = None
+) -> int:
+    """Returns the exit code. The new job's id is appended to `made`."""
     jobs = open_jobs()
 
     def make() -> Job:
-        return jobs.replay(job_id, not options.is_async, changes)
+        job = jobs.replay(job_id, not options.is_async, changes)
+        if made is not None:
+            made.append(job["id"])
+        return job
 
     return make_and_follow(jobs, None, make, options)
 

@@ -226,7 +226,13 @@ def _speak(
         if output == "-":
             from .outputs import to_standard_output
 
-            return to_standard_output(ctx, Request(text=text, **wishes), options, speak)
+            request = Request(text=text, **wishes)
+
+            def write(path: str, options: CallOptions) -> int:
+                request.output = path
+                return speak(request, options)
+
+            return to_standard_output(ctx, options, write, lambda: request.id)
         return speak(Request(text=text, output=output_path(output), **wishes), options)
     except VoxError as exc:
         from .failures import blame_variable
