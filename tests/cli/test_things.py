@@ -264,7 +264,7 @@ def test_the_doctor_finds_everything_in_order(vox: Vox, sound: object) -> None:
     assert found["settings"]["path"] == vox.paths.config_path
     assert found["data and settings folder"]["path"] == str(vox.home)
     assert found["log folder"]["path"] == vox.paths.log_dir
-    assert found["kept audio"]["text"].endswith("utterances, 0 of 500 MB (cache_mb)")
+    assert found["cache of utterances"]["text"].endswith("utterances, 0 of 500 MB (cache_mb)")
     assert not [each for each in found.values() if each["level"] == "fail"]
     assert all(line[:4] in ("OK  ", "NOTE") for line in vox.ok("doctor").splitlines())
 
@@ -282,7 +282,7 @@ def test_the_doctor_says_what_is_wrong_and_goes_on(vox: Vox, sound: object) -> N
     shutil.rmtree(vox.paths.utterances_dir)
     Path(vox.paths.utterances_dir).touch()
     examined = vox("doctor")
-    assert (examined.code, "FAIL  kept audio: cannot write " in examined.out) == (1, True)
+    assert (examined.code, "FAIL  cache of utterances: cannot write " in examined.out) == (1, True)
     assert examined.out.count("is not valid TOML") == 1
 
 

@@ -125,12 +125,15 @@ def _folder(folder: str) -> Finding:
 
 def _kept_audio(paths: Paths, config: Config) -> Iterator[Finding]:
     """What past jobs and the utterance cache take, and whether they can be kept."""
-    for folder, limit in ((paths.spool_dir, "spool_limit_mb"), (paths.utterances_dir, "cache_mb")):
+    for name, folder, limit in (
+        ("kept audio of jobs", paths.spool_dir, "spool_limit_mb"),
+        ("cache of utterances", paths.utterances_dir, "cache_mb"),
+    ):
         found = _folder(folder)
         if found.level == "ok":
             text = f"{folder}, {size_mb(folder):.0f} of {config[limit]:g} MB ({limit})"
             found = found._replace(text=text)
-        yield found._replace(name="kept audio")
+        yield found._replace(name=name)
 
 
 def _database(paths: Paths, _config: Config) -> Iterator[Finding]:
