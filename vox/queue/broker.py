@@ -12,6 +12,7 @@ import json
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -23,7 +24,7 @@ import huey.storage
 
 from ..errors import StorageDamaged, StorageError, StorageLocked
 from .sqlite_errors import LOCK_WAIT_S, storage_error
-from .tasks import LANES, LOOK_PAST, SAFETY_NET_S, Gate, Run, task_order
+from .tasks import LANES, LOOK_PAST, PACE_S, SAFETY_NET_S, Gate, Run, task_order
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,9 @@ class WakingStorage(huey.storage.SqliteStorage):  # type: ignore[misc]  # Huey h
         self.gate: Gate = lambda job_ids: job_ids
         self._kept: set[int] = set()
         """Rows whose task was handed out, though a full disk kept them from being deleted."""
+        self._is_shut = False
+        """There were tasks at the last look, and none was let through."""
+        self._looked_at = 0.0
         self.damage: str | None = None
         """See `Tasks`."""
         super().__init__(*args, **kwargs)
@@ -72,6 +76,8 @@ class WakingStorage(huey.storage.SqliteStorage):  # type: ignore[misc]  # Huey h
             raise
 
     def dequeue(self) -> Any:
+        if self._is_shut:
+            time.sleep(max(0.0, self._looked_at + PACE_S - time.monotonic()))
         self.wake.clear()
         try:
             data = self._next()
@@ -91,11 +97,14 @@ class WakingStorage(huey.storage.SqliteStorage):  # type: ignore[misc]  # Huey h
 
     def _next(self) -> Any:
         """The next task that the gate lets through; None if there is none."""
+        self._looked_at = time.monotonic()
         rows = self.rows(LOOK_PAST)
+        self._is_shut = bool(rows)
         ids = [_job_id(data) for _, data in rows]
         allowed = {None, *self.gate([job_id for job_id in ids if job_id is not None])}
         for (row_id, data), job_id in zip(rows, ids, strict=True):
             if job_id in allowed and self._take_out(row_id):
+                self._is_shut = False
                 return data
         return None
 

@@ -21,6 +21,8 @@ from .store import Store
 
 log = logging.getLogger(__name__)
 
+PACE_S = 0.02
+"""While no task may be taken, those that are sent meanwhile are looked at together."""
 SAFETY_NET_S = 5.0
 """How often the worker looks without being woken: another process may have sent a task."""
 
