@@ -14,7 +14,7 @@ import sys
 from typing import Any
 
 LISTENERS = 100
-JOBS = 1000
+JOBS = 500
 AT_ONCE = 20
 
 

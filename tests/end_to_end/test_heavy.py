@@ -363,10 +363,12 @@ def test_what_was_said_is_said_again_without_a_host_unless_it_was_cut_off(
     noted.unlink()  # where a host that is released leaves what it needed
     caching.write("kokoro")
     assert len(list(kept.iterdir())) == 1 and not noted.exists()
-    # Random weights find no end.
-    caching.write("qwen-native")
-    assert "cut off after" in caching.log()
-    assert len(list(kept.iterdir())) == 1
+    # Random weights find an end seldom, and by chance.
+    for text in ("One.", "Two.", "Three."):
+        caching.write("qwen-native", text)
+    cut_off = caching.log().count("cut off after")
+    assert cut_off > 0
+    assert len(list(kept.iterdir())) == 1 + 3 - cut_off
 
 
 # -- installing ------------------------------------------------------------------------------------

