@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import os
 import pty
 import shutil
@@ -15,6 +16,9 @@ from typing import Any
 import pytest
 
 from tests.running import Vox
+from vox.client.local import Local
+from vox.engine.housekeeping import STRANDED_EVERY_S
+from vox.jobs import Request
 from vox.text.incremental import Decoder
 
 STREAM = ("-b", "scripted", "--stream")
@@ -385,6 +389,27 @@ def test_the_first_letters_of_a_stream_tell_its_language(
     job = the_job(vox)
     assert (job["state"], (job["backend"], job["lang"])) == ("done", speaker)
     assert path.stat().st_size > 10_000
+
+
+@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="no espeak-ng here")
+def test_a_stream_that_is_whole_before_it_is_begun_is_said_in_its_language_and_soon(
+    vox: Vox, tmp_path: Path
+) -> None:
+    path = str(tmp_path / "x.wav")
+    local = Local(vox.paths)
+    job_id = local.submit(Request(text="", is_open=True, output=path), is_followed=False)["id"]
+    local.write(job_id, 0, "1. Привет, мир.")
+    local.end(job_id)
+    vox.ok("daemon", "start")
+    job = vox.until(job_id, "done")
+    assert (job["backend"], job["lang"]) == ("say", "ru")
+    # Who is to say it now has the job at once, not when somebody looks for lost ones.
+    took_s = seconds(job["first_audio_at"]) - seconds(job["started_at"])
+    assert took_s < STRANDED_EVERY_S
+
+
+def seconds(iso: str) -> float:
+    return datetime.datetime.fromisoformat(iso).timestamp()
 
 
 def wait_until_written(vox: Vox, part: str) -> None:

@@ -100,7 +100,7 @@ def pieces_of(
         reader = Reader(texts, job, speakable, reading.lang, flush_s, utterances, check_wanted)
         yield from _counted(_unless_changed(reader.pieces(), job, texts), job, store, tally)
         return
-    made = _counted(pieces(job.text, reading), job, store, tally)
+    made = _counted(_unless_changed(pieces(job.text, reading), job, texts), job, store, tally)
     length = len(job.text)
     yield from itertools.islice(made, int(length > SHORT_CHARS))
     if length <= LONG_CHARS:

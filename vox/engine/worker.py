@@ -255,9 +255,9 @@ class Worker:
             self._running.rest(run)
             self._finish(run, spool)
         except Parked:
-            # It has nothing to say: in the queue it holds up nobody.
-            log.info("job %s waits for more of its text", job.id)
-            self._give_back(job)
+            # It has nothing to say, or another voice is to say it: in the queue it holds up nobody.
+            log.info("job %s goes back into the queue", job.id)
+            run.is_put_back = True
         except PutBack:
             if spool is not None:
                 spool.rollback()
