@@ -85,8 +85,6 @@ class Front:
         """Jobs that were made here to be followed: they do not outlive this process."""
         self._written: set[str] = set()
         """Those of them whose text is written here."""
-        self._passing: set[str] = set()
-        """Jobs for which no daemon is to stay."""
 
     @property
     def _local(self) -> Local:
@@ -177,11 +175,8 @@ class Front:
         if job["exit_code"] is not None:
             return job  # its source is muted
         is_light = self._local.is_light(job)
-        if is_light and job["open"]:
-            # Others are to be heard while the text is silent.
-            self._passing.add(job["id"])
-            self._start_passing_daemon()
-        elif is_light and is_followed:
+        # Not of an open text: others are to be heard while it is silent.
+        if is_light and is_followed and not job["open"]:
             self._prepare_to_speak()
             self._spoken_here.add(job["id"])
         elif is_light:
@@ -226,17 +221,19 @@ class Front:
                 left = None if deadline is None else deadline - time.monotonic()
                 return self._remote.follow(job_id, on_event, left, bind)
             except NoDaemon as exc:
+                args: tuple[str, ...] = ()
                 # A damaged database is put right by the next daemon.
                 with contextlib.suppress(StorageDamaged):
                     job = self._local.get(job_id)
                     if job["exit_code"] is not None:
                         return job  # No reason to start a daemon.
+                    if self._local.is_light(job):
+                        args = PASSING
                 deaths += 1
                 if deaths > MAX_DEATHS:
                     raise DaemonUnavailable("the daemon keeps crashing") from exc
                 on_event("starting", {"id": job_id})
                 try:
-                    args = PASSING if job_id in self._passing else ()
                     self._start_daemon(wait=True, deadline=deadline, extra_args=args)
                 except TimeoutError:
                     raise goes_on(job_id) from None
