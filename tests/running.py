@@ -27,8 +27,8 @@ CHECKOUT = Path(__file__).parent.parent
 SCRIPTED_PLUGIN = Path(__file__).parent / "plugins" / "scripted"
 TIMEOUT_S = 120.0
 _WAITING = re.compile(
-    r"^vox: (starting the daemon|loading .+|(\S+: )?\d+(st|nd|rd|th) in line.*"
-    r"|(making|ready|writing|waiting for more)\b.*|\S+ \d+ %.*)\n",
+    r"^vox: ((\S+\.\w+: )?(starting the daemon|loading .+|\d+(st|nd|rd|th) in line.*"
+    r"|(making|ready|writing|waiting for more)\b.*)|\S+ \d+ %.*)\n",
     re.MULTILINE,
 )
 """What a call says once that it waits for, if it waits for long."""
