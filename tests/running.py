@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import json
 import os
 import re
@@ -63,6 +64,11 @@ def read_terminal(control: int) -> bytes:
         shown += block
     os.close(control)
     return shown
+
+
+def seconds(iso: str) -> float:
+    """A time as it stands in JSON, in seconds since the epoch."""
+    return datetime.datetime.fromisoformat(iso).timestamp()
 
 
 def without_waiting(err: str) -> str:

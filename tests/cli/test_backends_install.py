@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import Vox
+from tests.running import Vox, read_terminal
 from vox.backends import registry
 from vox.install.status import MARKER
 
@@ -24,14 +24,7 @@ def answered(vox: Vox, answer: str, *args: str) -> tuple[int, str]:
     call = vox.popen(*args, stdin=terminal, stdout=terminal, stderr=terminal, env=NOWHERE)
     os.close(terminal)
     os.write(control, answer.encode())
-    shown = b""
-    while True:
-        try:
-            block = os.read(control, 65536)
-        except OSError:  # Linux's way to say that the other end is closed
-            break
-        shown += block
-    os.close(control)
+    shown = read_terminal(control)
     return call.wait(60), shown.decode()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import Vox
+from tests.running import Vox, read_terminal
 from vox.client.local import Local
 from vox.files import make_private_dir
 from vox.jobs import Request
@@ -53,7 +53,7 @@ def test_history_fits_the_terminal(with_jobs: Vox, plain: dict[str, str]) -> Non
     control, terminal = os.openpty()
     call = with_jobs.popen("history", stdout=terminal, env={"COLUMNS": "60", **plain})
     os.close(terminal)
-    shown = _all_of(control).decode().splitlines()
+    shown = read_terminal(control).decode().splitlines()
     assert call.wait(timeout=60) == 0
     header = shown[0].split()
     assert (header[:3], header[-1]) == (["id", "when", "state"], "text")
@@ -61,19 +61,6 @@ def test_history_fits_the_terminal(with_jobs: Vox, plain: dict[str, str]) -> Non
     assert len(shown) == 4
     assert all(len(line) <= 60 for line in shown)
     assert shown[-1].endswith("\u2026")
-
-
-def _all_of(control: int) -> bytes:
-    data = b""
-    while True:
-        try:
-            block = os.read(control, 65536)
-        except OSError:  # Linux's way to say that the other end is closed
-            block = b""
-        if not block:
-            os.close(control)
-            return data
-        data += block
 
 
 def test_one_job_is_shown_whole(with_jobs: Vox) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import Vox
+from tests.running import Vox, read_terminal
 
 SCRIPTED = ("-b", "scripted")
 PAUSED = "vox: speech is paused; to resume: vox resume\n"
@@ -284,16 +284,7 @@ def test_a_terminal_shows_what_is_waited_for_and_erases_it(warm: Vox) -> None:
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("4H", 24, 14, 0, 0))
     call = warm.popen(*SCRIPTED, text, stderr=terminal)
     os.close(terminal)
-    shown = b""
-    while True:
-        try:
-            data = os.read(control, 65536)
-        except OSError:  # Linux's way to say that the other end is closed
-            break
-        if not data:
-            break
-        shown += data
-    os.close(control)
+    shown = read_terminal(control)
     assert call.wait(timeout=60) == 0
     assert "0:01 / 0:03,…".encode() in shown
     assert shown.endswith(b"\r\x1b[K")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import Vox
+from tests.running import Vox, read_terminal
 from vox.cli.stats import bar, time_of
 
 
@@ -34,12 +34,7 @@ def test_bars_are_drawn_on_a_terminal(vox: Vox, tmp_path: Path) -> None:
     control, terminal = os.openpty()
     call = vox.popen("stats", stdout=terminal, env={"COLUMNS": "80"})
     os.close(terminal)
-    shown = b""
-    try:
-        while data := os.read(control, 1000):
-            shown += data
-    except OSError:
-        pass
+    shown = read_terminal(control)
     assert call.wait(60) == 0
     assert "█" * 20 in shown.decode()
 

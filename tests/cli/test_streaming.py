@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import datetime
 import os
 import pty
 import shutil
@@ -15,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.running import Vox
+from tests.running import Vox, read_terminal, seconds
 from vox.client.local import Local
 from vox.engine.housekeeping import STRANDED_EVERY_S
 from vox.jobs import Request
@@ -142,11 +140,7 @@ def test_nothing_is_written_into_what_is_typed(warm: Vox) -> None:
     call = warm.popen(*STREAM, stdin=theirs, stderr=theirs)
     os.close(theirs)
     os.write(ours, b"1 [say 1.5s].\n\x04")  # longer than it takes until progress is shown
-    shown = b""
-    with contextlib.suppress(OSError):  # Linux's way to say that the other end is closed
-        while block := os.read(ours, 65536):
-            shown += block
-    os.close(ours)
+    shown = read_terminal(ours)
     call.communicate(timeout=60)
     assert (call.returncode, the_job(warm)["state"]) == (0, "done")
     assert b"Ctrl-D ends it" in shown
@@ -406,10 +400,6 @@ def test_a_stream_that_is_whole_before_it_is_begun_is_said_in_its_language_and_s
     # Who is to say it now has the job at once, not when somebody looks for lost ones.
     took_s = seconds(job["first_audio_at"]) - seconds(job["started_at"])
     assert took_s < STRANDED_EVERY_S
-
-
-def seconds(iso: str) -> float:
-    return datetime.datetime.fromisoformat(iso).timestamp()
 
 
 def wait_until_written(vox: Vox, part: str) -> None:

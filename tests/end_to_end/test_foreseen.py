@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.running import Vox
+from tests.running import Vox, seconds
 
 SAID_BEFORE = """
 The quick brown fox jumps over the lazy dog near the old river. It has been a long day, and nobody
@@ -32,10 +31,6 @@ THREE = ("delta gamma omega", "uncle peter april augur", "hotel lilac")
 def scripted(words: str) -> str:
     """A sentence of 1.2 s for each word, made in half of the time that it lasts."""
     return " ".join("[slow 0.025] " + " ".join([word] * 20) + "." for word in words.split())
-
-
-def at(iso: str) -> float:
-    return datetime.datetime.fromisoformat(iso).timestamp()
 
 
 Start = tuple[float, bool]
@@ -83,7 +78,7 @@ def test_the_first_sound_of_what_waits_is_foreseen(
             if start[1]:
                 exact.setdefault(job_id, start)
     for job_id in later:
-        heard_at = at(vox.job(job_id)["first_audio_at"])
+        heard_at = seconds(vox.job(job_id)["first_audio_at"])
         assert abs(at_once[job_id][0] - heard_at) < error_s
         if job_id in exact or lookahead_s == "120":
             assert abs(exact[job_id][0] - heard_at) < error_s

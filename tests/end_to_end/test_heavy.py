@@ -6,7 +6,6 @@ Their environments are those that `vox backends install` made, their weights tin
 
 from __future__ import annotations
 
-import datetime
 import itertools
 import json
 import os
@@ -23,7 +22,7 @@ import psutil
 import pytest
 
 from tests.backends.worlds import CHECKOUT, Worlds
-from tests.running import Vox
+from tests.running import Vox, seconds
 from tests.sound import Recorder, Recording, SoundServer, read_audio, recognise, word_overlap
 from vox.backends import registry
 
@@ -267,7 +266,7 @@ def test_jobs_of_several_backends_are_heard_in_queue_order_and_one_at_a_time(
     crowd.wait(*ids)
     recording = recorder.stop()
     jobs = [crowd.job(job_id) for job_id in ids]
-    spans = [(moment(job["first_audio_at"]), moment(job["finished_at"])) for job in jobs]
+    spans = [(seconds(job["first_audio_at"]), seconds(job["finished_at"])) for job in jobs]
     assert all(end <= start + 0.05 for (_, end), (start, _) in itertools.pairwise(spans))
     # What tiny random weights say is noise: what is heard tells words from it.
     offset = time.time() - time.monotonic() + recording.started_at
@@ -275,10 +274,6 @@ def test_jobs_of_several_backends_are_heard_in_queue_order_and_one_at_a_time(
     words_hiss = [share for share, name in zip(heard, order, strict=True) if name not in noisy]
     noise_hiss = [share for share, name in zip(heard, order, strict=True) if name in noisy]
     assert max(words_hiss) < min(noise_hiss), list(zip(order, heard, strict=True))
-
-
-def moment(iso: str) -> float:
-    return datetime.datetime.fromisoformat(iso).timestamp()
 
 
 def hiss(recording: Recording, start_s: float, end_s: float) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from statistics import median
 import pytest
 
 from tests.inbox.rig import wait_until
-from tests.running import Vox
+from tests.running import Vox, seconds
 from tests.sound import Recorder, recognise, word_overlap
 
 SENTENCE = "The build is finished and all the tests pass."
@@ -56,7 +55,7 @@ def test_once_warm_a_copied_file_is_being_spoken_soon_after_it_has_settled(
 
 
 def spoken_at(job: dict[str, object]) -> float:
-    return datetime.datetime.fromisoformat(str(job["first_audio_at"])).timestamp()
+    return seconds(str(job["first_audio_at"]))
 
 
 def test_a_header_picks_who_speaks_and_the_output_is_written_into_done(vox: Vox) -> None:
