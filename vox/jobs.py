@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 State = Literal["queued", "preparing", "speaking", "done", "failed", "cancelled", "expired"]
 Sink = Literal["play", "file", "stream"]
-Via = Literal["cli", "api", "openai", "inbox", "replay"]
+Sender = Literal["cli", "api", "hook", "mcp", "speechd", "wyoming"]
+"""Which program of vox sends a request; `api` is everybody else's."""
+Via = Literal[Sender, "openai", "inbox", "replay"]
 
 LIVE: tuple[State, ...] = ("queued", "preparing", "speaking")
 ENDED: tuple[State, ...] = ("done", "failed", "cancelled", "expired")

@@ -140,7 +140,7 @@ class Speak(_SpeakOptions):  # type: ignore[misc]  # made of jobs.OPTIONS
     is_async: bool = Field(
         False, alias="async", description="Answer 202 at once instead of after the job was heard."
     )
-    via: Literal["cli", "api"] = Field("api", description="`cli`: vox's own command line sends it.")
+    via: jobs.Sender = Field("api", description="Which program of vox's own sends it, else `api`.")
     caller: str | None = Field(
         None,
         max_length=NAME_LIMIT,
