@@ -355,6 +355,8 @@ class Request(SpeechOptions):
     """More of the text will come; `text` may be empty."""
     umask: int | None = None
     """See `Job.umask`."""
+    unkept: bool | None = None
+    """See `Job.unkept`."""
     id: str | None = None
     """Chosen by the caller so that asking again makes one job; None: a new one. The job has
     another if there is one of this id with another text."""
@@ -447,6 +449,8 @@ class Job(SpeechOptions):
     undecided: str | None = None
     """While the text of a stream may still tell its language: the backend that the request named,
     or "" if it named none."""
+    unkept: bool = False
+    """Its row goes when it has ended; and it is private, unless the request said otherwise."""
     umask: int | None = None
     """The permissions that a new `output` file is not given; None: as the daemon's own files."""
     notes: list[str] = field(default_factory=list)
@@ -514,6 +518,7 @@ class Job(SpeechOptions):
             "exit_code": self.exit_code,
             "output": self.output,
             "replace": self.replace_key,
+            "unkept": self.unkept,
             "notes": self._true_notes(),
             **outlook.to_dict(),
         }

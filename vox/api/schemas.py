@@ -155,6 +155,11 @@ class Speak(_SpeakOptions):  # type: ignore[misc]  # made of jobs.OPTIONS
         "and `text` may be empty. Over TCP, see `WS /v1/audio/stream`.",
     )
     umask: int | None = _umask
+    unkept: bool = Field(
+        False,
+        description="Once it has ended the job is gone, from the history and the statistics too; "
+        "and it is `private`, unless that is false. What the utterance cache has is used.",
+    )
 
     def to_request(self) -> jobs.Request:
         values: dict[str, Any] = self.model_dump(exclude={"is_async"})
@@ -353,6 +358,7 @@ class Job(_JobOptions):  # type: ignore[misc]  # made of jobs.OPTIONS
     exit_code: int | None = Field(description="Exit status of a command that waits for the job.")
     output: str | None
     replace: str | None
+    unkept: bool = Field(description="Once it has ended it is gone.")
     notes: list[str]
     phase: Phase | None = Field(
         description="What a live job does: `waiting`; `loading` its model; `making` its audio; "

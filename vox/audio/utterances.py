@@ -65,8 +65,8 @@ class UtteranceCache:
         """What the folder holds in bytes, if no other process writes; None: not counted yet."""
         self._has_warned = False
 
-    def get(self, key: str) -> Kept | None:
-        """The utterance, which counts as used now; None if it is not there, or not whole."""
+    def get(self, key: str, is_noted: bool = True) -> Kept | None:
+        """The utterance; None if it is not there, or not whole. It counts as used if `is_noted`."""
         if not self._limit_bytes():
             return None
         path = os.path.join(self.path, key)
@@ -80,8 +80,9 @@ class UtteranceCache:
         except OSError as exc:
             self._warn(exc)
             return None
-        with contextlib.suppress(OSError):  # in a read-only folder it keeps its old time
-            os.utime(path, (self._clock(),) * 2)
+        if is_noted:
+            with contextlib.suppress(OSError):  # in a read-only folder it keeps its old time
+                os.utime(path, (self._clock(),) * 2)
         return kept
 
     def put(

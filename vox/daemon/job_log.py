@@ -21,7 +21,8 @@ class JobLog:
         self._begun: set[str] = set()
 
     def on_event(self, event: Event) -> None:
-        if event.name != "state":
+        # Of those that are not kept it would say when each key was pressed.
+        if event.name != "state" or event.data["unkept"]:
             return
         state = event.data["state"]
         if state == "preparing" and event.job_id not in self._begun:

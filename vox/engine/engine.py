@@ -155,6 +155,8 @@ class Engine(Parts):
                 # What cannot be written, the next daemon finds out by itself.
                 with contextlib.suppress(StorageError):
                     recovery.give_back(self.store, job_id)
+            with contextlib.suppress(StorageError):
+                self.store.cancel_late()
         self.rates.save()
         self.pool.close()
         self.tasks.close()

@@ -176,9 +176,9 @@ class Submitter:
         Options that the request left open do not tell them apart: the settings may have changed.
         """
         chosen = [name for name in SPEECH_OPTIONS if getattr(request, name) is not None]
-        names = ["sink", "output", "priority", "replace_key", *chosen]
-        if not known.private or known.is_live:
-            names.append("text")
+        names = {"sink", "output", "priority", "replace_key", "text", *chosen}
+        if (known.private or known.unkept) and not known.is_live:
+            names -= {"text", "style"}
         is_recent = self._clock() - known.created_at < AGAIN_S
         return is_recent and all(getattr(known, name) == getattr(job, name) for name in names)
 
@@ -320,6 +320,8 @@ class Submitter:
         text = request.text if request.is_open else request.text.strip()
         options = {name: each.check(getattr(request, name)) for name, each in OPTIONS.items()}
         _check_interrupt(request, options["interrupt"])
+        if request.unkept and request.private is None:
+            options["private"] = True
         source = options["source"] or request.via
         for name in ("speed", "volume", "format", "priority"):
             if options[name] is None:
@@ -344,6 +346,7 @@ class Submitter:
             output=output,
             is_open=request.is_open,
             undecided=_undecided(request, options),
+            unkept=bool(request.unkept),
             umask=request.umask,
             replace_key=request.replace or None,
             expires_at=self._clock() + options["expires_s"] if options["expires_s"] else None,

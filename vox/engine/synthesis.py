@@ -245,7 +245,7 @@ class Synthesizer:
     def _cache_keys(self, use: HostUse, said: Utterance) -> CacheKeys | None:
         job = use.run.job
         is_cached = self._config()["cache_mb"] and self._catalog.is_cached(job.backend)
-        if job.private or not is_cached:
+        if not is_cached or (job.private and not job.unkept):
             return None
         revision = self._catalog.revision(job.backend, use.settings)
         try:
@@ -267,7 +267,7 @@ class Synthesizer:
                 self._let_others_go_first(work)
                 work.check_wanted()
                 key = work.keys.of(piece.text) if work.keys else None
-                kept = self._cache.get(key) if key and not job.fresh else None
+                kept = self._cache.get(key, not job.private) if key and not job.fresh else None
                 if kept is not None:
                     self._say((kept[:2] for _ in range(1)), piece, work)
                     work.saved_synthesis_s += kept.made_s
@@ -292,7 +292,7 @@ class Synthesizer:
             return False
         has_sound = any(map(len, parts))
         work.failures.answered(has_sound)
-        if key and has_sound and not host.cut_off:
+        if key and has_sound and not host.cut_off and not work.job.private:
             self._cache.put(key, parts, sample_rate, chunks.work_s)
         audio_s = sum(map(len, parts)) / (sample_rate or 1)
         self._rates.note_work(work.voice.model, chunks.work_s, audio_s, chunks.first_s)

@@ -89,8 +89,9 @@ class Bus:
         """Keep no event of these jobs: they were cleared from the history."""
         gone = set(job_ids)
         with self._lock:
+            # Not all are weighed again: a screen reader's jobs end many times a second.
+            self._ring_bytes -= sum(_size(e) for e in self._ring if e.job_id in gone)
             self._ring = collections.deque(e for e in self._ring if e.job_id not in gone)
-            self._ring_bytes = sum(map(_size, self._ring))
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Hear every event from now on; returns what ends it."""

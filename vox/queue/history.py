@@ -26,6 +26,9 @@ FEW = 1_000
 NO_SEQ = 2**62
 """More than the `seq` of any job."""
 
+_KEPT_SQL = f"job.seq not in (select seq from job where state in {LIVE_SQL} and unkept)"
+"""True of what the history shows. Only a live job may be one that is not kept."""
+
 
 class History:
     """The history of one job table: part of its `Store`, whose rules hold here too."""
@@ -45,7 +48,9 @@ class History:
 
     def newest(self, number: int) -> Job:
         """The newest job (1), the one before it (2), and so on. Raises UnknownJob."""
-        rows = self._db.query("select * from job order by seq desc limit 1 offset ?", (number - 1,))
+        rows = self._db.query(
+            f"select * from job where {_KEPT_SQL} order by seq desc limit 1 offset ?", (number - 1,)
+        )
         if not rows:
             raise UnknownJob("there is no job yet" if number == 1 else f"there is no job @{number}")
         return self._job(rows[0])
@@ -212,7 +217,7 @@ def _newest(parts: Sequence[tuple[str, list[Any]]], limit: int) -> tuple[str, li
 def _where(wanted: Wanted, first: int | None, before: int | None) -> tuple[str, list[Any]]:
     """The condition for those jobs, and its parameters."""
     between, params = _between("job.seq", first, before)
-    conditions = [between]
+    conditions = [between, _KEPT_SQL]
     if wanted.since is not None:
         conditions.append("created_at >= ?")
         params.append(wanted.since)

@@ -19,6 +19,7 @@ from .history import History
 from .outlooks import ENTRY_COLUMNS, LiveEntry, Outlooks, TableOutlooks
 from .pauses import of_sources_sql, paused_sources
 from .rows import LIVE_SQL, job_of
+from .unkept import Unkept
 
 _QUEUED_SQL = f"state in {LIVE_SQL} and state = 'queued'"
 """With both conditions SQLite uses the index of live jobs and does not read the whole history."""
@@ -58,6 +59,8 @@ class Reader:
         self._db = db
         self.texts = texts
         """Those that are still being written."""
+        self.unkept = Unkept()
+        """How those ended that are not kept."""
         self.outlooks: Outlooks = TableOutlooks(self.outline)
         """Whoever speaks the jobs puts a better one here."""
         self.history = History(db, self._job, clock)
@@ -85,8 +88,10 @@ class Reader:
         if number := recency(job_id):
             return self.history.newest(number)
         wanted = job_id.strip().lower()
-        rows = self._db.query("select * from job where id = ?", (wanted,))
-        if not rows and wanted and all(c in ID_ALPHABET for c in wanted):
+        if job := self.find(wanted):
+            return job
+        rows = list[sqlite3.Row]()
+        if wanted and all(c in ID_ALPHABET for c in wanted):
             rows = self._db.query(
                 "select * from job where id >= ? and id < ? limit 4", (wanted, wanted + "~")
             )
@@ -100,7 +105,7 @@ class Reader:
     def find(self, job_id: str) -> Job | None:
         """The job of exactly that id; None if there is none."""
         rows = self._db.query("select * from job where id = ?", (job_id,))
-        return self._job(rows[0]) if rows else None
+        return self._job(rows[0]) if rows else self.unkept.find(job_id)
 
     def live(self) -> list[Job]:
         """Live jobs in queue order: what is being spoken or prepared first."""

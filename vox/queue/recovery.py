@@ -32,6 +32,7 @@ def recover(store: Store, tasks: Tasks, streams_died_before: int = 0) -> list[Jo
     Huey deletes its row before it runs the task, so only the job table knows what ran. Returns
     the jobs that were put back.
     """
+    store.cancel_late()
     for old in store.live():
         if old.sink == "stream" and old.seq < streams_died_before:
             # The HTTP response that it went into died with the daemon.

@@ -41,6 +41,6 @@ def job_of(row: sqlite3.Row) -> Job:
     # `returning` gives a whole number as an integer, whatever the column is.
     for name in _NUMBERS:
         values[name] = None if values[name] is None else float(values[name])
-    for name in (*_FLAGS, "is_open"):
+    for name in (*_FLAGS, "is_open", "unkept"):
         values[name] = bool(values[name])
     return Job(**values)

@@ -119,6 +119,7 @@ MIGRATIONS: tuple[str, ...] = (
     ) where state not in ('queued', 'preparing', 'speaking');
     """,
     "alter table job add column undecided text",
+    "alter table job add column unkept integer not null default 0",
 )
 
 _SQL_TYPES: dict[type, str] = {str: "text", float: "real", bool: "integer"}

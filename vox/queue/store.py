@@ -29,10 +29,12 @@ from .rows import COLUMNS, LIVE_SQL, job_of, row_of, sql_value
 from .set_aside import remove_unfinished, set_aside_files
 from .sqlite_errors import LOCK_WAIT_S, locked_error
 from .telling import Telling
+from .unkept import LATE_S
 
 _WITHOUT_TEXT = ", ".join("'' as text" if name == "text" else name for name in COLUMNS)
 """For what is written after every utterance: reading a long text each time took most of it."""
 
+_TOO_LATE = "it was to be spoken at once, and its daemon left"
 PAUSE = "paused"
 """The flag that keeps speech paused."""
 
@@ -140,11 +142,15 @@ class Store(Reader):
         sql = (
             f"insert into job ({', '.join(columns)}) values ({', '.join(':' + c for c in columns)})"
         )
-        with self._db.transaction(survives_power_cut=True) as conn:
+        # One that is not kept is not spoken after a power cut either.
+        is_kept = not all(job.unkept for job in jobs)
+        with self._db.transaction(survives_power_cut=is_kept) as conn:
             replaced = [old for key in _replace_keys(jobs) for old in self._replace(conn, key)]
             for job in jobs:
                 job.created_at = job.created_at or self._clock()
                 self._insert(conn, sql, job)
+                if job.unkept and not job.is_live:
+                    self.unkept.forget(conn, job)
         for old in replaced:
             self.publish("state", old)
             on_replaced(old.id)
@@ -171,7 +177,7 @@ class Store(Reader):
         return self._cancel_where(conn, "replace_key = ?", key, error)
 
     def _cancel_where(
-        self, conn: sqlite3.Connection, where: str, param: str | None, error: str
+        self, conn: sqlite3.Connection, where: str, param: str | float | None, error: str
     ) -> list[Job]:
         """Cancel the live jobs for which that is so."""
         sql = (
@@ -179,7 +185,14 @@ class Store(Reader):
             f"finished_at = ? where {where} and state in {LIVE_SQL} returning *"
         )
         rows = conn.execute(sql, (error, self._clock(), param)).fetchall()
-        return [self._job(texts.close(conn, row, job_of)) for row in rows]
+        return [self._ended(conn, row) for row in rows]
+
+    def _ended(self, conn: sqlite3.Connection, row: sqlite3.Row) -> Job:
+        """The job of a row that has just ended, which is kept as far as it may be."""
+        job = self._job(texts.close(conn, row, job_of))
+        if job.unkept:
+            self.unkept.forget(conn, job)
+        return job
 
     @staticmethod
     def _insert(conn: sqlite3.Connection, sql: str, job: Job) -> None:
@@ -220,9 +233,7 @@ class Store(Reader):
             if not is_changed:
                 return None
             row = conn.execute("select * from job where id = ?", (job_id,)).fetchone()
-            if target in ENDED:
-                row = texts.close(conn, row, job_of)
-        job = self._job(row)
+            job = self._ended(conn, row) if target in ENDED else self._job(row)
         self.publish("state", job)
         return job
 
@@ -276,6 +287,14 @@ class Store(Reader):
         for job in cancelled:
             self.publish("state", job)
         return cancelled
+
+    def cancel_late(self) -> None:
+        """Cancel the jobs that are not kept and that a daemon had begun, or that wait for long."""
+        where = "unkept and (started_at is not null or created_at < ?)"
+        with self._db.transaction() as conn:
+            cancelled = self._cancel_where(conn, where, self._clock() - LATE_S, _TOO_LATE)
+        for job in cancelled:
+            self.publish("state", job)
 
     def cancel_abandoned(self, job_id: str, caller: str) -> Job | None:
         """Cancel a live job whose caller is gone, unless that has released it before."""

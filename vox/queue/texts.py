@@ -138,16 +138,16 @@ def close(
 ) -> sqlite3.Row:
     """The row of a job that has just ended: nothing more comes, and nobody cuts its text again.
 
-    Of a private one nothing of its text is left.
+    Of a private one, or one that is not kept, nothing of its text is left.
     """
     conn.execute("delete from text_flush where job_id = ?", (row["id"],))
-    if row["private"]:
+    if row["private"] or row["unkept"]:
         return _erase(conn, job_of(row))
     return _consolidate(conn, row["id"]) if row["is_open"] else row
 
 
 def _erase(conn: sqlite3.Connection, job: Job) -> sqlite3.Row:
-    """Overwrite the text of a private job and how to say it, and have its audio deleted."""
+    """Overwrite the job's text and how to say it, and have its audio deleted."""
     conn.execute("delete from text_part where job_id = ?", (job.id,))
     conn.execute("insert or ignore into private_ended values (?)", (job.id,))
     notes = json.dumps([job.discreet(note) for note in job.notes], ensure_ascii=False)
