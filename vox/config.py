@@ -52,6 +52,15 @@ def _address(value: Any) -> str | None:
     return f"{host}:{port}"
 
 
+def _hosts(value: Any) -> tuple[str, ...]:
+    found = texts(value)
+    if not all(re.fullmatch(r"\w[\w.-]{0,59}", host, re.ASCII) for host in found):
+        raise ValueError(
+            "must be names as you give them to ssh, of at most 60 letters, digits and -._"
+        )
+    return tuple(dict.fromkeys(found))
+
+
 def _device(value: Any) -> str:
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", str(value)):
         raise ValueError("must be auto, cpu, cuda, cuda:N or mps")
@@ -138,6 +147,7 @@ KEYS: dict[str, Key] = {
     ),
     "http_voices": Key({}, _map, "which voice an OpenAI voice name means"),
     "http_models": Key({}, _map, "which backend an OpenAI model name means"),
+    "remote_hosts": Key((), _hosts, "servers whose speech is heard here (vox remote)"),
     "log_level": Key(
         "info", one_of("debug", "info", "warning", "error"), "debug, info, warning or error"
     ),

@@ -22,7 +22,7 @@ State = Literal["queued", "preparing", "speaking", "done", "failed", "cancelled"
 Sink = Literal["play", "file", "stream"]
 Sender = Literal["cli", "api", "hook", "mcp", "speechd", "wyoming"]
 """Which program of vox sends a request; `api` is everybody else's."""
-Via = Literal[Sender, "openai", "inbox", "replay"]
+Via = Literal[Sender, "openai", "inbox", "replay", "remote"]
 
 LIVE: tuple[State, ...] = ("queued", "preparing", "speaking")
 ENDED: tuple[State, ...] = ("done", "failed", "cancelled", "expired")

@@ -100,13 +100,32 @@ class Paths:
     @property
     def socket_path(self) -> str:
         """The control socket; in a short private folder when the usual path is too long for one."""
-        path = os.path.join(self.runtime_dir, "vox.sock")
-        if len(os.fsencode(path)) <= SOCKET_PATH_MAX:
-            return path
-        import hashlib
+        return _socket_path(self.runtime_dir, "vox.sock")
 
-        digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
-        return f"/tmp/vox-{os.getuid()}-{digest}/vox.sock"
+    def remote_socket_path(self, host: str) -> str:
+        """Where ssh leads what a server asks for (see `api.remote_hosts`)."""
+        return _socket_path(self.runtime_dir, f"{_REMOTE}{host}{_SOCK}")
+
+
+_REMOTE, _SOCK = "remote-", ".sock"
+
+
+def remote_host_of(socket_path: str) -> str | None:
+    """The host whose socket that is; None: it is none of `Paths.remote_socket_path`."""
+    name = os.path.basename(socket_path)
+    if name.startswith(_REMOTE) and name.endswith(_SOCK):
+        return name.removeprefix(_REMOTE).removesuffix(_SOCK)
+    return None
+
+
+def _socket_path(folder: str, name: str) -> str:
+    path = os.path.join(folder, name)
+    if len(os.fsencode(path)) <= SOCKET_PATH_MAX:
+        return path
+    import hashlib
+
+    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
+    return f"/tmp/vox-{os.getuid()}-{digest}/{name}"
 
 
 def get_paths(environ: Mapping[str, str] = os.environ) -> Paths:

@@ -47,7 +47,7 @@ def read_unit(text: str) -> configparser.RawConfigParser:
 
 def test_a_service_listens_where_the_settings_say(odd_home: Path) -> None:
     spec = spec_of(odd_home, 'http = "127.0.0.1:8765"')
-    assert spec.socket_path == get_paths({"VOX_HOME": str(odd_home)}).socket_path
+    assert spec.socket_paths == [get_paths({"VOX_HOME": str(odd_home)}).socket_path]
     assert spec.addresses == ["127.0.0.1:8765"]
     assert spec_of(odd_home).addresses == []
     with pytest.raises(BadConfig, match="reachable from other machines"):

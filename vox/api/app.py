@@ -28,6 +28,7 @@ from . import (
     problems,
     queue,
     readiness,
+    remote_hosts,
     security,
     stats,
     voices,
@@ -76,6 +77,7 @@ def make_app(context: Context) -> FastAPI:
     app.add_middleware(NoteActivity, context=context)
     app.add_middleware(NoteSoundVariables, context=context)
     app.add_middleware(head.AnswerHead)
+    app.add_middleware(remote_hosts.Gate, context=context)
     app.add_middleware(security.Guard, paths=context.paths, config=context.config)
     return app
 
@@ -92,7 +94,7 @@ class NoteSoundVariables:
         self._last = b""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not security.is_tcp(scope.get("server")):
+        if scope["type"] == "http" and security.is_control(scope.get("server")):
             given = next((value for name, value in scope["headers"] if name == _SOUND_HEADER), b"")
             # Most calls come from the same desktop.
             if given and given != self._last:

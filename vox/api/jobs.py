@@ -20,11 +20,11 @@ from ..durations import moment
 from ..errors import BadOption, VoxError
 from ..jobs import AS_IT_WAS, GOING_ON, Job, State, Via, Wanted
 from ..jobs import Request as SpeechRequest
-from . import problems, schemas
+from . import problems, remote_hosts, schemas
 from .context import Context
 from .responses import disconnected, has_gone, json_array, json_response
 from .schemas import MoreText, Replay, Speak, answers
-from .security import check_output, is_tcp
+from .security import check_output, is_control, remote_host
 from .writing import in_writer
 
 JobId = Annotated[
@@ -88,12 +88,14 @@ def _add_speak(router: APIRouter, context: Context) -> None:
         in the middle of it ends the text, or cancels the job with `bind=true`. With `async` the
         answer comes at the end of the body.
         """
-        if is_tcp(request.scope.get("server")):
+        server = request.scope.get("server")
+        host = remote_host(server)
+        if not is_control(server):
             body.caller = None  # whose PID that is, nobody can tell
-            if body.output is not None:
+            if body.output is not None and host is None:
                 folder = context.config()["http_output_dir"]
                 body.output = await asyncio.to_thread(check_output, body.output, folder)
-        request_to_speak = body.to_request()
+        request_to_speak = remote_hosts.limited(body.to_request(), host)
         if body.is_open and not (body.is_async and body.caller):
             raise BadOption("open needs async and a caller", field="open")
         if body.id is not None and await has_gone(request):
@@ -218,7 +220,7 @@ def _add_again(router: APIRouter, context: Context) -> None:
         `POST /speak`.
         """
         changes = AS_IT_WAS if body is None else body.to_changes()
-        if is_tcp(request.scope.get("server")):
+        if not is_control(request.scope.get("server")):
             caller = None
             if changes.output is not None:
                 folder = context.config()["http_output_dir"]
@@ -243,7 +245,7 @@ def _add_again(router: APIRouter, context: Context) -> None:
 
         `last` is the newest that was cut off. `caller`: as in `POST /speak`.
         """
-        caller = None if is_tcp(request.scope.get("server")) else caller
+        caller = caller if is_control(request.scope.get("server")) else None
         return await json_response(
             lambda: _shown(context, engine.replay(job_id, caller, GOING_ON)), 202, writes=True
         )

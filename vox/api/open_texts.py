@@ -28,12 +28,12 @@ from ..errors import BadInput, BadOption, DaemonUnavailable, JobNotLive, QueueFu
 from ..jobs import CONNECTION, OPTIONS, Job
 from ..jobs import Request as SpeechRequest
 from ..text.incremental import Decoder
-from . import problems
+from . import problems, remote_hosts
 from .context import Context
 from .jobs import wait_for_end
 from .responses import json_response
 from .schemas import Speak
-from .security import check_output, is_tcp
+from .security import check_output, is_control, remote_host
 from .speech import AudioStream
 from .writing import in_writer
 
@@ -186,10 +186,12 @@ class _Body:
             ended.cancel()
 
     async def _speech(self) -> SpeechRequest:
-        if is_tcp(self._request.scope.get("server")) and self._wish.output is not None:
+        server = self._request.scope.get("server")
+        host = remote_host(server)
+        if host is None and not is_control(server) and self._wish.output is not None:
             folder = self._context.config()["http_output_dir"]
             self._wish.output = await asyncio.to_thread(check_output, self._wish.output, folder)
-        speech = self._wish.to_request()
+        speech = remote_hosts.limited(self._wish.to_request(), host)
         speech.is_open, speech.caller = True, CONNECTION
         return speech
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
-from . import schemas
+from . import remote_hosts, schemas
 from .context import Context
 from .responses import json_array, json_response
 from .schemas import OfSource, answers
+from .security import remote_host
 from .writing import in_writer
 
 _MOVED: dict[int | str, dict[str, Any]] = {200: {"model": schemas.Job}, **answers(409, 422)}
@@ -25,8 +26,12 @@ def make_router(context: Context) -> APIRouter:
         return await json_array(engine.store.shown_queue)
 
     @router.post("/cancel", responses={200: {"model": list[schemas.Job]}, **answers(422)})
-    async def cancel_all(body: OfSource | None = None) -> Response:
+    async def cancel_all(request: Request, body: OfSource | None = None) -> Response:
         """Cancel every live job, or those of one source."""
+        host = remote_host(request.scope.get("server"))
+        if host is not None:
+            mine = await in_writer(remote_hosts.cancel_all, engine, host)
+            return await json_array(lambda: (job.to_dict() for job in mine))
         cancelled = await in_writer(engine.cancel_all, body.source if body else None)
         return await json_array(lambda: (job.to_dict() for job in cancelled))
 

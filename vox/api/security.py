@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ..addresses import is_loopback
 from ..config import Config
 from ..errors import BadOutput, StorageError
-from ..paths import Paths
+from ..paths import Paths, remote_host_of
 from ..tokens import read_token
 from . import cors
 from .problems import RETRY_AFTER_S, problem
@@ -113,12 +113,23 @@ def _foreign(path: str, headers: Headers, is_tcp: bool, listed: Collection[str])
     return None
 
 
-def is_tcp(server: tuple[str, int | None] | None) -> bool:
-    """Whether that address of ours is one on TCP.
+Address = tuple[str, int | None] | None
+"""Where a connection came in: host and port, or the path of a Unix socket and None."""
 
-    Everything counts as TCP except the control socket, whose address has no port.
-    """
+
+def is_tcp(server: Address) -> bool:
+    """Whether that address of ours is one on TCP: everything that is no Unix socket."""
     return server is None or server[1] is not None
+
+
+def remote_host(server: Address) -> str | None:
+    """The server whose requests ssh leads to that address of ours; None: it is for no such."""
+    return None if server is None or is_tcp(server) else remote_host_of(server[0])
+
+
+def is_control(server: Address) -> bool:
+    """Whether that is the control socket, which the user's own processes alone reach."""
+    return not is_tcp(server) and remote_host(server) is None
 
 
 def check_output(output: str, folder: str | None) -> str:

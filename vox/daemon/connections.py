@@ -3,7 +3,8 @@
 Until a connection has shown the token it is a stranger's: there are few of these, the newest take
 the place of the oldest, and each has a moment to show the token. So whoever holds connections open
 can neither take the files that everything else needs nor keep out who has the token. Connections
-over the control socket are the user's own and have no limits.
+of servers (`api.remote_hosts`) have the same limits: a request that may be answered is their token.
+Those over the control socket are the user's own and have none.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, cast
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from ..api.security import is_tcp
+from ..api.security import is_control
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ class LimitedProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._is_limited = is_tcp(self.server)
+        self._is_limited = not is_control(self.server)
         if self._is_limited:
             self._open.add(self)
             self.app_state = {**self.app_state, "admit": self._admit}

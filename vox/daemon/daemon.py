@@ -37,6 +37,7 @@ from .activation import Inherited, is_served
 from .connections import Limits, protocol_class, web_socket
 from .job_log import JobLog
 from .own_files import LOOK_S, OwnFiles, Superseded
+from .remote_sockets import RemoteSockets
 from .repair import Repair, may_restart
 from .server import Server
 from .tcp import Tcp, open_tcp
@@ -106,6 +107,7 @@ class Daemon:
         self._loop: asyncio.AbstractEventLoop | None = None
         self.broadcaster: Broadcaster  # made once there is a loop, before the API is
         self._tcp = Tcp()
+        self._remote_sockets: RemoteSockets
         self._looking: asyncio.Task[None]
 
     # -- the API's context ---------------------------------------------------------------------
@@ -133,6 +135,7 @@ class Daemon:
         found = {
             "inbox.stay": config["inbox.stay"] and config["inbox.enabled"],
             "http": config["http"] is not None and is_served,
+            "remote_hosts": config["remote_hosts"] and not self._own_files.are_lost,
         }
         return [name for name, is_so in found.items() if is_so]
 
@@ -207,6 +210,8 @@ class Daemon:
         self.broadcaster = Broadcaster(self.engine.store, self.bus, self._loop)
         server = self._make_server()
         self._tcp = open_tcp(self.paths, self.config(), inherited=self._inherited)
+        hosts = self.config()["remote_hosts"]
+        self._remote_sockets = RemoteSockets(self.paths, hosts, self._inherited)
         for address in self._inherited.close():
             log.warning("the service listens on %s without need: vox service install", address)
         sockets = [self._listener, *self._tcp.sockets]
@@ -291,24 +296,27 @@ class Daemon:
 
     async def _look_after_files(self, server: Server) -> None:
         """As long as the socket is to be open."""
+        await server.is_listening.wait()
         while True:
-            await asyncio.sleep(LOOK_S)
             try:
                 listener = self._own_files.look()
                 if listener is not None:
                     await server.replace_first(listener)
                 if self._tcp.error:
                     await self._open_tcp_again(server)
+                await self._remote_sockets.look(server, self.config()["remote_hosts"])
             except Superseded:
                 log.error("another daemon has taken this one's place while its files were gone")
                 self.stop(reason="superseded")
                 return
             except Exception:
                 log.exception("looking after the daemon's files")
+            await asyncio.sleep(LOOK_S)
 
     async def _open_tcp_again(self, server: Server) -> None:
         tcp = await asyncio.to_thread(open_tcp, self.paths, self.config(), self._tcp)
-        await server.listen_also(tcp.sockets)
+        for listener in tcp.sockets:
+            await server.listen_also(listener)
         self._tcp = tcp
 
     async def _shut_down(self, server: Server, serving: asyncio.Task[None]) -> None:
@@ -366,6 +374,7 @@ class Daemon:
     def _close_sockets(self, server: Server) -> None:
         self._looking.cancel()
         self._own_files.remove_socket()
+        self._remote_sockets.remove_all()
         for listening in server.servers:
             listening.close()
 

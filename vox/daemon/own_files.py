@@ -20,7 +20,7 @@ from ..errors import DaemonUnavailable, StorageError
 from ..files import cannot_write, make_private_dir
 from ..paths import Paths
 from .activation import Inherited, is_served
-from .listener import Listener
+from .listener import bind_private
 
 log = logging.getLogger(__name__)
 
@@ -206,25 +206,8 @@ class OwnFiles:
 
     def _bind(self) -> socket.socket:
         """The listening control socket, 0600 in a 0700 folder."""
-        path = self._paths.socket_path
-        make_private_dir(os.path.dirname(path))
-        listener = Listener(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
-            old_mask = os.umask(0o177)
-            try:
-                listener.bind(path)
-            finally:
-                os.umask(old_mask)
-            listener.listen(BACKLOG)
-            self._socket, self.is_activated = os.lstat(path), False
-        except OSError as exc:
-            listener.close()
-            if os.path.isdir(path):
-                raise StorageError(f"{path} is a folder", "move it away") from exc
-            raise cannot_write(path, exc) from exc
-        listener.setblocking(False)
+        listener, self._socket = bind_private(self._paths.socket_path, BACKLOG)
+        self.is_activated = False
         return listener
 
     def remove_socket(self) -> None:

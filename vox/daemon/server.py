@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from email.utils import formatdate
 from typing import Any
 
@@ -46,10 +46,15 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self.server_state = _State()
         self._ending = asyncio.Event()
+        self.is_listening = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Any:
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.is_listening.set()
 
     async def replace_first(self, listener: socket.socket) -> None:
         """Listen there instead of at the first of the sockets. Its connections stay."""
@@ -58,10 +63,12 @@ class Server(uvicorn.Server):
         self.servers[0].close()
         self.servers[0] = server
 
-    async def listen_also(self, sockets: Iterable[socket.socket]) -> None:
+    async def listen_also(self, listener: socket.socket) -> asyncio.Server:
+        """Listen there too, until what is returned is closed and taken out of `servers`."""
         loop = asyncio.get_running_loop()
-        for listener in sockets:
-            self.servers.append(await loop.create_server(self._make_protocol, sock=listener))
+        server = await loop.create_server(self._make_protocol, sock=listener)
+        self.servers.append(server)
+        return server
 
     def _make_protocol(self) -> asyncio.Protocol:
         """As uvicorn makes them in `startup`."""

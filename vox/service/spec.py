@@ -27,7 +27,8 @@ class Spec:
 
     command: list[str]
     environment: dict[str, str]
-    socket_path: str
+    socket_paths: list[str]
+    """The control socket, and those at which servers are heard (`vox remote`)."""
     addresses: list[str]
     """"HOST:PORT" of each TCP address that the HTTP API listens at."""
     inbox_folders: list[str]
@@ -42,7 +43,7 @@ def make_spec(paths: Paths, config: Config, environ: Mapping[str, str] = os.envi
     return Spec(
         [sys.executable, "-m", "vox.daemon"],
         environment,
-        paths.socket_path,
+        [paths.socket_path, *map(paths.remote_socket_path, config["remote_hosts"])],
         _addresses(config),
         _folders(inbox_dir(paths, config)) if config["inbox.enabled"] else [],
     )

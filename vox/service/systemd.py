@@ -121,7 +121,7 @@ class Systemd:
             ),
             SOCKET: _SOCKET.format(
                 listen="\n".join(
-                    f"ListenStream={_path(each)}" for each in (spec.socket_path, *spec.addresses)
+                    f"ListenStream={_path(each)}" for each in (*spec.socket_paths, *spec.addresses)
                 )
             ),
         }
