@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from vox.audio.pcm import EMPTY, Resampler, Samples, resampled
+from vox.audio.pcm import EMPTY, Resampler, Samples, quiet_frames, resampled
 
 RATES = [(48_000, 24_000), (44_100, 16_000), (22_050, 24_000), (16_000, 22_050)]
 
@@ -86,3 +86,12 @@ def test_nothing_stays_nothing() -> None:
 def test_the_same_rate_changes_nothing() -> None:
     tone = sine(1_000, 24_000)
     assert resampled(tone, 24_000, 24_000) is tone
+
+
+def test_the_end_of_a_sound_is_where_it_is_last_loud() -> None:
+    sound = np.full(240, 0.1, np.float32)
+    faint = np.full(100, 0.001, np.float32)
+    assert quiet_frames(np.concatenate([sound, faint])) == 100
+    assert quiet_frames(np.concatenate([faint, sound])) == 0
+    assert quiet_frames(faint) == 100
+    assert quiet_frames(EMPTY) == 0

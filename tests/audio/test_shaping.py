@@ -37,7 +37,7 @@ def sound_span(samples: Samples) -> tuple[int, int]:
 def test_silence_at_both_ends_is_trimmed(chunk: int) -> None:
     shaped = shape(utterance(0.304, 1.0, 0.451), chunk)
     first, last = sound_span(shaped)
-    assert 0.010 * RATE < first < 0.020 * RATE
+    assert 0.005 * RATE < first < 0.010 * RATE
     assert 0.005 * RATE < len(shaped) - last < 0.035 * RATE
     assert last - first == pytest.approx(RATE, abs=0.01 * RATE)
 

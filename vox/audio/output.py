@@ -16,10 +16,13 @@ from ..errors import VoxError
 from .device import BLOCK_S, Loudspeaker
 from .gaps import Gaps
 from .notices import Notices
-from .pcm import Samples
+from .pcm import Samples, quiet_frames
 from .playback import Playback
 
 log = logging.getLogger(__name__)
+
+_TAIL_S = 0.04
+"""How much earlier than its last sample a sound may end for the ear."""
 
 
 class Listener(Protocol):
@@ -72,6 +75,8 @@ class Output:
         self._on_change = on_change
         self._notices = Notices()
         self._active_at = 0.0
+        self._quiet_s = 0.0
+        """How much of what was written last, up to its end, is too quiet to be heard."""
 
     def note_activity(self) -> None:
         """The stream is to stay open for a while. From any thread."""
@@ -93,8 +98,8 @@ class Output:
         return len(samples) > 0
 
     def finish(self, playback: Playback) -> None:
-        """All of it was written: tell so when that was heard."""
-        self._notify_when_audible(playback, lambda: self._told.finished(playback.job_id))
+        """All of it was written: tell so when its sound is over."""
+        self._notify_when_over(playback, lambda: self._told.finished(playback.job_id))
 
     def fail(self, playback: Playback, error: VoxError) -> None:
         """It cannot be played: tell so."""
@@ -190,6 +195,7 @@ class Output:
         self._open_for(playback)
         playback.is_sounding = True
         self.speaker.write(samples)
+        self._note_quiet(samples)
         self.gaps.sounded(playback)
         self.note_activity()
         if not playback.was_started:
@@ -197,11 +203,16 @@ class Output:
             self._notify_when_audible(playback, lambda: self._notify_started(playback))
             self._on_change()
 
+    def _note_quiet(self, samples: Samples) -> None:
+        quiet = quiet_frames(samples)
+        before_s = self._quiet_s if quiet == len(samples) else 0.0
+        self._quiet_s = before_s + quiet / (self.speaker.sample_rate or 1)
+
     def _note_utterances(self, playback: Playback) -> None:
         count = playback.spool.utterances_before(playback.position or 0)
         if count > playback.utterances_written:
             playback.utterances_written = count
-            self._notify_when_audible(playback, lambda: self._notify_heard(playback, count))
+            self._notify_when_over(playback, lambda: self._notify_heard(playback, count))
 
     def _notify_started(self, playback: Playback) -> None:
         playback.was_heard = True
@@ -214,3 +225,8 @@ class Output:
     def _notify_when_audible(self, playback: Playback, notify: Callable[[], None]) -> None:
         """Call `notify` once what has been written so far is audible."""
         self._notices.add(time.monotonic() + self.speaker.audible_in_s(), playback, notify)
+
+    def _notify_when_over(self, playback: Playback, notify: Callable[[], None]) -> None:
+        """Call `notify` once the sound of what has been written so far is over."""
+        over_in_s = self.speaker.audible_in_s() - min(self._quiet_s, _TAIL_S)
+        self._notices.add(time.monotonic() + over_in_s, playback, notify)

@@ -17,6 +17,8 @@ USUAL_RATE = 24_000
 """Most voices' sample rate, for when there is no audio yet to say its own."""
 EMPTY: Samples = np.zeros(0, np.float32)
 
+AUDIBLE = 0.003
+"""What stays below this (-50 dBFS) is not heard beside a voice."""
 _LIMIT_KNEE = 0.8
 _PCM16_MAX = 32767.0
 
@@ -60,6 +62,12 @@ def amplified(samples: Samples, volume: float) -> Samples:
     bent = _LIMIT_KNEE + room * np.tanh((size - _LIMIT_KNEE) / room)
     limited: Samples = np.where(size > _LIMIT_KNEE, np.sign(louder) * bent, louder)
     return limited.astype(np.float32, copy=False)
+
+
+def quiet_frames(samples: Samples) -> int:
+    """How many frames at the end are too quiet to be heard; all of them if none is louder."""
+    loud = np.flatnonzero(np.abs(samples) > AUDIBLE)
+    return len(samples) - int(loud[-1]) - 1 if len(loud) else len(samples)
 
 
 def faded_in(samples: Samples, frames: int) -> Samples:

@@ -17,7 +17,7 @@ _FAINT = 0.0003
 """Below this (-70 dBFS) even a voice that whispers throughout is silent."""
 _RELATIVE = 0.006
 """Times the loudest sample so far: a fricative 44 dB below that is still sound."""
-_PRE_ROLL_S = 0.015
+_PRE_ROLL_S = 0.008
 _TAIL_S = 0.03
 _FADE_IN_S = 0.004
 _FADE_OUT_S = 0.006
