@@ -460,6 +460,14 @@ class Job(SpeechOptions):
     def is_live(self) -> bool:
         return self.state in LIVE
 
+    @property
+    def is_assistive(self) -> bool:
+        """It is such as a screen reader sends: to be heard at once and not to be kept.
+
+        It is heard although speech is paused, and holds the floor for its source for a moment.
+        """
+        return self.unkept and self.priority >= INTERRUPT
+
     def discreet(self, line: str) -> str:
         """A line about the job as it may be kept.
 

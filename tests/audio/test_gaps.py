@@ -76,6 +76,18 @@ def test_silence_that_was_heard_while_the_next_job_was_not_ready_counts_as_the_p
     assert gap_s > LONG_S
 
 
+def test_before_what_interrupts_there_is_none(
+    player: Player, listener: RecordingListener, spools: SpoolDir, recorder: Recorder
+) -> None:
+    use(player, pause_s=20.0)
+    player.add(Playback("a", tones(spools, "a", 440), (0, 1)))
+    listener.wait("finished", "a")
+    begun_at = time.monotonic()
+    player.add(Playback("b", tones(spools, "b", 440), (0, 2), interrupts=True))
+    listener.wait("finished", "b")
+    assert recorder.wait_for_sound(since=begun_at) - begun_at < 10.0
+
+
 def test_after_a_skip_the_next_job_begins_after_the_pause(
     player: Player, listener: RecordingListener, spools: SpoolDir, recorder: Recorder
 ) -> None:

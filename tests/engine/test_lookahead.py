@@ -156,6 +156,18 @@ def test_only_what_is_heard_before_a_job_keeps_it_waiting(
     assert lookahead.may_take(add(store, priority=PRIORITIES["high"])) == []
 
 
+def test_what_interrupts_does_not_wait_for_what_it_interrupts(
+    store: Store, player: Player, lookahead: LookAhead, prepare: Prepare
+) -> None:
+    prepare(MAX_IN_LINE, seconds=LOOKAHEAD_S)
+    playback = player._choose()
+    assert playback is not None
+    playback.is_sounding = True
+    (urgent,) = add(store, priority=INTERRUPT)
+    assert list(lookahead.may_take([urgent, *add(store)])) == [urgent]
+    assert lookahead.has_room(store.get(urgent))
+
+
 def test_streams_are_left_to_those_who_serve_them(store: Store, player: Player) -> None:
     lookahead = LookAhead(store, player, lambda: CONFIG, Running(), serves_streams=False)
     play, stream = [*add(store), *add(store, sink="stream")]

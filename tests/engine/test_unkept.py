@@ -10,11 +10,12 @@ import pytest
 
 from vox.engine.engine import Engine
 from vox.errors import JobNotLive, UnknownJob
-from vox.jobs import Job, Request
+from vox.jobs import PAUSED, Job, Request
 from vox.queue.unkept import LATE_S
+from vox.source_notes import paused_note
 
 from .fakes import CRASH, FakeHosts
-from .rig import ONE, TWO, Rig, request
+from .rig import ONE, THREE, TWO, Rig, request
 
 
 def unkept(*sentences: str, **fields: object) -> Request:
@@ -115,6 +116,24 @@ def test_one_that_is_at_work_when_the_engine_closes_is_dropped(rig: Rig, hosts: 
     rig.close(engine)
     assert rig.until_ended(job)["state"] == "cancelled"
     assert rows(rig) == []
+
+
+def test_one_that_interrupts_is_heard_while_speech_is_paused_unless_its_source_is(
+    rig: Rig, engine: Engine
+) -> None:
+    engine.pause()
+    waiting = [engine.submit(request(ONE)), engine.submit(unkept(TWO))]
+    heard = engine.submit(unkept(THREE, interrupt=True, source="reader"))
+    assert (heard.notes, waiting[1].notes) == ([], [PAUSED])
+    assert rig.until_ended(heard)["state"] == "done"
+    engine.sources.pause("reader")
+    held = engine.submit(unkept(THREE, interrupt=True, source="reader"))
+    assert held.notes == [paused_note("reader")]
+    engine.resume()
+    assert [rig.until_ended(job)["state"] for job in waiting] == ["done", "done"]
+    assert engine.store.get(held.id).state == "queued"
+    engine.sources.resume("reader")
+    assert rig.until_ended(held)["state"] == "done"
 
 
 def test_it_reads_the_utterance_cache_and_leaves_no_trace_there(

@@ -109,7 +109,8 @@ class _Follower:
             shown = await asyncio.to_thread(store.show, job)
             chunk = sse.frame("state", shown, self._known_id)
         engine = self._context.engine
-        if not self.has_ended and (engine.player.is_paused or engine.sources.is_held(job)):
+        is_paused = engine.player.is_paused and not job.is_assistive
+        if not self.has_ended and (is_paused or engine.sources.is_held(job)):
             chunk += paused_event(self._job_id, True).frame
         return chunk
 

@@ -158,7 +158,9 @@ class Speak(_SpeakOptions):  # type: ignore[misc]  # made of jobs.OPTIONS
     unkept: bool = Field(
         False,
         description="Once it has ended the job is gone, from the history and the statistics too; "
-        "and it is `private`, unless that is false. What the utterance cache has is used.",
+        "and it is `private`, unless that is false. What the utterance cache has is used. With "
+        "`interrupt` it is as a screen reader needs it: heard although speech is paused, unless "
+        "its source is; and what it interrupted goes on once its source was silent for a moment.",
     )
 
     def to_request(self) -> jobs.Request:

@@ -1,5 +1,7 @@
 """The silence that is due before speech: a lead-in for a sink that sleeps, a pause between jobs.
 
+None before a job that interrupts, for it is wanted at once.
+
 Bluetooth and HDMI sinks swallow the first word after a silence. Knows the player's jobs and how
 long the device has been silent; writes nothing.
 """
@@ -49,7 +51,7 @@ class Gaps:
 
     def _due_s(self, playback: Playback, speaker: Loudspeaker) -> float:
         due_s = 0.0
-        if self._last not in (None, playback):
+        if self._last not in (None, playback) and not playback.interrupts:
             due_s = self._pause_s() - speaker.silent_s
         if self._sounded_at is None or self._clock() - self._sounded_at > ASLEEP_S:
             # What is silent in the device's buffer is heard before the first sample as well.

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 
 from .playback import Place, Playback
+
+FLOOR_S = 0.7
+"""So long after a word of a screen reader only its own next word begins: what it interrupted would
+stutter in between."""
 
 
 class Line:
@@ -19,9 +24,14 @@ class Line:
         """By identity: a job may come again before its playback that was cut off is dropped."""
         self.chosen: Playback | None = None
         """The one that sounds or is to sound."""
+        self._floor_source: str | None = None
+        """Whose jobs alone may begin, until `_floor_until`."""
+        self._floor_until = 0.0
 
-    def __bool__(self) -> bool:
-        return bool(self._playbacks)
+    def is_wanted(self, is_paused: bool) -> bool:
+        """Whether any is to be heard."""
+        with self._lock:
+            return any(each.is_assistive or not is_paused for each in self._playbacks.values())
 
     def add(self, playback: Playback) -> None:
         playback.spool.hold()
@@ -73,17 +83,30 @@ class Line:
         with self._lock:
             playback.move()
 
-    def choose(self, may_begin: bool) -> Playback | None:
+    def choose(self, may_begin: bool, is_paused: bool = False) -> Playback | None:
         """Whose turn it is: the one that sounds, else the first in order if one may begin."""
         with self._lock:
             if self.chosen is None or not self.chosen.is_sounding:
-                playbacks = list(self._playbacks.values()) if may_begin else []
+                playbacks = self._that_may_begin(is_paused) if may_begin else []
                 # Nothing waits in silence for one that interrupts.
                 ready = [each for each in playbacks if each.has_more or not each.interrupts]
                 self.chosen = min(ready or playbacks, key=lambda each: each.turn, default=None)
             return self.chosen
 
-    def interrupted(self, behind_s: float) -> Playback | None:
+    def _that_may_begin(self, is_paused: bool) -> list[Playback]:
+        holder = self._floor_source if self.floor_left_s > 0 else None
+        return [
+            each
+            for each in self._playbacks.values()
+            if (each.is_assistive or not is_paused) and holder in (None, each.source)
+        ]
+
+    @property
+    def floor_left_s(self) -> float:
+        """Seconds for which only jobs of one source may begin."""
+        return max(0.0, self._floor_until - time.monotonic())
+
+    def interrupted(self, behind_s: float, is_paused: bool = False) -> Playback | None:
         """The one that sounds, if another that interrupts has its first sound: to `suspend` it.
 
         `behind_s`: see `Playback.destination`. It will go on from its utterance.
@@ -92,7 +115,8 @@ class Line:
             playback = self.chosen
             if playback is None or not playback.is_sounding or playback.interrupts:
                 return None
-            if not any(each.interrupts and each.has_more for each in self._uncut):
+            ready = [each for each in self._uncut if each.interrupts and each.has_more]
+            if not any(each.is_assistive or not is_paused for each in ready):
                 return None
             if playback.move_to is None:
                 playback.move_to = playback.destination(0, behind_s)
@@ -110,6 +134,9 @@ class Line:
                 return
             if self.chosen is playback:
                 self.chosen = None
+            if playback.is_assistive and playback.was_started:
+                self._floor_source = playback.source
+                self._floor_until = time.monotonic() + FLOOR_S
         playback.spool.remove_waker(self._wake)
         playback.spool.close()
 
@@ -155,10 +182,10 @@ class Line:
             asked = [each for each in self._uncut if job_id in (None, each.job_id)]
         return _seconds(asked)
 
-    def ahead_s(self, job_id: str, order: tuple[int, ...]) -> float:
+    def ahead_s(self, job_id: str, order: tuple[int, ...], interrupts: bool) -> float:
         """Seconds of audio on disk that are heard before what that job may make next."""
         with self._lock:
-            uncut = self._uncut
+            uncut = [each for each in self._uncut if each.interrupts or not interrupts]
             is_mine = any(each.is_sounding and each.job_id == job_id for each in uncut)
             place = (not is_mine, order)
             before = [each for each in uncut if (not each.is_sounding, each.order) <= place]

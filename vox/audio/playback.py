@@ -42,6 +42,11 @@ class Playback:
     volume: float = 1.0
     interrupts: bool = False
     """It is heard as soon as it has sound; what is heard then goes on afterwards."""
+    source: str = ""
+    """Who sent it."""
+    is_assistive: bool = False
+    """It interrupts, is heard although speech is paused, and then holds the floor for its source.
+    See `Job.is_assistive`."""
     start_utterance: int = 0
     """The first to be played: after a crash, the one that was interrupted; after a move, the one
     that it led to, which may not be made yet."""

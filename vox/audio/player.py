@@ -202,9 +202,9 @@ class Player:
         """Seconds of audio on disk that are still to be heard: of one job, or of all."""
         return self._line.remaining_s(job_id)
 
-    def ahead_s(self, job_id: str, order: tuple[int, ...]) -> float:
+    def ahead_s(self, job_id: str, order: tuple[int, ...], interrupts: bool) -> float:
         """Seconds of audio on disk that are heard before what a job of that order may make next."""
-        return self._line.ahead_s(job_id, order)
+        return self._line.ahead_s(job_id, order, interrupts)
 
     @property
     def behind_s(self) -> float:
@@ -282,9 +282,10 @@ class Player:
         self._make_move()
         self._interrupt()
         playback = self._choose()
-        if playback is not None and self._paused and not playback.is_faded_out:
+        is_held = playback is not None and self._paused and not playback.is_assistive
+        if playback is not None and is_held and not playback.is_faded_out:
             self.output.fade_out(playback)
-        if playback is None or self._paused:
+        if playback is None or is_held:
             self._idle()
             return
         has_written = self.output.play(playback)
@@ -316,10 +317,10 @@ class Player:
             self._note_change()
 
     def _interrupt(self) -> None:
-        """Let what interrupts be heard, unless speech is paused or ends."""
-        if self._paused or self._stop is not None:
+        """Let what interrupts be heard, unless it may not while speech is paused, or that ends."""
+        if self._stop is not None:
             return
-        playback = self._line.interrupted(self._speaker.behind_s)
+        playback = self._line.interrupted(self._speaker.behind_s, self._paused)
         if playback is None:
             return
         try:
@@ -330,11 +331,14 @@ class Player:
             self._note_change()
 
     def _choose(self) -> Playback | None:
-        return self._line.choose(may_begin=self._stop is None)
+        return self._line.choose(self._stop is None, self._paused)
 
     def _idle(self) -> None:
         """Nothing to play now: wait to be woken."""
-        self._wake.wait(self.output.idle(self._rate))
+        wait_s = self.output.idle(self._rate)
+        if floor_left_s := self._line.floor_left_s:
+            wait_s = floor_left_s if wait_s is None else min(wait_s, floor_left_s)
+        self._wake.wait(wait_s)
 
     @property
     def _rate(self) -> int:
@@ -376,7 +380,7 @@ class Player:
         self._drop_cut_off()
         self._make_move()
         with self._lock:
-            is_wanted = bool(self._line) and not self._paused
+            is_wanted = self._line.is_wanted(self._paused)
             if self._stop is not None:
                 self._stop = "now"  # What is not finished goes back into the queue.
                 return

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from ..audio.player import Player
 from ..config import Config
-from ..jobs import Job
+from ..jobs import INTERRUPT, Job
 from ..queue.reader import QueueEntry
 from ..queue.store import Store
 from .running import Run, Running, level
@@ -63,11 +63,10 @@ class LookAhead:
                 return False
             if entry.sink != "play":
                 return all(level(entry) < other for other in busy)
-            if is_full:
+            if is_full and entry.priority < INTERRUPT:
                 return False
-            return all(level(entry) < other for other in (*busy, *resting)) and self._has_room(
-                entry.id, entry.order
-            )
+            goes_first = all(level(entry) < other for other in (*busy, *resting))
+            return goes_first and self._has_room(entry)
 
         return may
 
@@ -109,14 +108,17 @@ class LookAhead:
 
     def has_room(self, job: Job) -> bool:
         """Whether the next utterance of the job may be made now."""
-        return job.sink != "play" or self._has_room(job.id, job.order)
+        return job.sink != "play" or self._has_room(job)
 
     def is_urgent(self, job: Job) -> bool:
         """Whether there may soon be silence if the next utterance of the job is not made now."""
-        return job.sink != "play" or self._player.ahead_s(job.id, job.order) < URGENT_S
+        return job.sink != "play" or self._ahead_s(job) < URGENT_S
 
-    def _has_room(self, job_id: str, order: tuple[int, ...], part: float = 1.0) -> bool:
-        ahead_s = self._player.ahead_s(job_id, order)
+    def _ahead_s(self, job: Job | QueueEntry) -> float:
+        return self._player.ahead_s(job.id, job.order, job.priority >= INTERRUPT)
+
+    def _has_room(self, job: Job | QueueEntry, part: float = 1.0) -> bool:
+        ahead_s = self._ahead_s(job)
         return ahead_s < part * float(self._config()["lookahead_s"]) or not ahead_s
 
     def wait_for_room(self, job: Job, check_wanted: Callable[[], None]) -> None:
@@ -130,6 +132,6 @@ class LookAhead:
             others = (run for run in self._running if run.job.id != job.id)
             return 1.0 if all(run.is_resting for run in others) else 0.5
 
-        while not self._has_room(job.id, job.order, part()):
+        while not self._has_room(job, part()):
             check_wanted()
             self._player.wait_change(timeout_s=1.0)

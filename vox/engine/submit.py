@@ -33,6 +33,7 @@ from ..jobs import (
     INTERRUPT,
     LAST,
     OPTIONS,
+    PAUSED,
     PRIORITIES,
     SPEECH_OPTIONS,
     Changes,
@@ -219,7 +220,8 @@ class Submitter:
                 job.notes = [job.discreet(note) for note in job.notes]
                 job.text = ""  # as of any private job that has ended
             return
-        job.notes += self._obstacles()
+        obstacles = self._obstacles()
+        job.notes += [each for each in obstacles if each != PAUSED or not job.is_assistive]
         if is_held:
             job.notes.append(paused_note(job.source))
 

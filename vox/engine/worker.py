@@ -246,6 +246,8 @@ class Worker:
                         spool=spool,
                         order=job.order,
                         interrupts=job.priority >= INTERRUPT,
+                        source=job.source,
+                        is_assistive=job.is_assistive,
                         volume=job.volume,
                         start_utterance=job.heard,
                     )
