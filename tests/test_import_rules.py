@@ -25,7 +25,7 @@ BASICS = (
     "vox", "vox.addresses", "vox.bootstrap", "vox.callers", "vox.checks", "vox.config",
     "vox.durations", "vox.errors", "vox.files", "vox.jobs", "vox.languages", "vox.outlook",
     "vox.paths", "vox.printable", "vox.sizes", "vox.sound_variables", "vox.source_keys",
-    "vox.source_notes", "vox.tokens",
+    "vox.source_names", "vox.source_notes", "vox.tokens",
 )  # fmt: skip
 """What every room may import; among themselves they go down only, as all files do."""
 

@@ -23,6 +23,7 @@ OF_VOX = {
     "vox.cli.sender", "vox.cli.speaking", "vox.cli.text_input", "vox.client", "vox.client.http",
     "vox.client.remote", "vox.client.front", "vox.client.jobs",
     "vox.callers", "vox.errors", "vox.jobs", "vox.paths", "vox.printable", "vox.sound_variables",
+    "vox.source_names",
 }  # fmt: skip
 
 PROGRAM = """\

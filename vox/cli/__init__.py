@@ -19,10 +19,19 @@ def main() -> None:
     try:
         # Looking for garbage while modules are imported takes a twentieth of a warm call.
         gc.set_threshold(100_000)
+        if is_hook(sys.argv[1:]):
+            from ..hooks.hook import main as hook
+
+            hook(sys.argv[2:])
         code = run(sys.argv[1:])
     except KeyboardInterrupt:
         code = INTERRUPTED
     sys.exit(code)
+
+
+def is_hook(args: list[str]) -> bool:
+    """Whether an assistant's hook calls, which must not wait for what its event does not need."""
+    return len(args) > 1 and args[0] == "hook" and not args[1].startswith("-")
 
 
 def run(args: list[str]) -> int:

@@ -12,12 +12,12 @@ import sys
 from typing import NamedTuple
 
 from .. import callers
-from ..jobs import OPTIONS
+from ..source_names import as_source, repository_name
 
 SHELL = "shell"
 """The name where somebody types at a prompt, or no program can be found."""
 MOST_STEPS = 64
-"""Of folders, or of programs, that are looked at on the way up."""
+"""Of programs that are looked at on the way up."""
 
 _SHELLS = frozenset(
     "sh bash dash zsh fish ksh mksh tcsh csh ash busybox nu pwsh xonsh elvish".split()
@@ -34,12 +34,7 @@ _NAME_BYTES = 15
 
 def sender() -> str:
     """The name for `source`: one line of printable characters, neither empty nor too long."""
-    return _named(_repository()) or _named(_program()) or SHELL
-
-
-def _named(name: str) -> str:
-    shown = "".join(char for char in name if char.isprintable()).strip()
-    return shown[: OPTIONS["source"].max_length]
+    return as_source(_repository()) or as_source(_program()) or SHELL
 
 
 def _repository() -> str:
@@ -48,15 +43,7 @@ def _repository() -> str:
         folder = os.getcwd()
     except OSError:  # it was deleted
         return ""
-    for _ in range(MOST_STEPS):
-        # A file in a worktree or a submodule, whose own folder's name is the one that users know.
-        if os.path.lexists(os.path.join(folder, ".git")):
-            return os.path.basename(folder)
-        above = os.path.dirname(folder)
-        if above == folder:
-            break
-        folder = above
-    return ""
+    return repository_name(folder)
 
 
 class _Process(NamedTuple):

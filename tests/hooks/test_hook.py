@@ -1,0 +1,151 @@
+"""`vox hook` as assistants call it: what it makes of their events, and that it never fails them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.inbox.rig import wait_until
+from tests.running import Vox
+from tests.sound import Recorder, recognise, word_overlap
+from vox.hooks.hook import MOST_BYTES
+
+TURN = {"session_id": "s1", "cwd": "/", "last_assistant_message": "Done."}
+SAID = "The seven green birds are flying over the house tonight."
+
+
+def call(vox: Vox, *args: str, stdin: Any = b"", **options: Any) -> tuple[int, bytes, bytes]:
+    """`vox hook`: exit code, standard output, standard error."""
+    data = stdin if isinstance(stdin, bytes) else json.dumps(stdin).encode()
+    environ = {**os.environ, **vox.environ, **options.pop("env", {})}
+    done = subprocess.run(
+        [*vox.command, "hook", *args], input=data, env=environ, capture_output=True,
+        timeout=60, check=False, **options,
+    )  # fmt: skip
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("event", "stdin", "out"),
+    [
+        ("claude:Stop", b"", b""),
+        ("claude:Stop", b"no json", b""),
+        ("claude:Stop", json.dumps(TURN).encode()[:-1], b""),
+        ("claude:Stop", bytes(range(256)) * 100, b""),
+        ("claude:Stop", b"[" * 500_000, b""),
+        ("claude:Stop", b'{"last_assistant_message": "' + b"x" * MOST_BYTES + b'"}', b""),
+        ("claude:Stop", b"[1, 2]", b""),
+        ("codex:Stop", b"\xff\xfe", b"{}\n"),
+        ("gemini:NoSuchEvent", json.dumps(TURN).encode(), b"{}\n"),
+        ("nobody:Stop", json.dumps(TURN).encode(), b""),
+        ("Stop", json.dumps(TURN).encode(), b""),
+    ],
+    ids=range(11),
+)
+def test_what_says_nothing_fails_nobody_and_starts_nothing(
+    vox: Vox, event: str, stdin: bytes, out: bytes
+) -> None:
+    assert call(vox, event, stdin=stdin) == (0, out, b"")
+    assert os.listdir(vox.home) == []
+
+
+def test_a_place_where_nothing_can_be_kept_fails_nobody(vox: Vox, tmp_path: Path) -> None:
+    assert call(vox, "codex:Stop", stdin=TURN, env={"VOX_HOME": "/dev/null/x"}) == (0, b"{}\n", b"")
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    command = f'rmdir "{gone}"; exec "$@"'
+    done = subprocess.run(
+        ["env", "-u", "HOME", "sh", "-c", command, "sh", *vox.command, "hook", "goose:Stop"],
+        input=b"{", cwd=gone, env={**os.environ, **vox.environ}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_streams_that_are_closed_fail_nobody(vox: Vox) -> None:
+    environ = {**os.environ, **vox.environ}
+    command = ["sh", "-c", '"$@" <&- >&- 2>&-', "sh", *vox.command, "hook", "codex:Stop"]
+    assert subprocess.run(command, env=environ, check=False).returncode == 0
+
+
+def test_a_writer_who_never_ends_is_not_waited_for(vox: Vox) -> None:
+    with vox.popen("hook", "codex:Stop", stdin=subprocess.PIPE) as hook:
+        assert hook.stdin is not None
+        hook.stdin.write("{")
+        hook.stdin.flush()
+        assert hook.wait(60) == 0
+        assert hook.stdout is not None and hook.stdout.read() == "{}\n"
+
+
+def test_events_become_jobs_of_their_project(vox: Vox, recorder: Recorder) -> None:
+    repository = vox.home / "my project"
+    (repository / ".git").mkdir(parents=True)
+    where = {"session_id": "s1", "cwd": str(repository)}
+
+    def jobs(count: int) -> list[dict[str, Any]]:
+        """The last so many jobs, oldest first, once there are so many in all."""
+        return wait_until(lambda: len(found := vox.jobs()) == count and found)[-1:]
+
+    message = f"I looked.\n\n```\nx\n```\n\n{SAID} More is in https://example.com."
+    assert call(vox, "claude:Stop", stdin={**where, "last_assistant_message": message}) == (
+        0, b"", b"",
+    )  # fmt: skip
+    (job,) = jobs(1)
+    assert (job["text"], job["source"], job["via"]) == (SAID, "my project", "hook")
+    assert (job["priority"], job["replace"]) == ("normal", "hook:claude:s1")
+    assert vox("wait", job["id"]).code == 0
+    assert word_overlap(SAID, recognise(recorder.stop())) >= 0.6
+    # It was spoken by a daemon that leaves at once; from here on one is up.
+    vox.ok("daemon", "start")
+    vox.ok("pause")
+    assert call(vox, "claude:Stop", stdin={**where, "last_assistant_message": "One."})[0] == 0
+    assert call(vox, "claude:Stop", stdin={**where, "last_assistant_message": "Two."})[0] == 0
+    (second,) = jobs(3)
+    assert second["text"] == "Two." and second["exit_code"] is None
+    assert vox.jobs()[1]["state"] == "cancelled"
+    # A question goes first.
+    asked = {**where, "session_id": "s2", "tool_name": "Bash", "tool_input": {"command": "rm -r x"}}
+    assert call(vox, "codex:PermissionRequest", stdin=asked) == (0, b"{}\n", b"")
+    (question,) = jobs(4)
+    assert question["text"] == "Codex wants to use Bash: rm."
+    assert question["priority"] == "high"
+    assert [job["id"] for job in vox.client.queue()] == [question["id"], second["id"]]
+    # What Cursor says by one event and ends by another.
+    cursor = {"conversation_id": "c", "cursor_version": "3", "workspace_roots": [str(repository)]}
+    for text in ("Half.", "All of it is done."):
+        call(vox, "cursor:afterAgentResponse", stdin={**cursor, "text": text})
+    assert call(vox, "cursor:stop", stdin={**cursor, "status": "completed"}) == (0, b"{}\n", b"")
+    assert jobs(5)[0]["text"] == "All of it is done."
+    assert os.listdir(Path(vox.paths.runtime_dir, "hooks")) == []
+    # Codex's old way has no standard input; the settings of the environment hold for hooks.
+    old = {"thread-id": "t", "cwd": str(repository), "last-assistant-message": "Fixed."}
+    assert call(vox, "codex:notify", json.dumps(old), stdin=b"")[0] == 0
+    assert jobs(6)[0]["replace"] == "hook:codex:t"
+    call(
+        vox, "claude:Stop", stdin={**where, "last_assistant_message": "No."}, env={"VOX_HOOKS": "0"}
+    )
+    assert len(vox.jobs()) == 6
+
+
+def test_what_two_hooks_tell_at_once_is_one_job(vox: Vox) -> None:
+    vox.ok("daemon", "start")
+    vox.ok("pause")
+    told = [vox.popen("hook", "claude:Stop", stdin=subprocess.PIPE) for _ in range(2)]
+    for hook in told:
+        assert hook.stdin is not None
+        hook.stdin.write(json.dumps(TURN))
+        hook.stdin.close()
+    assert [hook.wait(60) for hook in told] == [0, 0]
+    waiting = [job for job in vox.jobs() if job["exit_code"] is None]
+    assert [job["text"] for job in waiting] == ["Done."]
+
+
+def test_its_help_lists_every_assistant(vox: Vox) -> None:
+    shown = vox.ok("hook", "--help")
+    assert "claude    Stop StopFailure" in shown and "VOX_HOOKS=0" in shown
+    missing = vox("hook")
+    assert missing.code == 2 and "missing argument" in missing.err

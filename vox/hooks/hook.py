@@ -1,0 +1,151 @@
+"""`vox hook AGENT:EVENT`: what an assistant's hook starts. It never fails who started it.
+
+Exit 0 whatever happens, nothing on standard error, and on standard output what that assistant takes
+for "go on". All of that is settled before anything is imported that may fail.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+
+from ..jobs import ID_ALPHABET, ID_LENGTH
+from . import drafts
+from .agents import AGENTS, DRAFT, QUESTION, TURN
+from .said import Said, said
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+    from ..paths import Paths
+
+MOST_BYTES = 1_000_000
+"""Of an assistant's JSON; a longer one is read, and dropped."""
+READ_S = 2.0
+_PRIME = 10**18 + 9
+"""The remainder by it is a fingerprint of a text, and costs no import."""
+AGAIN_S = 10
+"""The same words of one session within that time are said once."""
+OFF = ("0", "off", "false", "no")
+"""Values of VOX_HOOKS that silence all hooks."""
+
+
+def main(args: list[str]) -> NoReturn:
+    """Ends the process. `args`: `AGENT:EVENT`, then what the assistant adds."""
+    try:
+        agent, _, event = args[0].partition(":")
+        answer(AGENTS[agent].answer if agent in AGENTS else "")
+        data = given(args[1:])
+        leave_streams()
+        if os.environ.get("VOX_HOOKS", "").strip().lower() not in OFF:
+            speak(agent, event, data)
+    except BaseException:  # an interrupt too: the assistant's terminal sends it to us as well
+        pass
+    finally:
+        os._exit(0)
+
+
+def answer(text: str) -> None:
+    if text:
+        os.write(1, f"{text}\n".encode())
+
+
+def given(args: list[str]) -> bytes:
+    """The assistant's JSON: on standard input or, where that is empty, the last argument."""
+    data = b"" if is_terminal(0) else read_all(0, READ_S)
+    if not data.strip() and args and args[-1].startswith("{"):
+        return os.fsencode(args[-1])
+    return data
+
+
+def is_terminal(file: int) -> bool:
+    """Whether there is nothing to read but what somebody types."""
+    try:
+        return os.isatty(file)
+    except OSError:  # it is closed
+        return True
+
+
+def read_all(file: int, limit_s: float) -> bytes:
+    """What comes until its end or so many seconds have passed; b"" if it is too long.
+
+    All of it is read, for a writer whose pipe closes early may take that for a failure.
+    """
+    data, size, deadline = [b""], 0, time.monotonic() + limit_s
+    while (left_s := deadline - time.monotonic()) > 0:
+        ready, _, _ = select.select([file], [], [], left_s)
+        if not ready:
+            break
+        block = os.read(file, 65_536)
+        if not block:
+            break
+        size += len(block)
+        if size <= MOST_BYTES:
+            data.append(block)
+    return b"".join(data) if size <= MOST_BYTES else b""
+
+
+def leave_streams() -> None:
+    """Let go of the pipes of who started us: some wait until these are closed."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for file in (0, 1, 2):
+        os.dup2(null, file)
+
+
+def speak(agent: str, event: str, data: bytes) -> None:
+    """Make the job of an event, if it says something. Raises what goes wrong."""
+    import json
+
+    payload = json.loads(data if data or AGENTS[agent].tells else b"{}")
+    if not isinstance(payload, dict):
+        return
+    found = said(agent, event, payload, json.loads, _folder())
+    if found is None:
+        return
+    from ..paths import get_paths
+
+    paths = get_paths()
+    if found.kind == DRAFT:
+        drafts.keep(paths.runtime_dir, fingerprint(found.key), found.text)
+        return
+    if found.kind == TURN and not found.text:
+        found.text = drafts.take(paths.runtime_dir, fingerprint(found.key))
+    submit(paths, job_of(found, time.time()))
+
+
+def _folder() -> str:
+    try:
+        return os.getcwd()
+    except OSError:  # it was deleted
+        return ""
+
+
+def job_of(found: Said, now: float) -> dict[str, Any]:
+    """The job, by the fields of `Request`. The same words soon after have the same id: they are
+    one job."""
+    told = "\0".join((found.session, found.kind, found.line, str(now // AGAIN_S)))
+    job: dict[str, Any] = {
+        "id": fingerprint(told),
+        "text": found.line,
+        "source": found.source,
+        "replace": found.key,
+        "via": "hook",
+    }
+    if found.kind == QUESTION:
+        job["priority"] = "high"
+    return job
+
+
+def fingerprint(text: str) -> str:
+    """A job id that follows from the text."""
+    number, base = int.from_bytes(text.encode("utf-8", "replace")) % _PRIME, len(ID_ALPHABET)
+    return "".join(ID_ALPHABET[number // base**place % base] for place in range(ID_LENGTH))
+
+
+def submit(paths: Paths, job: dict[str, Any]) -> None:
+    from ..client.front import Front
+    from ..jobs import Request
+
+    Front(paths).submit(Request(**job), is_followed=False)
