@@ -20,14 +20,17 @@ def test_what_is_not_loopback(name: str) -> None:
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1", "[::1]"])
 def test_an_address_that_only_this_machine_reaches_is_local(host: str) -> None:
-    assert are_local(resolve(f"{host}:8765"))
+    assert are_local(resolve("http", f"{host}:8765", False))
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "[::]", "192.0.2.1"])
 def test_an_address_that_others_reach_is_not_local(host: str) -> None:
-    assert not are_local(resolve(f"{host}:8765"))
+    assert not are_local(resolve("http", f"{host}:8765", True))
+    with pytest.raises(BadConfig, match=r"http: .* reachable.*") as refused:
+        resolve("http", f"{host}:8765", False)
+    assert refused.value.hint == "to allow it: vox config set http_allow_remote true"
 
 
 def test_a_host_without_an_address_is_a_bad_setting() -> None:
     with pytest.raises(BadConfig, match="has no address"):
-        resolve("no-such-host.invalid:8765")
+        resolve("wyoming", "no-such-host.invalid:8765", True)

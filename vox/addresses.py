@@ -1,4 +1,4 @@
-"""Addresses of the HTTP API on TCP: where a name leads to, and whether that is this machine."""
+"""Addresses of what the daemon serves on TCP: where a name leads to, and who can reach that."""
 
 from __future__ import annotations
 
@@ -8,6 +8,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from .errors import BadConfig
+
+WYOMING_RISK = (
+    "Wyoming knows no token and no encryption: anyone who reaches this port can have texts "
+    "synthesized here, which fills the queue and the history"
+)
+"""What it means that other machines reach the Wyoming server."""
 
 Target = tuple[int, Any]
 """An address family and a socket address of it."""
@@ -23,10 +29,10 @@ def is_loopback(name: str) -> bool:
         return False
 
 
-def resolve(address: str) -> list[Target]:
-    """Where to listen for "HOST:PORT", without duplicates.
+def resolve(setting: str, address: str, may_be_remote: bool) -> list[Target]:
+    """Where to listen for the "HOST:PORT" of that setting, without duplicates.
 
-    Raises BadConfig if the host has no address.
+    Raises BadConfig if the host has no address, or one that other machines reach and must not.
     """
     host, _, port = address.rpartition(":")
     try:
@@ -34,8 +40,16 @@ def resolve(address: str) -> list[Target]:
             host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
     except OSError as exc:
-        raise BadConfig(f"http: {host} has no address: {exc.strerror}") from exc
-    return list(dict.fromkeys((family, target) for family, _, _, _, target in found))
+        raise BadConfig(f"{setting}: {host} has no address: {exc.strerror}") from exc
+    targets: list[Target] = list(
+        dict.fromkeys((family, target) for family, _, _, _, target in found)
+    )
+    if not may_be_remote and not are_local(targets):
+        raise BadConfig(
+            f"{setting}: {host} is reachable from other machines",
+            f"to allow it: vox config set {setting}_allow_remote true",
+        )
+    return targets
 
 
 def are_local(targets: Sequence[Target]) -> bool:

@@ -43,13 +43,18 @@ def _folder(value: Any) -> str | None:
     return path
 
 
-def _address(value: Any) -> str | None:
-    if value is None or str(value).strip().lower() in ("", "off", "none"):
-        return None
-    host, _, port = str(value).strip().rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise ValueError("must be HOST:PORT, e.g. 127.0.0.1:8765")
-    return f"{host}:{port}"
+def _address(usual: str) -> Check:
+    """HOST:PORT, or None for off."""
+
+    def check(value: Any) -> str | None:
+        if value is None or str(value).strip().lower() in ("", "off", "none"):
+            return None
+        host, _, port = str(value).strip().rpartition(":")
+        if not host or not port.isdigit() or not 0 < int(port) < 65536:
+            raise ValueError(f"must be HOST:PORT, e.g. {usual}")
+        return f"{host}:{port}"
+
+    return check
 
 
 def _hosts(value: Any) -> tuple[str, ...]:
@@ -139,7 +144,9 @@ KEYS: dict[str, Key] = {
     "load_timeout_s": Key(1800, number(1), "longest time a model may take to load"),
     "first_chunk_timeout_s": Key(300, number(0.1), "longest time to an utterance's first sound"),
     "stall_timeout_s": Key(120, number(0.1), "longest time between two chunks of sound"),
-    "http": Key(None, _address, "HOST:PORT of the HTTP API on TCP (default: off)"),
+    "http": Key(
+        None, _address("127.0.0.1:8765"), "HOST:PORT of the HTTP API on TCP (default: off)"
+    ),
     "http_allow_remote": Key(False, boolean, "let http be reached from other machines"),
     "http_hosts": Key((), texts, "Host and Origin names allowed besides loopback"),
     "http_output_dir": Key(
@@ -148,6 +155,10 @@ KEYS: dict[str, Key] = {
     "http_voices": Key({}, _map, "which voice an OpenAI voice name means"),
     "http_models": Key({}, _map, "which backend an OpenAI model name means"),
     "remote_hosts": Key((), _hosts, "servers whose speech is heard here (vox remote)"),
+    "wyoming": Key(
+        None, _address("127.0.0.1:10200"), "HOST:PORT for Home Assistant's Wyoming (default: off)"
+    ),
+    "wyoming_allow_remote": Key(False, boolean, "let wyoming be reached from other machines"),
     "log_level": Key(
         "info", one_of("debug", "info", "warning", "error"), "debug, info, warning or error"
     ),

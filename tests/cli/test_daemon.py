@@ -85,15 +85,16 @@ def test_from_start_to_stop(vox: Vox, sound: object) -> None:
     assert vox.ok("daemon", "stop") == "not running"
 
 
-def test_http_that_cannot_listen_is_told_by_start_status_and_doctor(
-    vox: Vox, sound: object
+@pytest.mark.parametrize(("setting", "scheme"), [("http", "http"), ("wyoming", "tcp")])
+def test_a_port_that_is_taken_is_told_by_start_status_and_doctor(
+    vox: Vox, sound: object, setting: str, scheme: str
 ) -> None:
-    assert "\nhttp" not in status_of_started(vox)
+    assert f"\n{setting}" not in status_of_started(vox)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        vox.ok("config", "set", "http", address)
+        vox.ok("config", "set", setting, address)
         for command in ("restart", "start"):
             told = vox("daemon", command)
             assert (told.code, told.err.count("\n")) == (0, 1)
@@ -101,16 +102,18 @@ def test_http_that_cannot_listen_is_told_by_start_status_and_doctor(
         assert f"cannot listen on {address}" in vox.ok("daemon", "status")
         examined = vox("doctor", "--json")
         failed = [each for each in examined.json() if each["level"] == "fail"]
-        assert [each["name"] for each in failed] == ["http"]
+        assert [each["name"] for each in failed] == [setting]
         assert f"cannot listen on {address}" in failed[0]["text"]
         pid = vox.pid
     # Nobody has the port any more.
-    while f"http://{address}" not in vox.ok("daemon", "status"):
+    shown = f"{scheme}://{address}"
+    while shown not in vox.ok("daemon", "status"):
         time.sleep(0.05)
-    assert f"http://{address}" in vox.ok("doctor")
+    assert shown in vox.ok("doctor")
+    assert shown in vox.ok("status")
     assert vox.pid == pid
     assert vox("daemon", "restart").err == ""
-    assert f"http://{address}" in vox.ok("daemon", "status")
+    assert shown in vox.ok("daemon", "status")
 
 
 def status_of_started(vox: Vox) -> str:

@@ -61,15 +61,20 @@ def test_what_it_was_started_with_beats_the_setting(make: Make) -> None:
     assert make("idle_timeout = 8", idle_timeout_s=3).idle_timeout_s == 3
 
 
+@pytest.mark.parametrize("setting", ["http", "wyoming"])
 @pytest.mark.parametrize("started_with", [None, 0.0])
-def test_one_that_serves_http_stays_until_that_is_unset(
-    make: Make, home: Path, started_with: float | None
+def test_one_that_serves_tcp_stays_until_that_is_unset(
+    make: Make, home: Path, started_with: float | None, setting: str
 ) -> None:
     left_s = 8.0 if started_with is None else started_with
-    daemon = make("idle_timeout = 8", 'http = "127.0.0.1:7777"', idle_timeout_s=started_with)
+    daemon = make("idle_timeout = 8", f'{setting} = "127.0.0.1:7777"', idle_timeout_s=started_with)
     assert (daemon.idle_timeout_s, daemon.stays_for) == (left_s, [])  # it does not serve it yet
-    daemon._tcp = Tcp("127.0.0.1:7777", error="somebody has the port")
-    assert (daemon.idle_timeout_s, daemon.stays_for) == (-1, ["http"])
+    served = Tcp("127.0.0.1:7777", error="somebody has the port")
+    if setting == "http":
+        daemon._tcp = served
+    else:
+        daemon._wyoming.tcp = served
+    assert (daemon.idle_timeout_s, daemon.stays_for) == (-1, [setting])
     assert daemon.config().idle_timeout_s == 8  # of the models
     (home / "config.toml").write_text("idle_timeout = 8")
     assert (daemon.idle_timeout_s, daemon.stays_for) == (left_s, [])

@@ -1,4 +1,4 @@
-"""What a daemon makes of the setting `http`: where it listens, or why it does not."""
+"""What a daemon makes of `http` and `wyoming`: where it listens, or why it does not."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import pytest
 
 from tests.api.conftest import free_port
 from vox.config import load
-from vox.daemon.tcp import Tcp, open_tcp
+from vox.daemon.tcp import HTTP, WYOMING, Service, Tcp, open_tcp
 from vox.paths import get_paths
 from vox.tokens import ensure_token
 
 
-def _open_tcp(home: Path, address: str, **settings: Any) -> Tcp:
-    """What a daemon of that home makes of the setting `http`; it does not go on listening."""
-    environ = {"VOX_HOME": str(home), "VOX_HTTP": address}
+def _open_tcp(home: Path, address: str, service: Service = HTTP, **settings: Any) -> Tcp:
+    """What a daemon of that home makes of the address; it does not go on listening."""
+    environ = {"VOX_HOME": str(home), f"VOX_{service.setting.upper()}": address}
     environ |= {f"VOX_{name.upper()}": str(value) for name, value in settings.items()}
-    tcp = open_tcp(get_paths(environ), load(str(home / "config.toml"), environ))
+    tcp = open_tcp(service, get_paths(environ), load(str(home / "config.toml"), environ))
     for listener in tcp.sockets:
         listener.close()
     return tcp
@@ -56,6 +56,19 @@ def test_listening_to_everybody_says_what_that_means(
     ensure_token(get_paths({"VOX_HOME": str(home)}))
     assert _open_tcp(home, f"0.0.0.0:{free_port()}", http_allow_remote=True).sockets
     assert "not encrypted" in caplog.text
+
+
+def test_wyoming_needs_no_token_but_a_setting_for_more_than_this_machine(
+    home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert _open_tcp(home, f"127.0.0.1:{free_port()}", WYOMING).sockets
+    assert not caplog.text
+    everybody = f"0.0.0.0:{free_port()}"
+    tcp = _open_tcp(home, everybody, WYOMING)
+    assert "vox config set wyoming_allow_remote true" in str(tcp.error)
+    assert not tcp.sockets
+    assert _open_tcp(home, everybody, WYOMING, wyoming_allow_remote=True).sockets
+    assert "no token and no encryption" in caplog.text
 
 
 def test_a_port_that_is_taken_is_said_so(home: Path) -> None:

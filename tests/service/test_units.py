@@ -54,6 +54,8 @@ def test_a_service_listens_where_the_settings_say(odd_home: Path) -> None:
         spec_of(odd_home, 'http = "0.0.0.0:8765"')
     both = spec_of(odd_home, 'http = "0.0.0.0:8765"', "http_allow_remote = true")
     assert both.addresses == ["0.0.0.0:8765"]
+    two = spec_of(odd_home, 'http = "127.0.0.1:8765"', 'wyoming = "127.0.0.1:10200"')
+    assert two.addresses == ["127.0.0.1:8765", "127.0.0.1:10200"]
 
 
 def test_a_service_watches_an_inbox_that_is_on(odd_home: Path) -> None:

@@ -213,6 +213,10 @@ class Context(Protocol):
     def http(self) -> dict[str, Any]:
         """The API's address on TCP, or the error that keeps it from being served there."""
 
+    @property
+    def wyoming(self) -> dict[str, Any]:
+        """As `http`, of the Wyoming server."""
+
     def touch(self) -> None:
         """Note activity: the idle timeout begins anew."""
 

@@ -71,4 +71,5 @@ def describe(context: Context) -> dict[str, Any]:
         "audio": engine.player.describe(),
         "inbox": context.inbox.describe(),
         "http": context.http,
+        "wyoming": context.wyoming,
     }

@@ -18,6 +18,7 @@ from ..audio.pcm import USUAL_RATE
 from ..config import Config
 from ..errors import BadOption, DaemonLeaving, EmptyText, UnknownBackend, UnknownVoice
 from ..jobs import Request
+from ..voices.wish import split_voice
 from .context import Context
 from .problems import problem
 from .schemas import Model, ModelList, Speech, VoiceList, answers
@@ -118,10 +119,9 @@ def to_request(body: Speech, config: Config, backends: Collection[str]) -> Reque
     backend, model = _backend_of(body.model, config["http_models"], backends)
     voice = body.voice if isinstance(body.voice, str) or body.voice is None else body.voice.id
     voice, gender = _voice_of(voice or None, config)
-    if voice is not None and "/" in voice:
-        prefix, _, rest = voice.partition("/")
-        if prefix in backends:
-            backend, voice = prefix, rest
+    if voice is not None:
+        named, voice = split_voice(voice, backends)
+        backend = named or backend
     return Request(
         text=body.input,
         backend=backend,

@@ -477,6 +477,7 @@ class Health(BaseModel):
     audio: dict[str, Any]
     inbox: dict[str, Any]
     http: dict[str, str | None]
+    wyoming: dict[str, str | None]
 
 
 class Status(Health):

@@ -20,9 +20,10 @@ from .options import json_option
 from .output import is_terminal, say, say_json, table, tell
 from .voices import open_catalog
 
-NEED_RESTART = ("http", "http_allow_remote", "audio_device", "log_level", "spool_limit_mb")
+_OF_TCP = ("http", "http_allow_remote", "wyoming", "wyoming_allow_remote")
+NEED_RESTART = (*_OF_TCP, "audio_device", "log_level", "spool_limit_mb")
 """Settings that the daemon reads only when it starts."""
-OF_SERVICE = ("http", "http_allow_remote", "inbox.enabled", "inbox.path")
+OF_SERVICE = (*_OF_TCP, "inbox.enabled", "inbox.path")
 """Settings that stand in the units of a service."""
 
 
@@ -145,12 +146,13 @@ def set_(key: str, value: tuple[str, ...]) -> None:
     is_list = isinstance(settings.find_key(key, own).default, tuple)
     text = (", " if is_list else " ").join(value)
     value_checked = settings.checked(key, text, own)
-    if key == "http" and value_checked:
-        _check_is_local(value_checked, settings.load(paths.config_path))
+    if key in ("http", "wyoming") and value_checked:
+        _check_address(key, value_checked, settings.load(paths.config_path))
     _check_names(paths, key, value_checked)
     value_set = settings.set_value(paths.config_path, key, text, own)
     say(f"{key} = {_text(value_set, none='(not set)')}")
     _tell_if_without_effect(key, value_set)
+    _tell_if_open_to_all(key, settings.load(paths.config_path))
     if key == "http" and value_set:
         from ..tokens import ensure_token
 
@@ -213,15 +215,22 @@ def _check_voice(paths: Paths, voice: str, backend: str | None = None) -> None:
             raise
 
 
-def _check_is_local(address: str, loaded: settings.Config) -> None:
+def _check_address(key: str, address: str, loaded: settings.Config) -> None:
     """Raises BadConfig for an address that the daemon would refuse to listen on."""
-    from ..addresses import are_local, resolve
+    from ..addresses import resolve
 
-    if not loaded["http_allow_remote"] and not are_local(resolve(address)):
-        raise BadConfig(
-            f"{address} can be reached by other machines",
-            "to allow that: vox config set http_allow_remote true",
-        )
+    resolve(key, address, loaded[f"{key}_allow_remote"])
+
+
+def _tell_if_open_to_all(key: str, loaded: settings.Config) -> None:
+    """A line on what it means that other machines reach the Wyoming server from now on."""
+    from ..addresses import WYOMING_RISK, are_local, resolve
+
+    may_be_remote, address = loaded["wyoming_allow_remote"], loaded["wyoming"]
+    if key not in ("wyoming", "wyoming_allow_remote") or not may_be_remote or not address:
+        return
+    if not are_local(resolve("wyoming", address, may_be_remote)):
+        tell(f"vox: {WYOMING_RISK}")
 
 
 @config.command()

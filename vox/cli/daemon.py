@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -39,8 +40,8 @@ def daemon() -> None:
     """Start, stop and watch the daemon.
 
     It starts by itself when a job needs it, and exits when idle (vox config set idle_timeout
-    TIME), unless a call wants a model to stay loaded (--keep-alive), `http` is set, or the inbox
-    wants it to stay (vox inbox on).
+    TIME), unless a call wants a model to stay loaded (--keep-alive), `http` or `wyoming` is set,
+    or the inbox wants it to stay (vox inbox on).
     """
 
 
@@ -54,8 +55,9 @@ def _start(paths: Paths) -> None:
     notes, health = control.start(paths)
     for note in notes:
         tell(f"vox: {note}")
-    if error := health["http"]["error"]:  # also of one that was running
-        tell(f"vox: no HTTP API on TCP: {error}")
+    for name, what in (("http", "HTTP API"), ("wyoming", "Wyoming server")):
+        if error := health.get(name, {}).get("error"):  # also of one that was running
+            tell(f"vox: no {what} on TCP: {error}")
     say(f"running, PID {health['pid']}")
 
 
@@ -96,7 +98,6 @@ def status(as_json: bool) -> int:
 
 
 def _print_status(status: dict[str, Any]) -> None:
-    http = status["http"]
     fields(
         [
             ("daemon", f"{status['status']}, PID {status['pid']}, vox {status['version']}"),
@@ -105,7 +106,7 @@ def _print_status(status: dict[str, Any]) -> None:
             ("queue", _queue(status["queue"]) + _awaits(status.get("audio") or {})),
             ("audio", _brief(status.get("audio"))),
             ("inbox", _inbox(status["inbox"])),
-            *([("http", _http(http))] if http["address"] else []),
+            *_addresses(status),
             ("cache", _cache()),
             ("models", _models_line(status)),
             *(("keep", line) for line in status.get("keep_errors", {}).values()),
@@ -197,8 +198,13 @@ def _inbox(status: dict[str, Any]) -> str:
     return ", ".join([*parts, *filter(None, [status.get("error")])])
 
 
-def _http(status: dict[str, Any]) -> str:
-    return f"off: {status['error']}" if status["error"] else f"http://{status['address']}"
+def _addresses(status: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Where it listens on TCP, or why not, as far as that is set."""
+    for name, scheme in (("http", "http"), ("wyoming", "tcp")):
+        found = status.get(name)  # a daemon of an earlier version has no Wyoming server
+        if found and found["address"]:
+            error, address = found["error"], found["address"]
+            yield name, f"off: {error}" if error else f"{scheme}://{address}"
 
 
 @daemon.command()

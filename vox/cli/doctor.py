@@ -223,11 +223,12 @@ def _daemon(paths: Paths, _config: Config) -> Iterator[Finding]:
     inbox = health["inbox"]
     if inbox.get("error"):
         yield Finding("inbox", "fail", inbox["error"], "see: vox inbox status")
-    http = health["http"]
-    if http["error"]:
-        yield Finding("http", "fail", http["error"])
-    elif http["address"]:
-        yield Finding("http", "ok", f"listens on http://{http['address']}")
+    for name, scheme in (("http", "http"), ("wyoming", "tcp")):
+        found = health.get(name) or {"error": None, "address": None}
+        if found["error"]:
+            yield Finding(name, "fail", found["error"])
+        elif found["address"]:
+            yield Finding(name, "ok", f"listens on {scheme}://{found['address']}")
 
 
 def _inbox(paths: Paths, config: Config) -> Iterator[Finding]:

@@ -112,12 +112,17 @@ class Status(NamedTuple):
             "now": self._now(room),
             "next": self._next(room),
             "models": ", ".join(map(_model, document["loaded_models"])) or "none is loaded",
-            "http": f"{_http(document['http'])}; inbox: {inbox}",
+            "http": f"{_address(document['http'], 'http://')}; inbox: {inbox}{self._wyoming()}",
             "failed": self._failed(),
         }
         if room is None:
             return [(name, one_line(text)) for name, text in texts.items()]
         return [(name, shortened(text, room)) for name, text in texts.items()]
+
+    def _wyoming(self) -> str:
+        """Of a server that is off, nothing: few have one."""
+        found = _address(self.document.get("wyoming"), "tcp://")
+        return "" if found == "off" else f"; wyoming: {found}"
 
     def _now(self, room: int | None) -> str:
         notes, now = self.document["obstacles"], self.document["now"]
@@ -181,10 +186,10 @@ def _model(each: dict[str, Any]) -> str:
     return f"{name} ({about})" if about else name
 
 
-def _http(http: dict[str, Any] | None) -> str:
-    if http and http["error"]:
-        return f"off: {http['error']}"
-    return f"http://{http['address']}" if http and http["address"] else "off"
+def _address(service: dict[str, Any] | None, scheme: str) -> str:
+    if service and service["error"]:
+        return f"off: {service['error']}"
+    return f"{scheme}{service['address']}" if service and service["address"] else "off"
 
 
 def _inbox(inbox: dict[str, Any], is_watched: bool) -> str:

@@ -40,7 +40,8 @@ from .own_files import LOOK_S, OwnFiles, Superseded
 from .remote_sockets import RemoteSockets
 from .repair import Repair, may_restart
 from .server import Server
-from .tcp import Tcp, open_tcp
+from .tcp import HTTP, Tcp, open_tcp
+from .wyoming import WyomingPort
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +109,7 @@ class Daemon:
         self.broadcaster: Broadcaster  # made once there is a loop, before the API is
         self._tcp = Tcp()
         self._remote_sockets: RemoteSockets
+        self._wyoming = WyomingPort(self)
         self._looking: asyncio.Task[None]
 
     # -- the API's context ---------------------------------------------------------------------
@@ -131,10 +133,11 @@ class Daemon:
     def stays_for(self) -> list[str]:
         """The settings because of which the daemon does not leave when it is idle."""
         config = self.config()
-        is_served = self._tcp.address is not None and not self._is_out_of_reach
+        in_reach = not self._is_out_of_reach
         found = {
             "inbox.stay": config["inbox.stay"] and config["inbox.enabled"],
-            "http": config["http"] is not None and is_served,
+            "http": in_reach and self._tcp.address and config["http"],
+            "wyoming": in_reach and self._wyoming.tcp.address and config["wyoming"],
             "remote_hosts": config["remote_hosts"] and not self._own_files.are_lost,
         }
         return [name for name, is_so in found.items() if is_so]
@@ -148,6 +151,11 @@ class Daemon:
     def http(self) -> dict[str, Any]:
         """The API's address on TCP, or the error that keeps it from being served there."""
         return self._tcp.describe()
+
+    @property
+    def wyoming(self) -> dict[str, Any]:
+        """As `http`, of the Wyoming server."""
+        return self._wyoming.tcp.describe()
 
     @property
     def idle_s(self) -> float:
@@ -209,7 +217,8 @@ class Daemon:
         threading.Thread(target=self._start_engine, name="start", daemon=True).start()
         self.broadcaster = Broadcaster(self.engine.store, self.bus, self._loop)
         server = self._make_server()
-        self._tcp = open_tcp(self.paths, self.config(), inherited=self._inherited)
+        self._tcp = open_tcp(HTTP, self.paths, self.config(), inherited=self._inherited)
+        await self._wyoming.open(self._inherited)
         hosts = self.config()["remote_hosts"]
         self._remote_sockets = RemoteSockets(self.paths, hosts, self._inherited)
         for address in self._inherited.close():
@@ -305,6 +314,8 @@ class Daemon:
                 if self._tcp.error:
                     await self._open_tcp_again(server)
                 await self._remote_sockets.look(server, self.config()["remote_hosts"])
+                if self._wyoming.tcp.error:
+                    await self._wyoming.open()
             except Superseded:
                 log.error("another daemon has taken this one's place while its files were gone")
                 self.stop(reason="superseded")
@@ -314,7 +325,7 @@ class Daemon:
             await asyncio.sleep(LOOK_S)
 
     async def _open_tcp_again(self, server: Server) -> None:
-        tcp = await asyncio.to_thread(open_tcp, self.paths, self.config(), self._tcp)
+        tcp = await asyncio.to_thread(open_tcp, HTTP, self.paths, self.config(), self._tcp)
         for listener in tcp.sockets:
             await server.listen_also(listener)
         self._tcp = tcp
@@ -353,6 +364,7 @@ class Daemon:
         late = await asyncio.to_thread(self._late_jobs)
         self.broadcaster.announce_leaving(self._reason, everybody=True, but=late)
         server.end()
+        await self._wyoming.end(SHUTDOWN_S)
         with contextlib.suppress(asyncio.CancelledError, Exception):
             await asyncio.wait_for(serving, SHUTDOWN_S + 2)
         # Requests were served until now, and other processes may have written to the queue.
@@ -375,6 +387,7 @@ class Daemon:
         self._looking.cancel()
         self._own_files.remove_socket()
         self._remote_sockets.remove_all()
+        self._wyoming.stop_listening()
         for listening in server.servers:
             listening.close()
 

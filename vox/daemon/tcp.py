@@ -1,8 +1,8 @@
-"""The API's listener on TCP.
+"""What listens on TCP: the HTTP API and the Wyoming server.
 
-Off until `http` is set. It needs a token, and a second setting to listen beyond this machine. An
-error here never stops the daemon: it is logged and shown, the control socket is served, and the
-daemon tries again: whoever has the port, a daemon that is leaving for example, may go.
+Each is off until its setting is set, and needs a second one to listen beyond this machine. An error
+here never stops the daemon: it is logged and shown, the control socket is served, and the daemon
+tries again: whoever has the port, a daemon that is leaving for example, may go.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..addresses import Target, are_local, resolve
+from ..addresses import WYOMING_RISK, Target, are_local, resolve
 from ..config import Config
 from ..errors import BadConfig, DaemonUnavailable, VoxError
 from ..paths import Paths
@@ -27,8 +27,32 @@ BACKLOG = 2048
 
 
 @dataclass(frozen=True, slots=True)
+class Service:
+    """One that listens where a setting says."""
+
+    setting: str
+    """Its address; SETTING_allow_remote lets it be reached from other machines."""
+    name: str
+    scheme: str
+    needs_token: bool
+    risk: str
+    """What who reaches it from another machine can do."""
+
+
+HTTP = Service(
+    "http",
+    "HTTP API",
+    "http",
+    needs_token=True,
+    risk="anyone who reaches this machine and has the token can make it speak and read its "
+    "history; the connection is not encrypted",
+)
+WYOMING = Service("wyoming", "Wyoming server", "tcp", needs_token=False, risk=WYOMING_RISK)
+
+
+@dataclass(frozen=True, slots=True)
 class Tcp:
-    """The setting `http`, and the listening sockets or the error that there are none for."""
+    """The setting of a service, and the listening sockets or the error that there are none for."""
 
     address: str | None = None
     error: str | None = None
@@ -39,43 +63,40 @@ class Tcp:
 
 
 def open_tcp(
-    paths: Paths, config: Config, before: Tcp | None = None, inherited: Inherited | None = None
+    service: Service,
+    paths: Paths,
+    config: Config,
+    before: Tcp | None = None,
+    inherited: Inherited | None = None,
 ) -> Tcp:
-    """Listen where the setting `http` says. Never raises: an error is logged and kept.
+    """Listen where the service's setting says. Never raises: an error is logged and kept.
 
     `before`: what the last try came to, whose error is not logged again. `inherited`: the sockets
     that a service manager passed.
     """
-    address = config["http"]
+    address = config[service.setting]
     if address is None:
         return Tcp()
     try:
-        sockets = _open(paths, address, bool(config["http_allow_remote"]), inherited)
+        sockets = _open(service, paths, config, inherited)
     except VoxError as exc:
         if before is None or before.error != exc.line:
-            log.error("no HTTP API on TCP: %s", exc.line)
+            log.error("no %s on TCP: %s", service.name, exc.line)
         return Tcp(address, exc.line)
-    log.info("HTTP API on http://%s", address)
+    log.info("%s on %s://%s", service.name, service.scheme, address)
     return Tcp(address, None, sockets)
 
 
 def _open(
-    paths: Paths, address: str, may_be_remote: bool, inherited: Inherited | None
+    service: Service, paths: Paths, config: Config, inherited: Inherited | None
 ) -> list[socket.socket]:
-    if read_token(paths) is None:
-        raise BadConfig("http needs a token", f"make one: vox config set http {address}")
-    targets = resolve(address)
+    setting = service.setting
+    address: str = config[setting]
+    if service.needs_token and read_token(paths) is None:
+        raise BadConfig(f"{setting} needs a token", f"make one: vox config set {setting} {address}")
+    targets = resolve(setting, address, config[f"{setting}_allow_remote"])
     if not are_local(targets):
-        if not may_be_remote:
-            raise BadConfig(
-                f"http: {address.rpartition(':')[0]} is reachable from other machines",
-                "to allow it: vox config set http_allow_remote true",
-            )
-        log.warning(
-            "http listens on %s: anyone who reaches this machine and has the token can make it "
-            "speak and read its history; the connection is not encrypted",
-            address,
-        )
+        log.warning("%s listens on %s: %s", setting, address, service.risk)
     return _bind_all(address, targets, inherited)
 
 

@@ -11,9 +11,8 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..addresses import are_local, resolve
+from ..addresses import resolve
 from ..config import Config
-from ..errors import BadConfig
 from ..inbox.folders import RESERVED, inbox_dir
 from ..paths import Paths
 
@@ -30,13 +29,13 @@ class Spec:
     socket_paths: list[str]
     """The control socket, and those at which servers are heard (`vox remote`)."""
     addresses: list[str]
-    """"HOST:PORT" of each TCP address that the HTTP API listens at."""
+    """"HOST:PORT" of each TCP address that the daemon listens at."""
     inbox_folders: list[str]
     """The inbox and its subfolders that somebody made; empty: the inbox is off."""
 
 
 def make_spec(paths: Paths, config: Config, environ: Mapping[str, str] = os.environ) -> Spec:
-    """Raises BadConfig if `http` is no address of this machine."""
+    """Raises BadConfig if `http` or `wyoming` is no address that may be listened at."""
     environment = {name: environ[name] for name in _VARIABLES if environ.get(name)}
     if home := environment.get("VOX_HOME"):
         environment = {"VOX_HOME": os.path.abspath(os.path.expanduser(home))}
@@ -44,22 +43,16 @@ def make_spec(paths: Paths, config: Config, environ: Mapping[str, str] = os.envi
         [sys.executable, "-m", "vox.daemon"],
         environment,
         [paths.socket_path, *map(paths.remote_socket_path, config["remote_hosts"])],
-        _addresses(config),
+        [*_addresses(config, "http"), *_addresses(config, "wyoming")],
         _folders(inbox_dir(paths, config)) if config["inbox.enabled"] else [],
     )
 
 
-def _addresses(config: Config) -> list[str]:
-    if config["http"] is None:
+def _addresses(config: Config, setting: str) -> list[str]:
+    if config[setting] is None:
         return []
-    targets = resolve(config["http"])
-    if not are_local(targets) and not config["http_allow_remote"]:
-        raise BadConfig(
-            f"http: {config['http']} is reachable from other machines",
-            "to allow it: vox config set http_allow_remote true",
-        )
     found = []
-    for family, target in targets:
+    for family, target in resolve(setting, config[setting], config[f"{setting}_allow_remote"]):
         host, port, *_ = target
         if _is_ours(family, host):
             found.append(f"[{host}]:{port}" if family == socket.AF_INET6 else f"{host}:{port}")

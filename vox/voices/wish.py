@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from ..backends.base import Clone
@@ -72,6 +72,13 @@ class Resolved:
     clone: Clone | None
     notes: list[str]
     """What is ignored of the wish, and why."""
+
+
+def split_voice(name: str, backends: Collection[str]) -> tuple[str | None, str]:
+    """(backend, voice) of "BACKEND/VOICE", as clients of other protocols name one that several
+    backends have; (None, the name) of any other."""
+    backend, _, voice = name.partition("/")
+    return (backend, voice) if voice and backend in backends else (None, name)
 
 
 @contextlib.contextmanager
