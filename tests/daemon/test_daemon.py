@@ -101,7 +101,7 @@ def test_a_job_that_ends_keeps_it_up_for_another_while(
 ) -> None:
     daemon = make()
     made_at = time.monotonic()
-    daemon.bus.publish("state", "x", {"state": state, "audio_s": None})
+    daemon.bus.publish("state", "x", {"state": state, "audio_s": None, "unkept": False})
     assert (daemon.idle_s < time.monotonic() - made_at) == is_touched
 
 
