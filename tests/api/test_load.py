@@ -13,11 +13,12 @@ import pytest
 
 from tests.api.conftest import RunningDaemon, Start, until
 from tests.api.storm import submit
+from tests.faults.chance import tries
 from tests.running import CHECKOUT
 from vox.client import http
 
 CLIENTS = 50
-JOBS_PER_CLIENT = 40
+JOBS_PER_CLIENT = tries(24, 40)
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +36,7 @@ async def _crowd(daemon: RunningDaemon) -> list[list[str]]:
 
 
 @pytest.mark.slow
-def test_of_two_thousand_jobs_of_fifty_clients_none_is_lost_doubled_or_out_of_order(
+def test_of_many_jobs_of_fifty_clients_none_is_lost_doubled_or_out_of_order(
     start: Start,
 ) -> None:
     daemon = start()

@@ -16,9 +16,10 @@ _TOPICS = """
 window garden winter summer doctor teacher letter picture money paper
 water music history number station family evening hospital restaurant government
 """.split()
-LONG_TEXT = " ".join(
-    f"Today the {topic} was seen by people from another city." for topic in _TOPICS
-)
+
+
+def long_text(topics: list[str]) -> str:
+    return " ".join(f"Today the {topic} was seen by people from another city." for topic in topics)
 
 
 def test_a_sentence_is_heard_as_these_words(vox: Vox, recorder: Recorder) -> None:
@@ -43,21 +44,24 @@ def test_writing_a_file_makes_no_sound(vox: Vox, recorder: Recorder, tmp_path: P
 def test_every_sentence_of_a_long_text_is_heard_once_and_in_order(
     vox: Vox, recorder: Recorder, tmp_path: Path, sink: str
 ) -> None:
-    assert len(words_of(LONG_TEXT)) == 10 * len(_TOPICS)
+    # The ear takes its time.
+    topics = _TOPICS[:12] if sink == "played" else _TOPICS
+    text = long_text(topics)
+    assert len(words_of(text)) == 10 * len(topics)
     if sink == "played":
         # Faster shortens the wait for the ear; the words stay as clear.
-        vox.ok("--speed", "1.3", "-f", "-", stdin=LONG_TEXT, timeout_s=280)
+        vox.ok("--speed", "1.3", "-f", "-", stdin=text, timeout_s=280)
         recording = recorder.stop()
     else:
         path = tmp_path / "out.wav"
-        vox.ok("-o", str(path), "-f", "-", stdin=LONG_TEXT)
+        vox.ok("-o", str(path), "-f", "-", stdin=text)
         recording = read_audio(path)
-    heard = recognise(recording)
+    words = recognise(recording)
     # One "another city" for each sentence: none is missing, none comes twice.
-    assert abs(heard.count("city") - len(_TOPICS)) <= 2, heard
-    topics = [word for word in heard if word in _TOPICS]
-    assert word_overlap(_TOPICS, topics) >= 0.7, topics
-    assert len(topics) <= len(_TOPICS) + 2
+    assert abs(words.count("city") - len(topics)) <= 2, words
+    heard = [word for word in words if word in topics]
+    assert word_overlap(topics, heard) >= 0.7, heard
+    assert len(heard) <= len(topics) + 2
 
 
 def test_silence_at_the_ends_is_trimmed_and_sentences_are_apart(vox: Vox, tmp_path: Path) -> None:

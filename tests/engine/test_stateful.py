@@ -20,6 +20,7 @@ import soundfile
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.faults.chance import tries
 from tests.sound import SoundServer
 from vox.engine.engine import Engine
 from vox.errors import BadInput, JobNotLive, NothingSpoken
@@ -280,7 +281,7 @@ STEPS = st.tuples(st.sampled_from(VERBS), st.integers(0, 99))
 
 @pytest.mark.timeout(300)
 @settings(
-    max_examples=30,
+    max_examples=tries(20, 60),
     phases=[Phase.generate],  # threads have a pace of their own: a shorter case may not fail
     suppress_health_check=list(HealthCheck),
 )

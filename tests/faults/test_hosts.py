@@ -165,7 +165,7 @@ def end_children(home: Home) -> None:
                     child.kill()
 
 
-@pytest.mark.parametrize("fault", some(FAULTS, 25), ids=lambda fault: fault.name)
+@pytest.mark.parametrize("fault", some(FAULTS, 16), ids=lambda fault: fault.name)
 def test_whatever_a_host_does_its_job_ends_with_a_reason_and_the_next_is_spoken(
     shared: Home, fault: Fault
 ) -> None:

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
+from tests.faults.chance import tries
 from tests.inbox.crash_driver import STEP_FILES, name_of, text_of
 
-KILLS, FILES = 200, 500
+KILLS, FILES = tries(100, 200), tries(250, 500)
 
 
 def tree(folder: Path) -> dict[str, str]:
@@ -61,7 +62,7 @@ def check(inbox: Path, expected: dict[str, str], report: dict[str, Any]) -> None
 
 
 @pytest.mark.slow
-def test_after_200_kills_every_file_is_in_one_place_and_every_text_was_one_job(home: Path) -> None:
+def test_after_many_kills_every_file_is_in_one_place_and_every_text_was_one_job(home: Path) -> None:
     seed = random.randrange(10**6)
     print(f"seed {seed}")
     report = drive(str(KILLS), str(FILES), str(seed))
