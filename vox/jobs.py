@@ -11,7 +11,7 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
 
 from .errors import BadOption, UnknownJob
 
@@ -98,6 +98,19 @@ def priority_name(priority: int) -> str:
 def queue_order(sink: Sink, priority: int, seq: int) -> tuple[bool, int, int]:
     """Sorts jobs into queue order: what is for the ear comes before files."""
     return sink == "file", -priority, seq
+
+
+class Mark(TypedDict):
+    """A place in a text, of which is told when it is heard."""
+
+    name: str
+    at: int
+    """Characters of the text before it."""
+
+
+MOST_MARKS = 10_000
+MARK_CHARS = 100
+"""Most characters of a mark's name."""
 
 
 class Option(NamedTuple):
@@ -357,6 +370,8 @@ class Request(SpeechOptions):
     """See `Job.umask`."""
     unkept: bool | None = None
     """See `Job.unkept`."""
+    marks: list[Mark] | None = None
+    """See `Job.marks`."""
     id: str | None = None
     """Chosen by the caller so that asking again makes one job; None: a new one. The job has
     another if there is one of this id with another text."""
@@ -453,6 +468,8 @@ class Job(SpeechOptions):
     """Its row goes when it has ended; and it is private, unless the request said otherwise."""
     umask: int | None = None
     """The permissions that a new `output` file is not given; None: as the daemon's own files."""
+    marks: list[Mark] = field(default_factory=list)
+    """Places in the text, in order: an event tells when each is heard."""
     notes: list[str] = field(default_factory=list)
     """What the user should know but is no error, e.g. that the backend ignores --style."""
 

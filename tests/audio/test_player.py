@@ -58,6 +58,9 @@ class RecordingListener:
     def heard(self, job_id: str, utterances: int) -> None:
         self._note("heard", job_id, utterances)
 
+    def mark(self, job_id: str, name: str) -> None:
+        self._note("mark", job_id, name)
+
     def interrupted(self, job_id: str) -> None:
         self._note("interrupted", job_id, None)
 

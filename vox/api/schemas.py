@@ -119,6 +119,13 @@ _SpeakOptions: Any = create_model(
 )
 
 
+class Mark(Body):
+    """A place in the text."""
+
+    name: str = Field(max_length=jobs.MARK_CHARS)
+    at: int = Field(ge=0, description="Characters of `text` before it.")
+
+
 class Speak(_SpeakOptions):  # type: ignore[misc]  # made of jobs.OPTIONS
     """A request to speak. A field that is left out follows the settings (`vox config show`)."""
 
@@ -161,6 +168,13 @@ class Speak(_SpeakOptions):  # type: ignore[misc]  # made of jobs.OPTIONS
         "and it is `private`, unless that is false. What the utterance cache has is used. With "
         "`interrupt` it is as a screen reader needs it: heard although speech is paused, unless "
         "its source is; and what it interrupted goes on once its source was silent for a moment.",
+    )
+
+    marks: list[Mark] | None = Field(
+        None,
+        max_length=jobs.MOST_MARKS,
+        description="Places in the text. An event `mark` with the `id` of the job and the `name` "
+        "tells once when each is heard. For a whole text that is not written to a file.",
     )
 
     def to_request(self) -> jobs.Request:

@@ -6,6 +6,7 @@ whose turn it is, of pauses, nor what becomes of jobs while there is no device.
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 import time
@@ -36,6 +37,9 @@ class Listener(Protocol):
 
         They were heard to their end, unless the user has moved past them; fewer after a move back.
         """
+
+    def mark(self, job_id: str, name: str) -> None:
+        """That mark of the job is heard. Told once, wherever the job goes on."""
 
     def interrupted(self, job_id: str) -> None:
         """It is heard no longer, but later again from where the last `heard` says."""
@@ -94,6 +98,7 @@ class Output:
         samples = playback.take()
         if len(samples):
             self._sound(playback, samples)
+        self._note_marks(playback)
         self._note_utterances(playback)
         return len(samples) > 0
 
@@ -213,6 +218,17 @@ class Output:
         if count > playback.utterances_written:
             playback.utterances_written = count
             self._notify_when_over(playback, lambda: self._notify_heard(playback, count))
+
+    def _note_marks(self, playback: Playback) -> None:
+        while (mark := playback.take_mark()) is not None:
+            told, name = playback.marks_written, mark.name
+            self._notify_when_audible(
+                playback, functools.partial(self._notify_mark, playback, told, name)
+            )
+
+    def _notify_mark(self, playback: Playback, told: int, name: str) -> None:
+        playback.marks_told = told
+        self._told.mark(playback.job_id, name)
 
     def _notify_started(self, playback: Playback) -> None:
         playback.was_heard = True

@@ -7,6 +7,7 @@ than it speaks; knows nothing of devices and threads.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -31,6 +32,16 @@ class Place(NamedTuple):
     """It was heard, and is to go on before others begin."""
 
 
+class Mark(NamedTuple):
+    """A place in what is said, of which is told when it is heard."""
+
+    name: str
+    utterance: int
+    """The index of the one that it is in."""
+    share: float
+    """How much of the utterance is before it: 0 to 1."""
+
+
 @dataclass(slots=True, eq=False)
 class Playback:
     """A job to be played, and how far it is. Only the player's thread changes it."""
@@ -50,6 +61,12 @@ class Playback:
     start_utterance: int = 0
     """The first to be played: after a crash, the one that was interrupted; after a move, the one
     that it led to, which may not be made yet."""
+    marks: Sequence[Mark] = ()
+    """In the order in which they are heard."""
+    marks_told: int = field(default=0, init=False)
+    """Of how many was told: never again of these, wherever it goes on."""
+    marks_written: int = field(default=0, init=False)
+    """How many were written to the device."""
     move_to: int | None = field(default=None, init=False)
     """The utterance that it is to be moved to. Any thread may set it, with the line's lock."""
     position: int | None = field(default=None, init=False)
@@ -72,6 +89,19 @@ class Playback:
 
     def __post_init__(self) -> None:
         self.utterances_written = self.start_utterance
+        before = (mark for mark in self.marks if mark.utterance < self.start_utterance)
+        self.marks_written = self.marks_told = sum(1 for _ in before)
+
+    def take_mark(self) -> Mark | None:
+        """The next of its marks that was written to the device; None: there is none now."""
+        if self.marks_written == len(self.marks):
+            return None
+        mark = self.marks[self.marks_written]
+        frame = self.spool.frame_at(mark.utterance, mark.share)
+        if frame is None or self.position is None or frame > self.position:
+            return None
+        self.marks_written += 1
+        return mark
 
     @property
     def is_over(self) -> bool:
@@ -145,6 +175,7 @@ class Playback:
         assert self.move_to is not None
         self.start_utterance = self.utterances_written = self.move_to
         self.position = self.move_to = None
+        self.marks_written = self.marks_told
         self.was_started = self.was_heard
         self._is_starved = False
 
@@ -219,4 +250,5 @@ class Playback:
             self.position = max(first, self.position - frames_in(seconds, rate))
             heard = self.spool.utterances_before(self.position)
             self.utterances_written = min(self.utterances_written, heard)
+            self.marks_written = self.marks_told
             self.is_faded_out = True

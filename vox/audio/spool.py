@@ -263,6 +263,21 @@ class Spool:
                 return self._begun.start_frame
             return None if self.is_growing else self.frames
 
+    def frame_at(self, index: int, share: float) -> int | None:
+        """The frame at so much of utterance `index`, or where the first after it starts.
+
+        None if it is not known yet.
+        """
+        with self._lock:
+            at = bisect.bisect_left(self.segments, index, key=lambda segment: segment.index)
+            if at < len(self.segments):
+                found = self.segments[at]
+                length = found.end_frame - found.start_frame if found.index == index else 0
+                return found.start_frame + round(share * length)
+            if self._begun is not None and (self._begun.index > index or not share):
+                return self._begun.start_frame if self._begun.index >= index else None
+            return None if self.is_growing else self.frames
+
     def sounding(self) -> list[Segment]:
         """The utterances that have sound, in order; one that is being made never ends."""
         with self._lock:

@@ -38,6 +38,9 @@ class Hearing:
         self._outcomes.heard(job_id, utterances)
         self._lookahead.alone.discard(job_id)  # it makes progress: others may go on beside it
 
+    def mark(self, job_id: str, name: str) -> None:
+        self._outcomes.mark(job_id, name)
+
     def interrupted(self, job_id: str) -> None:
         self._outcomes.interrupted(job_id)
 

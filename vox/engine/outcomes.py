@@ -76,6 +76,10 @@ class OutcomeWriter:
         """So many of the job's utterances were heard to their end."""
         self._entries.put(_Entry(lambda: self._store.note(job_id, heard=utterances)))
 
+    def mark(self, job_id: str, name: str) -> None:
+        """That mark of the job is heard: told after what was told before."""
+        self._entries.put(_Entry(lambda: self._store.publish_mark(job_id, name)))
+
     def done(self, job_id: str, at: float, first_audio_at: float | None = None) -> None:
         """The job was heard, or written, to its end, at that time."""
         columns = {} if first_audio_at is None else {"first_audio_at": first_audio_at}

@@ -50,6 +50,7 @@ from ..text.speakable import Reading, pieces
 from ..voices.catalog import Catalog
 from ..voices.choice import ignored, resolve, unspoken_scripts
 from ..voices.wish import Resolved, Wish
+from . import marks
 from .muting import is_muted
 from .reading import reading_of
 
@@ -350,6 +351,7 @@ class Submitter:
             undecided=_undecided(request, options),
             unkept=bool(request.unkept),
             umask=request.umask,
+            marks=marks.checked(request, text),
             replace_key=request.replace or None,
             expires_at=self._clock() + options["expires_s"] if options["expires_s"] else None,
             notes=self._notes(text, resolved, options, config),

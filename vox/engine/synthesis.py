@@ -11,10 +11,11 @@ import contextlib
 import functools
 import logging
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 
 from ..audio.pcm import Samples, silence
+from ..audio.playback import Mark
 from ..audio.shaping import Shaper
 from ..audio.spool import Spool
 from ..audio.utterances import UtteranceCache
@@ -32,8 +33,9 @@ from ..jobs import ADAPTER_OPTIONS, Job
 from ..queue.store import Store
 from ..text.clean import is_speakable
 from ..text.say_as import SayAs
-from ..text.speakable import Piece
+from ..text.speakable import Piece, Reading
 from ..voices.catalog import Catalog
+from . import marks
 from .cache_keys import CacheKeys
 from .forecast import Making
 from .host_use import GivenUp, HostUse, HostUses, NotLoaded, publish_progress
@@ -142,6 +144,10 @@ class Synthesizer:
         if work is not None:
             work.use.abort_load()
 
+    def marks(self, job: Job) -> Sequence[Mark]:
+        """The job's marks, as places in what is said."""
+        return marks.placed(job, self._reading(job)) if job.marks else ()
+
     def complete(self, run: Run, spool: Spool, check_wanted: CheckWanted) -> None:
         """Synthesize the utterances that the spool does not hold yet.
 
@@ -215,13 +221,16 @@ class Synthesizer:
     def _pieces(
         self, job: Job, spool: Spool, check_wanted: CheckWanted, tally: Tally
     ) -> Generator[Piece | None, None, None]:
-        reading = reading_of(job, self._catalog, self._config(), self._say_as())
+        reading = self._reading(job)
         flush_s = float(self._config()["stream_flush_s"])
         done = functools.partial(_utterances_in, spool)
         yield from pieces_of(
             job, reading, self._store, self._texts, flush_s, done, check_wanted, tally
         )
         self._tell(job, reading.say_as.slow(reading.lang, reading.backend))
+
+    def _reading(self, job: Job) -> Reading:
+        return reading_of(job, self._catalog, self._config(), self._say_as())
 
     def _work(
         self, use: HostUse, spool: Spool, said: Utterance, check_wanted: CheckWanted

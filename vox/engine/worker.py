@@ -250,6 +250,7 @@ class Worker:
                         is_assistive=job.is_assistive,
                         volume=job.volume,
                         start_utterance=job.heard,
+                        marks=self._synthesizer.marks(job),
                     )
                 )
             self._replays.complete(job, spool, lambda: self._check_wanted(job))

@@ -25,7 +25,7 @@ class Event:
     """"EPOCH-N": the daemon's start and a number that rises by one."""
     number: int
     name: str
-    """`state` (it changed), `progress` (how far, what for) or `note`."""
+    """`state` (it changed), `progress` (how far, what for), `mark` (one is heard) or `note`."""
     job_id: str
     data: dict[str, Any]
 

@@ -21,6 +21,7 @@ _FLAGS = tuple(name for name in SPEECH_OPTIONS if OPTIONS[name].kind is bool)
 def row_of(job: Job) -> dict[str, Any]:
     row = {name: getattr(job, name) for name in COLUMNS}
     row["notes"] = sql_value(job.notes)
+    row["marks"] = sql_value(job.marks) if job.marks else None
     return row
 
 
@@ -34,10 +35,11 @@ def job_of(row: sqlite3.Row) -> Job:
     is_whole = isinstance(values["text"], str) and isinstance(values["created_at"], int | float)
     if values["state"] not in STATES or not is_whole:
         raise StorageDamaged("the queue's database holds a damaged job")
-    try:
-        values["notes"] = json.loads(values["notes"])
-    except ValueError:
-        values["notes"] = []  # a damaged byte
+    for name in ("notes", "marks"):
+        try:
+            values[name] = json.loads(values[name] or "[]")
+        except ValueError:
+            values[name] = []  # a damaged byte
     # `returning` gives a whole number as an integer, whatever the column is.
     for name in _NUMBERS:
         values[name] = None if values[name] is None else float(values[name])

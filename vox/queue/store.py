@@ -31,7 +31,8 @@ from .sqlite_errors import LOCK_WAIT_S, locked_error
 from .telling import Telling
 from .unkept import LATE_S
 
-_WITHOUT_TEXT = ", ".join("'' as text" if name == "text" else name for name in COLUMNS)
+_LONG = {"text": "'' as text", "marks": "null as marks"}
+_WITHOUT_TEXT = ", ".join(_LONG.get(name, name) for name in COLUMNS)
 """For what is written after every utterance: reading a long text each time took most of it."""
 
 _TOO_LATE = "it was to be spoken at once, and its daemon left"
@@ -405,6 +406,10 @@ class Store(Reader):
     def publish(self, name: str, job: Job) -> None:
         """Tell the listeners of the bus what happened to the job."""
         self._telling.publish(name, job)
+
+    def publish_mark(self, job_id: str, name: str) -> None:
+        """Tell the listeners of the bus that the job's mark is heard."""
+        self._telling.publish_mark(job_id, name)
 
 
 def _replace_keys(jobs: Iterable[Job]) -> set[str]:

@@ -50,6 +50,12 @@ class Telling:
                     self._bus.forget([job.id])
             self._bus.publish(name, job.id, data)
 
+    def publish_mark(self, job_id: str, name: str) -> None:
+        """Tell that a mark of the job is heard."""
+        with self._lock:
+            if self._bus is not None and job_id not in self._ended:
+                self._bus.publish("mark", job_id, {"id": job_id, "name": name})
+
     def _note_end(self, job: Job) -> None:
         self._ended.pop(job.id, None)
         self._ended[job.id] = None

@@ -153,8 +153,8 @@ def _erase(conn: sqlite3.Connection, job: Job) -> sqlite3.Row:
     notes = json.dumps([job.discreet(note) for note in job.notes], ensure_ascii=False)
     error = None if job.error is None else job.discreet(job.error)
     row: sqlite3.Row = conn.execute(
-        "update job set text = '', style = null, is_open = 0, notes = ?, error = ? where id = ? "
-        "returning *",
+        "update job set text = '', style = null, marks = null, is_open = 0, notes = ?, error = ? "
+        "where id = ? returning *",
         (notes, error, job.id),
     ).fetchone()
     return row
