@@ -81,6 +81,8 @@ OWNERS = {
         "vox.voices.recordings",
     ),
     "pynvml": ("vox.hosts.memory",),
+    "mcp": ("vox.mcp.server", "vox.mcp.stdio"),
+    "anyio": ("vox.mcp.stdio", "vox.mcp.waiting"),
 }
 
 # What these import of the world must wait until a function needs it: they are on the way to the

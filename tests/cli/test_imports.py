@@ -15,7 +15,7 @@ HEAVY = {
     "numpy", "huey", "sqlite3", "fastapi", "uvicorn", "pydantic", "tomlkit", "tomllib",
     "platformdirs", "sounddevice", "soundfile", "watchdog", "hibari", "sentencex", "rich",
     "subprocess", "logging", "http", "asyncio", "urllib", "secrets", "hashlib", "tempfile",
-    "shutil",
+    "shutil", "mcp", "anyio",
 }  # fmt: skip
 
 OF_VOX = {

@@ -34,16 +34,17 @@ _NAME_BYTES = 15
 
 def sender() -> str:
     """The name for `source`: one line of printable characters, neither empty nor too long."""
-    return as_source(_repository()) or as_source(_program()) or SHELL
+    return repository() or as_source(_program()) or SHELL
 
 
-def _repository() -> str:
-    """The name of the folder at the root of the git repository that we are in, or ""."""
+def repository() -> str:
+    """The name of the folder at the root of the git repository that we are in, as a source; ""
+    if that is none."""
     try:
         folder = os.getcwd()
     except OSError:  # it was deleted
         return ""
-    return repository_name(folder)
+    return as_source(repository_name(folder))
 
 
 class _Process(NamedTuple):

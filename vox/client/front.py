@@ -69,16 +69,19 @@ class Front:
         paths: Paths,
         on_note: Callable[[str], None] = lambda _note: None,
         before_speaking_here: Callable[[], None] = lambda: None,
+        speaks_here: bool = True,
     ) -> None:
         """`on_note`: called with a sentence that the user should read.
 
         `before_speaking_here`: called before sound libraries are loaded into this process.
+        `speaks_here`: a light job may be spoken in this process; if not, a daemon speaks it.
         """
         self.paths = paths
         self._remote = Remote(paths)
         self._kept_local: Local | None = None
         self._on_note = on_note
         self._before_speaking_here = before_speaking_here
+        self._speaks_here = speaks_here
         self._is_prepared = False
         self._spoken_here: set[str] = set()
         self._bound: set[str] = set()
@@ -132,7 +135,8 @@ class Front:
 
     def _open_sound_ahead(self, request: Request) -> SoundAhead | None:
         """Open the device while the job is made, if it seems that it is heard in this process."""
-        if request.backend is None or request.output or request.is_open:
+        is_heard = not (request.output or request.is_open)
+        if request.backend is None or not is_heard or not self._speaks_here:
             return None
         from ..backends import registry
 
@@ -176,7 +180,7 @@ class Front:
             return job  # its source is muted
         is_light = self._local.is_light(job)
         # Not of an open text: others are to be heard while it is silent.
-        if is_light and is_followed and not job["open"]:
+        if is_light and is_followed and not job["open"] and self._speaks_here:
             self._prepare_to_speak()
             self._spoken_here.add(job["id"])
         elif is_light:

@@ -1,0 +1,31 @@
+"""`vox mcp`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from ..paths import get_paths
+from .output import is_terminal, tell
+from .sender import repository
+
+
+@click.command()
+def mcp() -> None:
+    """Serve MCP: tools with which an assistant speaks.
+
+    The assistant starts it and talks to it on standard input and output. To add it, e.g.:
+    claude mcp add vox -- vox mcp. Jobs are sent under the name of the git repository in which it
+    was started, else under that of the assistant. It needs the package mcp: see README.
+
+    While the setting http is on, the daemon serves the same at /mcp, with its token.
+    """
+    from ..mcp.package import check_package
+
+    check_package()
+    if is_terminal(sys.stdin):
+        tell("vox: an assistant starts this, e.g.: claude mcp add vox -- vox mcp (Ctrl-C ends it)")
+    from ..mcp.stdio import serve
+
+    serve(get_paths(), repository())

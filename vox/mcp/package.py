@@ -1,0 +1,20 @@
+"""Whether the package `mcp` is there. Does not import it, which takes a second."""
+
+from __future__ import annotations
+
+from ..errors import NotAvailable
+
+MAJOR = 2
+HINT = "install it: pipx inject voxqueue 'mcp>=2.3,<3', or: pip install 'voxqueue[mcp]'"
+
+
+def check_package() -> None:
+    """Raises NotAvailable if the package `mcp` is not installed, or is of another major version."""
+    import importlib.metadata
+
+    try:
+        version = importlib.metadata.version("mcp")
+    except importlib.metadata.PackageNotFoundError:
+        raise NotAvailable("the Python package mcp is not installed", HINT) from None
+    if version.partition(".")[0] != str(MAJOR):
+        raise NotAvailable(f"the Python package mcp is version {version}, not {MAJOR}", HINT)
