@@ -1,0 +1,146 @@
+"""The module under a real speech-dispatcher, with real clients, heard and recognised."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.running import Vox
+from tests.sound import Recorder, SoundServer, recognise, segments_of_sound, word_overlap
+
+from .driving import MISSING, Client, Server
+
+pytestmark = pytest.mark.skipif(
+    bool(MISSING), reason=f"not installed: {', '.join(MISSING)}; apt-get install speech-dispatcher"
+)
+
+LONG = "The city was seen by people from another town and they were all very happy about it today."
+
+
+@pytest.fixture(scope="module")
+def at_home(sound_server: SoundServer) -> Iterator[Vox]:
+    """A home with the default voice."""
+    path = tempfile.mkdtemp(prefix="vox-", dir="/tmp")
+    vox = Vox(Path(path))
+    vox.environ["VOX_HOME"] = path
+    vox.ok("daemon", "start")
+    yield vox
+    vox.stop()
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def server(at_home: Vox) -> Iterator[Server]:
+    server = Server(at_home.environ)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[Client]:
+    client = server.client("one")
+    yield client
+    client.close()
+
+
+def names(client: Client) -> list[str]:
+    return [name for _, name in client.events]
+
+
+def test_spd_say_is_heard_as_these_words(server: Server, recorder: Recorder) -> None:
+    text = "The build is finished and all the tests pass."
+    server.say("-w", text)
+    assert word_overlap(text, recognise(recorder.stop())) >= 0.7
+
+
+def test_the_module_and_its_voices_are_listed(server: Server, at_home: Vox) -> None:
+    assert "vox" in server.say("-O").split()
+    deadline = time.monotonic() + 60
+    while "heart" not in server.say("-L"):  # the daemon is asked in the background
+        assert time.monotonic() < deadline, server.log()
+    line = next(line for line in server.say("-L").splitlines() if line.split()[:1] == ["heart"])
+    assert line.split() == ["heart", "en-US", "female1"]
+
+
+def test_a_word_is_spelled_letter_by_letter(server: Server, recorder: Recorder) -> None:
+    server.say("-w", "-s", "ruc")
+    assert recognise(recorder.stop()) == ["are", "you", "see"]
+
+
+@pytest.mark.parametrize("args", [("-c", "a"), ("-k", "control_a"), ("-c", ","), ("-c", "space")])
+def test_a_character_and_a_key_are_heard(
+    server: Server, recorder: Recorder, args: tuple[str, ...]
+) -> None:
+    server.say("-w", *args)
+    assert segments_of_sound(recorder.stop())
+
+
+def test_punctuation_is_said_as_it_is_asked_for(server: Server, recorder: Recorder) -> None:
+    server.say("-w", "-m", "all", "Money, water; people.")
+    heard = recognise(recorder.stop())
+    assert {"comma", "colon"} & set(heard) or "semicolon" in heard, heard
+
+
+def test_a_client_that_stops_is_told_and_hears_nothing_more(
+    client: Client, recorder: Recorder
+) -> None:
+    message = client.speak(LONG)
+    client.until_event(message, "BEGIN")
+    recorder.wait_for_sound()
+    client.call("STOP SELF")
+    assert client.until_event(message, "END", "CANCELED") == "CANCELED"
+    recorder.wait_for_silence()
+
+
+def test_messages_are_said_one_after_the_other_without_a_gap(
+    client: Client, recorder: Recorder
+) -> None:
+    """As a screen reader does that reads a page."""
+    texts = ["Money is here.", "Water is there.", "People are everywhere."]
+    messages = [client.speak(text) for text in texts]
+    client.until_event(messages[-1], "END")
+    assert names(client) == ["BEGIN", "END"] * 3
+    assert word_overlap(" ".join(texts), recognise(recorder.stop())) >= 0.5
+
+
+def test_two_clients_do_not_speak_at_once(
+    server: Server, client: Client, recorder: Recorder
+) -> None:
+    other = server.client("two")
+    try:
+        mine, theirs = client.speak("Money is here."), other.speak("Water is there.")
+        client.until_event(mine, "END")
+        other.until_event(theirs, "END")
+        heard = recognise(recorder.stop())
+        assert {"money", "water"} <= set(heard), heard
+    finally:
+        other.close()
+
+
+def test_a_paused_message_goes_on_when_it_is_resumed(client: Client, recorder: Recorder) -> None:
+    message = client.speak(LONG)
+    client.until_event(message, "BEGIN")
+    client.call("PAUSE SELF")
+    client.until_event(message, "PAUSED")
+    recorder.wait_for_silence()
+    client.call("RESUME SELF")
+    recorder.wait_for_sound()
+    assert client.until_event(message, "END", "CANCELED") == "END"
+
+
+def test_speech_goes_on_after_the_daemon_was_killed_in_the_middle_of_a_word(
+    client: Client, at_home: Vox, recorder: Recorder
+) -> None:
+    message = client.speak(LONG)
+    client.until_event(message, "BEGIN")
+    at_home.kill_daemon()
+    next_one = client.speak("Money is here.")
+    client.until_event(message, "END", "CANCELED")
+    assert client.until_event(next_one, "END", "CANCELED") == "END"
+    assert "money" in recognise(recorder.stop())
