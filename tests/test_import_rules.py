@@ -23,9 +23,9 @@ ROOT = Path(__file__).parents[1]
 
 BASICS = (
     "vox", "vox.addresses", "vox.bootstrap", "vox.callers", "vox.checks", "vox.config",
-    "vox.durations", "vox.errors", "vox.files", "vox.jobs", "vox.languages", "vox.outlook",
-    "vox.paths", "vox.printable", "vox.sizes", "vox.sound_variables", "vox.source_keys",
-    "vox.source_names", "vox.source_notes", "vox.tokens",
+    "vox.durations", "vox.errors", "vox.files", "vox.flat_json", "vox.ids", "vox.jobs",
+    "vox.languages", "vox.options", "vox.outlook", "vox.paths", "vox.printable", "vox.sizes",
+    "vox.sound_variables", "vox.source_keys", "vox.source_names", "vox.source_notes", "vox.tokens",
 )  # fmt: skip
 """What every room may import; among themselves they go down only, as all files do."""
 
@@ -87,7 +87,7 @@ OWNERS = {
 
 # What these import of the world must wait until a function needs it: they are on the way to the
 # first sound, or are read in an environment that has nothing of it.
-LAZY = (*BASICS, "vox.text.*", "vox.client.*")
+LAZY = (*BASICS, "vox.text.*", "vox.client.*", "vox.quick.*")
 
 
 @dataclass(frozen=True)

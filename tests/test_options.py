@@ -1,4 +1,4 @@
-"""An option of a request is one entry in `vox.jobs`; everything else follows from it."""
+"""An option of a request is one entry in `vox.options`; everything else follows from it."""
 
 from __future__ import annotations
 
@@ -68,10 +68,10 @@ def with_entry(folder: Path) -> str:
     """A copy of vox with one more option; what to put on Python's path for it."""
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(CHECKOUT / "vox", folder / "vox", ignore=ignored)
-    jobs = folder / "vox" / "jobs.py"
-    before = jobs.read_text(encoding="utf-8")
+    options = folder / "vox" / "options.py"
+    before = options.read_text(encoding="utf-8")
     at = before.index("    gender: str | None = option(")
-    jobs.write_text(before[:at] + ENTRY + before[at:], encoding="utf-8")
+    options.write_text(before[:at] + ENTRY + before[at:], encoding="utf-8")
     return f"{folder}:{SCRIPTED_PLUGIN}"
 
 

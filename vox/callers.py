@@ -8,7 +8,6 @@ so it imports little.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 
@@ -28,12 +27,14 @@ def me() -> str:
     Its PID alone, by which nobody judges, where the system does not tell more.
     """
     pid = os.getpid()
-    with contextlib.suppress(*UNKNOWN):
+    try:
         if sys.platform == "darwin":
             return f"{_MACOS}:{pid}:{_macos_start(pid)}"
         if place := _place():
             _, start = _linux_process(pid)
             return f"{_LINUX}:{pid}:{start}:{place}"
+    except UNKNOWN:
+        pass
     return str(pid)
 
 

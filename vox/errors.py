@@ -19,7 +19,9 @@ This module knows nothing of those who raise or print errors.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # `typing` takes as long to import as all else of a warm call
+    from typing import Any, ClassVar
 
 MAX_LINE = 2000
 """The characters of a message that are shown."""

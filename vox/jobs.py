@@ -1,19 +1,23 @@
 """What a request and a job are: states, fields, ids, and how a job looks as JSON.
 
-Each option of a request is defined here in full, once: the command line, the API's schema, the
-inbox's header, the table's columns and the checks are derived from `OPTIONS`. Knows nothing of
-tables, queues or sockets. On the way to the first sound, so it imports little.
+Its options are described in `options`, once; here they become fields. Knows nothing of tables,
+queues or sockets. On the way to the first sound, so it imports little.
 """
 
 from __future__ import annotations
 
-import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
 
-from .errors import BadOption, UnknownJob
+from . import options
+from .errors import UnknownJob
+from .ids import ID_ALPHABET as ID_ALPHABET
+from .ids import ID_LENGTH as ID_LENGTH
+from .ids import new_id as new_id
+from .options import OPTIONS as OPTIONS
+from .options import PRIORITIES as PRIORITIES
+from .options import Option as Option
 
 if TYPE_CHECKING:
     from .outlook import Outlook
@@ -27,7 +31,6 @@ Via = Literal[Sender, "openai", "inbox", "replay", "remote"]
 LIVE: tuple[State, ...] = ("queued", "preparing", "speaking")
 ENDED: tuple[State, ...] = ("done", "failed", "cancelled", "expired")
 STATES = (*LIVE, *ENDED)
-PRIORITIES = {"high": 10, "normal": 0, "low": -10}
 INTERRUPT = 20
 """The priority of a job that interrupts what is being spoken."""
 
@@ -42,21 +45,6 @@ PAUSED = "speech is paused; to resume: vox resume"
 """Note for callers while speech is paused."""
 NO_DEVICE = "speech waits for a sound device; see: vox doctor"
 """Note for callers while jobs wait because no sound device can be opened."""
-
-# Without 0/o, 1/l/i, u and v, which are easily confused when they are read aloud or typed.
-ID_ALPHABET = "23456789abcdefghjkmnpqrstwxyz"
-ID_LENGTH = 6
-
-
-def new_id() -> str:
-    """A random job id: short to type, and any unambiguous beginning of it will do."""
-    # Not `secrets`, which takes 6 ms to import. With 128 bits the bias is negligible.
-    number, digits = int.from_bytes(os.urandom(16)), []
-    for _ in range(ID_LENGTH):
-        number, digit = divmod(number, len(ID_ALPHABET))
-        digits.append(ID_ALPHABET[digit])
-    return "".join(digits)
-
 
 LAST = "last"
 """In place of an id: the newest job, as `@1`; for a replay, the newest that was heard."""
@@ -113,249 +101,29 @@ MARK_CHARS = 100
 """Most characters of a mark's name."""
 
 
-class Option(NamedTuple):
-    """All that is known of one option, whichever way a request comes in."""
-
-    help: str
-    """Its line in `vox --help`."""
-    schema_help: str | None = None
-    """What the API's schema says of it; None: the same as `help`."""
-    short: str | None = None
-    """Its short flag, e.g. "-v"; the long one is its key."""
-    metavar: str = "TEXT"
-    key: str = ""
-    """Its name in JSON, in the inbox's header and, with - for _, as a flag; "": the field's."""
-    envvar: bool = False
-    """Whether the variable VOX_KEY sets it too, for one call."""
-    kind: type[str] | type[float] | type[bool] = str
-    """Text, a number or a flag; there are no other kinds."""
-    low: float = -math.inf
-    high: float = math.inf
-    above: bool = False
-    """Whether `low` itself is excluded."""
-    allowed: str = ""
-    """What a number may be, in words; "": what its limits say."""
-    is_span: bool = False
-    """Whether a number of seconds may also be a time span such as "30m"."""
-    choices: tuple[str, ...] = ()
-    max_length: int = 1_000
-    """Most characters of a text."""
-    is_name: bool = False
-    """Whether a text must be one line of printable characters."""
-    for_adapter: bool = True
-    """Whether the adapter gets it with each utterance."""
-
-    def check(self, value: Any) -> Any:
-        """The value as the job keeps it. Raises BadOption.
-
-        None stays None, but a flag that is not given is False.
-        """
-        if self.kind is bool:
-            return self._flag(value)
-        if value is None:
-            return None
-        if self.kind is float:
-            return self._number(value)
-        if len(value) > self.max_length:
-            raise BadOption(
-                f"{self.key} has {len(value):,} characters; {self.max_length:,} are the limit",
-                field=self.key,
-            )
-        if self.is_name:
-            value = value.strip()
-            if not value.isprintable():
-                raise self.refusal(value, "one line of printable characters")
-        if not self.choices:
-            return value
-        if str(value).lower() not in self.choices:
-            *others, last = self.choices
-            raise self.refusal(value, f"{', '.join(others)} or {last}")
-        return str(value).lower()
-
-    def _flag(self, value: Any) -> bool:
-        if value is None or isinstance(value, bool):
-            return bool(value)
-        from .checks import boolean  # for the inbox, which has texts
-
-        try:
-            return boolean(value)
-        except ValueError:
-            raise self.refusal(value, "true or false") from None
-
-    def _number(self, value: Any) -> float:
-        try:
-            number = math.nan if isinstance(value, bool) else self._as_number(value)
-        except (TypeError, ValueError, OverflowError):
-            number = math.nan
-        good = math.isfinite(number) and self.low <= number <= self.high
-        if not good or (self.above and number == self.low):
-            raise self.refusal(value)
-        return number
-
-    def _as_number(self, value: Any) -> float:
-        if not (self.is_span and isinstance(value, str)):
-            return float(value)
-        from .durations import seconds_or_span
-
-        return seconds_or_span(value)
-
-    @property
-    def range(self) -> str:
-        """The numbers that it may be, in words."""
-        if self.allowed:
-            return self.allowed
-        if self.above:
-            most = f", at most {self.high:.10g}" if math.isfinite(self.high) else ""
-            span = ", or a time span such as 30s or 5m" if self.is_span else ""
-            return f"a number above {self.low:g}{most}{span}"
-        return f"a number from {self.low:g} to {self.high:.10g}"
-
-    def refusal(self, value: Any, allowed: str = "") -> BadOption:
-        """The error that says what the option must be."""
-        return BadOption(f"{self.key} {value!r} must be {allowed or self.range}", field=self.key)
+def _dataclass_of(described: type, *bases: type) -> Any:
+    """A class of `options` as a dataclass: each option is a field, which may be None."""
+    body: dict[str, Any] = dict.fromkeys(described.__annotations__)
+    about = {"__annotations__": described.__annotations__, "__doc__": described.__doc__}
+    made = type(described.__name__, bases, {**body, **about, "__module__": __name__})
+    return dataclass(slots=True, kw_only=True, init=False, repr=False, eq=False)(made)
 
 
-def option(text: str, **more: Any) -> Any:
-    """A field of a request that is an `Option`; None leaves it to the defaults."""
-    return field(default=None, metadata={"option": Option(text, **more)})
-
-
-@dataclass(slots=True, kw_only=True, init=False, repr=False, eq=False)
-class SpeechOptions:
-    """Who speaks, and how: a job has these from its request, and keeps them as columns.
-
-    With each utterance the adapter gets those that are for it.
-    """
-
-    backend: str | None = option(
-        "Speak with this backend (see: vox backends).",
-        schema_help="See `GET /backends`.",
-        short="-b",
-        metavar="NAME",
-        envvar=True,
-        for_adapter=False,
-    )
-    voice: str | None = option(
-        "Voice or clone (see: vox voices).",
-        schema_help="See `GET /voices`.",
-        short="-v",
-        metavar="NAME",
-        envvar=True,
-    )
-    lang: str | None = option(
-        "Language, e.g. en or de-AT.",
-        schema_help="BCP 47, e.g. `en` or `de-AT`.",
-        short="-l",
-        metavar="LANG",
-        envvar=True,
-        max_length=100,
-    )
-    model: str | None = option(
-        "Model of the backend: a name, path or repository.",
-        short="-m",
-        metavar="MODEL",
-        envvar=True,
-        for_adapter=False,
-    )
-    speed: float | None = option(
-        "Speaking rate, 0.25 to 4.", metavar="X", envvar=True, kind=float, low=0.25, high=4.0
-    )
-    volume: float | None = option(
-        "Loudness, 0 to 5.",
-        metavar="X",
-        envvar=True,
-        kind=float,
-        low=0.0,
-        high=5.0,
-        for_adapter=False,
-    )
-    style: str | None = option(
-        "How to speak, in words, for backends that can.",
-        schema_help="How to speak, for backends that support it.",
-        max_length=10_000,
-    )
-    gender: str | None = option("Choose a voice by gender.", choices=("female", "male"))
-    fresh: bool | None = option(
-        "Synthesize it anew, without the utterance cache.",
-        schema_help="Synthesize it anew instead of playing what the utterance cache has.",
-        kind=bool,
-        for_adapter=False,
-    )
-    private: bool | None = option(
-        "Keep neither text nor audio once it has ended.",
-        schema_help="Once it has ended neither its text nor its audio is kept, in no log and no "
-        "cache either. A file that it was read from, or written to, stays.",
-        kind=bool,
-    )
-    format: str | None = option(
-        "Read the text as Markdown or plain text; auto decides.",
-        schema_help="How the text is read: `auto` decides for each paragraph.",
-        choices=("auto", "plain", "markdown"),
-        envvar=True,
-        for_adapter=False,
-    )
-    keep_alive: float | None = option(
-        "How long the model stays loaded afterwards: 30m, 0 or -1 (forever).",
-        schema_help="How long the model stays loaded after it was last used: seconds or a time "
-        "span such as `30m`; 0: it is unloaded at once, below 0: never. It holds until another "
-        "request for the model says otherwise.",
-        metavar="TIME",
-        kind=float,
-        allowed="a time span such as 30m or 1h30m, seconds, 0 (unload it at once) or -1 (forever)",
-        is_span=True,
-        for_adapter=False,
-    )
+if TYPE_CHECKING:
+    from .options import RequestOptions, SpeechOptions
+else:
+    SpeechOptions = _dataclass_of(options.SpeechOptions)
+    RequestOptions = _dataclass_of(options.RequestOptions, SpeechOptions)
 
 
 @dataclass(slots=True, kw_only=True)
-class Request(SpeechOptions):
+class Request(RequestOptions):
     """A request to speak, before it is a job.
 
     `engine.submit` checks and completes it.
     """
 
     text: str
-    output: str | None = option(
-        "Write .wav .flac .ogg .opus .mp3 .m4a .aac instead of playing; - is standard output, "
-        "DIR/ has a file for each -f.",
-        schema_help="Absolute path of an audio file (.wav .flac .ogg .opus .mp3 .m4a .aac) to "
-        "write instead of playing.",
-        short="-o",
-        metavar="FILE",
-        max_length=4_096,
-    )
-    priority: str | None = option("Place in the queue.", choices=tuple(PRIORITIES))
-    interrupt: bool | None = option(
-        "Speak it now; what is being spoken goes on afterwards from its sentence.",
-        schema_help="Speak it now. What is being spoken stops and goes on afterwards, from the "
-        "beginning of its sentence. Excludes `priority` and what is written to a file.",
-        kind=bool,
-    )
-    expires_s: float | None = option(
-        "Drop it if it still waits after this time: 30s, 5m.",
-        schema_help="Seconds, or a time span such as `5m`, after which it is no longer worth "
-        "speaking.",
-        key="expires",
-        metavar="TIME",
-        kind=float,
-        low=0,
-        high=1e8,
-        above=True,
-        is_span=True,
-    )
-    replace: str | None = option(
-        "Replace what waits or is spoken under the same key.",
-        schema_help="Cancels live jobs with the same key.",
-        metavar="KEY",
-    )
-    source: str | None = option(
-        "Name of who sends it (else: the git repository or program).",
-        schema_help="Who sends it; `api` if it is left out. `GET /jobs?source=` finds the jobs.",
-        metavar="NAME",
-        envvar=True,
-        max_length=100,
-        is_name=True,
-    )
     sink: Sink | None = None
     """Where the audio goes; None: `file` if there is an `output`, else `play`."""
     via: Via = "cli"
@@ -394,13 +162,6 @@ AS_IT_WAS = Changes()
 GOING_ON = Changes(goes_on=True)
 
 REQUEST_FIELDS = tuple(f.name for f in fields(Request) if f.name != "is_open")
-
-OPTIONS: dict[str, Option] = {
-    f.name: found._replace(key=found.key or f.name)
-    for f in fields(Request)
-    if (found := f.metadata.get("option"))
-}
-"""The options by the names of their fields."""
 
 SPEECH_OPTIONS = tuple(f.name for f in fields(SpeechOptions))
 ADAPTER_OPTIONS = tuple(name for name in SPEECH_OPTIONS if OPTIONS[name].for_adapter)

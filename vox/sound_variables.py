@@ -6,8 +6,11 @@ missing, for example by cron. On the way to the first sound, so it imports only 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from .flat_json import flat_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 VARIABLES = (
     # libpulse, which ALSA's plug-in "pulse" uses
@@ -59,11 +62,13 @@ def chosen(environ: Mapping[str, str]) -> Environment:
 def to_header(environ: Mapping[str, str]) -> str:
     """The header's value for a process with that environment; "" if nothing is set."""
     found = chosen(environ)
-    return json.dumps({n: v for n, v in found.items() if len(v) <= _LONGEST}) if found else ""
+    return flat_json({n: v for n, v in found.items() if len(v) <= _LONGEST}) if found else ""
 
 
 def from_header(text: str) -> Environment:
     """The variables in the header's value. What is not of that form counts as nothing."""
+    import json
+
     try:
         given = json.loads(text)
     except ValueError:

@@ -11,13 +11,13 @@ from tests.running import CHECKOUT
 
 IN_A_CALLBACK = """
 import signal, sys, time, weakref
-from vox.cli.speaking import Terminated, signals
+from vox.quick.interrupts import Heeded, Terminated
 
 class Thing:
     pass
 
 try:
-    with signals():
+    with Heeded():
         thing = Thing()
         dropped = weakref.ref(thing, lambda _: signal.raise_signal(int(sys.argv[1])))
         del thing

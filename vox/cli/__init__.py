@@ -11,6 +11,10 @@ import gc
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..quick.call import Sent
+
 INTERRUPTED = 130
 
 
@@ -39,9 +43,30 @@ def run(args: list[str]) -> int:
 
     A second Ctrl-C, while the first is seen to, is raised as KeyboardInterrupt.
     """
+    from ..quick import call
+
+    begun = call.speak(args)
+    if isinstance(begun, int):
+        return begun
+    try:
+        return _command(args) if begun is None else _follow(begun)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as exc:
+        from ..errors import VoxError
+        from .output import complain
+
+        if isinstance(exc, VoxError):
+            complain(exc.line)
+            return exc.exit_code
+        from .failures import report
+
+        return report(exc)
+
+
+def _command(args: list[str]) -> int:
     import click
 
-    from ..errors import VoxError
     from .root import root
 
     if "_VOX_COMPLETE" in os.environ:
@@ -53,14 +78,20 @@ def run(args: list[str]) -> int:
             return int(root.invoke(ctx) or 0)
     except click.exceptions.Exit as exc:
         return exc.exit_code
-    except (KeyboardInterrupt, click.exceptions.Abort):
+    except click.exceptions.Abort:
         return INTERRUPTED
-    except VoxError as exc:
-        from .output import complain
 
-        complain(exc.line)
-        return exc.exit_code
-    except Exception as exc:
-        from .failures import report
 
-        return report(exc)
+def _follow(sent: Sent) -> int:
+    """What is left of a call whose request is sent."""
+    from ..quick.interrupts import Terminated
+
+    try:
+        from .speaking import follow_sent
+    except (KeyboardInterrupt, Terminated) as exc:
+        sent.interrupt = exc
+        from .speaking import follow_sent
+    try:
+        return follow_sent(sent)
+    finally:
+        sent.heeded.__exit__()

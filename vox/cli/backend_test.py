@@ -19,8 +19,8 @@ from ..files import make_dir
 from ..install.status import gpu_of, read_marker
 from ..jobs import Request
 from ..paths import Paths
+from ..quick.sender import sender
 from .output import complain, engine_of, say, say_json
-from .sender import sender
 from .speaking import CallOptions, open_jobs, spoken, what_became_of
 from .voices import open_catalog
 

@@ -107,7 +107,7 @@ def known_sources() -> list[str]:
     """The sources that have settings, and the one of a call from here, if a shell can offer it."""
     from .. import config as settings
     from ..paths import get_paths
-    from .sender import sender
+    from ..quick.sender import sender
 
     names = [sender()]
     with contextlib.suppress(BadConfig):

@@ -229,14 +229,15 @@ def warm(
     --keep-alive says; then the daemon stays as well.
     """
     from ..backends import registry
-    from .speaking import CallOptions, Terminated, progress_display, signals
+    from ..quick.interrupts import Heeded, Terminated
+    from .speaking import CallOptions, progress_display
     from .text_input import checked, model_name
 
     registry.import_string(backend)
     given = {"model": model_name(model), "voice": voice, "keep_alive": keep_alive}
     wanted = {name: checked(name, value) for name, value in given.items() if value is not None}
     try:
-        with signals(), progress_display(CallOptions(quiet=quiet)) as on_event:
+        with Heeded(), progress_display(CallOptions(quiet=quiet)) as on_event:
             loaded = control.warm(get_paths(), {"backend": backend, **wanted}, on_event)
     except Terminated as exc:
         return exc.exit_code

@@ -7,8 +7,8 @@ import sys
 import click
 
 from ..paths import get_paths
+from ..quick.sender import repository
 from .output import is_terminal, tell
-from .sender import repository
 
 
 @click.command()

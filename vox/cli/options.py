@@ -13,6 +13,7 @@ import click
 
 from ..errors import BadOption
 from ..jobs import OPTIONS, STATES, Option, State, Wanted
+from ..quick.arguments import QUIET_FLAGS
 
 if TYPE_CHECKING:
     FloatType = click.ParamType[float]
@@ -190,7 +191,7 @@ def check_waits(ctx: click.Context, is_async: bool, timeout_s: float | None, str
 
 def quiet_option(command: F) -> F:
     text = "Print only errors on standard error."
-    return click.option("-q", "--quiet", is_flag=True, help=text)(command)
+    return click.option(*QUIET_FLAGS, is_flag=True, help=text)(command)
 
 
 def request_options(*names: str) -> Callable[[F], F]:
@@ -206,18 +207,16 @@ def request_options(*names: str) -> Callable[[F], F]:
 
 def _request_option(name: str, option: Option) -> Callable[[F], F]:
     if option.kind is bool:
-        return click.option(f"--{option.key}", name, is_flag=True, default=None, help=option.help)
+        return click.option(*option.flags, name, is_flag=True, default=None, help=option.help)
     kind: Any = OptionType(option)
     if option.choices:
         kind = click.Choice(option.choices, case_sensitive=False)
-    flags = [option.short] if option.short else []
     return click.option(
-        *flags,
-        f"--{option.key.replace('_', '-')}",
+        *option.flags,
         name,
         type=kind,
         metavar=None if option.choices else option.metavar,
-        envvar=f"VOX_{option.key.upper()}" if option.envvar else None,
+        envvar=option.variable,
         shell_complete=partial(complete, name) if name in _COMPLETED else None,
         help=option.help,
     )

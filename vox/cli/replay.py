@@ -9,6 +9,7 @@ import click
 from ..client.jobs import Job, Jobs
 from ..errors import VoxError, WaitTimeout
 from ..jobs import AS_IT_WAS, GOING_ON, LAST, OPTIONS, Changes
+from ..quick.interrupts import Heeded, Terminated
 from .completers import complete_ended_job, complete_live_job
 from .options import (
     OptionType,
@@ -21,13 +22,11 @@ from .options import (
 from .output import complain, say_json
 from .speaking import (
     CallOptions,
-    Terminated,
     current_umask,
     exit_code,
     make_and_follow,
     open_jobs,
     progress_display,
-    signals,
     tell_notes,
     tell_written,
 )
@@ -183,7 +182,7 @@ def wait(
     options = CallOptions(as_json=as_json, quiet=quiet, strict=strict)
     shown, first_code = [], 0
     try:
-        with signals():
+        with Heeded():
             for job_id in wanted:
                 try:
                     job = _wait_for(jobs, job_id, deadline, options)

@@ -17,6 +17,7 @@ import click
 
 from ..errors import VoxError
 from ..jobs import OPTIONS
+from ..quick.arguments import ASYNC_FLAGS
 from .commands import COMMANDS
 from .options import (
     check_waits,
@@ -160,7 +161,7 @@ def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     help="Read the text from FILE (- is standard input).",
 )
 @request_options(*OPTIONS)
-@click.option("--async", "is_async", is_flag=True, help="Print the job's id and return at once.")
+@click.option(*ASYNC_FLAGS, "is_async", is_flag=True, help="Print the job's id and return at once.")
 @click.option(
     "--stream",
     "is_stream",
@@ -199,7 +200,7 @@ def _speak(
     **wishes: Any,
 ) -> int:
     from ..jobs import Request
-    from .sender import sender
+    from ..quick.sender import sender
     from .speaking import CallOptions
     from .text_input import checked, model_name, names_folder, output_path
 

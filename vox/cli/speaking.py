@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from types import FrameType
 from typing import Any, ClassVar, NamedTuple
 
 from ..client.front import Front
@@ -20,11 +18,11 @@ from ..client.jobs import ANSWER_TIMEOUT_S, Job, Jobs, OnEvent, ignore
 from ..errors import JobFailed, UnknownJob, VoxError, WaitTimeout
 from ..jobs import Request, new_id
 from ..paths import get_paths
+from ..quick.call import Sent
+from ..quick.interrupts import Heeded, Terminated
 from .output import clock, complain, is_dumb, is_terminal, say, say_json, tell
 
 CANCEL_TIMEOUT_S = 5.0
-AGAIN_S = 0.05
-"""How long after an interrupt was dropped it is raised again."""
 PATIENCE_S = 2.0
 """A call that waits for longer says so where no terminal shows it all the time."""
 LEAST_ANSWER_S = 2.0
@@ -44,51 +42,6 @@ class CallOptions(NamedTuple):
     """The output file is the user's: `-o -` has one of its own."""
     is_typed: bool = False
     """The text is typed on the terminal, where a line about the progress would stand in it."""
-
-
-class Terminated(BaseException):
-    """SIGTERM or SIGHUP came."""
-
-    def __init__(self, signum: int) -> None:
-        super().__init__(signum)
-        self.exit_code = 128 + signum
-
-
-@contextlib.contextmanager
-def signals() -> Iterator[None]:
-    """Raise Terminated on SIGTERM and SIGHUP, unless they are ignored (nohup)."""
-
-    def stop(signum: int, _frame: FrameType | None) -> None:
-        raise Terminated(signum)
-
-    before = {}
-    for signum in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(signum) is not signal.SIG_IGN:
-            before[signum] = signal.signal(signum, stop)
-    hook, sys.unraisablehook = sys.unraisablehook, _raise_again
-    try:
-        yield
-    finally:
-        sys.unraisablehook = hook
-        for signum, handler in before.items():
-            signal.signal(signum, handler)
-
-
-def _raise_again(lost: sys.UnraisableHookArgs) -> None:
-    """Raise an interrupt again that came in a callback, where Python drops what is raised.
-
-    Importing modules calls such callbacks all the time.
-    """
-    interrupt = lost.exc_value
-    if not isinstance(interrupt, KeyboardInterrupt | Terminated):
-        sys.__unraisablehook__(lost)
-        return
-
-    def again(_signum: int, _frame: FrameType | None) -> None:
-        raise interrupt
-
-    signal.signal(signal.SIGALRM, again)
-    signal.setitimer(signal.ITIMER_REAL, AGAIN_S)
 
 
 def open_jobs() -> Front:
@@ -111,12 +64,26 @@ def speak(request: Request, options: CallOptions) -> int:
     return make_and_follow(jobs, request.id, lambda: submit(jobs, request, options), options)
 
 
+def follow_sent(sent: Sent) -> int:
+    """As `speak`, of a request that is on its way."""
+    jobs = open_jobs()
+    wishes = sent.wishes
+    request, options = Request(**wishes.values), CallOptions(wishes.is_async, quiet=wishes.is_quiet)
+
+    def make() -> Job:
+        if sent.interrupt is not None:
+            raise sent.interrupt
+        return jobs.submit(request, not options.is_async, ANSWER_TIMEOUT_S, sent)
+
+    return make_and_follow(jobs, request.id, make, options)
+
+
 def make_and_follow(
     jobs: Front, job_id: str | None, make: Callable[[], Job], options: CallOptions
 ) -> int:
     """Make a job with `make` and, unless async, wait for it; an interrupt cancels it."""
     try:
-        with signals():
+        with Heeded():
             try:
                 job = make()
                 job_id = job["id"]
@@ -139,7 +106,7 @@ def spoken(jobs: Jobs, request: Request, options: CallOptions) -> Job:
     """The request's job once it has ended, whatever became of it."""
     request.id = new_id()
     try:
-        with signals():
+        with Heeded():
             return _follow(jobs, submit(jobs, request, options), options)
     except (KeyboardInterrupt, Terminated):
         _cancel(jobs, request.id, options)

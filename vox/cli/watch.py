@@ -56,10 +56,10 @@ def watch(look: Callable[[], Picture], as_json: bool) -> int:
 
     `look` may raise VoxError: that is shown, and it is asked again.
     """
-    from .speaking import Terminated, signals
+    from ..quick.interrupts import Heeded, Terminated
 
     try:
-        with signals(), Changes(get_paths()) as changes:
+        with Heeded(), Changes(get_paths()) as changes:
             if is_terminal(sys.stdout) and not is_dumb() and not as_json:
                 _on_screen(look, changes)
             else:

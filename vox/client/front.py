@@ -22,6 +22,7 @@ from ..errors import (
 )
 from ..jobs import AS_IT_WAS, EVERY_JOB, Changes, Request, Wanted, new_id
 from ..paths import Paths
+from ..quick.call import Sent
 from .jobs import ANSWER_TIMEOUT_S, Growth, Job, Jobs, NoDaemon, OnEvent, ignore
 from .remote import Remote, goes_on
 
@@ -111,15 +112,22 @@ class Front:
     # -- jobs: see `Jobs` --------------------------------------------------------------------
 
     def submit(
-        self, request: Request, is_followed: bool = True, timeout_s: float = ANSWER_TIMEOUT_S
+        self,
+        request: Request,
+        is_followed: bool = True,
+        timeout_s: float = ANSWER_TIMEOUT_S,
+        sent: Sent | None = None,
     ) -> Job:
+        """As `Jobs.submit`. `sent`: the request, if it is on its way to the daemon."""
         # Chosen here, so that a request whose answer was lost can be made again.
         request.id = request.id or new_id()
-        return self._noted(self._submit(request, is_followed, timeout_s), is_followed)
+        return self._noted(self._submit(request, is_followed, timeout_s, sent), is_followed)
 
-    def _submit(self, request: Request, is_followed: bool, timeout_s: float) -> Job:
+    def _submit(
+        self, request: Request, is_followed: bool, timeout_s: float, sent: Sent | None
+    ) -> Job:
         try:
-            return self._remote.submit(request, is_followed, timeout_s)
+            return self._remote.submit(request, is_followed, timeout_s, sent)
         except NoDaemon:
             pass
         sound = self._open_sound_ahead(request) if is_followed else None

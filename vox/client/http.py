@@ -7,19 +7,16 @@ Speaks to our own daemon only.
 
 from __future__ import annotations
 
+import io
 import json
-import os
 import socket
-import stat
 import time
 from collections.abc import Iterator
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
-from ..sound_variables import HEADER, to_header
-
-
-class Refused(Exception):
-    """Nobody listens on the socket."""
+from ..quick import wire
+from ..quick.call import Sent
+from ..quick.wire import Refused as Refused
 
 
 class Dropped(Exception):
@@ -32,12 +29,31 @@ class SseEvent(NamedTuple):
     id: str
 
 
+class _Incoming(io.RawIOBase):
+    """What comes over a connection, of which something may have been received before."""
+
+    def __init__(self, connection: socket.socket, received: bytes) -> None:
+        self._connection = connection
+        self._received = received
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._received:
+            return self._connection.recv_into(buffer)
+        part, self._received = self._received[: len(buffer)], self._received[len(buffer) :]
+        buffer[: len(part)] = part
+        return len(part)
+
+
 class Answer:
     """A status line, headers, and a body that is read on demand."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, received: bytes = b"") -> None:
+        """`received`: what was read of it before."""
         self._connection = connection
-        self._stream: BinaryIO = connection.makefile("rb")
+        self._stream = io.BufferedReader(_Incoming(connection, received))
         parts = self._readline().split(None, 2)
         if len(parts) < 2 or not parts[1].isdigit():
             raise Dropped("no answer")
@@ -130,17 +146,6 @@ class Answer:
         self.close()
 
 
-def _is_private(socket_path: str) -> bool:
-    """False if another user could have put the socket there to read our requests."""
-    try:
-        folder = os.lstat(os.path.dirname(socket_path))
-    except OSError:
-        return False
-    return (
-        stat.S_ISDIR(folder.st_mode) and folder.st_uid == os.getuid() and not folder.st_mode & 0o077
-    )
-
-
 def request(
     socket_path: str,
     method: str,
@@ -155,31 +160,26 @@ def request(
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         connection.settimeout(timeout_s)
-        if not _is_private(socket_path):
-            raise Refused(socket_path)
+        wire.connect(connection, socket_path)
+        payload = None if body is None else json.dumps(body)
         try:
-            connection.connect(socket_path)
-        except (BlockingIOError, TimeoutError) as exc:  # so many wait that no more may
-            raise TimeoutError from exc
-        except OSError as exc:
-            raise Refused(f"{socket_path}: {exc.strerror}") from exc
-        payload = b"" if body is None else json.dumps(body).encode()
-        lines = [
-            f"{method} {target} HTTP/1.0",
-            "Host: localhost",
-            f"Content-Length: {len(payload)}",
-        ]
-        if body is not None:
-            lines.append("Content-Type: application/json")
-        if sound := to_header(os.environ):
-            lines.append(f"{HEADER}: {sound}")
-        try:
-            connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + payload)
+            connection.sendall(wire.written(method, target, payload))
         except TimeoutError:
             raise
         except OSError as exc:
             raise Dropped(str(exc)) from exc
         return Answer(connection)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def answer_to(sent: Sent, timeout_s: float) -> Answer:
+    """The answer to a request that is under way. Raises Dropped, TimeoutError."""
+    connection = socket.socket(fileno=sent.connection.detach())
+    connection.settimeout(timeout_s)
+    try:
+        return Answer(connection, sent.received)
     except BaseException:
         connection.close()
         raise

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .. import __version__
@@ -38,6 +38,7 @@ from ..jobs import (
     recency,
 )
 from ..paths import Paths
+from ..quick.call import Sent
 from . import http
 from .jobs import (
     ANSWER_TIMEOUT_S,
@@ -79,8 +80,12 @@ class Remote:
         Raises NoDaemon if none is up, DaemonUnavailable if it does not answer, or the error that
         the daemon answered with.
         """
+        return self._result(lambda: self._request(method, target, body, timeout_s))
+
+    def _result(self, ask: Callable[[], http.Answer]) -> Any:
+        """What `ask` is answered; see `call`."""
         try:
-            with self._request(method, target, body, timeout_s) as answer:
+            with ask() as answer:
                 data = answer.json()
         except (http.Refused, http.Dropped) as exc:
             raise NoDaemon from exc
@@ -199,8 +204,15 @@ class Remote:
     # -- jobs: see `Jobs` --------------------------------------------------------------------
 
     def submit(
-        self, request: Request, is_followed: bool = True, timeout_s: float = ANSWER_TIMEOUT_S
+        self,
+        request: Request,
+        is_followed: bool = True,
+        timeout_s: float = ANSWER_TIMEOUT_S,
+        sent: Sent | None = None,
     ) -> Job:
+        if sent is not None:
+            found: Job = self._result(lambda: http.answer_to(sent, timeout_s))
+            return found
         self._retire_older()
         request.caller = caller_of(request, is_followed)
         body = {**_body(request), "async": True}

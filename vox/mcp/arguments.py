@@ -64,7 +64,7 @@ def checked(
 
 
 def _value(name: str, each: Option, value: Any) -> Any:
-    each = each._replace(key=name)
+    each = each.changed(key=name)
     kinds = {str: "text", float: "a number", bool: "true or false"}
     is_good = value is None or isinstance(value, bool) is (each.kind is bool)
     if is_good and each.kind is str:

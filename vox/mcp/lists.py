@@ -38,7 +38,7 @@ VOICES: Options = {
     "backend": option("Only of this backend."),
     "lang": option("Only those that speak it, best first; en or de-AT."),
     "search": option("In the name or the description."),
-    "limit": LIMIT._replace(help=f"At most so many, {VOICES_LIMIT} if not given."),
+    "limit": LIMIT.changed(help=f"At most so many, {VOICES_LIMIT} if not given."),
 }
 
 

@@ -160,7 +160,7 @@ TOOLS = (
         "now with speak.",
         _catch_up,
         {
-            "since": SINCE._replace(help=f"{SINCE.help} Else {lists.MISSED_SINCE}."),
+            "since": SINCE.changed(help=f"{SINCE.help} Else {lists.MISSED_SINCE}."),
             "source": SOURCE,
             "limit": LIMIT,
             "speak": option("Say it, oldest first.", kind=bool),

@@ -13,7 +13,7 @@ import pytest
 
 from tests.running import CHECKOUT, Vox
 
-SAY_SENDER = "from vox.cli.sender import sender; print(sender())"
+SAY_SENDER = "from vox.quick.sender import sender; print(sender())"
 PROGRAM = f'"{sys.executable}" -c "{SAY_SENDER}"; true'
 """For a shell, which stays: it is not replaced by the last command."""
 

@@ -6,10 +6,8 @@ be read counts as not there; nothing here raises.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
-from typing import NamedTuple
 
 from .. import callers
 from ..source_names import as_source, repository_name
@@ -47,13 +45,6 @@ def repository() -> str:
     return as_source(repository_name(folder))
 
 
-class _Process(NamedTuple):
-    name: str
-    parent: int
-    is_at_prompt: bool
-    """Whether it began a session that has a terminal, as the shell in a terminal's window does."""
-
-
 def _program() -> str:
     """The nearest program above us that is neither a shell nor runs another one, or ""."""
     pid = os.getppid()
@@ -62,26 +53,28 @@ def _program() -> str:
         if process is None:
             break
         words = _words(pid)
-        name = process.name
+        name, parent, is_at_prompt = process
         if (len(name) >= _NAME_BYTES or name.endswith("MainThread")) and words[0]:
             name = os.path.basename(words[0])
         name = name.lstrip("-")
         is_shell = name in _SHELLS
-        if is_shell and process.is_at_prompt:
+        if is_shell and is_at_prompt:
             break
         if is_shell or name.startswith(_INTERPRETERS):
             name = _script(words[1:]) or ("" if is_shell else name)
         if name and name not in _PASS_ON:
             return name
-        pid = process.parent
+        pid = parent
     return ""
 
 
 def _words(pid: int) -> list[str]:
     """The command line of a program, or the beginning of it; at least one word."""
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb", buffering=0) as file:
-        return [os.fsdecode(word) for word in file.read(4096).split(b"\0")]
-    return [""]
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb", buffering=0) as file:
+            return [os.fsdecode(word) for word in file.read(4096).split(b"\0")]
+    except OSError:
+        return [""]
 
 
 def _script(words: list[str]) -> str:
@@ -95,15 +88,18 @@ def _script(words: list[str]) -> str:
     return os.path.basename(words[0])
 
 
-def _process(pid: int) -> _Process | None:
-    """What the system tells of a process; None: nothing."""
-    with contextlib.suppress(*callers.UNKNOWN):
+def _process(pid: int) -> tuple[str, int, bool] | None:
+    """A process's name, its parent, and whether it began a session that has a terminal, as the
+    shell in a terminal's window does; None: the system does not tell.
+    """
+    try:
         if sys.platform == "darwin":
-            return _Process(*callers.macos_program(pid))
+            return callers.macos_program(pid)
         with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
             # The program's name, in parentheses, may have blanks and parentheses in it.
             before, _, after = file.read(4096).rpartition(b")")
         _, parent, _, session, terminal, *_ = after.split()
         name = os.fsdecode(before.partition(b"(")[2])
-        return _Process(name, int(parent), int(session) == pid and int(terminal) != 0)
-    return None
+        return name, int(parent), int(session) == pid and int(terminal) != 0
+    except callers.UNKNOWN:
+        return None
