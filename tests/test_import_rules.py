@@ -83,6 +83,7 @@ OWNERS = {
     "pynvml": ("vox.hosts.memory",),
     "mcp": ("vox.mcp.server", "vox.mcp.stdio"),
     "anyio": ("vox.mcp.stdio", "vox.mcp.waiting"),
+    "zeroconf": ("vox.wyoming.discovery",),
 }
 
 # What these import of the world must wait until a function needs it: they are on the way to the

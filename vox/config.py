@@ -159,6 +159,9 @@ KEYS: dict[str, Key] = {
         None, _address("127.0.0.1:10200"), "HOST:PORT for Home Assistant's Wyoming (default: off)"
     ),
     "wyoming_allow_remote": Key(False, boolean, "let wyoming be reached from other machines"),
+    "wyoming_zeroconf": Key(
+        False, boolean, "announce wyoming in the local network, so that Home Assistant finds it"
+    ),
     "log_level": Key(
         "info", one_of("debug", "info", "warning", "error"), "debug, info, warning or error"
     ),

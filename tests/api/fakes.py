@@ -207,7 +207,7 @@ class FakeContext:
         self.stays_for: list[str] = []
         self.is_leaving = False
         self.http: dict[str, Any] = {"address": None, "error": None}
-        self.wyoming: dict[str, Any] = {"address": None, "error": None}
+        self.wyoming: dict[str, Any] = dict(self.http)
         self.calls: list[str] = []
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:

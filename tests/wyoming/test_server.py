@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import psutil
 import pytest
 
 from tests.api.conftest import until
+from tests.sound import Recording, recognise, word_overlap
 from tests.tones import read_tones
 from tests.wyoming import home_assistant
 from tests.wyoming.conftest import Server, serving
@@ -24,9 +26,13 @@ def _sound(sound: object) -> None:
     """Every test needs a loudspeaker."""
 
 
+def samples_of(sound: Sound) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    return np.frombuffer(sound.pcm, "<i2").astype(np.float32) / 32768
+
+
 def numbers_in(sound: Sound) -> list[int]:
     """The numbers of the texts that are heard in it."""
-    return read_tones(np.frombuffer(sound.pcm, "<i2").astype(np.float32) / 32768, sound.rate)
+    return read_tones(samples_of(sound), sound.rate)
 
 
 def ended(server: Server, text: str) -> dict[str, Any]:
@@ -68,6 +74,13 @@ def test_a_text_that_comes_in_parts_is_heard_while_it_comes_and_once(server: Ser
     assert 0.6 <= sound.seconds < 1.2  # with a pause between the sentences, and not twice
     job = ended(server, "8 [say 0.3s] too")
     assert (job["state"], job["text"]) == ("done", "8 [say 0.3s] is it.\n\n8 [say 0.3s] too.")
+
+
+def test_a_real_voice_is_understood(server: Server) -> None:
+    parts = ["The door of the garage ", "is open. It is twenty ", "degrees outside."]
+    sound = server.run(home_assistant.streamed(server.port, parts, "hibari/heart"))
+    words = recognise(Recording(samples_of(sound), sound.rate))
+    assert word_overlap("".join(parts), words) >= 0.6
 
 
 def test_many_at_a_time_get_their_own_sound(server: Server) -> None:
@@ -243,19 +256,16 @@ def test_a_reader_that_takes_nothing_holds_nobody_up(server: Server) -> None:
 
 
 def test_when_all_places_are_taken_the_one_that_is_idle_for_longest_goes(server: Server) -> None:
-    raws = [server.raw() for _ in range(MOST)]
-    opened = [raw.__enter__() for raw in raws]
-    try:
-        for raw in opened:
-            raw.send("ping")
-            raw.until("pong")
+    with contextlib.ExitStack() as stack:
+        opened = []
+        for _ in range(MOST):
+            opened.append(stack.enter_context(server.raw()))
+            opened[-1].send("ping")
+            opened[-1].until("pong")
         assert server.run(home_assistant.info(server.port)).tts
         assert opened[0].event() is None
-        opened[1].send("ping")
-        opened[1].until("pong")
-    finally:
-        for raw in opened:
-            raw.__exit__()
+        opened[-1].send("ping")
+        opened[-1].until("pong")
 
 
 def test_vox_stop_and_the_daemon_s_end_are_told(home: Path) -> None:
@@ -281,5 +291,10 @@ def test_vox_stop_and_the_daemon_s_end_are_told(home: Path) -> None:
 
 def test_the_daemon_tells_where_it_listens_and_stays(server: Server) -> None:
     health = server.daemon.http.get("/health").json()
-    assert health["wyoming"] == {"address": f"127.0.0.1:{server.port}", "error": None}
+    assert health["wyoming"] == {
+        "address": f"127.0.0.1:{server.port}",
+        "error": None,
+        "announced_as": None,
+        "not_announced": None,
+    }
     assert "wyoming" in health["stays_for"]

@@ -491,7 +491,9 @@ class Health(BaseModel):
     audio: dict[str, Any]
     inbox: dict[str, Any]
     http: dict[str, str | None]
-    wyoming: dict[str, str | None]
+    wyoming: dict[str, str | None] = Field(
+        description="As `http`; `announced_as` in the network, or why it is `not_announced`."
+    )
 
 
 class Status(Health):

@@ -21,7 +21,7 @@ from .output import is_terminal, say, say_json, table, tell
 from .voices import open_catalog
 
 _OF_TCP = ("http", "http_allow_remote", "wyoming", "wyoming_allow_remote")
-NEED_RESTART = (*_OF_TCP, "audio_device", "log_level", "spool_limit_mb")
+NEED_RESTART = (*_OF_TCP, "wyoming_zeroconf", "audio_device", "log_level", "spool_limit_mb")
 """Settings that the daemon reads only when it starts."""
 OF_SERVICE = (*_OF_TCP, "inbox.enabled", "inbox.path")
 """Settings that stand in the units of a service."""
@@ -148,6 +148,10 @@ def set_(key: str, value: tuple[str, ...]) -> None:
     value_checked = settings.checked(key, text, own)
     if key in ("http", "wyoming") and value_checked:
         _check_address(key, value_checked, settings.load(paths.config_path))
+    if key == "wyoming_zeroconf" and value_checked:
+        from ..wyoming.discovery import check_package
+
+        check_package()
     _check_names(paths, key, value_checked)
     value_set = settings.set_value(paths.config_path, key, text, own)
     say(f"{key} = {_text(value_set, none='(not set)')}")

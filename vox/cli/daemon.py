@@ -204,7 +204,10 @@ def _addresses(status: dict[str, Any]) -> Iterator[tuple[str, str]]:
         found = status.get(name)  # a daemon of an earlier version has no Wyoming server
         if found and found["address"]:
             error, address = found["error"], found["address"]
-            yield name, f"off: {error}" if error else f"{scheme}://{address}"
+            shown = f"off: {error}" if error else f"{scheme}://{address}"
+            if as_what := found.get("announced_as"):
+                shown += f", announced as {as_what}"
+            yield name, shown
 
 
 @daemon.command()

@@ -229,6 +229,8 @@ def _daemon(paths: Paths, _config: Config) -> Iterator[Finding]:
             yield Finding(name, "fail", found["error"])
         elif found["address"]:
             yield Finding(name, "ok", f"listens on {scheme}://{found['address']}")
+        if error := found.get("not_announced"):
+            yield Finding("wyoming_zeroconf", "fail", f"not announced: {error}")
 
 
 def _inbox(paths: Paths, config: Config) -> Iterator[Finding]:

@@ -154,8 +154,8 @@ class Daemon:
 
     @property
     def wyoming(self) -> dict[str, Any]:
-        """As `http`, of the Wyoming server."""
-        return self._wyoming.tcp.describe()
+        """As `http`, of the Wyoming server, and whether it is announced in the network."""
+        return self._wyoming.describe()
 
     @property
     def idle_s(self) -> float:
