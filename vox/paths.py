@@ -43,6 +43,16 @@ class Paths:
         return os.path.join(self.data_dir, "say-as.lock")
 
     @property
+    def agents_path(self) -> str:
+        """What was written into the files of AI assistants (see `agents.receipts`)."""
+        return os.path.join(self.data_dir, "agents.json")
+
+    @property
+    def agents_lock_path(self) -> str:
+        """Held while their files are changed."""
+        return os.path.join(self.data_dir, "agents.lock")
+
+    @property
     def token_path(self) -> str:
         return os.path.join(self.config_dir, "token")
 

@@ -197,6 +197,8 @@ def _style(text: str) -> tuple[str, str]:
 
 
 def _append(text: str, node: Node, key: str | None, value: Any) -> str:
+    if "\n" not in text.strip() and text != EMPTY:
+        return _append_compact(text, node, key, value)
     newline, unit = _style(text)
     is_one_line = "\n" not in text[node.start : node.end]
     base = _indent_at(text, node.start)
@@ -218,6 +220,18 @@ def _append(text: str, node: Node, key: str | None, value: Any) -> str:
         return f"{text[:end]}{new},{text[end:]}"
     behind = last.node.end
     return f"{text[:behind]},{text[behind:end]}{new}{text[end:]}"
+
+
+def _append_compact(text: str, node: Node, key: str | None, value: Any) -> str:
+    """The same in a document that is written in one line, and stays so."""
+    new = json.dumps(value if key is None else {key: value}, ensure_ascii=False)
+    new = new if key is None else new[1:-1]
+    last = node.members[-1] if node.members else None
+    if last is None:
+        return f"{text[: node.start + 1]}{new}{text[node.start + 1 :]}"
+    if last.comma is not None:
+        return f"{text[: last.comma + 1]} {new},{text[last.comma + 1 :]}"
+    return f"{text[: last.node.end]}, {new}{text[last.node.end :]}"
 
 
 def update(text: str, node: Node, value: Any) -> str:

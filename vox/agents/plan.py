@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ..errors import BadInput, VoxError
@@ -36,6 +37,13 @@ class FileChange:
     def is_needed(self) -> bool:
         return self.before != self.after
 
+    def note(self, receipts: Receipts) -> None:
+        """Put down what is to be kept of it."""
+        if self.receipt is None:
+            receipts.files.pop(self.path, None)
+        else:
+            receipts.files[self.path] = self.receipt
+
 
 @dataclass(slots=True)
 class Plan:
@@ -49,6 +57,17 @@ class Plan:
     @property
     def needed(self) -> list[FileChange]:
         return [each for each in self.files if each.is_needed]
+
+
+def is_found(agent: Agent, receipts: Receipts, environ: Mapping[str, str]) -> bool:
+    """Whether the assistant is on this machine. What vox made for it does not count."""
+    ours = {*receipts.files, *receipts.folders}
+    return any(
+        os.path.exists(each) and each not in ours
+        if os.path.isabs(each)
+        else shutil.which(each, path=environ.get("PATH")) is not None
+        for each in agent.found_by
+    )
 
 
 def set_up(agent: Agent, receipts: Receipts, has_mcp: bool = True) -> Plan:

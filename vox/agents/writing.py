@@ -26,7 +26,7 @@ def carry_out(plan: Plan, receipts: Receipts) -> list[FileChange]:
     receipts.folders += [each for each in dict.fromkeys(made) if each not in receipts.folders]
     for each in plan.files:
         if each.receipt is not None:
-            receipts.files[each.path] = each.receipt
+            each.note(receipts)
     receipts.save()
     done = []
     for each in plan.files:
@@ -34,8 +34,7 @@ def carry_out(plan: Plan, receipts: Receipts) -> list[FileChange]:
             if each.is_needed:
                 _change(each)
                 done.append(each)
-            if each.receipt is None:
-                receipts.files.pop(each.path, None)
+            each.note(receipts)
         except VoxError as exc:
             plan.troubles.append(exc)
             before = old[each.path]

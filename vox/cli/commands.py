@@ -42,6 +42,7 @@ COMMANDS: dict[str, Entry] = {
     "clone": Entry("clone:clone", "Voices made from reference audio."),
     "say-as": Entry("say_as:say_as", "Respell words that a voice says wrongly."),
     "mcp": Entry("mcp:mcp", "Serve MCP: tools with which an assistant speaks."),
+    "init": Entry("init:init", "Set up AI assistants, so that they speak through vox."),
     "doctor": Entry("doctor:doctor", "Check that vox has everything it needs."),
     "help": Entry("help:help_", "Show the help of vox, or of a command."),
     "completion": Entry(
