@@ -2,10 +2,12 @@
 
 The command line, the API's schema, the inbox's header, the table's columns and the checks are
 derived from `OPTIONS`; `jobs` makes fields of a request and of a job of them. The first thing that
-a warm call reads, so it imports nothing: neither dataclasses nor typing.
+a warm call reads, so it imports neither dataclasses nor typing.
 """
 
 from __future__ import annotations
+
+from .source_names import LONGEST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -296,7 +298,7 @@ class RequestOptions(SpeechOptions):
         schema_help="Who sends it; `api` if it is left out. `GET /jobs?source=` finds the jobs.",
         metavar="NAME",
         envvar=True,
-        max_length=100,
+        max_length=LONGEST,
         is_name=True,
     )
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -91,9 +94,12 @@ def test_events_become_jobs_of_their_project(vox: Vox, recorder: Recorder) -> No
         return wait_until(lambda: len(found := vox.jobs()) == count and found)[-1:]
 
     message = f"I looked.\n\n```\nx\n```\n\n{SAID} More is in https://example.com."
-    assert call(vox, "claude:Stop", stdin={**where, "last_assistant_message": message}) == (
-        0, b"", b"",
-    )  # fmt: skip
+    hook = vox.popen("hook", "claude:Stop", stdin=subprocess.PIPE, start_new_session=True)
+    told = json.dumps({**where, "last_assistant_message": message})
+    assert hook.communicate(told, timeout=60) == ("", "")
+    # Who called it may end all that it has started.
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(hook.pid, signal.SIGKILL)
     (job,) = jobs(1)
     assert (job["text"], job["source"], job["via"]) == (SAID, "my project", "hook")
     assert (job["priority"], job["replace"]) == ("normal", "hook:claude:s1")
@@ -149,3 +155,33 @@ def test_its_help_lists_every_assistant(vox: Vox) -> None:
     assert "claude    Stop StopFailure" in shown and "VOX_HOOKS=0" in shown
     missing = vox("hook")
     assert missing.code == 2 and "missing argument" in missing.err
+
+
+LOADED = {
+    "vox", "vox.callers", "vox.flat_json", "vox.ids", "vox.options", "vox.quick",
+    "vox.quick.arguments", "vox.quick.call", "vox.quick.interrupts", "vox.quick.place",
+    "vox.quick.sender", "vox.quick.wire", "vox.sound_variables", "vox.source_names", "vox.hooks",
+    "vox.hooks.agents", "vox.hooks.drafts", "vox.hooks.hook", "vox.hooks.json_reader",
+    "vox.hooks.questions", "vox.hooks.said", "vox.hooks.summary", "vox.hooks.transcript",
+    "__future__", "_json", "_socket", "select",
+}  # fmt: skip
+"""All that a hook loads besides what every Python program has. The module `json` alone would take
+as long as all of it."""
+
+PROGRAM = """\
+import sys
+before = set(sys.modules)
+from vox.hooks.hook import speak
+speak("claude", "Stop", sys.argv[1].encode())
+print(*(set(sys.modules) - before))
+"""
+
+
+def test_a_hook_loads_little_while_a_daemon_is_up(vox: Vox) -> None:
+    vox.ok("daemon", "start")
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, json.dumps(TURN)],
+        env={**os.environ, **vox.environ}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert set(done.stdout.split()) == LOADED
+    assert [job["text"] for job in vox.jobs()] == ["Done."]

@@ -31,6 +31,8 @@ from vox.hooks.summary import MOST, short, summary
         ("It runs.\n\n    indented code", "It runs."),
         ("# Result\n\n- [x] only a list", "only a list"),
         ("> Quoted words are said too", "Quoted words are said too"),
+        ("I could not finish.\n\n> Note: the token expired.", "I could not finish."),
+        ("Fixed. You can run it now:\n```\nmake\n```", "Fixed."),
         ("| a | b |\n|---|---|", ""),
         ("```\nnever closed", ""),
         ("", ""),

@@ -10,22 +10,21 @@ import os
 import select
 import time
 
-from ..jobs import ID_ALPHABET, ID_LENGTH
+from ..ids import id_for
+from ..quick.call import hand_in
+from ..quick.place import runtime_dir
 from . import drafts
 from .agents import AGENTS, DRAFT, QUESTION, TURN
+from .json_reader import parse
 from .said import Said, said
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
-    from ..paths import Paths
-
 MOST_BYTES = 1_000_000
 """Of an assistant's JSON; a longer one is read, and dropped."""
 READ_S = 2.0
-_PRIME = 10**18 + 9
-"""The remainder by it is a fingerprint of a text, and costs no import."""
 AGAIN_S = 10
 """The same words of one session within that time are said once."""
 OFF = ("0", "off", "false", "no")
@@ -96,23 +95,26 @@ def leave_streams() -> None:
 
 def speak(agent: str, event: str, data: bytes) -> None:
     """Make the job of an event, if it says something. Raises what goes wrong."""
-    import json
-
-    payload = json.loads(data if data or AGENTS[agent].tells else b"{}")
+    payload = parse(data.decode() if data or AGENTS[agent].tells else "{}")
     if not isinstance(payload, dict):
         return
-    found = said(agent, event, payload, json.loads, _folder())
+    found = said(agent, event, payload, parse, _folder())
     if found is None:
         return
-    from ..paths import get_paths
-
-    paths = get_paths()
     if found.kind == DRAFT:
-        drafts.keep(paths.runtime_dir, fingerprint(found.key), found.text)
+        drafts.keep(_runtime_dir(), id_for(found.key), found.text)
         return
     if found.kind == TURN and not found.text:
-        found.text = drafts.take(paths.runtime_dir, fingerprint(found.key))
-    submit(paths, job_of(found, time.time()))
+        found.text = drafts.take(_runtime_dir(), id_for(found.key))
+    submit(job_of(found, time.time()))
+
+
+def _runtime_dir() -> str:
+    if place := runtime_dir(os.environ):
+        return place
+    from ..paths import get_paths
+
+    return get_paths().runtime_dir
 
 
 def _folder() -> str:
@@ -127,7 +129,7 @@ def job_of(found: Said, now: float) -> dict[str, Any]:
     one job."""
     told = "\0".join((found.session, found.kind, found.line, str(now // AGAIN_S)))
     job: dict[str, Any] = {
-        "id": fingerprint(told),
+        "id": id_for(told),
         "text": found.line,
         "source": found.source,
         "replace": found.key,
@@ -138,14 +140,27 @@ def job_of(found: Said, now: float) -> dict[str, Any]:
     return job
 
 
-def fingerprint(text: str) -> str:
-    """A job id that follows from the text."""
-    number, base = int.from_bytes(text.encode("utf-8", "replace")) % _PRIME, len(ID_ALPHABET)
-    return "".join(ID_ALPHABET[number // base**place % base] for place in range(ID_LENGTH))
-
-
-def submit(paths: Paths, job: dict[str, Any]) -> None:
+def submit(job: dict[str, Any]) -> None:
+    """Give the job to the daemon. Where none takes it, another process sees to that."""
+    if hand_in(job) or not is_other_process():
+        return
     from ..client.front import Front
     from ..jobs import Request
+    from ..paths import get_paths
 
-    Front(paths).submit(Request(**job), is_followed=False)
+    Front(get_paths()).submit(Request(**job), is_followed=False)
+
+
+def is_other_process() -> bool:
+    """Go on as two processes; True in the new one.
+
+    It outlives a terminal that is closed, and an assistant that ends its hooks.
+    """
+    is_apart, apart = os.pipe()
+    if os.fork():
+        os.close(apart)
+        os.read(is_apart, 1)
+        return False
+    os.setsid()
+    os.close(apart)
+    return True

@@ -24,8 +24,8 @@ def summary(text: str) -> str:
     """The line to say of a message in Markdown, "" if it has none.
 
     The first sentence of its last paragraph, with the next ones while that is very short, and the
-    question with which the paragraph ends. Code, tables, lists and headings are passed over, but
-    for a message that has nothing else.
+    question with which the paragraph ends. Code, tables, lists, quotations and headings are passed
+    over, but for a message that has nothing else.
     """
     paragraphs = _paragraphs(text[-_TAIL:])
     prose = [words for kind, words in paragraphs if kind == "prose"]
@@ -57,6 +57,8 @@ def first_sentence(text: str) -> str:
 
 def _line(words: str) -> str:
     first, *others = _sentences(_plain(words)) or [""]
+    if others and others[-1].endswith(":"):
+        others.pop()  # it leads to what is not said
     while others and len(first) < _LEAST:
         first = f"{first} {others.pop(0)}"
     if first.endswith(":"):
@@ -122,8 +124,9 @@ def _paragraphs(text: str) -> list[tuple[str, str]]:
         elif is_open:
             found[-1] = ("prose", f"{found[-1][1]} {stripped}")
         else:
-            found.append(("prose", stripped.lstrip("> ")))
-            is_open = True
+            kind = "other" if stripped.startswith(">") else "prose"
+            found.append((kind, stripped.lstrip("> ")))
+            is_open = kind == "prose"
     return [(kind, words) for kind, words in found if sayable(words)]
 
 

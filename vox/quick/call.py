@@ -72,6 +72,23 @@ def speak(args: Sequence[str], environ: Mapping[str, str] = os.environ) -> int |
     return sent
 
 
+def hand_in(values: dict[str, Any], environ: Mapping[str, str] = os.environ) -> bool:
+    """Have a daemon of our version take the request of these fields, which have an `id`.
+
+    False: none is up, or it did not take it; to ask again makes no second job.
+    """
+    connection = _connected(environ)
+    if connection is None:
+        return False
+    try:
+        connection.sendall(wire.written("POST", "/speak", body_of(values), environ))
+        return connection.recv(64).partition(b"\r\n")[0][8:13] == ACCEPTED
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
 UNDONE, UNDER_WAY = -2, -1
 
 
