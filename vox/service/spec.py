@@ -36,16 +36,20 @@ class Spec:
 
 def make_spec(paths: Paths, config: Config, environ: Mapping[str, str] = os.environ) -> Spec:
     """Raises BadConfig if `http` or `wyoming` is no address that may be listened at."""
-    environment = {name: environ[name] for name in _VARIABLES if environ.get(name)}
-    if home := environment.get("VOX_HOME"):
-        environment = {"VOX_HOME": os.path.abspath(os.path.expanduser(home))}
     return Spec(
         [sys.executable, "-m", "vox.daemon"],
-        environment,
+        home_variables(environ),
         [paths.socket_path, *map(paths.remote_socket_path, config["remote_hosts"])],
         [*_addresses(config, "http"), *_addresses(config, "wyoming")],
         _folders(inbox_dir(paths, config)) if config["inbox.enabled"] else [],
     )
+
+
+def home_variables(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The variables by which another process finds vox's files where this one does."""
+    if home := environ.get("VOX_HOME"):
+        return {"VOX_HOME": os.path.abspath(os.path.expanduser(home))}
+    return {name: environ[name] for name in _VARIABLES if environ.get(name)}
 
 
 def _addresses(config: Config, setting: str) -> list[str]:

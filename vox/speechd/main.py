@@ -14,9 +14,6 @@ from .speaker import Speaker
 from .voices import Voices
 from .warmth import Warmth
 
-VOICES = "speechd-voices.json"
-"""The file in the cache that keeps the list of voices."""
-
 
 def main() -> int:
     """Serve until the server goes. The argument is the path of the module's configuration file."""
@@ -24,7 +21,7 @@ def main() -> int:
     output = Output(os.fdopen(os.dup(1), "wb"))
     os.dup2(2, 1)  # what anybody prints goes into the log: standard output is the protocol's
     paths = get_paths()
-    voices, speaker = Voices(os.path.join(paths.cache_dir, VOICES)), Speaker(paths)
+    voices, speaker = Voices.of(paths), Speaker(paths)
     fastest = fastest_in(sys.argv[1] if len(sys.argv) > 1 else None)
     warmth = Warmth(paths, speaker, voices)
     Module(sys.stdin.buffer, output, speaker, voices, warmth, fastest).run()

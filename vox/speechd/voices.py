@@ -14,8 +14,11 @@ from typing import Any, NamedTuple
 from ..errors import VoxError
 from ..files import write
 from ..languages import closeness
+from ..paths import Paths
 from .settings import VoiceType
 
+FILE = "speechd-voices.json"
+"""In the cache's folder."""
 NO_VOICE = "vox"
 """The name under which vox's own choice of a voice is listed while no voice is known."""
 
@@ -48,6 +51,10 @@ class Voices:
                 self._take(json.load(file))
         except (OSError, ValueError, TypeError, KeyError):
             pass  # the first start, or damaged: it is written again
+
+    @classmethod
+    def of(cls, paths: Paths) -> Voices:
+        return cls(os.path.join(paths.cache_dir, FILE))
 
     def learn(self, listed: list[dict[str, Any]]) -> None:
         """Take the answer of `GET /voices`, and keep it."""
