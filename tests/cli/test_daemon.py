@@ -178,3 +178,17 @@ def test_the_token_is_made_once_and_for_us_alone(vox: Vox) -> None:
     assert newer not in ("", token)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [each.name for each in vox.home.iterdir() if "token" in each.name] == ["token"]
+
+
+def test_wyoming_beyond_this_machine_takes_a_setting_and_tells_what_it_means(vox: Vox) -> None:
+    refused = vox("config", "set", "wyoming", "0.0.0.0:10200")
+    assert refused.code == 2
+    assert refused.err == (
+        "vox: wyoming: 0.0.0.0 is reachable from other machines; to allow it: vox config set "
+        "wyoming_allow_remote true\n"
+    )
+    for key, value in (("wyoming", "127.0.0.1:10200"), ("wyoming_allow_remote", "true")):
+        assert vox("config", "set", key, value).err == ""
+    told = vox("config", "set", "wyoming", "0.0.0.0:10200")
+    assert told.code == 0
+    assert told.err.startswith("vox: Wyoming knows no token and no encryption: anyone who reaches")

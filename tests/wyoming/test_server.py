@@ -11,8 +11,12 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tests.api.conftest import until
+from tests.api.conftest import free_port, until
+from tests.daemon.service_manager import service_manager
+from tests.running import Vox
 from tests.sound import Recording, recognise, word_overlap
 from tests.tones import read_tones
 from tests.wyoming import home_assistant
@@ -158,11 +162,14 @@ def test_a_stream_that_is_begun_anew_gives_up_the_one_before(server: Server) -> 
         raw.send("synthesize-chunk", text="of none")
         raw.send("synthesize-stop")
         raw.send("synthesize-start")
-        raw.send("synthesize-chunk", text="4 given up [until never].")
-        until(lambda: server.jobs(search="given up"))
+        raw.send("synthesize-chunk", text="4 given up.\n\n[until never] two.")
+        raw.until("audio-chunk")
+        raw.send("synthesize-start")  # and what waits behind it is given up before its turn
         raw.send("synthesize-start")
         raw.send("synthesize-chunk", text="5 anew.")
         raw.send("synthesize-stop")
+        raw.until("audio-stop")
+        assert raw.event() == ("audio-start", {"rate": 24_000, "width": 2, "channels": 1})
         raw.until("synthesize-stopped")
     assert ended(server, "given up")["state"] == "cancelled"
     assert ended(server, "5 anew")["state"] == "done"
@@ -228,22 +235,60 @@ def test_half_an_event_is_the_end(server: Server) -> None:
     assert "Traceback" not in server.daemon.log()
 
 
+KINDS = (
+    "describe",
+    "synthesize",
+    "synthesize-start",
+    "synthesize-chunk",
+    "synthesize-stop",
+    "ping",
+)
+odd = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+voices = odd | st.fixed_dictionaries(
+    {}, optional={"name": odd | st.just("one"), "language": odd | st.just("de"), "speaker": odd}
+)
+events = st.tuples(
+    st.sampled_from(KINDS),
+    st.fixed_dictionaries({}, optional={"text": odd | st.just("1"), "voice": voices, "x": odd}),
+)
+
+
+@given(st.lists(events, min_size=1, max_size=6))
+@settings(max_examples=30, deadline=None)
+def test_events_of_every_kind_in_any_order_never_break_it(
+    server: Server, sent: list[tuple[str, dict[str, Any]]]
+) -> None:
+    with server.raw() as raw, contextlib.suppress(ConnectionError):
+        for kind, data in sent:
+            raw.send(kind, **data)
+        raw.send("describe")
+        while (event := raw.event()) and event[0] not in ("error", "info"):
+            pass
+    log = server.daemon.log()
+    assert "Traceback" not in log and "never retrieved" not in log
+
+
 @pytest.mark.parametrize("kind", ["before", "amid"])
 @pytest.mark.parametrize("is_streamed", [False, True])
 def test_who_goes_cancels_the_job(server: Server, kind: str, is_streamed: bool) -> None:
-    text = f"6 {kind} {is_streamed} [until never]." + " [say 1s] [until never]" * (kind == "amid")
-    if kind == "amid":
-        text = f"6 {kind} {is_streamed}.\n\n[until never] two."
+    begins = f"6 {kind} {is_streamed}"
+    text = f"{begins}.\n\n[until never] two." if kind == "amid" else f"{begins} [until never]."
     with server.raw() as raw:
         if is_streamed:
             raw.send("synthesize-start")
             raw.send("synthesize-chunk", text=text)
         else:
             raw.send("synthesize", text=text)
-        until(lambda: server.jobs(search=f"6 {kind} {is_streamed}"))
+        until(lambda: server.jobs(search=begins))
         if kind == "amid":
             raw.until("audio-chunk")
-    assert ended(server, f"6 {kind} {is_streamed}")["state"] == "cancelled"
+    assert ended(server, begins)["state"] == "cancelled"
 
 
 def test_a_reader_that_takes_nothing_holds_nobody_up(server: Server) -> None:
@@ -266,6 +311,30 @@ def test_when_all_places_are_taken_the_one_that_is_idle_for_longest_goes(server:
         assert opened[0].event() is None
         opened[-1].send("ping")
         opened[-1].until("pong")
+
+
+def test_when_all_are_busy_the_next_is_refused(server: Server) -> None:
+    with contextlib.ExitStack() as stack:
+        for _ in range(MOST):
+            raw = stack.enter_context(server.raw())
+            raw.send("synthesize-start")
+            raw.send("ping")
+            raw.until("pong")
+        with server.raw() as refused:
+            refused.send("describe")
+            assert refused.until("error")["code"] == "queue-full"
+            assert refused.event() is None
+
+
+def test_a_text_for_a_service_manager_s_socket_starts_the_daemon(vox: Vox) -> None:
+    port = free_port()
+    vox.ok("config", "set", "wyoming", f"127.0.0.1:{port}")
+    vox.ok("config", "set", "backend", "scripted")
+    with service_manager(vox, port) as manager:
+        sound = asyncio.run(home_assistant.whole(port, "14 [say 0.2s]"))
+        assert numbers_in(sound) == [14]
+        assert vox.client.call("GET", "/health")["stays_for"] == ["wyoming"]
+        assert len(manager.started) == 1
 
 
 def test_vox_stop_and_the_daemon_s_end_are_told(home: Path) -> None:

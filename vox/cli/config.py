@@ -156,7 +156,6 @@ def set_(key: str, value: tuple[str, ...]) -> None:
     value_set = settings.set_value(paths.config_path, key, text, own)
     say(f"{key} = {_text(value_set, none='(not set)')}")
     _tell_if_without_effect(key, value_set)
-    _tell_if_open_to_all(key, settings.load(paths.config_path))
     if key == "http" and value_set:
         from ..tokens import ensure_token
 
@@ -258,6 +257,7 @@ def _after_change(paths: Paths, key: str) -> None:
     origin = loaded.origins.get(key, "")
     if origin.startswith("VOX_"):
         tell(f"vox: {origin} is set in this shell and overrides it")
+    _tell_if_open_to_all(key, loaded)
     if key in OF_SERVICE and owns_socket(paths):
         tell("vox: takes effect for the service after: vox service install")
     elif key in NEED_RESTART and control.is_up(paths):
