@@ -81,7 +81,7 @@ OWNERS = {
         "vox.voices.recordings",
     ),
     "pynvml": ("vox.hosts.memory",),
-    "mcp": ("vox.mcp.server", "vox.mcp.stdio"),
+    "mcp": ("vox.mcp.manager", "vox.mcp.server", "vox.mcp.stdio"),
     "anyio": ("vox.mcp.stdio", "vox.mcp.waiting"),
     "zeroconf": ("vox.wyoming.discovery",),
 }

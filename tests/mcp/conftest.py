@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.api.conftest import free_port
 from tests.running import Vox
 from tests.sound import SoundServer
+from vox.tokens import ensure_token
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +21,9 @@ def daemon(sound_server: SoundServer) -> Iterator[Vox]:
     path = Path(tempfile.mkdtemp(prefix="vox-mcp-", dir="/tmp"))
     vox = Vox(path)
     vox.environ["VOX_HOME"] = str(path)
-    vox.ok("config", "set", "backend", "scripted")
+    settings = f'backend = "scripted"\nhttp = "127.0.0.1:{free_port()}"\npause_s = 0.05\n'
+    (path / "config.toml").write_text(settings)
+    ensure_token(vox.paths)
     vox.ok("daemon", "start")
     yield vox
     vox.stop()

@@ -7,8 +7,11 @@ table or a device runs in a thread.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fastapi import FastAPI, Security
 from fastapi.security import HTTPBearer
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .. import __version__
@@ -57,8 +60,11 @@ QUIET_PATHS = ("/health", "/status", "/ready", "/metrics", "/ping")
 _SOUND_HEADER = HEADER.lower().encode()
 
 
-def make_app(context: Context) -> FastAPI:
-    """The ASGI app that serves this context."""
+def make_app(context: Context, others: Mapping[str, ASGIApp] | None = None) -> FastAPI:
+    """The ASGI app that serves this context. `others`: further apps, by their paths.
+
+    They are guarded as all else is, and are no part of the schema.
+    """
     app = FastAPI(
         title="vox",
         version=__version__,
@@ -72,6 +78,8 @@ def make_app(context: Context) -> FastAPI:
     routers = [family.make_router(context) for family in FAMILIES]
     for router in routers:
         app.include_router(router)
+    for path, other in (others or {}).items():
+        app.router.routes.append(Route(path, other, include_in_schema=False))
     problems.install(app, [route for router in routers for route in router.routes])
 
     app.add_middleware(NoteActivity, context=context)

@@ -17,7 +17,9 @@ def mcp() -> None:
 
     The assistant starts it and talks to it on standard input and output. To add it, e.g.:
     claude mcp add vox -- vox mcp. Jobs are sent under the name of the git repository in which it
-    was started, else under that of the assistant. It needs the package mcp: see README.
+    was started, else under that of the assistant.
+
+    It needs the package mcp: pip install 'voxqueue[mcp]'.
 
     While the setting http is on, the daemon serves the same at /mcp, with its token.
     """

@@ -31,6 +31,7 @@ from ..engine.engine import Engine
 from ..errors import JobFailed, StorageError
 from ..inbox.inbox import Inbox
 from ..jobs import ENDED, Job
+from ..mcp import endpoint as mcp
 from ..paths import Paths
 from ..queue.events import Bus, Event
 from .activation import Inherited, is_served
@@ -110,6 +111,7 @@ class Daemon:
         self._tcp = Tcp()
         self._remote_sockets: RemoteSockets
         self._wyoming = WyomingPort(self)
+        self._mcp = mcp.Endpoint(paths, lambda: self.is_leaving)
         self._looking: asyncio.Task[None]
 
     # -- the API's context ---------------------------------------------------------------------
@@ -245,7 +247,7 @@ class Daemon:
     def _make_server(self) -> Server:
         return Server(
             uvicorn.Config(
-                make_app(self),
+                make_app(self, {mcp.PATH: self._mcp}),
                 # Always on h11, even where httptools is installed: it limits the size of headers.
                 http=protocol_class(Limits.of_process()),
                 log_config=None,
@@ -363,6 +365,7 @@ class Daemon:
             self.broadcaster.end_streams()  # their clients find the successor
         late = await asyncio.to_thread(self._late_jobs)
         self.broadcaster.announce_leaving(self._reason, everybody=True, but=late)
+        await self._mcp.close(SHUTDOWN_S)
         server.end()
         await self._wyoming.end(SHUTDOWN_S)
         with contextlib.suppress(asyncio.CancelledError, Exception):
