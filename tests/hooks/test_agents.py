@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.running import CHECKOUT
 from vox.hooks.agents import AGENTS, DRAFT
 from vox.hooks.hook import job_of
 from vox.hooks.said import Said, said
@@ -49,6 +51,14 @@ def test_an_event_says_what_it_is_to_say(agent: str, case: dict[str, Any]) -> No
 def test_there_is_a_case_for_every_event_of_every_assistant() -> None:
     events = {(name, event) for name, agent in AGENTS.items() for event in agent.events}
     assert not events - {(agent, case["event"]) for agent, _, case in CASES}
+
+
+def test_every_hook_that_vox_init_writes_is_of_an_event_that_is_known() -> None:
+    written = CHECKOUT / "tests" / "agents" / "golden"
+    texts = [path.read_text(encoding="utf-8") for path in written.glob("*.txt")]
+    found = {pair for text in texts for pair in re.findall(r"\bhook (\w+):(\w+)", text)}
+    assert len(found) > 20
+    assert not [pair for pair in found if pair[1] not in AGENTS[pair[0]].events]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,6 +64,15 @@ def test_a_long_sentence_is_cut_where_a_clause_ends() -> None:
 def test_any_message_is_one_line_that_is_not_too_long(message: str) -> None:
     line = summary(message)
     assert len(line) <= MOST + 1 and "\n" not in line and line == line.strip()
+
+
+@pytest.mark.parametrize(
+    "part", ["](", "[a](", "a. ", "a\n", ". ", "**", "- a\n", "```\n", "://", "1\n\n", "> ", "| "]
+)
+def test_a_hostile_message_takes_no_longer_than_another(part: str) -> None:
+    began = time.process_time()
+    assert len(summary(part * 100_000)) <= MOST
+    assert time.process_time() - began < 2  # 0.05, and minutes where the time grows as a square
 
 
 def test_a_long_message_is_read_from_its_end() -> None:

@@ -10,6 +10,10 @@ MOST = 200
 """Characters of a line that is said, about 12 seconds."""
 _LEAST = 40
 """A sentence that is shorter, such as "Done.", is said with the one after it."""
+_PART = 1_000
+"""Of a longer paragraph so many characters of its beginning and of its end are looked at."""
+_LONGEST_TARGET = 500
+"""Characters of a link's target."""
 _TAIL = 65_536
 """Only so many characters are looked at, from the end."""
 _ENDS = ".!?…"
@@ -56,6 +60,8 @@ def first_sentence(text: str) -> str:
 
 
 def _line(words: str) -> str:
+    if len(words) > 2 * _PART:
+        words = f"{words[:_PART]} {words[-_PART:]}"
     first, *others = _sentences(_plain(words)) or [""]
     if others and others[-1].endswith(":"):
         others.pop()  # it leads to what is not said
@@ -105,7 +111,7 @@ def _is_abbreviation(before: str) -> bool:
 
 def _paragraphs(text: str) -> list[tuple[str, str]]:
     """What can be said of a message, in order: ("prose" or "other", its words)."""
-    found: list[tuple[str, str]] = []
+    found: list[tuple[str, list[str]]] = []
     fence, is_open = "", False
     for line in text.splitlines():
         stripped = line.strip()
@@ -117,17 +123,18 @@ def _paragraphs(text: str) -> list[tuple[str, str]]:
         elif _is_nothing(stripped) or (not is_open and line.startswith(("    ", "\t"))):
             is_open = False
         elif (words := _of_item(stripped)) is not None:
-            found.append(("other", words))
+            found.append(("other", [words]))
             is_open = False
         elif line.startswith(("  ", "\t")) and found and found[-1][0] == "other":
             is_open = False  # an item goes on
         elif is_open:
-            found[-1] = ("prose", f"{found[-1][1]} {stripped}")
+            found[-1][1].append(stripped)
         else:
             kind = "other" if stripped.startswith(">") else "prose"
-            found.append((kind, stripped.lstrip("> ")))
+            found.append((kind, [stripped.lstrip("> ")]))
             is_open = kind == "prose"
-    return [(kind, words) for kind, words in found if sayable(words)]
+    paragraphs = [(kind, " ".join(lines)) for kind, lines in found]
+    return [(kind, words) for kind, words in paragraphs if sayable(words)]
 
 
 def _is_nothing(line: str) -> bool:
@@ -182,7 +189,7 @@ def _without_links(text: str) -> str:
 def _closing(text: str, at: int) -> int:
     """Where the parenthesis closes that is open there; -1: nowhere."""
     depth = 1
-    for place in range(at, len(text)):
+    for place in range(at, min(len(text), at + _LONGEST_TARGET)):
         depth += {"(": 1, ")": -1}.get(text[place], 0)
         if not depth:
             return place
