@@ -38,7 +38,7 @@ def test_tables_of_backends_are_theirs(path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("speed = 9", "speed = 9 must be 0.25 to 4"),
+        ("speed = 9", "speed = 9 must be 0.25 to 6"),
         ("speed = true", "speed = True must be"),
         ("sped = 1", "there is no setting 'sped'"),
         ("max_queue = 1.5", "must be a whole number"),
@@ -54,7 +54,7 @@ def test_tables_of_backends_are_theirs(path: Path) -> None:
             "[sources]\nvolume = 2",
             "there is no setting 'sources.volume'; sources.NAME has: backend",
         ),
-        ("[sources.x]\nspeed = 9", "sources.x.speed = 9 must be 0.25 to 4"),
+        ("[sources.x]\nspeed = 9", "sources.x.speed = 9 must be 0.25 to 6"),
         ('[sources.x]\npriority = "urgent"', "must be high, normal or low"),
         ('[sources.x]\nlang = "klingon!"', "must be a language, e.g. en or de-AT"),
         ('[sources."a\\nb"]\nvolume = 2', "must be one line of printable characters"),

@@ -20,7 +20,7 @@ ENTRY = '    emotion: str | None = option("How it should feel.", choices=("happy
 def test_a_number_out_of_range_is_refused_in_one_line(value: object) -> None:
     with pytest.raises(BadOption) as caught:
         OPTIONS["speed"].check(value)
-    assert caught.value.line == f"speed {value!r} must be a number from 0.25 to 4"
+    assert caught.value.line == f"speed {value!r} must be a number from 0.25 to 6"
     assert caught.value.field == "speed"
 
 

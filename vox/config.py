@@ -108,7 +108,7 @@ KEYS: dict[str, Key] = {
     "backend": Key(None, text, "backend when -b is not given"),
     "voice": Key(None, text, "voice when -v is not given"),
     "lang": Key(None, text, "language when -l is not given, e.g. en or de-AT"),
-    "speed": Key(1.0, _option("speed"), "speaking rate, 0.25 to 4"),
+    "speed": Key(1.0, _option("speed"), "speaking rate, 0.25 to 6"),
     "volume": Key(1.0, _option("volume"), "loudness, 0 to 5"),
     "format": Key(
         "auto", one_of(*OPTIONS["format"].choices), "how a text is read: auto, plain or markdown"

@@ -207,7 +207,7 @@ class SpeechOptions:
         for_adapter=False,
     )
     speed: float | None = option(
-        "Speaking rate, 0.25 to 4.", metavar="X", envvar=True, kind=float, low=0.25, high=4.0
+        "Speaking rate, 0.25 to 6.", metavar="X", envvar=True, kind=float, low=0.25, high=6.0
     )
     volume: float | None = option(
         "Loudness, 0 to 5.",

@@ -37,7 +37,7 @@ SOURCE_KEYS: dict[str, Key] = {
     "backend": Key(None, text, "backend of its jobs when -b is not given"),
     "voice": Key(None, text, "voice of its jobs when -v is not given"),
     "lang": Key(None, _language, "language of its jobs when -l is not given"),
-    "speed": Key(None, _option("speed"), "speaking rate of its jobs, 0.25 to 4"),
+    "speed": Key(None, _option("speed"), "speaking rate of its jobs, 0.25 to 6"),
     "volume": Key(None, _option("volume"), "loudness of its jobs, 0 to 5"),
     "priority": Key(
         None,

@@ -25,7 +25,7 @@ def assert_one_line(result: Result, code: int, *words: str) -> None:
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (("--speed", "9", "hi"), ("--speed", "0.25 to 4")),
+        (("--speed", "9", "hi"), ("--speed", "0.25 to 6")),
         (("--speed", "nan", "hi"), ("--speed",)),
         (("--speed", "quick", "hi"), ("--speed", "quick")),
         (("--volume", "-1", "hi"), ("--volume", "0 to 5")),

@@ -102,7 +102,7 @@ BAD = {
     "no end": (b"---\nvoice: heart\nHi.", "the header, which begins with 'voice: heart', does not"),
     "unknown key": (b"---\ncolour: red\n---\nHi.", "unknown key 'colour'"),
     "no value": (b"---\nvoice:\n---\nHi.", "voice has no value"),
-    "speed": (b"---\nspeed: 9\n---\nHi.", "speed '9' must be a number from 0.25 to 4"),
+    "speed": (b"---\nspeed: 9\n---\nHi.", "speed '9' must be a number from 0.25 to 6"),
     "volume": (b"---\nvolume: nan\n---\nHi.", "volume 'nan' must be a number from 0 to 5"),
     "priority": (b"---\npriority: soon\n---\nHi.", "priority 'soon' must be high, normal or low"),
     "expires": (b"---\nexpires: -1\n---\nHi.", "expires '-1' must be a number above 0"),

@@ -268,12 +268,8 @@ def test_gender_picks_a_voice_or_gets_a_note(catalog: Catalog, tmp_path: Path) -
 
 
 def test_each_ignored_option_gets_one_note(catalog: Catalog) -> None:
-    notes = resolve(catalog, "hibari", style="sad", speed=4.0).notes
-    assert notes == [
-        "hibari has no style; --style is ignored",
-        "hibari speaks at 0.5 to 2; --speed is 2",
-    ]
-    assert resolve(catalog, "hibari", speed=1.0).notes == []
+    notes = resolve(catalog, "hibari", style="sad").notes
+    assert notes == ["hibari has no style; --style is ignored"]
 
 
 @needs_espeak

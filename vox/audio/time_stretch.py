@@ -1,4 +1,4 @@
-"""Another tempo at the same pitch: a stream of samples, or a job's whole spool.
+"""Another tempo at the same pitch: a stream of samples, an utterance, or a job's whole spool.
 
 Owns the library for it, ffmpeg's `atempo` (through `av`, which is imported when it is needed).
 Knows nothing of jobs.
@@ -38,7 +38,7 @@ class TimeStretcher:
             import av.filter
         except ImportError as exc:
             raise NotAvailable(
-                "another speed of the kept audio needs the package av", "install it: pip install av"
+                "this speed needs the package av", "install it: pip install av"
             ) from exc
         self._av: Any = av
         self._sample_rate = sample_rate
@@ -86,6 +86,27 @@ class TimeStretcher:
                 parts.append(self._graph.pull().to_ndarray()[0])
             except (BlockingIOError, EOFError):
                 return np.concatenate(parts)
+
+
+class Stretching:
+    """One utterance at another tempo, or as it is: chunks of one sample rate in, and out."""
+
+    def __init__(self, tempo: float) -> None:
+        """`tempo`: as of a `TimeStretcher`; at 1.0 chunks are passed on as they are."""
+        self._tempo = tempo
+        self._stretcher: TimeStretcher | None = None
+
+    def feed(self, samples: Samples, sample_rate: int) -> Samples:
+        """As many samples as the input so far determines, maybe none. Raises NotAvailable."""
+        if self._tempo == 1.0:
+            return samples
+        if self._stretcher is None:
+            self._stretcher = TimeStretcher(sample_rate, self._tempo)
+        return self._stretcher.feed(samples)
+
+    def finish(self) -> Samples:
+        """The rest."""
+        return EMPTY if self._stretcher is None else self._stretcher.finish()
 
 
 def _factors(tempo: float) -> Iterator[float]:

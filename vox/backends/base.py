@@ -109,7 +109,10 @@ class Info:
     clone: bool = False
     """Can speak with a cloned voice."""
     speed: tuple[float, float] | None = None
-    """The lowest and the highest speed (1.0 is normal); None: its speed cannot be changed."""
+    """The lowest and the highest speed (1.0 is normal); None: its speed cannot be changed.
+
+    It is asked for no other: the rest of what a request wants is reached by stretching its audio.
+    """
     style: bool = False
     """Follows `--style`, a description of how to speak."""
     gender: bool = False
@@ -173,14 +176,9 @@ class Info:
         low, high = self.speed or (1.0, 1.0)
         return min(high, max(low, speed))
 
-    def speed_note(self, speed: float) -> str | None:
-        """What to tell a user who asks for a speed that it cannot speak at, else None."""
-        if (nearest := self.nearest_speed(speed)) == speed:
-            return None
-        if self.speed is None:
-            return f"{self.name} has no speed; --speed is ignored"
-        low, high = self.speed
-        return f"{self.name} speaks at {low:g} to {high:g}; --speed is {nearest:g}"
+    def tempo(self, speed: float) -> float:
+        """How much faster than at its nearest speed its audio is to be heard at this one."""
+        return speed / self.nearest_speed(speed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ async_option = click.option(
     "--speed",
     type=OptionType(OPTIONS["speed"]),
     metavar="X",
-    help="Faster or slower, 0.25 to 4, at the same pitch.",
+    help="Faster or slower, 0.25 to 6, at the same pitch.",
 )
 @click.option(
     "-o",

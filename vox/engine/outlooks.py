@@ -14,6 +14,7 @@ from dataclasses import replace
 from ..audio.player import Player
 from ..audio.spool import SpoolDir
 from ..config import Config
+from ..errors import VoxError
 from ..hosts.pool import Pool
 from ..jobs import Job
 from ..outlook import Outlook
@@ -21,7 +22,7 @@ from ..queue.outlooks import ENTRY_COLUMNS, LiveEntry, in_order_of_hearing
 from ..queue.store import Store
 from ..voices.catalog import Catalog
 from .forecast import Making, Scene, Track, expected_s, forecast, outlook
-from .rates import Rates, Voice, voice_of
+from .rates import Pace, Rates, Voice, voice_of
 from .sizes import Sizes
 
 CHEAP_S = 0.02
@@ -87,7 +88,8 @@ class EngineOutlooks:
         if job.started_at is None:
             return Outlook(phase="waiting")
         scene = self._scene()
-        track = self._track(_entry_of(job), scene, voice_of(self._catalog, job))
+        entry, voice = _entry_of(job), voice_of(self._catalog, job)
+        track = self._track(entry, scene, voice, self._pace(entry, voice))
         track.expected_s = expected_s(track, scene)
         return outlook(track, scene)
 
@@ -123,18 +125,26 @@ class EngineOutlooks:
         self._sizes.look(line)
         self._orders = sorted(entry.order for entry in line)
         scene = self._scene()
-        voices: dict[tuple[str | None, ...], Voice] = {}
+        voices: dict[tuple[str | float | None, ...], tuple[Voice, Pace]] = {}
         """Of thousands of jobs most have the same."""
         tracks = []
         for entry in line:
-            key = entry.backend, entry.model, entry.voice, entry.lang
+            key = entry.backend, entry.model, entry.voice, entry.lang, entry.speed
             if key not in voices:
-                voices[key] = voice_of(self._catalog, entry)
-            tracks.append(self._track(entry, scene, voices[key]))
+                voice = voice_of(self._catalog, entry)
+                voices[key] = voice, self._pace(entry, voice)
+            tracks.append(self._track(entry, scene, *voices[key]))
         return forecast(tracks, scene)
 
-    def _track(self, entry: LiveEntry, scene: Scene, voice: Voice) -> Track:
+    def _pace(self, entry: LiveEntry, voice: Voice) -> Pace:
         pace = self._rates.of(voice, entry.speed)
+        try:
+            tempo = self._catalog.info(entry.backend).tempo(entry.speed)
+        except VoxError:  # the backend is gone
+            return pace
+        return pace._replace(work=pace.work * tempo)  # so much more is made than is heard
+
+    def _track(self, entry: LiveEntry, scene: Scene, voice: Voice, pace: Pace) -> Track:
         track = Track(entry, self._sizes.get(entry.id), pace, voice.model, made=entry.heard)
         track.encoding = self._rates.encoding(entry.output)
         if entry.started_at is not None:

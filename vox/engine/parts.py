@@ -119,7 +119,7 @@ class Parts:
             self.lookahead,
             self.running,
             self.spools,
-            Replays(self.store, self.spools, self.catalog),
+            Replays(self.store, self.spools),
             synthesizer,
             self.texts,
             self.rates,

@@ -1,6 +1,6 @@
 """The audio of a replay: made of what is kept of an earlier job, at once or at another tempo.
 
-Knows jobs, spools and what backends can do; synthesizes nothing.
+Knows jobs and spools; synthesizes nothing.
 """
 
 from __future__ import annotations
@@ -9,19 +9,16 @@ import contextlib
 from collections.abc import Callable
 
 from ..audio.spool import Spool, SpoolDir
-from ..errors import NotAvailable
 from ..jobs import Job
 from ..queue.store import Store
-from ..voices.catalog import Catalog
 
 
 class Replays:
     """Fills the spools of replays from those of the jobs that they speak again."""
 
-    def __init__(self, store: Store, spools: SpoolDir, catalog: Catalog) -> None:
+    def __init__(self, store: Store, spools: SpoolDir) -> None:
         self._store = store
         self._spools = spools
-        self._catalog = catalog
 
     def open_spool(self, job: Job) -> Spool:
         """The job's spool; that of a replay at the same speed has the audio already.
@@ -57,10 +54,4 @@ class Replays:
 
     def _tempo(self, job: Job, source: Job) -> float:
         """How much faster than its source the job is to be heard."""
-        if job.speed == source.speed:
-            return 1.0
-        spoken = source.speed
-        if source.via != "replay":
-            with contextlib.suppress(NotAvailable):  # the backend is gone
-                spoken = self._catalog.info(source.backend).nearest_speed(spoken)
-        return job.speed / spoken
+        return job.speed / source.speed

@@ -27,7 +27,7 @@ class StreamLanguages:
         if job.undecided is None or not any(map(str.isalpha, text)):
             return False
         wanted = self._wanted(job, text)
-        speaker = {name: getattr(wanted, name) for name in ("backend", "voice", "lang", "speed")}
+        speaker = {name: getattr(wanted, name) for name in ("backend", "voice", "lang")}
         is_other = any(getattr(job, name) != value for name, value in speaker.items())
         self._store.note(job.id, undecided=None, **(speaker if is_other else {}))
         job.undecided = None

@@ -243,12 +243,11 @@ class Submitter:
         if old.private:
             raise BadInput(f"job {old.id} is private: neither its text nor its audio is kept")
         options = {name: getattr(old, name) for name in SPEECH_OPTIONS}
-        output, notes = _checked_output(changes.output), list[str]()
+        output = _checked_output(changes.output)
         options["speed"] = OPTIONS["speed"].check(changes.speed) or old.speed
         kept = self._kept(old, options["speed"], has_audio)
         if kept is None:
             self._catalog.check_ready(old.backend, old.model)
-            options["speed"] = self._possible_speed(old.backend, options["speed"], notes)
         job = Job(
             id="",
             text=old.text,
@@ -260,7 +259,6 @@ class Submitter:
             sink="file" if output else "play",
             output=output,
             umask=changes.umask,
-            notes=notes,
         )
         if changes.goes_on:
             job.heard = job.heard_at_attempt = old.heard
@@ -302,13 +300,6 @@ class Submitter:
             name = job.source_name if job.via == "replay" else None
             job = self.store.find(name) if name else None
         return kept
-
-    def _possible_speed(self, backend: str, speed: float, notes: list[str]) -> float:
-        """What the backend makes of the speed; adds the note for the user."""
-        info = self._catalog.info(backend)
-        if note := info.speed_note(speed):
-            notes.append(note)
-        return info.nearest_speed(speed)
 
     def _check_room(self, count: int) -> None:
         """Raises QueueFull if there is no room for so many more."""

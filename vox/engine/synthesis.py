@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 
 from ..audio.pcm import Samples, silence
 from ..audio.playback import Mark
-from ..audio.shaping import Shaper
 from ..audio.spool import Spool
+from ..audio.time_stretch import Stretching
 from ..audio.utterances import UtteranceCache
 from ..backends.base import Utterance
 from ..config import Config
@@ -27,8 +27,6 @@ from ..errors import (
     LoadFailed,
     OutOfMemory,
 )
-from ..hosts import sound_checks
-from ..hosts.base import Host
 from ..jobs import ADAPTER_OPTIONS, Job
 from ..queue.store import Store
 from ..text.clean import is_speakable
@@ -37,6 +35,7 @@ from ..text.speakable import Piece, Reading
 from ..voices.catalog import Catalog
 from . import marks
 from .cache_keys import CacheKeys
+from .chunks import Heard, Timed, shaped
 from .forecast import Making
 from .host_use import GivenUp, HostUse, HostUses, NotLoaded, publish_progress
 from .lookahead import LookAhead
@@ -50,9 +49,6 @@ from .warming import Models
 
 log = logging.getLogger(__name__)
 
-Heard = tuple[Samples, int]
-"""A block of an utterance's audio and its sample rate in Hz."""
-
 
 @dataclass(slots=True)
 class _Work:
@@ -64,7 +60,7 @@ class _Work:
     """Those that the spool does not hold yet."""
     check_wanted: CheckWanted
     said: Utterance
-    """How it is said: an utterance without its text."""
+    """How it is said: an utterance without its text. Its speed is one that the backend has."""
     voice: Voice
     keys: CacheKeys | None
     """None: its utterances are not cached."""
@@ -160,7 +156,9 @@ class Synthesizer:
             Unsaid(self._store, job, spool).tell_of_replay()
             return
         clone = self._catalog.clone(job.voice) if job.voice else None
-        said = Utterance.saying("", clone, {name: getattr(job, name) for name in ADAPTER_OPTIONS})
+        wanted = {name: getattr(job, name) for name in ADAPTER_OPTIONS}
+        wanted["speed"] = self._catalog.info(job.backend).nearest_speed(job.speed)
+        said = Utterance.saying("", clone, wanted)
         with self._uses.of(run, said, check_wanted) as use:
             work = self._works[job.id] = self._work(use, spool, said, check_wanted)
             try:
@@ -291,7 +289,7 @@ class Synthesizer:
     def _has_made(self, piece: Piece, key: str | None, work: _Work) -> bool:
         """Have the host make the utterance; False if it was given up, and is the next once more."""
         host = work.use.take(self._lookahead.is_urgent(work.job))
-        chunks = _Timed(_shaped(host, replace(work.said, text=piece.text)))
+        chunks = Timed(shaped(host, replace(work.said, text=piece.text)))
         try:
             with work.use.saying():
                 parts, sample_rate = self._say(chunks, piece, work)
@@ -306,7 +304,7 @@ class Synthesizer:
         audio_s = sum(map(len, parts)) / (sample_rate or 1)
         self._rates.note_work(work.voice.model, chunks.work_s, audio_s, chunks.first_s)
         chars = speakable_chars(piece.text)
-        self._rates.note_said(work.voice, work.job.speed, chars, audio_s)
+        self._rates.note_said(work.voice, work.said.speed, chars, audio_s)
         return True
 
     def _let_others_go_first(self, work: _Work) -> None:
@@ -336,10 +334,14 @@ class Synthesizer:
             self._store.add_note(job.id, note)
 
     def _say(
-        self, chunks: Generator[Heard, None, None] | _Timed, piece: Piece, work: _Work
+        self, chunks: Generator[Heard, None, None] | Timed, piece: Piece, work: _Work
     ) -> tuple[list[Samples], int]:
-        """Write the utterance into the spool as it comes. Returns its chunks and sample rate."""
+        """Write the utterance into the spool as it comes, at the job's speed.
+
+        Returns its chunks, at the speed at which they were synthesized, and their sample rate.
+        """
         job, spool = work.job, work.spool
+        stretching = Stretching(self._catalog.info(job.backend).tempo(job.speed))
         parts: list[Samples] = []
         sample_rate = 0
         self._pause(spool)
@@ -347,11 +349,13 @@ class Synthesizer:
         with contextlib.closing(chunks):
             for samples, sample_rate in chunks:
                 work.use.check()
-                spool.append(samples, sample_rate)
+                spool.append(stretching.feed(samples, sample_rate), sample_rate)
                 parts.append(samples)
                 if job.sink == "stream" and spool.frames:
                     job.first_audio_at = job.first_audio_at or self._clock()
         work.use.check()
+        if len(rest := stretching.finish()):
+            spool.append(rest, sample_rate)
         if any(map(len, parts)) or not is_speakable(piece.text):
             spool.end_utterance()
         else:
@@ -364,42 +368,6 @@ class Synthesizer:
         last = spool.segments[-1] if spool.segments else None
         if last and spool.sample_rate and last.start_frame < last.end_frame == spool.frames:
             spool.append(silence(self._config()["pause_s"], spool.sample_rate), spool.sample_rate)
-
-
-class _Timed:
-    """Passes chunks on, and measures how long their maker takes for them."""
-
-    def __init__(self, chunks: Generator[Heard, None, None]) -> None:
-        self._chunks = chunks
-        self.work_s = 0.0
-        self.first_s = 0.0
-        """Until the first sound."""
-
-    def __iter__(self) -> _Timed:
-        return self
-
-    def __next__(self) -> Heard:
-        began = time.monotonic()
-        try:
-            samples, sample_rate = next(self._chunks)
-        finally:
-            self.work_s += time.monotonic() - began
-        if len(samples) and not self.first_s:
-            self.first_s = self.work_s
-        return samples, sample_rate
-
-    def close(self) -> None:
-        self._chunks.close()
-
-
-def _shaped(host: Host, utterance: Utterance) -> Generator[Heard, None, None]:
-    """The host's chunks without the silence around the utterance."""
-    shaper, sample_rate = Shaper(), 0
-    with contextlib.closing(sound_checks.synthesize(host, utterance)) as chunks:
-        for samples, sample_rate in chunks:
-            yield shaper.feed(samples, sample_rate), sample_rate
-    if sample_rate:
-        yield shaper.finish(), sample_rate
 
 
 def _first(job: Job, spool: Spool) -> int:

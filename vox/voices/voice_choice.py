@@ -149,8 +149,6 @@ class VoiceChoice:
             self.notes.append(f"{info.name} has no style; --style is ignored")
         if self.wish.gender and not info.gender:
             self.notes.append(f"{info.name} has no choice of gender; --gender is ignored")
-        if note := info.speed_note(self.wish.speed or 1.0):
-            self.notes.append(note)
 
 
 def brings_language(voice: Voice, info: Info) -> bool:

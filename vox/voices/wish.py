@@ -21,7 +21,6 @@ class Wish:
     lang: str | None = None
     gender: str | None = None
     style: str | None = None
-    speed: float | None = None
     model: str | None = None
     default_backend: str | None = None
     default_voice: str | None = None
