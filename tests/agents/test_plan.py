@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +11,12 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from vox.agents import jsonc
 
+from .test_jsonc import documents
 from .user import EDITED, NAMES, User
 
 JSON = """\
@@ -174,3 +178,30 @@ def test_a_damaged_file_is_refused_and_nothing_is_done_for_that_assistant(
     assert str(path) in trouble.line and "fix it and try again" in trouble.line
     assert user.remove(name).troubles == []
     assert user.tree() == there
+
+
+@settings(max_examples=50)
+@given(documents(), st.sampled_from(["cursor", "qwen-code", "opencode", "zed"]))
+def test_any_json_is_left_as_it_was(text: str, name: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        user = User(Path(folder))
+        for path in user.shared(name):
+            write(path, text)
+        there = user.tree()
+        user.init(name)
+        assert not user.init(name).needed
+        user.remove(name)
+        assert user.tree() == there
+        # And where somebody has changed the files since.
+        meant = {path: read(path) for path in user.shared(name)}
+        refused = user.init(name).troubles
+        for path in meant:
+            now = path.read_bytes().decode()
+            mark = "\ufeff" if now.startswith("\ufeff") else ""
+            write(path, f"{mark}// today\n{now.removeprefix(mark)}")
+        user.remove(name)
+        for path, old in meant.items():
+            left = read(path)
+            if "version" not in old:  # Cursor wants one where hooks are
+                left.pop("version", None)
+            assert left == old or refused

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from tests.cli.test_usage import assert_one_line
+from tests.inbox.rig import wait_until
 from tests.running import Result, Vox
+from tests.sound import SoundServer
 
 ALL = "claude-code codex gemini qwen-code cursor copilot vscode opencode goose kiro windsurf cline"
 MORE = "junie amp kilo aider claude-desktop zed crush roo warp"
@@ -98,6 +100,26 @@ def test_one_that_is_not_there_is_set_up_by_its_name(user: User) -> None:
     assert line.endswith("/vox hook claude:Stop; exit 0")
     user.ok("--remove", "claude-code")
     assert user.tree() == before
+
+
+def test_after_it_a_turn_that_ends_is_heard(user: User, sound: SoundServer) -> None:
+    user.ok("claude-code")
+    hooks = json.loads((user.home / ".claude/skills/vox/hooks/hooks.json").read_text())
+    turn = {"session_id": "s", "hook_event_name": "Stop", "last_assistant_message": "All done."}
+    done = subprocess.run(
+        ["sh", "-c", hooks["hooks"]["Stop"][0]["hooks"][0]["command"]],
+        input=json.dumps({**turn, "cwd": str(user.home)}),
+        env={**os.environ, **user.vox.environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    wait_until(lambda: len(user.vox.jobs()) == 1)
+    (job,) = user.vox.jobs()
+    assert (job["text"], job["via"], job["source"]) == ("All done.", "hook", "home")
+    user.vox.ok("wait", job["id"])
+    assert user.vox.job(job["id"])["state"] == "done"
 
 
 def test_every_assistant_can_be_set_up_and_removed(user: User) -> None:
