@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from vox.agents import plan, receipts, writing
@@ -42,8 +41,8 @@ class User:
         return found
 
     def forget(self) -> None:
-        """Lose what vox knows of its own changes."""
-        os.unlink(self.receipts_path)
+        """Damage what vox knows of its own changes."""
+        Path(self.receipts_path).write_text('{"files": {')
 
     def shared(self, name: str) -> list[Path]:
         """The files of the assistant's that vox edits."""

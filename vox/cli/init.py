@@ -133,10 +133,9 @@ def _list(known: list[Agent], told: Receipts, lacks_mcp: VoxError | None) -> Non
     rows = []
     for each in known:
         found = "yes" if plan.is_found(each, told, os.environ) else "no"
-        state = "no"
-        if each.name in there:
-            now = plan.set_up(each, told, has_mcp=lacks_mcp is None)
-            state = "partly" if now.needed or now.troubles else "yes"
+        now = plan.set_up(each, told, has_mcp=lacks_mcp is None or not each.speaks)
+        is_whole = not now.needed and not now.troubles
+        state = "yes" if is_whole else "partly" if each.name in there else "no"
         rows.append((each.name, found, state, each.looked_at, each.speaks or "what it says by MCP"))
     table(
         ("assistant", "found", "set up", "looked at", "you hear"), rows, spare=(3,), is_named=False
