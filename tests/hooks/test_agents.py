@@ -53,6 +53,16 @@ def test_there_is_a_case_for_every_event_of_every_assistant() -> None:
     assert not events - {(agent, case["event"]) for agent, _, case in CASES}
 
 
+def test_the_examples_of_the_page_and_of_the_help_say_something() -> None:
+    pages = [CHECKOUT / "docs" / "hooks.md", CHECKOUT / "vox" / "cli" / "hook.py"]
+    text = "".join(path.read_text(encoding="utf-8") for path in pages)
+    found = re.findall(r"echo '(\{.*\})' \| vox hook (\w+):(\w+)", text)
+    lines = [read(agent, event, json.loads(data)) for data, agent, event in found]
+    assert [line and line.line for line in lines] == [
+        "The tests pass.", "Which port?", "The tests pass.",
+    ]  # fmt: skip
+
+
 def test_every_hook_that_vox_init_writes_is_of_an_event_that_is_known() -> None:
     written = CHECKOUT / "tests" / "agents" / "golden"
     texts = [path.read_text(encoding="utf-8") for path in written.glob("*.txt")]

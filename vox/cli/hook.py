@@ -11,13 +11,8 @@ EPILOG = "\b\nAssistants and their events:\n" + "\n".join(
 )
 
 
-def complete_event(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    pairs = (f"{name}:{event}" for name, agent in AGENTS.items() for event in agent.events)
-    return [pair for pair in pairs if pair.startswith(incomplete)]
-
-
 @click.command(epilog=EPILOG)
-@click.argument("event", metavar="AGENT:EVENT", shell_complete=complete_event)
+@click.argument("event", metavar="AGENT:EVENT")
 def hook(event: str) -> None:
     """Speak what a coding assistant's hook tells.
 
