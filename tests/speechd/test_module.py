@@ -175,16 +175,6 @@ def test_a_module_that_goes_leaves_no_job(spoken: Vox, signum: int | None) -> No
         piped.end()
 
 
-def test_a_daemon_that_is_killed_in_the_middle_of_a_word_is_replaced(
-    module: Piped, spoken: Vox, recorder: Recorder
-) -> None:
-    since = module.accept("<speak>3 [say 3s]</speak>")
-    module.wait_for("701 BEGIN", since=since)
-    spoken.kill_daemon()
-    assert module.wait_for(*ENDS, since=since) == "702 END"
-    assert module.say("<speak>5 [say 0.3s]</speak>") == ["701 BEGIN", "702 END"]
-
-
 def test_a_daemon_that_hangs_delays_no_answer(module: Piped, spoken: Vox) -> None:
     pid = spoken.pid
     assert pid is not None
@@ -213,15 +203,41 @@ def test_a_module_that_starts_no_daemon_says_so_in_its_log_and_ends_its_messages
         piped.end()
 
 
-def test_a_pause_ends_it_and_what_comes_to_resume_it_is_heard(
+FIRST, SECOND = "3 [say 0.6s].", "4 [say 0.6s]."
+TWO = f'<speak>{FIRST}<mark name="__spd_0"/> {SECOND}<mark name="__spd_1"/></speak>'
+
+
+def test_marks_are_passed_in_order_while_it_is_heard(module: Piped) -> None:
+    since = module.accept(TWO)
+    module.wait_for("702 END", since=since)
+    assert module.lines[since:] == [
+        "701 BEGIN",
+        "700-__spd_0", "700 INDEX MARK",
+        "700-__spd_1", "700 INDEX MARK",
+        "702 END",
+    ]  # fmt: skip
+    begun, first, _, second, *_ = module.times[since:]
+    assert first - begun > 0.3
+    assert second - first > 0.3
+
+
+def test_a_pause_is_at_once_and_a_second_one_waits_for_the_next_mark(
     module: Piped, recorder: Recorder
 ) -> None:
-    since = module.accept('<speak>3 [say 20s].<mark name="__spd_0"/> 4 [say 0.2s]</speak>')
-    module.wait_for("701 BEGIN", since=since)
+    """The server resumes at the mark it knows, and would lose a sentence if it knew no other."""
+    third = "5 [say 20s]."
+    since = module.accept(f"{TWO.removesuffix('</speak>')} {third}</speak>")
+    module.wait_for("700-__spd_0", since=since)
     module.write("PAUSE\n")
     module.wait_for("704 PAUSE", since=since, timeout_s=SOON_S)
     recorder.wait_for_silence()
-    assert module.say("<speak> 4 [say 0.2s]</speak>") == ["701 BEGIN", "702 END"]
+
+    since = module.accept(f'<speak> {SECOND}<mark name="__spd_0"/> {third}</speak>')
+    module.wait_for("701 BEGIN", since=since)
+    module.write("PAUSE\n")
+    module.wait_for("704 PAUSE", since=since)
+    assert module.lines[since:] == ["701 BEGIN", "700-__spd_0", "700 INDEX MARK", "704 PAUSE"]
+    recorder.wait_for_silence()
 
 
 def test_a_rate_is_heard(module: Piped, recorder: Recorder) -> None:

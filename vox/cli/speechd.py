@@ -20,9 +20,10 @@ SERVER = "speech-dispatcher"
 
 @click.group()
 def speechd() -> None:
-    """Let Orca, spd-say and other programs that use speech-dispatcher speak with vox.
+    """Let Orca and spd-say speak with vox.
 
-    All is written in your own folders; nothing in /etc is changed. See docs/speech-dispatcher.md.
+    So do all other programs that use speech-dispatcher. All is written in your own folders; nothing
+    in /etc is changed. See docs/speech-dispatcher.md.
     """
 
 

@@ -168,7 +168,8 @@ class Module:
         if (message := self._message) is not None and not message.has_ended:
             message.pause()
             self._paused = message
-            self._speaker.drop(message)
+            if message.has_ended:  # else it goes on to its next mark
+                self._speaker.drop(message)
 
     def _wording(self) -> Wording:
         voice, settings = self._voice(), self._settings

@@ -20,7 +20,7 @@ from ..client.jobs import NoDaemon
 from ..client.remote import Remote
 from ..client.spawn import spawn_daemon
 from ..errors import DaemonStopped, DaemonUnavailable, EmptyText, UnknownJob, VoxError
-from ..jobs import new_id
+from ..jobs import MOST_MARKS, new_id
 from ..paths import Paths
 from .message import Message
 
@@ -124,8 +124,10 @@ class Speaker:
     def _make_job(self, speech: _Speech) -> None:
         """Raises VoxError if there is none."""
         message = speech.message
-        text = message.left()
-        speech.job_id = self._accepted(speech, {**self._usual, "text": text.text})
+        text, marks = message.left()
+        places = [mark._asdict() for mark in marks[:MOST_MARKS]]
+        body = {**self._usual, "text": text, "marks": places}
+        speech.job_id = self._accepted(speech, body)
         if not speech.job_id:
             return
         self._job_ids[message] = speech.job_id
@@ -171,6 +173,10 @@ class Speaker:
         def on_event(name: str, data: dict[str, Any]) -> None:
             if name == "state" and data["state"] == "speaking":
                 message.begin()
+            elif name == "mark":
+                message.reach(int(data["name"]))
+                if message.has_ended:  # it was to be paused there
+                    self.drop(message)
 
         try:
             state = self._remote.follow(speech.job_id, on_event, bind=True)["state"]
