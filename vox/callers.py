@@ -63,8 +63,8 @@ def _place() -> str | None:
     if os.readlink("/proc/self") != str(os.getpid()):
         return None  # it is that of other namespaces than ours
     spaces = [str(os.stat(f"/proc/self/ns/{name}").st_ino) for name in ("pid", "time")]
-    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-        return ":".join([*spaces, file.read().strip()])
+    with open("/proc/sys/kernel/random/boot_id", "rb", buffering=0) as file:
+        return ":".join([*spaces, file.read(100).strip().decode()])
 
 
 def _is_gone_from_linux(pid: int, start: str, pid_space: str, time_space: str, boot: str) -> bool:

@@ -18,12 +18,13 @@ HEAVY = {
     "shutil", "mcp", "anyio",
 }  # fmt: skip
 
-SENT = {
+QUICK = {
     "vox", "vox.cli", "vox.callers", "vox.flat_json", "vox.ids", "vox.options",
-    "vox.sound_variables", "vox.source_names", "vox.quick", "vox.quick.arguments", "vox.quick.call",
-    "vox.quick.interrupts", "vox.quick.place", "vox.quick.sender", "vox.quick.wire",
+    "vox.sound_variables", "vox.source_names", "vox.quick", "vox.quick.arguments",
+    "vox.quick.begun", "vox.quick.call", "vox.quick.follow", "vox.quick.interrupts",
+    "vox.quick.place", "vox.quick.sender", "vox.quick.wire",
 }  # fmt: skip
-"""What a plain call loads until its request is sent."""
+"""What a plain call loads."""
 
 OF_PYTHON = {"__future__", "_json", "_socket", "gc"}
 """What that takes of Python, besides what every program has."""
@@ -32,7 +33,7 @@ FOLLOWING = {
     "vox.cli.output", "vox.cli.speaking", "vox.client", "vox.client.front", "vox.client.http",
     "vox.client.jobs", "vox.client.remote", "vox.errors", "vox.jobs", "vox.paths", "vox.printable",
 }  # fmt: skip
-"""What follows a job in a pipe."""
+"""What one loads besides that has a note to tell."""
 
 PROGRAM = """\
 import sys
@@ -62,10 +63,11 @@ def modules_after(vox: Vox, *args: str) -> set[str]:
 
 def test_a_warm_call_loads_nothing_heavy_and_no_command(vox: Vox, sound: object) -> None:
     vox.ok("daemon", "start")
-    assert modules_after(vox, "-b", "scripted", "--async", "1") == SENT | OF_PYTHON
-    loaded = modules_after(vox, "-b", "scripted", "1")
+    assert modules_after(vox, "-b", "scripted", "--async", "1") == QUICK | OF_PYTHON
+    assert modules_after(vox, "-b", "scripted", "1") == QUICK | OF_PYTHON
+    loaded = modules_after(vox, "-b", "scripted", "--gender", "male", "-v", "one", "1")
     assert not {name.partition(".")[0] for name in loaded} & HEAVY
-    assert {name for name in loaded if name.partition(".")[0] == "vox"} == SENT | FOLLOWING
+    assert {name for name in loaded if name.partition(".")[0] == "vox"} == QUICK | FOLLOWING
 
 
 @pytest.mark.parametrize("command", ["history", "queue", "voices", "backends", "config show"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import socket
@@ -27,6 +26,7 @@ class RecordingDaemon:
     def __init__(
         self, socket_path: str, answer: Callable[[dict[str, Any]], bytes] = accept
     ) -> None:
+        self._has_vanished = False
         self.targets: list[str] = []
         self.bodies: list[dict[str, Any]] = []
         """Those of `POST /speak`."""
@@ -62,5 +62,10 @@ class RecordingDaemon:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
-        with contextlib.suppress(FileNotFoundError):
+        self.vanish()
+
+    def vanish(self) -> None:
+        """Listen no more, from within an answer too."""
+        if not self._has_vanished:
+            self._has_vanished = True
             os.unlink(str(self._server.server_address))

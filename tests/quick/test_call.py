@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
+import signal
 import time
 from typing import Any
-
-import pytest
 
 from tests.quick.recording import RecordingDaemon, accept
 from tests.running import Vox
@@ -32,7 +30,7 @@ def test_a_daemon_that_hangs_up_is_not_sent_the_request_under_another_id(
     vox: Vox, sound: object
 ) -> None:
     def die(_body: dict[str, Any]) -> bytes:
-        os.unlink(vox.paths.socket_path)
+        daemon.vanish()
         return b""
 
     with RecordingDaemon(vox.paths.socket_path, die) as daemon:
@@ -50,15 +48,17 @@ def test_an_answer_that_takes_long_is_waited_for(vox: Vox) -> None:
     assert len(daemon.bodies) == 1
 
 
-@pytest.mark.parametrize("wish", ["-v", "VOX_VOICE"])
-def test_a_refusal_is_told_as_ever(vox: Vox, sound: object, wish: str) -> None:
+def test_what_goes_wrong_is_told_as_ever(vox: Vox, sound: object) -> None:
     vox.ok("daemon", "start")
-    given = ("-v", "nobody") if wish == "-v" else ()
-    refused = vox(*SCRIPTED, *given, "Hi.", env={} if given else {wish: "nobody"})
-    named = "" if given else f"{wish}: "
+    refused = vox(*SCRIPTED, "-v", "nobody", "Hi.")
     assert refused.code == 4
-    assert refused.err.startswith(f"vox: {named}scripted has no voice called 'nobody'")
+    assert refused.err.startswith("vox: scripted has no voice called 'nobody'")
+    refused = vox(*SCRIPTED, "Hi.", env={"VOX_VOICE": "nobody"})
+    assert refused.code == 4
+    assert refused.err.startswith("vox: VOX_VOICE: scripted has no voice called 'nobody'")
     assert not vox.jobs()
+    failed = vox(*SCRIPTED, "[fail]")
+    assert (failed.code, failed.err.startswith("vox: "), failed.err.count("\n")) == (1, True, 1)
 
 
 def test_an_older_daemon_is_left_to_the_command_line(vox: Vox) -> None:
@@ -77,3 +77,43 @@ def test_output_that_cannot_be_written_is_told(vox: Vox) -> None:
         1,
         "vox: cannot write the output: No space left on device; free disk space\n",
     )
+
+
+def test_a_call_that_waits_for_long_says_once_what_for(vox: Vox, sound: object) -> None:
+    vox.ok("daemon", "start")
+    vox.ok(*SCRIPTED, "--async", "1 [say 4s]")
+    call = vox.popen(*SCRIPTED, "2")
+    _, err = call.communicate(timeout=60)
+    assert (call.returncode, err, call.waited_for.count("\n")) == (0, "", 1)
+    call = vox.popen(*SCRIPTED, "-q", "3")
+    call.communicate(timeout=60)
+    assert (call.returncode, call.waited_for) == (0, "")
+
+
+def test_a_call_that_is_interrupted_cancels_its_job_at_once(vox: Vox, sound: object) -> None:
+    vox.ok("daemon", "start")
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        call = vox.popen(*SCRIPTED, "1 [say 30s]")
+        job_id = spoken_now(vox)
+        call.send_signal(signum)
+        assert call.communicate(timeout=30) == ("", "")
+        assert call.returncode == 128 + signum
+        job = vox.job(job_id)
+        assert (job["state"], job["error"]) == ("cancelled", "cancelled")
+
+
+def spoken_now(vox: Vox) -> str:
+    """The id of the job that is being spoken, once one is."""
+    while not (live := vox.client.queue()) or live[0]["state"] != "speaking":
+        time.sleep(0.02)
+    found: str = live[0]["id"]
+    return found
+
+
+def test_a_daemon_that_is_killed_is_replaced(vox: Vox, sound: object) -> None:
+    vox.ok("daemon", "start")
+    call = vox.popen(*SCRIPTED, "1 [say 2s]. 2 [say 0.1s]")
+    job_id = spoken_now(vox)
+    vox.kill_daemon()
+    assert call.communicate(timeout=60) == ("", "")
+    assert (call.returncode, vox.job(job_id)["state"]) == (0, "done")

@@ -104,4 +104,4 @@ def _follow(sent: Sent) -> int:
     try:
         return follow_sent(sent)
     finally:
-        sent.heeded.__exit__()
+        sent.close()

@@ -18,13 +18,13 @@ from ..client.jobs import ANSWER_TIMEOUT_S, Job, Jobs, OnEvent, ignore
 from ..errors import JobFailed, UnknownJob, VoxError, WaitTimeout
 from ..jobs import Request, new_id
 from ..paths import get_paths
+from ..quick.begun import Begun
 from ..quick.call import Sent
+from ..quick.follow import PATIENCE_S
 from ..quick.interrupts import Heeded, Terminated
 from .output import clock, complain, is_dumb, is_terminal, say, say_json, tell
 
 CANCEL_TIMEOUT_S = 5.0
-PATIENCE_S = 2.0
-"""A call that waits for longer says so where no terminal shows it all the time."""
 LEAST_ANSWER_S = 2.0
 """The daemon gets at least this long to accept a job, however short `--timeout` is."""
 
@@ -40,12 +40,14 @@ class CallOptions(NamedTuple):
     """A sentence that was left out makes the exit code 1."""
     is_output_named: bool = True
     """The output file is the user's: `-o -` has one of its own."""
+    began: float | None = None
+    """When the call began to wait, by the monotonic clock; None: it begins now."""
     is_typed: bool = False
     """The text is typed on the terminal, where a line about the progress would stand in it."""
 
 
-def open_jobs() -> Front:
-    """The user's jobs; notes about them go to standard error."""
+def open_jobs(begun: dict[tuple[str, str], Begun] | None = None) -> Front:
+    """The user's jobs; notes about them go to standard error. `begun`: see `Front`."""
     paths = get_paths()
 
     def before_speaking_here() -> None:
@@ -53,7 +55,7 @@ def open_jobs() -> Front:
 
         send_to_log(paths)
 
-    return Front(paths, lambda note: tell(f"vox: {note}"), before_speaking_here)
+    return Front(paths, lambda note: tell(f"vox: {note}"), before_speaking_here, begun=begun)
 
 
 def speak(request: Request, options: CallOptions) -> int:
@@ -65,17 +67,18 @@ def speak(request: Request, options: CallOptions) -> int:
 
 
 def follow_sent(sent: Sent) -> int:
-    """As `speak`, of a request that is on its way."""
-    jobs = open_jobs()
+    """As `speak`, of a call whose request was sent."""
+    jobs = open_jobs(sent.begun)
     wishes = sent.wishes
-    request, options = Request(**wishes.values), CallOptions(wishes.is_async, quiet=wishes.is_quiet)
+    request = Request(**wishes.values)
+    options = CallOptions(wishes.is_async, quiet=wishes.is_quiet, began=sent.began or None)
 
     def make() -> Job:
         if sent.interrupt is not None:
             raise sent.interrupt
-        return jobs.submit(request, not options.is_async, ANSWER_TIMEOUT_S, sent)
+        return submit(jobs, request, options)
 
-    return make_and_follow(jobs, request.id, make, options)
+    return make_and_follow(jobs, sent.job_id, make, options)
 
 
 def make_and_follow(
@@ -155,7 +158,7 @@ def progress_display(options: CallOptions) -> Iterator[OnEvent]:
     if options.quiet or options.is_typed:
         yield ignore
     elif not is_terminal(sys.stderr) or is_dumb():
-        with contextlib.closing(WaitNote()) as note:
+        with contextlib.closing(WaitNote(options.began)) as note:
             yield note.on_event
     else:
         from .progress import Progress
@@ -170,10 +173,12 @@ class WaitNote:
     _is_told: ClassVar[bool] = False
     """A call may wait for one job after the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, began: float | None = None) -> None:
+        now = time.monotonic()
+        waited_s = now - (now if began is None else began)
         self._events: list[tuple[float, str, dict[str, Any]]] = []
         self._lock = threading.Lock()
-        self._timer = threading.Timer(PATIENCE_S, self._tell)
+        self._timer = threading.Timer(max(0.0, PATIENCE_S - waited_s), self._tell)
         self._timer.daemon = True
         if not WaitNote._is_told:
             self._timer.start()

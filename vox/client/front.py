@@ -22,7 +22,7 @@ from ..errors import (
 )
 from ..jobs import AS_IT_WAS, EVERY_JOB, Changes, Request, Wanted, new_id
 from ..paths import Paths
-from ..quick.call import Sent
+from ..quick.begun import Begun
 from .jobs import ANSWER_TIMEOUT_S, Growth, Job, Jobs, NoDaemon, OnEvent, ignore
 from .remote import Remote, goes_on
 
@@ -71,14 +71,16 @@ class Front:
         on_note: Callable[[str], None] = lambda _note: None,
         before_speaking_here: Callable[[], None] = lambda: None,
         speaks_here: bool = True,
+        begun: dict[tuple[str, str], Begun] | None = None,
     ) -> None:
         """`on_note`: called with a sentence that the user should read.
 
         `before_speaking_here`: called before sound libraries are loaded into this process.
         `speaks_here`: a light job may be spoken in this process; if not, a daemon speaks it.
+        `begun`: requests that the daemon was sent already, by method and target.
         """
         self.paths = paths
-        self._remote = Remote(paths)
+        self._remote = Remote(paths, begun)
         self._kept_local: Local | None = None
         self._on_note = on_note
         self._before_speaking_here = before_speaking_here
@@ -112,22 +114,15 @@ class Front:
     # -- jobs: see `Jobs` --------------------------------------------------------------------
 
     def submit(
-        self,
-        request: Request,
-        is_followed: bool = True,
-        timeout_s: float = ANSWER_TIMEOUT_S,
-        sent: Sent | None = None,
+        self, request: Request, is_followed: bool = True, timeout_s: float = ANSWER_TIMEOUT_S
     ) -> Job:
-        """As `Jobs.submit`. `sent`: the request, if it is on its way to the daemon."""
         # Chosen here, so that a request whose answer was lost can be made again.
         request.id = request.id or new_id()
-        return self._noted(self._submit(request, is_followed, timeout_s, sent), is_followed)
+        return self._noted(self._submit(request, is_followed, timeout_s), is_followed)
 
-    def _submit(
-        self, request: Request, is_followed: bool, timeout_s: float, sent: Sent | None
-    ) -> Job:
+    def _submit(self, request: Request, is_followed: bool, timeout_s: float) -> Job:
         try:
-            return self._remote.submit(request, is_followed, timeout_s, sent)
+            return self._remote.submit(request, is_followed, timeout_s)
         except NoDaemon:
             pass
         sound = self._open_sound_ahead(request) if is_followed else None

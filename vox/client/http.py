@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ..quick import wire
-from ..quick.call import Sent
+from ..quick.begun import Begun
 from ..quick.wire import Refused as Refused
 
 
@@ -174,12 +174,12 @@ def request(
         raise
 
 
-def answer_to(sent: Sent, timeout_s: float) -> Answer:
-    """The answer to a request that is under way. Raises Dropped, TimeoutError."""
-    connection = socket.socket(fileno=sent.connection.detach())
+def answer_to(begun: Begun, timeout_s: float | None) -> Answer:
+    """The answer to a request that was sent. Raises Dropped, TimeoutError."""
+    connection = socket.socket(fileno=begun.connection.detach())
     connection.settimeout(timeout_s)
     try:
-        return Answer(connection, sent.received)
+        return Answer(connection, begun.received)
     except BaseException:
         connection.close()
         raise

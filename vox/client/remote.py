@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from .. import __version__
@@ -38,7 +38,7 @@ from ..jobs import (
     recency,
 )
 from ..paths import Paths
-from ..quick.call import Sent
+from ..quick.begun import Begun
 from . import http
 from .jobs import (
     ANSWER_TIMEOUT_S,
@@ -61,8 +61,10 @@ _TOO_NEW = ("Extra inputs are not permitted", "Not Found")
 class Remote:
     """`Jobs` of the daemon of these paths. Every method raises NoDaemon if none is up."""
 
-    def __init__(self, paths: Paths) -> None:
+    def __init__(self, paths: Paths, begun: dict[tuple[str, str], Begun] | None = None) -> None:
+        """`begun`: requests that were sent already, by method and target."""
         self.paths = paths
+        self._begun = begun or {}
         self._is_retired = False
         """The daemon is an older one that was told to leave."""
 
@@ -80,12 +82,8 @@ class Remote:
         Raises NoDaemon if none is up, DaemonUnavailable if it does not answer, or the error that
         the daemon answered with.
         """
-        return self._result(lambda: self._request(method, target, body, timeout_s))
-
-    def _result(self, ask: Callable[[], http.Answer]) -> Any:
-        """What `ask` is answered; see `call`."""
         try:
-            with ask() as answer:
+            with self._request(method, target, body, timeout_s) as answer:
                 data = answer.json()
         except (http.Refused, http.Dropped) as exc:
             raise NoDaemon from exc
@@ -171,6 +169,8 @@ class Remote:
         timeout_s: float | None = None,
     ) -> http.Answer:
         """See `http.request`."""
+        if (begun := self._begun.pop((method, target), None)) is not None:
+            return http.answer_to(begun, timeout_s)
         try:
             return http.request(self.paths.socket_path, method, target, body, timeout_s)
         except http.Refused:
@@ -204,15 +204,8 @@ class Remote:
     # -- jobs: see `Jobs` --------------------------------------------------------------------
 
     def submit(
-        self,
-        request: Request,
-        is_followed: bool = True,
-        timeout_s: float = ANSWER_TIMEOUT_S,
-        sent: Sent | None = None,
+        self, request: Request, is_followed: bool = True, timeout_s: float = ANSWER_TIMEOUT_S
     ) -> Job:
-        if sent is not None:
-            found: Job = self._result(lambda: http.answer_to(sent, timeout_s))
-            return found
         self._retire_older()
         request.caller = caller_of(request, is_followed)
         body = {**_body(request), "async": True}

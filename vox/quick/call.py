@@ -10,12 +10,15 @@ from __future__ import annotations
 import _socket
 import os
 import sys
+import time
 
 from .. import __version__, callers
 from ..flat_json import flat_json
 from ..ids import new_id
 from ..options import OPTIONS
 from . import arguments, place, wire
+from .begun import Begun
+from .follow import ends_plainly, has_no_notes, is_shown
 from .interrupts import Heeded, Terminated
 
 TYPE_CHECKING = False
@@ -28,48 +31,74 @@ if TYPE_CHECKING:
 ANSWER_S = 1.0
 """An answer that takes longer is waited for by the command line, which then says what is wrong."""
 ACCEPTED = b" 202 "
+INTERRUPTED = 130
+"""The exit code after Ctrl-C."""
 
 
 class Sent:
-    """A request on its way to the daemon, for whoever follows its job."""
+    """A call whose request was sent, for whoever follows its job."""
 
-    def __init__(self, wishes: Wishes, connection: _socket.socket) -> None:
+    def __init__(self, wishes: Wishes, socket_path: str) -> None:
         self.wishes = wishes
-        self.connection = connection
-        """Over which its answer comes."""
-        self.received = b""
-        """What has come of the answer."""
+        self.socket_path = socket_path
+        self.begun: dict[tuple[str, str], Begun] = {}
+        """The requests that were sent, by method and target."""
+        self.job_id: str = wishes.values["id"]
+        self.began = 0.0
+        """When it began to wait for the job, by the monotonic clock."""
         self.interrupt: BaseException | None = None
-        """It is to be cancelled, because of that."""
+        """The job is to be cancelled, because of that."""
         self.heeded = Heeded()
+
+    def begin(self, method: str, target: str, body: str | None = None) -> Begun | None:
+        """Send a request; None: nobody takes it."""
+        connection = _connection(self.socket_path)
+        if connection is None:
+            return None
+        try:
+            connection.sendall(wire.written(method, target, body))
+        except OSError:  # the daemon takes no half of a request
+            connection.close()
+            return None
+        begun = self.begun[method, target] = Begun(connection)
+        return begun
+
+    def is_cancelled(self) -> bool:
+        """Cancel the job; False if no daemon answers."""
+        cancelling = self.begin("DELETE", f"/jobs/{self.job_id}")
+        return cancelling is not None and cancelling.is_answered()
+
+    def close(self) -> None:
+        for begun in self.begun.values():
+            begun.connection.close()
+        self.heeded.__exit__()
 
 
 def speak(args: Sequence[str], environ: Mapping[str, str] = os.environ) -> int | Sent | None:
-    """Send what is asked for.
+    """Speak what is asked for.
 
-    Returns the exit code if that was all, a request whose job is to be followed (its signals stay
+    Returns the exit code if that was all, a call that somebody has to follow further (signals stay
     heeded), or None if nothing was done.
     """
     wishes = arguments.understood(args, environ)
-    connection = wishes and _connected(environ)
-    if not wishes or not connection:
+    socket_path = wishes and _daemon(environ)
+    if not wishes or not socket_path:
         return None
     wishes.values["id"] = new_id()
     if not wishes.is_async:
         wishes.values["caller"] = callers.me()
-    request = wire.written("POST", "/speak", body_of(wishes.values), environ)
-    sent = Sent(wishes, connection)
+    sent = Sent(wishes, socket_path)
     sent.heeded.__enter__()
     try:
-        code = _sent(sent, request)
+        code = _code(sent)
     except (KeyboardInterrupt, Terminated) as exc:
         sent.interrupt = exc
+        is_cancelled = sent.is_cancelled()
+        code = getattr(exc, "exit_code", INTERRUPTED) if is_cancelled else UNDER_WAY
+    if code == UNDER_WAY:
         return sent
-    if code == UNDONE or code >= 0:
-        sent.heeded.__exit__()
-        connection.close()
-        return None if code == UNDONE else code
-    return sent
+    sent.close()
+    return None if code == UNDONE else code
 
 
 def hand_in(values: dict[str, Any], environ: Mapping[str, str] = os.environ) -> bool:
@@ -77,7 +106,8 @@ def hand_in(values: dict[str, Any], environ: Mapping[str, str] = os.environ) -> 
 
     False: none is up, or it did not take it; to ask again makes no second job.
     """
-    connection = _connected(environ)
+    socket_path = _daemon(environ)
+    connection = _connection(socket_path) if socket_path else None
     if connection is None:
         return False
     try:
@@ -92,50 +122,34 @@ def hand_in(values: dict[str, Any], environ: Mapping[str, str] = os.environ) -> 
 UNDONE, UNDER_WAY = -2, -1
 
 
-def _sent(sent: Sent, request: bytes) -> int:
-    """Send it: an exit code, or one of the above."""
-    try:
-        sent.connection.sendall(request)
-    except OSError:
-        return UNDONE  # the daemon takes no half of a request
-    if not _is_answered(sent):
-        return UNDER_WAY
-    head, _, job = sent.received.partition(b"\r\n\r\n")
-    status = head[8:13]
-    if status >= b" 400 ":
+def _code(sent: Sent) -> int:
+    """Send the request and see to its job: an exit code, or one of the above."""
+    speaking = sent.begin("POST", "/speak", body_of(sent.wishes.values))
+    if speaking is None:
         return UNDONE
-    is_said = sent.wishes.is_quiet or b'"notes": []' in job
-    if status == ACCEPTED and sent.wishes.is_async and is_said and _print_id(job):
-        return 0
-    return UNDER_WAY
+    if not speaking.is_answered():
+        return UNDER_WAY
+    if speaking.status >= b" 400 ":
+        return UNDONE
+    job, is_quiet = speaking.body, sent.wishes.is_quiet
+    sent.job_id = job.partition(b'"id": "')[2].partition(b'"')[0].decode() or sent.job_id
+    is_plain = speaking.status == ACCEPTED and has_no_notes(job, is_quiet)
+    if sent.wishes.is_async:
+        return 0 if is_plain and _print(sent.job_id) else UNDER_WAY
+    # At once: who follows from now on misses nothing while more is imported.
+    events = sent.begin("GET", f"/jobs/{sent.job_id}/events?bind=true")
+    sent.began = time.monotonic()
+    if not is_plain or events is None or is_shown(is_quiet):
+        return UNDER_WAY
+    return 0 if ends_plainly(events, is_quiet, sent.began) else UNDER_WAY
 
 
-def _is_answered(sent: Sent) -> bool:
-    """Wait for the whole answer; False if there is none, or none so far."""
-    try:
-        while part := sent.connection.recv(1 << 16):
-            sent.received += part
-            if _is_whole(sent.received):
-                return True
-    except OSError:
-        pass
-    return False
-
-
-def _is_whole(answer: bytes) -> bool:
-    head, end, body = answer.partition(b"\r\n\r\n")
-    length = head.lower().partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0].strip()
-    return bool(end) and length.isdigit() and len(body) >= int(length)
-
-
-def _print_id(job: bytes) -> bool:
-    """Print the id of a job in JSON. False if that fails, or there is none."""
-    # In a text every quotation mark has a backslash before it.
-    job_id = job.partition(b'"id": "')[2].partition(b'"')[0].decode()
-    if not job_id or sys.stdout is None:
+def _print(line: str) -> bool:
+    """Print the line; False if that fails."""
+    if sys.stdout is None:
         return False
     try:
-        sys.stdout.write(f"{job_id}\n")
+        sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
     except OSError:
         return False
@@ -148,15 +162,18 @@ def body_of(values: dict[str, Any]) -> str:
     return flat_json({"via": "cli", **named, "async": True})
 
 
-def _connected(environ: Mapping[str, str]) -> _socket.socket | None:
-    """A connection to a daemon of our version, if one is up."""
+def _daemon(environ: Mapping[str, str]) -> str | None:
+    """The socket of a daemon, if there is one that is not known to be of another version."""
     found = place.files(environ)
-    if found is None or _other_version(found[1]):
-        return None
+    return None if found is None or _other_version(found[1]) else found[0]
+
+
+def _connection(socket_path: str) -> _socket.socket | None:
+    """A connection to the daemon that listens there, if one does."""
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     connection.settimeout(ANSWER_S)
     try:
-        wire.connect(connection, found[0])
+        wire.connect(connection, socket_path)
     except (wire.Refused, TimeoutError):
         connection.close()
         return None
