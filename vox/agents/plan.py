@@ -248,7 +248,7 @@ def _cut_shared(plan: Plan, path: str, changes: list[Shared], receipts: Receipts
         try:
             cut = change.cut(cut, made)
         except Damaged as exc:
-            if known or "vox" in text:
+            if known or "/vox" in text:
                 raise BadInput(f"{path} {exc}", "fix it and try again") from exc
             return
     is_left = "".join(cut.split()).lstrip("\ufeff") not in ("", "{}")

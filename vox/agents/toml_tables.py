@@ -105,10 +105,15 @@ def cut(text: str, table: tuple[str, str]) -> str:
 def _section(lines: list[str], table: tuple[str, str]) -> tuple[int, int]:
     """The lines of the table and of those in it: [first, last)."""
     name = r"\s*\.\s*".join(rf'["\']?{re.escape(part)}["\']?' for part in table)
-    own = re.compile(rf"\s*\[\s*{name}\s*[.\]]")
-    headers = [number for number, line in enumerate(lines) if _HEADER.match(line)]
-    ours = [number for number in headers if own.match(_without_mark(lines[number]))]
-    if not ours:
+    own = re.compile(rf"\s*\[\s*{name}\s*([.\]])")
+    headers = {
+        number: own.match(_without_mark(line))
+        for number, line in enumerate(lines)
+        if _HEADER.match(_without_mark(line))
+    }
+    # The last one: what looks like a header before it may stand in a text of several lines.
+    starts = [number for number, found in headers.items() if found and found[1] == "]"]
+    if not starts:
         raise Damaged(f"writes {'.'.join(table)} in a form that vox cannot edit")
-    after = (number for number in headers if number > ours[0] and number not in ours)
-    return ours[0], next(after, len(lines))
+    after = (number for number, found in headers.items() if number > starts[-1] and not found)
+    return starts[-1], next(after, len(lines))
