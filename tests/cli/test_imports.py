@@ -22,7 +22,7 @@ QUICK = {
     "vox", "vox.cli", "vox.callers", "vox.flat_json", "vox.ids", "vox.options",
     "vox.sound_variables", "vox.source_names", "vox.quick", "vox.quick.arguments",
     "vox.quick.begun", "vox.quick.call", "vox.quick.follow", "vox.quick.interrupts",
-    "vox.quick.place", "vox.quick.sender", "vox.quick.wire",
+    "vox.quick.place", "vox.quick.sender", "vox.quick.sending", "vox.quick.wire",
 }  # fmt: skip
 """What a plain call loads."""
 

@@ -173,9 +173,8 @@ def test_its_help_lists_every_assistant(vox: Vox) -> None:
 
 
 LOADED = {
-    "vox", "vox.callers", "vox.flat_json", "vox.ids", "vox.options", "vox.quick",
-    "vox.quick.arguments", "vox.quick.call", "vox.quick.interrupts", "vox.quick.place",
-    "vox.quick.sender", "vox.quick.wire", "vox.sound_variables", "vox.source_names", "vox.hooks",
+    "vox", "vox.flat_json", "vox.ids", "vox.options", "vox.quick", "vox.quick.place",
+    "vox.quick.sending", "vox.quick.wire", "vox.sound_variables", "vox.source_names", "vox.hooks",
     "vox.hooks.agents", "vox.hooks.drafts", "vox.hooks.hook", "vox.hooks.json_reader",
     "vox.hooks.questions", "vox.hooks.said", "vox.hooks.summary", "vox.hooks.transcript",
     "__future__", "_json", "_socket", "select",

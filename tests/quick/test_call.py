@@ -10,7 +10,7 @@ from typing import Any
 from tests.quick.recording import RecordingDaemon, accept
 from tests.running import Vox
 from vox.flat_json import flat_json
-from vox.quick.call import ANSWER_S
+from vox.quick.sending import ANSWER_S
 
 SCRIPTED = ("-b", "scripted")
 

@@ -11,8 +11,8 @@ import select
 import time
 
 from ..ids import id_for
-from ..quick.call import hand_in
 from ..quick.place import runtime_dir
+from ..quick.sending import hand_in
 from . import drafts
 from .agents import AGENTS, DRAFT, QUESTION, TURN
 from .json_reader import parse

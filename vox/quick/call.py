@@ -7,30 +7,24 @@ does it from the beginning. Once a request is sent it is not sent again: `Sent` 
 
 from __future__ import annotations
 
-import _socket
 import os
 import sys
 import time
 
-from .. import __version__, callers
-from ..flat_json import flat_json
+from .. import callers
 from ..ids import new_id
-from ..options import OPTIONS
-from . import arguments, place, wire
+from . import arguments, wire
 from .begun import Begun
 from .follow import ends_plainly, has_no_notes, is_shown
 from .interrupts import Heeded, Terminated
+from .sending import ACCEPTED, body_of, connected, daemon_socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any
 
     from .arguments import Wishes
 
-ANSWER_S = 1.0
-"""An answer that takes longer is waited for by the command line, which then says what is wrong."""
-ACCEPTED = b" 202 "
 INTERRUPTED = 130
 """The exit code after Ctrl-C."""
 
@@ -52,7 +46,7 @@ class Sent:
 
     def begin(self, method: str, target: str, body: str | None = None) -> Begun | None:
         """Send a request; None: nobody takes it."""
-        connection = _connection(self.socket_path)
+        connection = connected(self.socket_path)
         if connection is None:
             return None
         try:
@@ -81,7 +75,7 @@ def speak(args: Sequence[str], environ: Mapping[str, str] = os.environ) -> int |
     heeded), or None if nothing was done.
     """
     wishes = arguments.understood(args, environ)
-    socket_path = wishes and _daemon(environ)
+    socket_path = wishes and daemon_socket(environ)
     if not wishes or not socket_path:
         return None
     wishes.values["id"] = new_id()
@@ -99,24 +93,6 @@ def speak(args: Sequence[str], environ: Mapping[str, str] = os.environ) -> int |
         return sent
     sent.close()
     return None if code == UNDONE else code
-
-
-def hand_in(values: dict[str, Any], environ: Mapping[str, str] = os.environ) -> bool:
-    """Have a daemon of our version take the request of these fields, which have an `id`.
-
-    False: none is up, or it did not take it; to ask again makes no second job.
-    """
-    socket_path = _daemon(environ)
-    connection = _connection(socket_path) if socket_path else None
-    if connection is None:
-        return False
-    try:
-        connection.sendall(wire.written("POST", "/speak", body_of(values), environ))
-        return connection.recv(64).partition(b"\r\n")[0][8:13] == ACCEPTED
-    except OSError:
-        return False
-    finally:
-        connection.close()
 
 
 UNDONE, UNDER_WAY = -2, -1
@@ -154,37 +130,3 @@ def _print(line: str) -> bool:
     except OSError:
         return False
     return True
-
-
-def body_of(values: dict[str, Any]) -> str:
-    """The body of `POST /speak` for the fields of a request, answered at once."""
-    named = {OPTIONS[n].key if n in OPTIONS else n: value for n, value in values.items()}
-    return flat_json({"via": "cli", **named, "async": True})
-
-
-def _daemon(environ: Mapping[str, str]) -> str | None:
-    """The socket of a daemon, if there is one that is not known to be of another version."""
-    found = place.files(environ)
-    return None if found is None or _other_version(found[1]) else found[0]
-
-
-def _connection(socket_path: str) -> _socket.socket | None:
-    """A connection to the daemon that listens there, if one does."""
-    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    connection.settimeout(ANSWER_S)
-    try:
-        wire.connect(connection, socket_path)
-    except (wire.Refused, TimeoutError):
-        connection.close()
-        return None
-    return connection
-
-
-def _other_version(pid_path: str) -> bool:
-    """Whether the PID file names another version than ours; see `client.remote`."""
-    try:
-        with open(pid_path, "rb", buffering=0) as file:
-            words = file.read(256).split()
-    except OSError:
-        return False
-    return len(words) > 1 and words[1] != __version__.encode()
