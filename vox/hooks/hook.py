@@ -35,8 +35,9 @@ def main(args: list[str]) -> NoReturn:
     """Ends the process. `args`: `AGENT:EVENT`, then what the assistant adds."""
     try:
         agent, _, event = args[0].partition(":")
-        answer(AGENTS[agent].answer if agent in AGENTS else "")
-        data = given(args[1:])
+        known = AGENTS.get(agent)
+        answer(known.answer if known else "")
+        data = given(args[1:]) if known is None or known.tells else b""
         leave_streams()
         if os.environ.get("VOX_HOOKS", "").strip().lower() not in OFF:
             speak(agent, event, data)
@@ -47,8 +48,12 @@ def main(args: list[str]) -> NoReturn:
 
 
 def answer(text: str) -> None:
-    if text:
-        os.write(1, f"{text}\n".encode())
+    """Print it for the assistant, which may not want to read it."""
+    try:
+        if text:
+            os.write(1, f"{text}\n".encode())
+    except OSError:
+        pass
 
 
 def given(args: list[str]) -> bytes:
@@ -95,7 +100,7 @@ def leave_streams() -> None:
 
 def speak(agent: str, event: str, data: bytes) -> None:
     """Make the job of an event, if it says something. Raises what goes wrong."""
-    payload = parse(data.decode() if data or AGENTS[agent].tells else "{}")
+    payload = parse(data.decode("utf-8", "replace") if AGENTS[agent].tells else "{}")
     if not isinstance(payload, dict):
         return
     found = said(agent, event, payload, parse, _folder())
@@ -130,14 +135,19 @@ def job_of(found: Said, now: float) -> dict[str, Any]:
     told = "\0".join((found.session, found.kind, found.line, str(now // AGAIN_S)))
     job: dict[str, Any] = {
         "id": id_for(told),
-        "text": found.line,
+        "text": taken(found.line),
         "source": found.source,
-        "replace": found.key,
+        "replace": taken(found.key),
         "via": "hook",
     }
     if found.kind == QUESTION:
         job["priority"] = "high"
     return job
+
+
+def taken(text: str) -> str:
+    """The text without what no job has: half of a character, as JSON may have it, and NUL."""
+    return text.encode("utf-8", "replace").decode().replace("\0", " ")
 
 
 def submit(job: dict[str, Any]) -> None:
