@@ -142,14 +142,23 @@ def test_events_become_jobs_of_their_project(vox: Vox, recorder: Recorder) -> No
     assert call(vox, "cursor:stop", stdin={**cursor, "status": "completed"}) == (0, b"{}\n", b"")
     assert newest(5)["text"] == "All of it is done."
     assert os.listdir(Path(vox.paths.runtime_dir, "hooks")) == []
+    # A daemon that hangs is not waited for, and takes it later.
+    assert vox.pid is not None
+    os.kill(vox.pid, signal.SIGSTOP)
+    hung = {**where, "session_id": "s3", "last_assistant_message": "It hung."}
+    try:
+        assert call(vox, "claude:Stop", stdin=hung) == (0, b"", b"")
+    finally:
+        os.kill(vox.pid, signal.SIGCONT)
+    assert newest(6)["text"] == "It hung."
     # Codex's old way has no standard input; the settings of the environment hold for hooks.
     old = {"thread-id": "t", "cwd": str(repository), "last-assistant-message": "Fixed."}
     assert call(vox, "codex:notify", json.dumps(old), stdin=b"")[0] == 0
-    assert newest(6)["replace"] == "hook:codex:t"
+    assert newest(7)["replace"] == "hook:codex:t"
     call(
         vox, "claude:Stop", stdin={**where, "last_assistant_message": "No."}, env={"VOX_HOOKS": "0"}
     )
-    newest(6)
+    newest(7)
 
 
 def test_an_assistant_that_does_not_read_the_answer_is_heard(vox: Vox) -> None:

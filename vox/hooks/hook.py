@@ -12,7 +12,7 @@ import time
 
 from ..ids import id_for
 from ..quick.place import runtime_dir
-from ..quick.sending import hand_in
+from ..quick.sending import ANSWER_S, hand_in, is_taken
 from . import drafts
 from .agents import AGENTS, DRAFT, QUESTION, TURN
 from .json_reader import parse
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 MOST_BYTES = 1_000_000
 """Of an assistant's JSON; a longer one is read, and dropped."""
 READ_S = 2.0
+PATIENCE_S = 0.01
+"""How long an assistant waits for the daemon's answer."""
 AGAIN_S = 10
 """The same words of one session within that time are said once."""
 OFF = ("0", "off", "false", "no")
@@ -151,8 +153,13 @@ def taken(text: str) -> str:
 
 
 def submit(job: dict[str, Any]) -> None:
-    """Give the job to the daemon. Where none takes it, another process sees to that."""
-    if hand_in(job) or not is_other_process():
+    """Give the job to the daemon. A process of its own waits for one that is slow to take it, and
+    does what is to be done where none takes it: asking again makes no second job."""
+    connection = hand_in(job)
+    taken = is_taken(connection, PATIENCE_S) if connection else False
+    if taken or not is_other_process():
+        return
+    if connection and taken is None and is_taken(connection, ANSWER_S):
         return
     from ..client.front import Front
     from ..jobs import Request

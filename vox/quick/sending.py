@@ -20,22 +20,34 @@ ANSWER_S = 1.0
 ACCEPTED = b" 202 "
 
 
-def hand_in(values: dict[str, Any], environ: Mapping[str, str] = os.environ) -> bool:
-    """Have a daemon of our version take the request of these fields, which have an `id`.
+def hand_in(
+    values: dict[str, Any], environ: Mapping[str, str] = os.environ
+) -> _socket.socket | None:
+    """Send a daemon of our version the request of these fields, which have an `id`.
 
-    False: none is up, or it did not take it; to ask again makes no second job.
+    Returns the connection over which its answer comes; None: no daemon is up.
     """
     socket_path = daemon_socket(environ)
     connection = connected(socket_path) if socket_path else None
     if connection is None:
-        return False
+        return None
     try:
         connection.sendall(wire.written("POST", "/speak", body_of(values), environ))
-        return connection.recv(64).partition(b"\r\n")[0][8:13] == ACCEPTED
+    except OSError:
+        connection.close()
+        return None
+    return connection
+
+
+def is_taken(connection: _socket.socket, within_s: float) -> bool | None:
+    """Whether the daemon has made the job; None: it has not answered within that time."""
+    connection.settimeout(within_s)
+    try:
+        return connection.recv(64)[8:13] == ACCEPTED
+    except TimeoutError:
+        return None
     except OSError:
         return False
-    finally:
-        connection.close()
 
 
 def body_of(values: dict[str, Any]) -> str:
