@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import sys
 import time
@@ -19,7 +20,8 @@ from mcp.client.streamable_http import streamable_http_client
 from tests.running import Vox
 from tests.sound import Recorder, recognise, words_of
 from tests.tones import read_timed_tones
-from vox.errors import NotAvailable
+from vox.client.local import open_store
+from vox.mcp.endpoint import Endpoint
 from vox.tokens import read_token
 
 from .test_tools import MODES, Assistant
@@ -163,9 +165,13 @@ def test_twenty_agents_neither_overlap_nor_lose_a_word(daemon: Vox, recorder: Re
     recording = recorder.stop()
     tones = read_timed_tones(recording.samples, recording.sample_rate)
     assert len({job["id"] for job in jobs}) == 2 * AGENTS
-    assert sorted(tone.number for tone in tones) == [*range(2 * AGENTS)]
-    assert all(tone.end_s - tone.start_s > 0.08 for tone in tones)
-    order = [tone.number for tone in tones]
+    # A busy machine may break one off for a moment, which is told as the same number again.
+    order = [number for number, _ in itertools.groupby(tone.number for tone in tones)]
+    assert sorted(order) == [*range(2 * AGENTS)]
+    heard_s = dict.fromkeys(order, 0.0)
+    for tone in tones:
+        heard_s[tone.number] += tone.end_s - tone.start_s
+    assert min(heard_s.values()) > 0.08
     for number in range(AGENTS):
         assert order.index(number) < order.index(number + AGENTS)
 
@@ -223,15 +229,26 @@ def test_a_daemon_that_leaves_ends_calls_soon_and_their_jobs_go_on(vox: Vox, sou
         time.sleep(0.02)
     live = {job["source"]: job["state"] for job in json.loads(vox.ok("queue", "--json"))}
     assert live == dict.fromkeys(MODES, "queued")
+    with open_store(vox.paths) as store:  # nobody waits for them any more
+        assert {job.caller for job in store.live()} == {None}
     assert "Traceback" not in vox.log()
 
 
-def test_without_the_package_a_problem_says_how_to_install_it(vox: Vox, tmp_path: Path) -> None:
+def test_without_the_package_a_problem_says_how_to_install_it(
+    daemon: Vox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "mcp-1.30.0.dist-info"
     folder.mkdir()
     (folder / "METADATA").write_text("Name: mcp\nVersion: 1.30.0\n")
-    vox.environ["PYTHONPATH"] = f"{tmp_path}:{vox.environ['PYTHONPATH']}"
-    vox.ok("daemon", "start")
-    with pytest.raises(NotAvailable, match=r"version 1\.30\.0, not 2") as caught:
-        vox.client.call("POST", "/mcp", INITIALIZE)
-    assert "pip install 'voxqueue[mcp]'" in caught.value.hint
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    async def main() -> httpx2.Response:
+        transport = httpx2.ASGITransport(Endpoint(daemon.paths, lambda: False))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://vox") as client:
+            return await client.post("/mcp", json=INITIALIZE)
+
+    answer = asyncio.run(main())
+    assert answer.status_code == 501
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["detail"] == "the Python package mcp is version 1.30.0, not 2"
+    assert "pip install 'voxqueue[mcp]'" in answer.json()["hint"]

@@ -204,3 +204,16 @@ def test_without_the_package_it_says_how_to_install_it(daemon: Vox, tmp_path: Pa
     (tmp_path / "mcp-1.30.0.dist-info" / "METADATA").write_text("Name: mcp\nVersion: 1.30.0\n")
     assert old.version == "1.30.0"
     assert told() == f"vox: the Python package mcp is version 1.30.0, not 2; {install}"
+
+
+def test_without_standard_input_it_says_who_starts_it(daemon: Vox) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m vox mcp <&-"],
+        env=environ(daemon),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    line = "vox: no standard input or output; an assistant starts this, e.g.: claude mcp add vox --"
+    assert done.stderr.startswith(line)

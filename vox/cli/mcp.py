@@ -6,9 +6,12 @@ import sys
 
 import click
 
+from ..errors import BadInput
 from ..paths import get_paths
 from ..quick.sender import repository
 from .output import is_terminal, tell
+
+STARTED_BY = "an assistant starts this, e.g.: claude mcp add vox -- vox mcp"
 
 
 @click.command()
@@ -26,8 +29,10 @@ def mcp() -> None:
     from ..mcp.package import check_package
 
     check_package()
+    if sys.stdin is None or sys.stdout is None:
+        raise BadInput("no standard input or output", STARTED_BY)
     if is_terminal(sys.stdin):
-        tell("vox: an assistant starts this, e.g.: claude mcp add vox -- vox mcp (Ctrl-C ends it)")
+        tell(f"vox: {STARTED_BY} (Ctrl-C ends it)")
     from ..mcp.stdio import serve
 
     serve(get_paths(), repository())

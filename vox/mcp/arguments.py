@@ -60,7 +60,10 @@ def checked(
     for name in required:
         if given.get(name) is None:
             raise BadOption(f"{tool} needs the argument {name}", field=name)
-    return {name: _value(name, each, given.get(name)) for name, each in options.items()}
+    # Models give "" for what they leave out.
+    given = {name: None if value == "" else value for name, value in given.items()}
+    checked = {name: _value(name, each, given.get(name)) for name, each in options.items()}
+    return checked | {name: checked[name] or "" for name in required}
 
 
 def _value(name: str, each: Option, value: Any) -> Any:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import VoxError
 from ..jobs import AS_IT_WAS, LAST, OPTIONS, Changes, Request
 from . import lists
 from .answers import Answer, Job, sent
@@ -87,12 +88,20 @@ def _resume(caller: Caller, asked: dict[str, Any]) -> Answer:
     return Answer(text, {"paused": False, "notes": notes})
 
 
+def _said_again(caller: Caller, job_id: str) -> Answer:
+    """One that cannot be said, because its voice is gone for example, holds up no other one."""
+    try:
+        return sent(caller.jobs.replay(job_id, is_followed=False))
+    except VoxError as exc:
+        line = f"{job_id} cannot be said: {exc.line}"
+        return Answer(line, {"id": job_id, "error": exc.to_dict()})
+
+
 def _catch_up(caller: Caller, asked: dict[str, Any]) -> Answer:
     missed = lists.missed(caller, asked)
     if not asked["speak"]:
         return lists.listed_missed(missed)
-    made = [caller.jobs.replay(job["id"], is_followed=False) for job in reversed(missed)]
-    answers = [sent(job) for job in made]
+    answers = [_said_again(caller, job["id"]) for job in reversed(missed)]
     text = "\n".join(answer.text for answer in answers) or lists.NOTHING_MISSED
     return Answer(text, {"jobs": [answer.data for answer in answers]})
 
