@@ -154,6 +154,12 @@ KEYS: dict[str, Key] = {
     ),
     "http_voices": Key({}, _map, "which voice an OpenAI voice name means"),
     "http_models": Key({}, _map, "which backend an OpenAI model name means"),
+    "remote": Key(
+        "auto",
+        one_of("auto", "always", "never"),
+        "on a server that `vox remote` set up, speak on the laptop: auto (in an ssh session), "
+        "always or never",
+    ),
     "remote_hosts": Key((), _hosts, "servers whose speech is heard here (vox remote)"),
     "wyoming": Key(
         None, _address("127.0.0.1:10200"), "HOST:PORT for Home Assistant's Wyoming (default: off)"

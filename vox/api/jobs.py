@@ -18,7 +18,7 @@ from starlette.datastructures import QueryParams
 from ..callers import WENT_AWAY
 from ..durations import moment
 from ..errors import BadOption, VoxError
-from ..jobs import AS_IT_WAS, GOING_ON, Job, State, Via, Wanted
+from ..jobs import AS_IT_WAS, CONNECTION, GOING_ON, Job, State, Via, Wanted
 from ..jobs import Request as SpeechRequest
 from . import problems, remote_hosts, schemas
 from .context import Context
@@ -91,7 +91,8 @@ def _add_speak(router: APIRouter, context: Context) -> None:
         server = request.scope.get("server")
         host = remote_host(server)
         if not is_control(server):
-            body.caller = None  # whose PID that is, nobody can tell
+            # Whose PID that is, nobody can tell. A server's caller is there while it follows.
+            body.caller = CONNECTION if body.caller and host else None
             if body.output is not None and host is None:
                 folder = context.config()["http_output_dir"]
                 body.output = await asyncio.to_thread(check_output, body.output, folder)

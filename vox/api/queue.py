@@ -29,10 +29,11 @@ def make_router(context: Context) -> APIRouter:
     async def cancel_all(request: Request, body: OfSource | None = None) -> Response:
         """Cancel every live job, or those of one source."""
         host = remote_host(request.scope.get("server"))
+        source = body.source if body else None
         if host is not None:
-            mine = await in_writer(remote_hosts.cancel_all, engine, host)
+            mine = await in_writer(remote_hosts.cancel_all, engine, host, source)
             return await json_array(lambda: (job.to_dict() for job in mine))
-        cancelled = await in_writer(engine.cancel_all, body.source if body else None)
+        cancelled = await in_writer(engine.cancel_all, source)
         return await json_array(lambda: (job.to_dict() for job in cancelled))
 
     @router.post("/skip", response_model=schemas.Skipped)

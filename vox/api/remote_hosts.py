@@ -21,7 +21,8 @@ from .problems import from_error, problem
 from .security import remote_host
 
 _ALWAYS = {("GET", "/ping"), ("POST", "/speak"), ("POST", "/cancel")}
-_OF_JOB = re.compile(rf"/jobs/(?P<id>[{ID_ALPHABET}]{{{ID_LENGTH}}})(?P<events>/events)?")
+_OF_JOB = re.compile(rf"/jobs/(?P<id>[{ID_ALPHABET}]{{{ID_LENGTH}}})(?P<more>/events|/text)?")
+_METHODS = {None: ("GET", "DELETE"), "/events": ("GET",), "/text": ("POST",)}
 
 
 class Gate:
@@ -38,10 +39,9 @@ class Gate:
             return
         method, path = scope.get("method", ""), scope["path"]
         job = _OF_JOB.fullmatch(path)
-        methods = ("GET",) if job and job["events"] else ("GET", "DELETE")
         if (method, path) in _ALWAYS:
             await self._app(scope, receive, send)
-        elif job is None or method not in methods:
+        elif job is None or method not in _METHODS[job["more"]]:
             detail = f"a server ({host}) may not ask for {method} {path}"
             hint = "it may speak, and see to what it sent; the rest: on the machine that speaks"
             await problem(403, detail, "forbidden", path=path, hint=hint)(scope, receive, send)
@@ -79,18 +79,23 @@ def limited(request: Request, host: str | None) -> Request:
         raise BadOption(
             "a server may choose a model by its name, not by a path or repository", field="model"
         )
-    name = f"{host}:{request.source}" if request.source else host
-    request.source = name[: OPTIONS["source"].max_length]
+    request.source = _named(host, request.source) if request.source else host
     request.replace = request.replace and f"{host}:{request.replace}"
     request.source_name, request.via = None, "remote"
     return request
 
 
-def cancel_all(engine: Engine, host: str) -> list[Job]:
-    """Cancel what the server sent; these jobs, in queue order."""
+def _named(host: str, source: str) -> str:
+    """The server's source as jobs have it."""
+    return f"{host}:{source}"[: OPTIONS["source"].max_length]
+
+
+def cancel_all(engine: Engine, host: str, source: str | None) -> list[Job]:
+    """Cancel what the server sent, or what one source there did; these jobs, in queue order."""
+    named = source and _named(host, source)
     cancelled = []
     for job in engine.store.live():
-        if is_of(host, job):
+        if is_of(host, job) and named in (None, job.source):
             try:
                 cancelled.append(engine.cancel(job.id))
             except VoxError:  # it has ended meanwhile

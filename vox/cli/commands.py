@@ -35,6 +35,7 @@ COMMANDS: dict[str, Entry] = {
     "daemon": Entry("daemon:daemon", "Start, stop and watch the daemon."),
     "service": Entry("service:service", "Start the daemon with your session, also after a reboot."),
     "speechd": Entry("speechd:speechd", "Let Orca and spd-say speak with vox."),
+    "remote": Entry("remote:remote", "Hear on this machine what is spoken on a server."),
     "config": Entry("config:config", "Show and change the settings."),
     "hook": Entry("hook:hook", "Speak what a coding assistant's hook tells."),
     "inbox": Entry("inbox:inbox", "Speak the .txt files that are dropped into a folder."),

@@ -188,6 +188,15 @@ def _catalog() -> Catalog:
     return Catalog(paths, LiveConfig(paths.config_path))
 
 
+def complete_remote_host(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Servers that are heard here."""
+    from ..ssh.config_file import ConfigFile
+
+    return _beginning(
+        incomplete, _quietly(lambda: list(ConfigFile(ctx.params.get("ssh_config")).forwards()))
+    )
+
+
 COMPLETERS: dict[str, Callable[[click.Context, click.Parameter, str], Any]] = {
     "backend": complete_backend,
     "voice": complete_voice,

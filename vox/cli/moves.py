@@ -8,7 +8,7 @@ from ..client.jobs import Job
 from ..jobs import MOST_STEPS
 from .options import Count, json_option
 from .output import count_of_jobs, say, say_json
-from .speaking import open_jobs
+from .speaking import open_jobs, open_speech
 
 _COUNT = Count(1, MOST_STEPS)
 
@@ -45,7 +45,7 @@ def stop(as_json: bool) -> None:
     That is all that is being spoken, written or waits. The daemon and its models stay; to stop the
     daemon: vox daemon stop
     """
-    cancelled = open_jobs().cancel_all()
+    cancelled = open_speech().cancel_all()
     if as_json:
         say_json(cancelled)
     elif cancelled:

@@ -26,7 +26,7 @@ from .output import (
     table,
     tell,
 )
-from .speaking import open_jobs
+from .speaking import open_jobs, open_speech
 
 HEADER = ("#", "id", "state", "when", "voice", "source", "text")
 NUMBERS, SPARE = (0,), (5, 4, 3)
@@ -147,7 +147,7 @@ def cancel(
     """
     if [bool(job_ids), everything, source is not None].count(True) != 1:
         raise click.UsageError("pass job ids, --source NAME or --all", ctx)
-    jobs = open_jobs()
+    jobs = open_speech()
     if not job_ids:
         cancelled, exit_code = jobs.cancel_all(source), 0
     else:

@@ -26,6 +26,7 @@ from .speaking import (
     exit_code,
     make_and_follow,
     open_jobs,
+    open_speech,
     progress_display,
     tell_notes,
     tell_written,
@@ -176,7 +177,7 @@ def wait(
     """
     if bool(job_ids) == everything:
         raise click.UsageError("pass job ids, or --all", ctx)
-    jobs = open_jobs()
+    jobs = open_speech()
     wanted = [job["id"] for job in jobs.queue()] if everything else job_ids
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
     options = CallOptions(as_json=as_json, quiet=quiet, strict=strict)

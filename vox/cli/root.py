@@ -168,6 +168,9 @@ def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     is_flag=True,
     help="Speak the text while it is being written: some-llm | vox --stream",
 )
+@click.option(
+    "--here", is_flag=True, help="Speak on this machine, not on the laptop (see: vox remote)."
+)
 @timeout_option
 @strict_option
 @json_option
@@ -197,6 +200,7 @@ def _speak(
     strict: bool,
     as_json: bool,
     quiet: bool,
+    here: bool,
     **wishes: Any,
 ) -> int:
     from ..jobs import Request
@@ -207,7 +211,7 @@ def _speak(
     check_waits(ctx, is_async, timeout_s, strict)
     if is_stream and ctx.args not in ([], ["-"]):
         raise click.UsageError("--stream goes with a pipe or -f FILE, not with words", ctx)
-    options = CallOptions(is_async, timeout_s, as_json, quiet, strict)
+    options = CallOptions(is_async, timeout_s, as_json, quiet, strict, here=here)
     output = wishes.pop("output")
     is_for_each = len(files) > 1 or names_folder(output)
     if is_stream and is_for_each:

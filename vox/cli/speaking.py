@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from ..client.front import Front
-from ..client.jobs import ANSWER_TIMEOUT_S, Job, Jobs, OnEvent, ignore
+from ..client.jobs import ANSWER_TIMEOUT_S, CallJobs, Job, Jobs, OnEvent, ignore
 from ..errors import JobFailed, UnknownJob, VoxError, WaitTimeout
 from ..jobs import Request, new_id
 from ..paths import get_paths
@@ -22,6 +22,7 @@ from ..quick.begun import Begun
 from ..quick.call import Sent
 from ..quick.follow import PATIENCE_S
 from ..quick.interrupts import Heeded, Terminated
+from ..quick.place import may_be_elsewhere
 from .output import clock, complain, is_dumb, is_terminal, say, say_json, tell
 
 CANCEL_TIMEOUT_S = 5.0
@@ -44,6 +45,8 @@ class CallOptions(NamedTuple):
     """When the call began to wait, by the monotonic clock; None: it begins now."""
     is_typed: bool = False
     """The text is typed on the terminal, where a line about the progress would stand in it."""
+    here: bool = False
+    """Speak on this machine, also where a laptop hears what is said."""
 
 
 def open_jobs(begun: dict[tuple[str, str], Begun] | None = None) -> Front:
@@ -58,9 +61,24 @@ def open_jobs(begun: dict[tuple[str, str], Begun] | None = None) -> Front:
     return Front(paths, lambda note: tell(f"vox: {note}"), before_speaking_here, begun=begun)
 
 
+def open_speech(here: bool = False) -> CallJobs:
+    """The jobs of the laptop that hears what is said here (`vox remote`), else the user's own.
+
+    Raises BadConfig, and DaemonUnavailable if there is a laptop that does not answer.
+    """
+    if not here and may_be_elsewhere(os.environ):
+        from ..client.laptop import find
+
+        laptop = find(get_paths())
+        if laptop is not None:
+            return laptop
+    return open_jobs()
+
+
 def speak(request: Request, options: CallOptions) -> int:
     """`vox TEXT`: returns the exit code."""
-    jobs = open_jobs()
+    # Files are written where they are asked for.
+    jobs = open_speech(options.here or request.output is not None)
     # Chosen here: an interrupt cancels the job even when the answer that names it is under way.
     request.id = new_id()
     return make_and_follow(jobs, request.id, lambda: submit(jobs, request, options), options)
@@ -82,7 +100,7 @@ def follow_sent(sent: Sent) -> int:
 
 
 def make_and_follow(
-    jobs: Front, job_id: str | None, make: Callable[[], Job], options: CallOptions
+    jobs: CallJobs, job_id: str | None, make: Callable[[], Job], options: CallOptions
 ) -> int:
     """Make a job with `make` and, unless async, wait for it; an interrupt cancels it."""
     try:

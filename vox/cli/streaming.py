@@ -12,13 +12,12 @@ import select
 import sys
 import threading
 
-from ..client.front import Front
-from ..client.jobs import Job
+from ..client.jobs import CallJobs, Job
 from ..errors import BadInput, EmptyText, JobNotLive, UnknownJob, VoxError
 from ..jobs import Request, new_id
 from ..text.incremental import Decoder
 from .output import complain, is_terminal, tell
-from .speaking import CallOptions, make_and_follow, open_jobs, submit
+from .speaking import CallOptions, make_and_follow, open_speech, submit
 
 READ_BYTES = 64 * 1024
 
@@ -46,7 +45,7 @@ def open_source(file: str | None) -> int:
 
 def speak_stream(request: Request, file: str | None, options: CallOptions) -> int:
     """Returns the exit code."""
-    jobs = open_jobs()
+    jobs = open_speech(options.here or request.output is not None)
     request.id, request.is_open = new_id(), True
     writers: list[Writer] = []
     if file in (None, "-") and is_terminal(sys.stdin):
@@ -107,7 +106,7 @@ def check_beginning(data: bytes) -> None:
 class Writer(threading.Thread):
     """Writes what comes from a descriptor into a job's text, and ends that where it ends."""
 
-    def __init__(self, jobs: Front, job_id: str, source: int, begun: bytes | None) -> None:
+    def __init__(self, jobs: CallJobs, job_id: str, source: int, begun: bytes | None) -> None:
         super().__init__(name="stream", daemon=True)
         self._begun = begun
         self._jobs = jobs

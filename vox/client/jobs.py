@@ -149,3 +149,13 @@ class Jobs(Protocol):
 
     def obstacles(self) -> list[str]:
         """Notes for the user on what keeps jobs from being heard now."""
+
+
+class CallJobs(Jobs, Protocol):
+    """The jobs of a call that makes some."""
+
+    def release(self, job_id: str) -> None:
+        """Let a job go on that this call has made, and that its end would cancel."""
+
+    def close(self) -> None:
+        """Release what a job needs that was submitted and will not be followed."""

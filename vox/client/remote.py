@@ -91,7 +91,7 @@ class Remote:
             raise _does_not_answer() from exc
         if answer.status < 400:
             return data
-        raise self._to_raise(_error(data))
+        raise self._to_raise(error_in(data))
 
     def _to_raise(self, error: VoxError) -> Exception:
         """The error, or NoDaemon if a successor of the daemon will answer better."""
@@ -99,8 +99,7 @@ class Remote:
             isinstance(error, StorageDamaged) and self._has_left()
         ):
             return NoDaemon(error.line)
-        is_too_new = any(words in error.message for words in _TOO_NEW)
-        if is_too_new and (older := older_daemon(self.paths)) is not None:
+        if is_too_new(error) and (older := older_daemon(self.paths)) is not None:
             # One that was told to leave, and has nothing to do, has left soon.
             return NoDaemon() if self._is_retired and self._has_left() else older
         return error
@@ -123,7 +122,7 @@ class Remote:
         try:
             with self._request(method, target, body, ANSWER_TIMEOUT_S) as answer:
                 if answer.status >= 400:
-                    raise self._to_raise(_error(answer.json()))
+                    raise self._to_raise(error_in(answer.json()))
                 for item in answer.items():
                     has_begun = True
                     yield item
@@ -142,7 +141,7 @@ class Remote:
         try:
             with self._request("POST", "/warm", {**wanted, "stream": True}) as answer:
                 if answer.status >= 400:
-                    raise _error(answer.json())
+                    raise error_in(answer.json())
                 for event in answer.events():
                     if event.name == "loaded":
                         return event.data
@@ -245,7 +244,7 @@ class Remote:
             answer = self._request("GET", target, timeout_s=timeout_s and max(timeout_s, 0.001))
             with answer:
                 if answer.status >= 400:
-                    raise self._to_raise(_error(answer.json()))
+                    raise self._to_raise(error_in(answer.json()))
                 for event in answer.events(deadline):
                     on_event(event.name, event.data)
                     if event.name == "bye":
@@ -441,7 +440,12 @@ def _is_older(version: str, than: str) -> bool:
     return parts(version) < parts(than)
 
 
-def _error(data: Any) -> VoxError:
+def is_too_new(error: VoxError) -> bool:
+    """Whether that is a daemon's answer to what it does not know yet."""
+    return any(words in error.message for words in _TOO_NEW)
+
+
+def error_in(data: Any) -> VoxError:
     """The error in a problem document (RFC 9457) of the API."""
     if isinstance(data, dict) and "code" in data:
         return from_dict({**data, "message": data.get("detail") or data.get("title")})

@@ -33,6 +33,20 @@ def runtime_dir(environ: Mapping[str, str]) -> str | None:
     return found if is_usual and own == environ.get("HOME") else None
 
 
+def laptops_dir(environ: Mapping[str, str]) -> str:
+    """On a server: the folder in which `vox remote` notes the laptops that hear what is said here.
+
+    Its sockets lie here too if the system has no better place. Under HOME, whatever VOX_HOME says:
+    ssh made it, which knows no such variable.
+    """
+    return os.path.join(environ.get("HOME") or "/nonexistent", ".local/state/vox/remote")
+
+
+def may_be_elsewhere(environ: Mapping[str, str]) -> bool:
+    """Whether it may be a laptop that hears what is said here: `client.laptop` looks closely."""
+    return bool(environ.get("VOX_SOCKET")) or os.path.isdir(laptops_dir(environ))
+
+
 def _is_below_safe_folders(path: str) -> bool:
     """Whether nobody else can put another folder in its place: no look could end elsewhere."""
     if not path.startswith("/") or path != os.path.normpath(path):

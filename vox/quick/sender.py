@@ -22,6 +22,8 @@ _SHELLS = frozenset(
 )
 _PASS_ON = frozenset("sudo su doas runuser timeout time xargs strace uv uvx".split())
 """Programs that run another one and stay, which says nothing about who wanted it."""
+_LOGIN = "sshd"
+"""A login over ssh that runs one command."""
 _INTERPRETERS = ("python", "node", "ruby", "perl", "php", "lua", "deno", "bun")
 """Beginnings of the names of programs that run a script, which is the one to name."""
 _PLAIN_FLAG = ("-u", "-e", "-x", "-B", "-E", "-I", "-s", "-S", "-l", "-i")
@@ -58,7 +60,7 @@ def _program() -> str:
             name = os.path.basename(words[0])
         name = name.lstrip("-")
         is_shell = name in _SHELLS
-        if is_shell and is_at_prompt:
+        if (is_shell and is_at_prompt) or name.startswith(_LOGIN):
             break
         if is_shell or name.startswith(_INTERPRETERS):
             name = _script(words[1:]) or ("" if is_shell else name)

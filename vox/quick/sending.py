@@ -57,7 +57,10 @@ def body_of(values: dict[str, Any]) -> str:
 
 
 def daemon_socket(environ: Mapping[str, str]) -> str | None:
-    """The socket of a daemon, if there is one that is not known to be of another version."""
+    """The socket of a daemon, if there is one that is not known to be of another version, and no
+    laptop may hear it instead."""
+    if place.may_be_elsewhere(environ):
+        return None
     found = place.files(environ)
     return None if found is None or _other_version(found[1]) else found[0]
 

@@ -1,0 +1,1 @@
+"""What `vox remote` does with ssh: its configuration, and one login on a server."""
