@@ -131,6 +131,9 @@ name_source() {
 
 # Prints the control socket, if there is one in a folder of the user's alone.
 find_socket() {
+    if [ "${VOX_SOCKET-}" ] || [ -d "${HOME-}/.local/state/vox/remote" ]; then
+        return 1 # a laptop may hear it: see `vox remote`
+    fi
     if [ "${VOX_HOME-}" ]; then
         folder=$VOX_HOME/run
     elif [ "${XDG_DATA_HOME-}" ]; then

@@ -11,8 +11,8 @@ import contextlib
 import glob
 import os
 import stat
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from ..config import load
 from ..errors import BadInput, DaemonUnavailable, VoxError, WaitTimeout
@@ -22,9 +22,6 @@ from ..quick.place import laptops_dir
 from . import http
 from .jobs import ANSWER_TIMEOUT_S, Growth, Job, NoDaemon, OnEvent, ignore
 from .remote import Remote, error_in, is_too_new
-
-if TYPE_CHECKING:
-    from ..quick.call import Sent
 
 LOOK_S = 2.0
 """How long it may take in all to find a laptop that answers."""
@@ -131,16 +128,10 @@ class Laptop(Remote):
     ) -> http.Answer:
         return http.request(self._place, method, target, body, timeout_s or SILENT_S)
 
-    def call(
-        self,
-        method: str,
-        target: str,
-        body: dict[str, Any] | None = None,
-        timeout_s: float | None = ANSWER_TIMEOUT_S,
-    ) -> Any:
-        """As `Remote.call`, but raises DaemonUnavailable where that raises NoDaemon."""
+    def _result(self, ask: Callable[[], http.Answer]) -> Any:
+        """As `Remote._result`, but raises DaemonUnavailable where that raises NoDaemon."""
         try:
-            with self._request(method, target, body, timeout_s) as answer:
+            with ask() as answer:
                 data = answer.json()
         except (http.Refused, http.Dropped, TimeoutError) as exc:
             raise self._lost() from exc
@@ -172,12 +163,11 @@ class Laptop(Remote):
         request: Request,
         is_followed: bool = True,
         timeout_s: float = ANSWER_TIMEOUT_S,
-        sent: Sent | None = None,
     ) -> Job:
         """As `Jobs.submit`. Raises BadInput also for what a laptop does not do for a server."""
         if request.is_open and not is_followed:
             raise BadInput("the laptop speaks a stream only while you wait", "leave --async out")
-        return super().submit(request, is_followed, timeout_s, sent)
+        return super().submit(request, is_followed, timeout_s)
 
     def write(self, job_id: str, at: int, text: str) -> Growth:
         self._written.add(job_id)

@@ -11,7 +11,7 @@ import select
 import time
 
 from ..ids import id_for
-from ..quick.place import runtime_dir
+from ..quick.place import may_be_elsewhere, runtime_dir
 from ..quick.sending import ANSWER_S, hand_in, is_taken
 from . import drafts
 from .agents import AGENTS, DRAFT, QUESTION, TURN
@@ -165,7 +165,12 @@ def submit(job: dict[str, Any]) -> None:
     from ..jobs import Request
     from ..paths import get_paths
 
-    Front(get_paths()).submit(Request(**job), is_followed=False)
+    paths, laptop = get_paths(), None
+    if may_be_elsewhere(os.environ):
+        from ..client.laptop import find
+
+        laptop = find(paths)
+    (laptop or Front(paths)).submit(Request(**job), is_followed=False)
 
 
 def is_other_process() -> bool:
