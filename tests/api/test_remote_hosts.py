@@ -122,7 +122,7 @@ def test_every_other_route_is_refused(daemon: RunningDaemon, server: httpx.Clien
         ("GET", "/docs"), ("GET", "/openapi.json"), ("GET", "/jobs/last"), ("GET", "/jobs/@1"),
         ("HEAD", "/ping"), ("POST", "/ping"), ("GET", "/ping/"), ("GET", "/speak"),
         ("OPTIONS", "/speak"), ("GET", "//health"), ("GET", "/jobs/%2e%2e/health"),
-        ("GET", "/nothing"), ("POST", "/jobs/aaaaaa"),
+        ("GET", "/nothing"), ("POST", "/jobs/aaaaaa"), ("POST", "/mcp"), ("GET", "/mcp"),
     ],
 )  # fmt: skip
 def test_so_is_what_is_no_route_of_it(server: httpx.Client, method: str, path: str) -> None:
