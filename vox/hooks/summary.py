@@ -22,6 +22,8 @@ _WIDE_ENDS = "。！？"
 _CLOSING = "\"')]}*_”’»"
 _ABBREVIATIONS = frozenset("dr mr mrs ms prof st vs etc approx no nr ca bzw vgl usw fig".split())
 _ITEM_MARKS = "-*+•"
+_COURTESIES = ("let me know", "hope this helps", "hope that helps", "feel free to", "happy to help")
+"""Beginnings of paragraphs that say nothing of the work."""
 
 
 def summary(text: str) -> str:
@@ -29,12 +31,18 @@ def summary(text: str) -> str:
 
     The first sentence of its last paragraph, with the next ones while that is very short, and the
     question with which the paragraph ends. Code, tables, lists, quotations and headings are passed
-    over, but for a message that has nothing else.
+    over, and so are courtesies and what leads to a list, but for a message that has nothing else.
     """
     paragraphs = _paragraphs(text[-_TAIL:])
     prose = [words for kind, words in paragraphs if kind == "prose"]
     others = [words for kind, words in paragraphs if kind != "prose"]
-    return _line((prose or others or [""])[-1])
+    telling = [words for words in prose if not _is_courtesy(words)]
+    whole = [words for words in telling if not words.endswith(":")]
+    return _line((whole or telling[:1] or prose or others or [""])[-1])
+
+
+def _is_courtesy(words: str) -> bool:
+    return words.lower().startswith(_COURTESIES)
 
 
 def sayable(text: str) -> bool:
@@ -98,15 +106,27 @@ def _end_of_sentence(text: str, start: int) -> int:
         rest = text[end:].lstrip()
         if not rest:
             return len(text)
-        if text[end].isspace() and not rest[0].islower() and not _is_abbreviation(text[start:at]):
+        if (
+            text[end].isspace()
+            and not rest[0].islower()
+            and not _is_abbreviation(text[start:at], rest)
+        ):
             return end
     return len(text)
 
 
-def _is_abbreviation(before: str) -> bool:
-    """Whether a full stop behind this is part of the word, as in "e.g." and "Dr."."""
-    word = before.split()[-1].strip("([\"'*_").lower() if before.split() else ""
+def _is_abbreviation(before: str, after: str) -> bool:
+    """Whether a full stop between these is part of a word, as in "e.g.", "z. B." and "Dr."."""
+    *_, previous, last = ["", "", *before[-100:].split()]
+    word = last.strip("([\"'*_").lower()
+    if len(word) == 1 and word.isalpha() and (_is_initial(previous) or _is_initial(after[:2])):
+        return True
     return word in _ABBREVIATIONS or (len(word) > 1 and word[-2] == "." and word[-1].isalpha())
+
+
+def _is_initial(text: str) -> bool:
+    """Whether it is one letter and a full stop."""
+    return len(text) == 2 and text[0].isalpha() and text[1] == "."
 
 
 def _paragraphs(text: str) -> list[tuple[str, str]]:
@@ -138,8 +158,11 @@ def _paragraphs(text: str) -> list[tuple[str, str]]:
 
 
 def _is_nothing(line: str) -> bool:
-    """Whether a line is blank, a rule, or the row of a table."""
-    return line.startswith("|") or not line.strip("-=*_ >|:") or line.count("|") > 1
+    """Whether a line is blank, a rule, the row of a table, or a tag of HTML."""
+    without_code = "".join(line.split("`")[::2])
+    is_row = line.startswith("|") or without_code.count("|") > 1
+    is_tag = line.startswith("<") and line.endswith(">")
+    return is_row or is_tag or not line.strip("-=*_ >|:")
 
 
 def _of_item(line: str) -> str | None:
