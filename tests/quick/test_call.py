@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 from typing import Any
@@ -117,3 +118,21 @@ def test_a_daemon_that_is_killed_is_replaced(vox: Vox, sound: object) -> None:
     vox.kill_daemon()
     assert call.communicate(timeout=60) == ("", "")
     assert (call.returncode, vox.job(job_id)["state"]) == (0, "done")
+
+
+def test_a_second_interrupt_ends_it_without_a_word(vox: Vox, sound: object) -> None:
+    vox.ok("daemon", "start")
+    assert vox.pid is not None
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        call = vox.popen(*SCRIPTED, "1 [say 30s]")
+        spoken_now(vox)
+        os.kill(vox.pid, signal.SIGSTOP)
+        try:
+            while call.poll() is None:
+                call.send_signal(signum)
+                time.sleep(0.05)
+        finally:
+            os.kill(vox.pid, signal.SIGCONT)
+        assert call.communicate() == ("", "")
+        assert call.returncode == 128 + signum
+        vox.ok("stop")

@@ -54,14 +54,17 @@ def run(args: list[str]) -> int:
     A second Ctrl-C, while the first is seen to, is raised as KeyboardInterrupt.
     """
     from ..quick import call
+    from ..quick.interrupts import Terminated
 
-    begun = call.speak(args)
-    if isinstance(begun, int):
-        return begun
     try:
+        begun = call.speak(args)
+        if isinstance(begun, int):
+            return begun
         return _command(args) if begun is None else _follow(begun)
     except KeyboardInterrupt:
         return INTERRUPTED
+    except Terminated as exc:  # a second one, too
+        return exc.exit_code
     except Exception as exc:
         from ..errors import VoxError
         from .output import complain
