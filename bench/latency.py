@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.sound import Recorder, SoundServer
+from vox.speechd.installing import wrapper
 
 from .instance import Instance, machine, markdown
 
@@ -113,14 +114,15 @@ class Book:
 class SpeechDispatcher:
     """A speech-dispatcher of our own; `spd-say` starts it by itself, as on a desktop."""
 
-    def __init__(self, folder: str, environ: Mapping[str, str]) -> None:
+    def __init__(self, folder: str, environ: Mapping[str, str], name: str, program: str) -> None:
+        """It speaks with this output module."""
         config_dir = os.path.join(folder, "speech-dispatcher")
         os.makedirs(config_dir)
         with open(os.path.join(config_dir, "speechd.conf"), "w", encoding="utf-8") as file:
             file.write(
                 'AudioOutputMethod "pulse"\n'
-                'AddModule "espeak-ng" "sd_espeak-ng" "espeak-ng.conf"\n'
-                "DefaultModule espeak-ng\n"
+                f'AddModule "{name}" "{program}" "{name}.conf"\n'
+                f"DefaultModule {name}\n"
             )
         self.environ = {**environ, "XDG_RUNTIME_DIR": folder, "XDG_CONFIG_HOME": folder}
         self._pid_path = os.path.join(config_dir, "pid", "speech-dispatcher.pid")
@@ -136,7 +138,16 @@ class SpeechDispatcher:
                 time.sleep(0.01)
 
 
-def cases(vox: Instance, spd: SpeechDispatcher) -> Iterator[Case]:
+def with_vox(folder: str, vox: Instance) -> SpeechDispatcher:
+    """A speech-dispatcher that speaks with the vox that is measured."""
+    program = os.path.join(folder, "sd_vox")
+    with open(program, "w", encoding="utf-8") as file:
+        file.write(wrapper({name: vox.environ[name] for name in ("VOX_HOME", "PYTHONPATH")}))
+    os.chmod(program, 0o755)
+    return SpeechDispatcher(folder, vox.environ, "vox", program)
+
+
+def cases(vox: Instance, spd: SpeechDispatcher, ours: SpeechDispatcher) -> Iterator[Case]:
     """In the order of a round: who needs a warm daemon follows who leaves one."""
     python = [sys.executable, "-c"]
     yield Case("`python -c pass`, to its exit", [*python, "pass"], vox.environ, heard=False)
@@ -147,6 +158,14 @@ def cases(vox: Instance, spd: SpeechDispatcher) -> Iterator[Case]:
         say = ["spd-say", "-w", TEXT]
         yield Case("`spd-say -w`, its daemon to be started", say, spd.environ, before=spd.stop)
         yield Case("`spd-say -w`, warm", say, spd.environ)
+
+        def speak_with_it() -> None:
+            # `-l`: in the C locale it asks for a language of that name.
+            subprocess.run([*say[:2], "-l", "en-US", "Ready."], env=ours.environ, check=True)
+
+        # Not up meanwhile: it keeps a daemon up.
+        more: dict[str, Any] = {"before": speak_with_it, "after": ours.stop}
+        yield Case("`spd-say -w` with vox's module, warm", say, ours.environ, **more)
     speak = [*vox.command, "--fresh", TEXT]
     again = [*vox.command, TEXT]
 
@@ -223,11 +242,12 @@ def measure(rounds: int) -> list[Case]:
     server.start()
     os.environ.update(server.environ)
     # Short and private: speech-dispatcher keeps its socket in it.
-    folder = tempfile.mkdtemp(prefix="vox-spd-", dir="/tmp")
-    spd = SpeechDispatcher(folder, {**os.environ})
+    folder, other_folder = (tempfile.mkdtemp(prefix="vox-spd-", dir="/tmp") for _ in range(2))
+    spd = SpeechDispatcher(folder, {**os.environ}, "espeak-ng", "sd_espeak-ng")
     try:
         with Instance(os.environ) as vox, Recorder() as recorder:
-            measured = list(cases(vox, spd))
+            ours = with_vox(other_folder, vox)
+            measured = list(cases(vox, spd, ours))
             for number in range(1, rounds + 1):
                 for case in measured:
                     print(f"round {number} of {rounds}: {case.name:60}", end="\r", file=sys.stderr)
@@ -239,7 +259,8 @@ def measure(rounds: int) -> list[Case]:
     finally:
         spd.stop()
         server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        for each in (folder, other_folder):
+            shutil.rmtree(each, ignore_errors=True)
     return measured
 
 

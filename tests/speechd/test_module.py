@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.running import Vox
-from tests.sound import Recorder, segments_of_sound
+from tests.sound import Recorder, SoundServer, segments_of_sound
 
 from .driving import ENDS, SET, Piped
 
@@ -197,8 +197,31 @@ def test_a_module_that_starts_no_daemon_says_so_in_its_log_and_ends_its_messages
     piped = Piped({**spoken.environ, "VOX_HOME": "/dev/null/home"})
     try:
         assert piped.say("<speak>Hello.</speak>") == ["701 BEGIN", "702 END"]
-        assert "a message is not said" in piped.log
-        assert "Hello" not in piped.log
+        assert piped.leave() == 0
+    finally:
+        piped.end()
+    assert "a message is not said" in piped.log
+    assert "Hello" not in piped.log
+
+
+def test_while_there_is_no_device_a_message_waits_and_can_be_stopped(
+    server: SoundServer, vox: Vox
+) -> None:
+    server.remove_sink()
+    vox.ok("daemon", "start")
+    piped = Piped(vox.environ)
+    try:
+        since = piped.accept("<speak>Hello.</speak>")
+        deadline = time.monotonic() + 60
+        while vox.client.call("GET", "/health")["audio"]["state"] != "waiting":
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        piped.write("STOP\n")
+        piped.wait_for("703 STOP", since=since, timeout_s=SOON_S)
+        since = piped.accept("<speak>Hello.</speak>")
+        server.add_sink()
+        assert piped.wait_for(*ENDS, since=since) == "702 END"
+        assert piped.lines[since:] == ["701 BEGIN", "702 END"]
     finally:
         piped.end()
 

@@ -58,7 +58,7 @@ def test_a_capital_is_told_where_it_is_asked_for() -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("control_a", "control A"), ("shift_A", "shift A"), ("KP_Enter", "keypad enter"),
+        ("control_a", "control eigh"), ("shift_A", "shift eigh"), ("KP_Enter", "keypad enter"),
         ("kp-*", "keypad star"), ("kp-5", "keypad 5"), ("_", "underscore"), ("F1", "eff 1"),
         ("control_alt_Delete", "control alt delete"), ("space", "space"),
         ("control__", "control underscore"),
@@ -70,7 +70,7 @@ def test_a_key_is_named(name: str, said: str) -> None:
 
 
 def test_a_text_is_spelled() -> None:
-    assert ENGLISH.spelled("Hi 5!") == "aitch, I, space, 5, exclamation mark, "
+    assert ENGLISH.spelled("Hi 5!") == "aitch, eye, space, 5, exclamation mark, "
 
 
 @pytest.mark.parametrize(

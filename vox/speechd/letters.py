@@ -9,19 +9,20 @@ import unicodedata
 
 from .symbols import word
 
-# From a to z.
+# From a to z. By ear and by the phonemes that hibari and espeak-ng make of them: "A" alone is the
+# article to hibari, "Vau" has an English v.
 _ALPHABETS = {
-    "en": "A|bee|see|dee|E|eff|jee|aitch|I|jay|kay|ell|em|en|oh|pee|queue|are|ess|tee|you|vee|"
-    "double you|ex|why|zee",
-    "de": "Ah|Beh|Zeh|Deh|Eh|Eff|Geh|Hah|Ih|Jott|Kah|Ell|Emm|Enn|Oh|Peh|Kuh|Err|Ess|Teh|Uh|Vau|"
+    "en": "eigh|bee|see|dee|E|eff|jee|aitch|eye|jay|kay|ell|em|en|oh|pee|queue|ar|ess|tee|yew|vee|"
+    "double yew|ex|wye|zee",
+    "de": "Ah|Beh|Zeh|Deh|Eh|Eff|Geh|Hah|Ih|Jott|Kah|Ell|Emm|Enn|Oh|Peh|Kuh|Err|Ess|Teh|Uh|Fau|"
     "Weh|Ix|Ypsilon|Zett",
-    "fr": "A|bé|cé|dé|E|effe|gé|ache|I|ji|ka|elle|emme|enne|O|pé|ku|erre|esse|té|U|vé|double vé|"
+    "fr": "A|bé|cé|dé|E|effe|gé|ache|I|ji|ka|elle|aime|enne|O|pé|ku|erre|esse|té|U|vé|double vé|"
     "ixe|i grec|zède",
     "es": "A|be|ce|de|E|efe|ge|hache|I|jota|ka|ele|eme|ene|O|pe|cu|erre|ese|te|U|uve|uve doble|"
     "equis|i griega|zeta",
     "it": "A|bi|ci|di|E|effe|gi|acca|I|i lunga|cappa|elle|emme|enne|O|pi|cu|erre|esse|ti|U|vu|"
     "doppia vu|ics|ipsilon|zeta",
-    "pt": "Á|bê|cê|dê|É|efe|gê|agá|I|jota|cá|ele|eme|ene|Ó|pê|quê|erre|esse|tê|U|vê|dáblio|xis|"
+    "pt": "Á|bê|cê|dê|e|efe|gê|agá|I|jota|cá|ele|eme|ene|Ó|pê|quê|erre|esse|tê|U|vê|dáblio|xis|"
     "ípsilon|zê",
 }
 _OF_REGION = {"en-gb": {"z": "zed"}, "en-au": {"z": "zed"}, "en-ie": {"z": "zed"}}

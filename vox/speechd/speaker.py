@@ -20,7 +20,7 @@ from ..client.jobs import NoDaemon
 from ..client.remote import Remote
 from ..client.spawn import spawn_daemon
 from ..errors import DaemonStopped, DaemonUnavailable, EmptyText, UnknownJob, VoxError
-from ..jobs import MOST_MARKS, new_id
+from ..jobs import MOST_MARKS, Mark, Request, new_id
 from ..paths import Paths
 from .message import Message
 
@@ -31,14 +31,14 @@ MAX_DEATHS = 3
 """On how many daemons a message is tried."""
 HTTP_STATUS_OF_FAULTS = 500
 """From this status on it is no fault of the request, and another request is no better."""
-STALE = "30s"
+STALE_S = 30.0
 """What waits so long for a device, for a model or behind a pause is not said any more."""
 LAST_RESORT = "say"
 """The backend that speaks what the wanted one cannot."""
 _WHO_SPEAKS = ("voice", "backend", "lang")
 
 Wishes = dict[str, Any]
-"""Fields of `POST /speak`."""
+"""Options of a request: who speaks, and how."""
 
 
 def log(line: str) -> None:
@@ -65,17 +65,7 @@ class Speaker:
     def __init__(self, paths: Paths) -> None:
         self._paths = paths
         self._remote = Remote(paths)
-        self._usual = {
-            "async": True,
-            "interrupt": True,
-            "unkept": True,
-            "format": "plain",
-            "source": SOURCE,
-            "via": "speechd",
-            "caller": me(),
-            "replace": f"{SOURCE} {me()}",
-            "expires": STALE,
-        }
+        self._key = f"{SOURCE} {me()}"
         self._waiting: queue.SimpleQueue[_Speech] = queue.SimpleQueue()
         self._job_ids: dict[Message, str] = {}
         self.spoken_with: dict[str, str] = {}
@@ -125,9 +115,8 @@ class Speaker:
         """Raises VoxError if there is none."""
         message = speech.message
         text, marks = message.left()
-        places = [mark._asdict() for mark in marks[:MOST_MARKS]]
-        body = {**self._usual, "text": text, "marks": places}
-        speech.job_id = self._accepted(speech, body)
+        places = [Mark(name=mark.name, at=mark.at) for mark in marks[:MOST_MARKS]]
+        speech.job_id = self._accepted(speech, text, places)
         if not speech.job_id:
             return
         self._job_ids[message] = speech.job_id
@@ -135,13 +124,13 @@ class Speaker:
             self.drop(message)
         threading.Thread(target=self._follow, args=(speech,), daemon=True).start()
 
-    def _accepted(self, speech: _Speech, body: Wishes) -> str:
+    def _accepted(self, speech: _Speech, text: str, marks: list[Mark]) -> str:
         """The id of the job by the next attempt that is accepted; "": the message has ended."""
         refused: VoxError | None = None
         for attempt in speech.attempts:
             speech.attempt = attempt
             try:
-                return self._posted(speech.message, {**body, **attempt})
+                return self._posted(speech.message, self._request(text, marks, attempt))
             except EmptyText:
                 raise
             except VoxError as exc:
@@ -151,12 +140,27 @@ class Speaker:
                 refused = exc
         raise refused or DaemonUnavailable("no voice could say it")
 
-    def _posted(self, message: Message, body: Wishes) -> str:
+    def _request(self, text: str, marks: list[Mark], wishes: Wishes) -> Request:
+        return Request(
+            text=text,
+            marks=marks,
+            id=new_id(),
+            unkept=True,
+            interrupt=True,
+            format="plain",
+            source=SOURCE,
+            via="speechd",
+            replace=self._key,
+            expires_s=STALE_S,
+            **wishes,
+        )
+
+    def _posted(self, message: Message, request: Request) -> str:
         deadline = time.monotonic() + GIVE_UP_S
         while not message.has_ended:
             left_s = max(0.1, deadline - time.monotonic())
             try:
-                job = self._remote.call("POST", "/speak", {"id": new_id(), **body}, left_s)
+                job = self._remote.submit(request, timeout_s=left_s)
             except NoDaemon:
                 self.start_daemon(deadline)
                 continue
