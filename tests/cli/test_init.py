@@ -203,6 +203,27 @@ def test_what_cannot_be_done_is_one_line(
     assert_one_line(user(*args), code, *words)
 
 
+def test_without_the_package_mcp_the_rest_is_set_up_and_one_line_says_so(
+    user: User, tmp_path: Path
+) -> None:
+    other = tmp_path / "packages" / "mcp-9.9.dist-info"
+    other.mkdir(parents=True)
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: mcp\nVersion: 9.9\n")
+    path = f"{other.parent}:{user.vox.environ['PYTHONPATH']}"
+    result = user("codex", PYTHONPATH=path)
+    assert result.code == 0 and result.out.startswith("Codex CLI: set up\n")
+    assert result.err.startswith("vox: MCP is left out: the Python package mcp is version 9.9, not")
+    assert result.err.endswith("'voxqueue[mcp]', then: vox init\n")
+    assert not (user.home / ".codex/config.toml").exists()
+    result = user("zed", PYTHONPATH=path)
+    assert result.code == 4 and "vox: Zed: has MCP alone; the Python package mcp" in result.err
+    assert not (user.home / ".config").exists()
+    # With it, what is missing is added.
+    assert "\n  wrote ~/.codex/config.toml\n" in user.ok()
+    user.ok("--remove")
+    assert not (user.home / ".codex").exists()
+
+
 def test_two_at_once_leave_what_one_leaves(user: User) -> None:
     user.ok("codex", "cursor")
     there = user.tree()
