@@ -19,6 +19,9 @@ import pytest
 from tests.running import CHECKOUT, TIMEOUT_S, Call, Result, Vox
 from tests.sound import Recorder, SoundServer
 from tests.ssh_server import HOST, SshServer, until
+from vox.mcp.caller import Caller
+from vox.mcp.tools import BY_NAME
+from vox.paths import get_paths
 
 HERE = "or speak here: vox --here TEXT\n"
 AWAY = f"vox: the laptop is away (no connection from it); log in again, {HERE}"
@@ -230,6 +233,30 @@ def test_a_pause_on_the_laptop_is_told(connected: World) -> None:
     finally:
         connected.laptop.ok("resume")
     assert result.err == "vox: speech is paused; to resume: vox resume\n"
+
+
+def test_assistants_on_the_server_are_heard_on_the_laptop(connected: World) -> None:
+    turn = {"session_id": "1", "cwd": "/srv/api", "last_assistant_message": "All tests pass."}
+    environ = {**os.environ, **connected.server.environ}
+    subprocess.run(
+        [sys.executable, "-m", "vox", "hook", "claude:Stop"],
+        env=environ, input=json.dumps(turn), text=True, check=True, cwd=connected.server.folder,
+    )  # fmt: skip
+
+    def sources() -> list[str]:
+        return [job["source"] for job in connected.laptop.jobs()]
+
+    until(lambda: f"{HOST}:api" in sources(), "the hook's job is there")
+
+    async def report(_passed_s: float, _message: str) -> None: ...
+
+    caller = Caller(
+        get_paths(environ), "claude", report, lambda: False, environ=connected.server.environ
+    )
+    speak = BY_NAME["speak"]
+    made = speak.run(caller, speak.checked({"text": "By a tool.", "wait": False}))
+    assert isinstance(made, dict)
+    assert connected.laptop.job(made["id"])["source"] == f"{HOST}:claude"
 
 
 def test_files_and_what_is_to_be_spoken_here_are_made_on_the_server(connected: World) -> None:

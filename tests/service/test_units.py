@@ -47,7 +47,10 @@ def read_unit(text: str) -> configparser.RawConfigParser:
 
 def test_a_service_listens_where_the_settings_say(odd_home: Path) -> None:
     spec = spec_of(odd_home, 'http = "127.0.0.1:8765"')
-    assert spec.socket_paths == [get_paths({"VOX_HOME": str(odd_home)}).socket_path]
+    paths = get_paths({"VOX_HOME": str(odd_home)})
+    assert spec.socket_paths == [paths.socket_path]
+    heard = spec_of(odd_home, 'remote_hosts = ["build"]')
+    assert heard.socket_paths == [paths.socket_path, paths.remote_socket_path("build")]
     assert spec.addresses == ["127.0.0.1:8765"]
     assert spec_of(odd_home).addresses == []
     with pytest.raises(BadConfig, match="reachable from other machines"):

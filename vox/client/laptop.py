@@ -18,7 +18,7 @@ from ..config import load
 from ..errors import BadInput, DaemonUnavailable, VoxError, WaitTimeout
 from ..jobs import Request
 from ..paths import Paths
-from ..quick.place import laptops_dir
+from ..quick.place import laptops_dir, may_be_elsewhere
 from . import http
 from .jobs import ANSWER_TIMEOUT_S, Growth, Job, NoDaemon, OnEvent, ignore
 from .remote import Remote, error_in, is_too_new
@@ -37,6 +37,8 @@ def find(paths: Paths, environ: Mapping[str, str] = os.environ) -> Laptop | None
 
     Raises BadConfig, and DaemonUnavailable if no laptop answers.
     """
+    if not may_be_elsewhere(environ):
+        return None
     named = environ.get("VOX_SOCKET")
     if not named:
         where = load(paths.config_path, environ)["remote"]
@@ -109,7 +111,7 @@ class Laptop(Remote):
     def __init__(self, paths: Paths, place: str) -> None:
         """`place`: the socket's path."""
         super().__init__(paths)
-        self._place = place
+        self.place = place
         self._written: set[str] = set()
         """Jobs whose text is written here."""
 
@@ -126,7 +128,7 @@ class Laptop(Remote):
         body: dict[str, Any] | None = None,
         timeout_s: float | None = None,
     ) -> http.Answer:
-        return http.request(self._place, method, target, body, timeout_s or SILENT_S)
+        return http.request(self.place, method, target, body, timeout_s or SILENT_S)
 
     def _result(self, ask: Callable[[], http.Answer]) -> Any:
         """As `Remote._result`, but raises DaemonUnavailable where that raises NoDaemon."""
@@ -145,7 +147,7 @@ class Laptop(Remote):
     def _lost(self) -> DaemonUnavailable:
         """Why there is no answer."""
         lost = DaemonUnavailable("the connection to the laptop was lost", f"try again, {HERE}")
-        return trouble_with(self._place, LOOK_S) or lost
+        return trouble_with(self.place, LOOK_S) or lost
 
     def _to_raise(self, error: VoxError) -> Exception:
         if is_too_new(error):
@@ -186,7 +188,7 @@ class Laptop(Remote):
                 return super().follow(job_id, on_event, timeout_s, bind)
             except NoDaemon:
                 # Its daemon died, and may be up again: then the job goes on.
-                if (trouble := trouble_with(self._place, LOOK_S)) is not None:
+                if (trouble := trouble_with(self.place, LOOK_S)) is not None:
                     raise trouble from None
             except WaitTimeout:
                 if timeout_s is None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import functools
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from ..client.front import Front
+from ..client.jobs import CallJobs
+from ..client.laptop import find
 from ..config import LiveConfig
 from ..paths import Paths
 from ..voices.catalog import Catalog
@@ -24,10 +27,15 @@ class Caller:
     """Whether this process is leaving, and not the caller."""
     notes: list[str] = field(default_factory=list)
     """What the user should know, by `client`."""
+    environ: Mapping[str, str] = field(default_factory=dict)
+    """The caller's, if it is known: it tells whether a laptop hears it."""
 
-    def __post_init__(self) -> None:
+    @functools.cached_property
+    def jobs(self) -> CallJobs:
+        """Raises DaemonUnavailable if there is a laptop that does not answer."""
         # This process has no business with sound: what it sends is heard in a daemon.
-        self.jobs = Front(self.paths, self.notes.append, speaks_here=False)
+        here = Front(self.paths, self.notes.append, speaks_here=False)
+        return find(self.paths, self.environ) or here
 
     @property
     def catalog(self) -> Catalog:

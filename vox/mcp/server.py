@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import mcp.types as t
@@ -42,13 +42,17 @@ logging.getLogger("mcp").setLevel(logging.CRITICAL)
 
 
 def make_server(
-    paths: Paths, source: str = "", is_leaving: Callable[[], bool] = lambda: False
+    paths: Paths,
+    source: str = "",
+    is_leaving: Callable[[], bool] = lambda: False,
+    environ: Mapping[str, str] | None = None,
 ) -> Server[Any]:
     """A server for any number of clients. `source`: who sends what they say; "": the client's name.
 
     `is_leaving`: whether this process is about to end: jobs that are waited for go on then.
+    `environ`: the client's, if it is known.
     """
-    handlers = _Handlers(paths, source, is_leaving)
+    handlers = _Handlers(paths, source, is_leaving, environ or {})
     return Server(
         "vox",
         version=__version__,
@@ -68,10 +72,17 @@ def make_server(
 class _Handlers:
     """One method for each request of the protocol."""
 
-    def __init__(self, paths: Paths, source: str, is_leaving: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        paths: Paths,
+        source: str,
+        is_leaving: Callable[[], bool],
+        environ: Mapping[str, str],
+    ) -> None:
         self._paths = paths
         self._source = source
         self._is_leaving = is_leaving
+        self._environ = environ
         self._waiting = Waiting()
 
     def _caller(self, ctx: Context) -> Caller:
@@ -79,7 +90,7 @@ class _Handlers:
             await ctx.session.report_progress(passed_s, None, message)
 
         source = self._source or _client_name(ctx) or NAMELESS
-        return Caller(self._paths, source, report, self._is_leaving)
+        return Caller(self._paths, source, report, self._is_leaving, environ=self._environ)
 
     async def list_tools(self, _ctx: Context, _params: Any) -> t.ListToolsResult:
         return t.ListToolsResult(tools=[_described(tool) for tool in TOOLS])

@@ -60,7 +60,7 @@ async def _main(paths: Paths, source: str) -> None:
 
         for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(signum, end, signum)
-        server = make_server(paths, source)
+        server = make_server(paths, source, environ=os.environ)
         async with stdio_server() as (reads, writes):
             await server.run(reads, writes, server.create_initialization_options())
         group.cancel_scope.cancel()
