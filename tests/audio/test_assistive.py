@@ -49,6 +49,21 @@ def test_what_it_interrupted_does_not_begin_between_two_of_its_words(
     assert silences[2] > FLOOR_S - 0.1
 
 
+def test_nor_does_it_when_a_word_is_cut_off_for_the_next(
+    player: Player, listener: RecordingListener, spools: SpoolDir, recorder: Recorder
+) -> None:
+    player.add(Playback("a", sentences(spools, "a", 2.0), (False, 0, 1)))
+    listener.wait("started", "a")
+    recorder.wait_for_sound()
+    player.add(word(spools, 5, seconds=20.0))
+    listener.wait("started", "5")
+    assert player.cancel("5")
+    recorder.wait_for_silence(0.3)
+    player.add(word(spools, 6))
+    listener.wait("finished", "a")
+    assert numbers(recorder.stop()) == [0, 5, 6, 0]
+
+
 def test_one_that_was_cut_off_before_it_sounded_holds_no_floor(
     player: Player, listener: RecordingListener, spools: SpoolDir
 ) -> None:

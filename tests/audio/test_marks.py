@@ -33,6 +33,25 @@ def test_each_is_told_when_it_is_heard_between_the_begin_and_the_end(
         assert due_s - 0.1 < heard_s < due_s + 2.0
 
 
+def test_none_is_told_before_there_is_a_sound(
+    player: Player, listener: RecordingListener, spools: SpoolDir
+) -> None:
+    spool = spools.open("x")
+    spool.append(sentence(0, 0.0), RATE)
+    spool.begin_utterance(0)
+    playback = Playback("x", spool, (0, 1), marks=MARKS[:1])
+    player.add(playback)
+    while playback.position is None:
+        player.wait_change(0.01)
+    player.pause()  # by now it has looked for marks
+    player.resume()
+    spool.append(sentence(0, 0.3), RATE)
+    spool.end_utterance()
+    spool.finish()
+    listener.wait("finished", "x")
+    assert listener.of("x")[:2] == [("started", None), ("mark", "a")]
+
+
 def test_after_an_interruption_none_is_told_again_and_none_is_missing(
     player: Player, listener: RecordingListener, spools: SpoolDir
 ) -> None:

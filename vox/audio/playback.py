@@ -98,7 +98,9 @@ class Playback:
             return None
         mark = self.marks[self.marks_written]
         frame = self.spool.frame_at(mark.utterance, mark.share)
-        if frame is None or self.position is None or frame > self.position:
+        if frame is None or self.position is None:
+            return None
+        if frame >= self.position and not self.is_over:  # the sound at that frame is not written
             return None
         self.marks_written += 1
         return mark
