@@ -10,8 +10,12 @@ import os
 
 from .summary import first_sentence, short
 
-_PREPARE = ("cd", "export", "set", "source", ".")
-"""Commands that only prepare for the one that matters."""
+_PREPARE = frozenset("cd export set source . [ [[ if for while until case fi done esac".split())
+"""Commands, and words of the shell, that only prepare for the one that matters."""
+_STARTERS = frozenset("sudo env time exec nohup timeout then do else !".split())
+"""Words before the one that matters, with options and numbers of their own."""
+_WITH_VALUE = ("-u", "-g")
+"""Options of these that have a value."""
 MOST_OPTIONS = 4
 """A question with more options is said without them."""
 
@@ -70,10 +74,17 @@ def program(command: str) -> str:
 
 
 def _program_and_more(part: str) -> list[str]:
-    """The words of a command without the variables and programs that only start another one."""
-    words = part.split()
-    while words and ("=" in words[0] or words[0] in ("sudo", "env", "time", "exec")):
-        words.pop(0)
+    """The words of a command without the variables and programs that only start another one; none
+    of a comment."""
+    words = part.lstrip(" \t({\\").rstrip(" \t)}").split()
+    if words and words[0].startswith("#"):
+        return []
+    while words and ("=" in words[0] or words[0] in _STARTERS):
+        first = words.pop(0)
+        while words and ("$(" in first and ")" not in first):
+            first += words.pop(0)
+        while words and (words[0][0] == "-" or words[0][0].isdigit()):
+            del words[: 2 if words[0] in _WITH_VALUE else 1]
     return words
 
 
