@@ -26,7 +26,7 @@ class Script:
     """The script in one shell. `vox` is a program that prints how it was called."""
 
     def __init__(self, shell: list[str], vox: Vox, folder: Path) -> None:
-        self._shell, self._vox = shell, vox
+        self._shell, self._vox, self.home = shell, vox, folder
         self._bin = folder / "bin"
         self._bin.mkdir()
         stand_in = self._bin / "vox"
@@ -85,6 +85,10 @@ def test_a_text_and_its_options_arrive_as_they_were_given(
     }  # fmt: skip
     assert {name: job[name] for name in expected} == expected
     vox.ok("stop")
+    # Where a laptop may hear it instead, it is vox.
+    (script.home / ".local/state/vox/remote").mkdir(parents=True)
+    assert script("Hi.", HOME=str(script.home)) == (9, "vox: Hi.\n", "")
+    assert script("Hi.", VOX_SOCKET="/nowhere") == (9, "vox: Hi.\n", "")
 
 
 def test_a_call_waits_for_its_job_and_ends_as_that_does(

@@ -22,6 +22,7 @@ from tests.ssh_server import HOST, SshServer, until
 from vox.mcp.caller import Caller
 from vox.mcp.tools import BY_NAME
 from vox.paths import get_paths
+from vox.ssh.config_file import ConfigFile, Forward
 
 HERE = "or speak here: vox --here TEXT\n"
 AWAY = f"vox: the laptop is away (no connection from it); log in again, {HERE}"
@@ -149,6 +150,10 @@ def test_a_test_speaks_a_sentence_and_leaves_nothing(world: World) -> None:
     ("args", "line"),
     [
         (("me@",), "vox: 'me@' is no server; name it as you do for ssh: vox remote [USER@]HOST"),
+        (
+            ("x y@h",),
+            "vox: 'x y@h' is no server; name it as you do for ssh: vox remote [USER@]HOST",
+        ),
         (("a b",), "vox: 'a b' is no server; name it as you do for ssh: vox remote [USER@]HOST"),
         (("test", "nowhere"), "vox: nowhere is not heard here; to hear it: vox remote nowhere"),
         (("remove", "nowhere"), "vox: nowhere is not heard here; to hear it: vox remote nowhere"),
@@ -170,6 +175,15 @@ def test_a_server_that_cannot_be_reached_changes_nothing(world: World) -> None:
     assert result.code == 3
     assert result.err.endswith("vox: cannot log in with ssh: gone; try: ssh gone\n")
     assert "gone" not in (world.server.folder / "vox.conf").read_text()
+
+
+def test_a_server_that_is_gone_can_be_taken_out(world: World) -> None:
+    config = ConfigFile(str(world.server.config))
+    config.put(Forward("127.0.0.1.gone", "127.0.0.1.gone", "/run/x.sock", "/run/y.sock"))
+    result = world.remote("remove", "127.0.0.1.gone")
+    assert (result.code, result.out) == (0, "removed 127.0.0.1.gone\n")
+    assert "still expects a laptop; there: rm -r" in result.err
+    assert list(config.forwards()) == [HOST]
 
 
 # -- on the server ---------------------------------------------------------------------------

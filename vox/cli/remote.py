@@ -159,7 +159,7 @@ def _check_heeded(config: ConfigFile, forward: Forward) -> None:
 def _host_of(target: str) -> str:
     """The server as it is given to ssh. Raises BadInput."""
     _, _, host = target.rpartition("@")
-    if target.startswith("-") or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}", host):
+    if not re.fullmatch(r"([^\s@\"'-][^\s@\"']*@)?[A-Za-z0-9][A-Za-z0-9._-]{0,59}", target):
         raise BadInput(
             f"{target!r} is no server", "name it as you do for ssh: vox remote [USER@]HOST"
         )

@@ -14,6 +14,8 @@ from .login import SSH_FAILED, Login
 
 _TOLD = "vox-remote "
 """How lines of ours begin among what a login prints."""
+_TEST = ".test"
+"""Behind the path of a socket that is only tried."""
 _PROBE = """\
 umask 077
 cd "$HOME" && mkdir -p .local/state/vox/remote && chmod 700 .local/state/vox/remote || exit 1
@@ -64,7 +66,7 @@ def set_up(login: Login) -> Server:
         place = f"{told['run']}/vox-remote-%L.sock"
     else:
         place = f"{told.get('home', '')}/.local/state/vox/remote/%L.sock"
-    if len(os.fsencode(_place(place))) > SOCKET_PATH_MAX or '"' in place:
+    if len(os.fsencode(_place(place) + _TEST)) > SOCKET_PATH_MAX or '"' in place:
         raise DaemonUnavailable(f"no socket can lie there: {place}")
     return Server(place, "vox" in told)
 
@@ -74,7 +76,7 @@ def try_forward(login: Login, server: Server, here: str) -> bool:
 
     Raises DaemonUnavailable if it lets none be made.
     """
-    there = _place(server.place) + ".test"
+    there = _place(server.place) + _TEST
     if not login.forward(there, here):
         raise DaemonUnavailable(
             f"sshd forwards no sockets: {login.target}",
