@@ -6,11 +6,14 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.running import Vox
 from tests.sound import Recorder, SoundServer, segments_of_sound
+from vox.speechd.speaker import SOURCE
+from vox.speechd.wording import Wording
 
 from .driving import ENDS, SET, Piped
 
@@ -149,6 +152,20 @@ def test_a_message_interrupts_a_book_which_goes_on_afterwards(
     module.wait_for("703 STOP", since=since)
     spoken.until(book, "speaking")
     spoken.client.cancel(book)
+
+
+def test_letters_are_made_while_nobody_speaks(module: Piped, spoken: Vox) -> None:
+    """So that one is heard without a synthesis; what was said itself is not kept."""
+    kept = Path(spoken.paths.utterances_dir)
+    settings = SET.replace("rate=0", "rate=17")
+    module.say("z", kind="CHAR", settings=settings)
+    count = len(list(kept.rglob("*")))
+    deadline = time.monotonic() + 60
+    while len(list(kept.rglob("*"))) < count + len(Wording("en").common()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    wait_until_gone(spoken)
+    assert [job for job in spoken.jobs() if job["source"] == SOURCE] == []
 
 
 def test_what_the_user_cancels_is_stopped_for_the_server_too(module: Piped, spoken: Vox) -> None:

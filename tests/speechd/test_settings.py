@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from vox.speechd.settings import Settings, VoiceType, fastest_in, local_language, parse, wishes
+from vox.speechd.settings import Settings, VoiceType, fastest_in, how, local_language, parse
 from vox.speechd.voices import Voices
 
 LISTED: list[dict[str, Any]] = [
@@ -57,10 +57,10 @@ def test_the_type_that_the_server_usually_sends_leaves_the_voice_to_vox(
 
 
 def test_rates_and_volumes_are_those_of_espeak_s_module() -> None:
-    assert wishes(Settings(), 2.64) == {}
-    assert wishes(Settings(rate=100, volume=0), 2.64) == {"speed": 2.64, "volume": 0.5}
-    assert wishes(Settings(rate=-100, volume=-100), 2.64) == {"speed": 0.47, "volume": 0.0}
-    assert wishes(Settings(rate=50), 3.0) == {"speed": 2.0}
+    assert how(Settings(), 2.64) == {}
+    assert how(Settings(rate=100, volume=0), 2.64) == {"speed": 2.64, "volume": 0.5}
+    assert how(Settings(rate=-100, volume=-100), 2.64) == {"speed": 0.47, "volume": 0.0}
+    assert how(Settings(rate=50), 3.0) == {"speed": 2.0}
 
 
 def test_the_highest_speed_can_be_set(tmp_path: Path) -> None:

@@ -13,10 +13,10 @@ from typing import Any, BinaryIO
 from . import ssml
 from .marked import Marked
 from .message import Message, Output, plain
-from .settings import Settings, local_language, parse, wishes
+from .settings import Settings, how, local_language, parse
 from .speaker import Speaker
 from .voices import Voice, Voices
-from .warmth import Warmth
+from .warmth import Habit, Warmth
 from .wording import Wording, tidied
 
 _SPACE = "space"
@@ -135,6 +135,7 @@ class Module:
 
     def _char(self) -> None:
         self._one_line(lambda wording, char: wording.character(" " if char == _SPACE else char))
+        self._warmth.note(Habit(self._wishes(), self._language()))
 
     def _key(self) -> None:
         self._one_line(lambda wording, name: wording.key(name))
@@ -158,6 +159,7 @@ class Module:
         self._message = message
         self._output.send("200 OK SPEAKING")
         self._speaker.say(message, self._wishes())
+        self._warmth.touch()
 
     def _stop(self) -> None:
         if (message := self._message) is not None:
@@ -172,9 +174,13 @@ class Module:
                 self._speaker.drop(message)
 
     def _wording(self) -> Wording:
-        voice, settings = self._voice(), self._settings
-        lang = (voice.lang if voice else None) or settings.language or local_language()
-        return Wording(lang.lower(), says_capitals=settings.capitals != "none")
+        return Wording(self._language(), says_capitals=self._settings.capitals != "none")
+
+    def _language(self) -> str:
+        """In lower case. That of the voice, if one is wanted."""
+        voice = self._voice()
+        lang = (voice.lang if voice else None) or self._settings.language or local_language()
+        return lang.lower()
 
     def _voice(self) -> Voice | None:
         """The voice that was asked for, by its name or its type; None: vox's own choice."""
@@ -186,7 +192,7 @@ class Module:
         return self._voices.of_type(settings.voice_type, settings.language or local_language())
 
     def _wishes(self) -> dict[str, Any]:
-        found = wishes(self._settings, self._fastest)
+        found = how(self._settings, self._fastest)
         if (voice := self._voice()) is not None:
             return {**found, **voice.wish}
         lang = self._settings.language

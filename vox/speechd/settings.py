@@ -117,7 +117,7 @@ def fastest_in(config_path: str | None) -> float:
     return FASTEST
 
 
-def wishes(settings: Settings, fastest: float) -> dict[str, Any]:
+def how(settings: Settings, fastest: float) -> dict[str, Any]:
     """The fields `speed` and `volume` of a request; what is usual is left out."""
     found = {"speed": settings.speed(fastest), "volume": settings.loudness()}
     return {name: value for name, value in found.items() if value is not None}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import string
 import unicodedata
 
 from .letters import letter_name
 from .marked import Marked
 from .symbols import LEVELS, symbol_name, symbols, word
 
+_COMMON = string.ascii_lowercase + string.digits + " .,-/@"
 _CHARACTER = re.compile(r"\S[\u0300-\u036f\ufe0f\u200d]*|\s+", re.DOTALL)
 _BLANKS = re.compile(r"[ \t\r\f\v\xa0]{2,}|[\t\r\f\v\xa0]")
 _SPLIT_NUMBER = re.compile(r"(?<=\d) (\.)(?=\d)")
@@ -31,6 +33,10 @@ class Wording:
         self._lang = lang
         self._primary = lang.partition("-")[0]
         self._says_capitals = says_capitals
+
+    def common(self) -> list[str]:
+        """The names of the characters that are said most."""
+        return [self.character(char) for char in _COMMON]
 
     def character(self, char: str) -> str:
         """The name of one character. An emoji is itself: vox has their names."""
