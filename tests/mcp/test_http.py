@@ -227,8 +227,7 @@ def test_a_daemon_that_leaves_ends_calls_soon_and_their_jobs_go_on(vox: Vox, sou
     assert time.monotonic() - began < 60
     while vox.client.is_up():
         time.sleep(0.02)
-    live = {job["source"]: job["state"] for job in json.loads(vox.ok("queue", "--json"))}
-    assert live == dict.fromkeys(MODES, "queued")
+    assert {job["source"] for job in json.loads(vox.ok("queue", "--json"))} == {*MODES}
     with open_store(vox.paths) as store:  # nobody waits for them any more
         assert {job.caller for job in store.live()} == {None}
     assert "Traceback" not in vox.log()

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -108,50 +108,38 @@ ENDINGS: dict[str, tuple[Callable[[Raw], None], int]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def waiting(daemon: Vox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Raw]]:
-    """A server for each way to end, each with a job that is waited for and one that is not.
+def until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + ENDS_S
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
-    All start at once: most of a start is the import of the package.
-    """
-    folder = tmp_path_factory.mktemp("nowhere")
-    started = {name: Raw(daemon, folder) for name in ENDINGS}
-    for name, raw in started.items():
+
+def test_however_it_ends_what_is_waited_for_ends_with_it_and_nothing_else(
+    daemon: Vox, tmp_path: Path
+) -> None:
+    """A server for each way to end. All start at once, for most of a start is an import."""
+
+    def live() -> set[str]:
+        return {job["source"] for job in daemon.client.queue()}
+
+    servers = {name: Raw(daemon, tmp_path) for name in ENDINGS}
+    for name, raw in servers.items():
         raw.initialize()
         raw.call("speak", text="[say 60s]", source=f"{name} kept")
         assert not raw.answer()["result"].get("isError")
         raw.call("speak", text="[say 61s]", source=f"{name} given up", wait=True, wait_s=200)
-    yield started
-    for raw in started.values():
-        raw.process.kill()
-
-
-@pytest.fixture
-def nothing_is_left(register: Callable[[str], None]) -> None:
-    """The servers' jobs are needed by several tests."""
-
-
-def live(daemon: Vox) -> set[str]:
-    return {job["source"] for job in daemon.client.queue()}
-
-
-@pytest.mark.parametrize("name", ENDINGS)
-def test_however_it_ends_what_is_waited_for_ends_with_it_and_nothing_else(
-    daemon: Vox, waiting: dict[str, Raw], name: str
-) -> None:
-    raw, (end, code) = waiting[name], ENDINGS[name]
-    deadline = time.monotonic() + ENDS_S
-    while f"{name} given up" not in live(daemon):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    end(raw)
-    assert raw.process.wait(ENDS_S) == code
-    assert raw.process.stderr is not None
-    assert raw.process.stderr.read() == ""
-    while f"{name} given up" in live(daemon):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    assert f"{name} kept" in live(daemon)
+    until(
+        lambda: live() == {f"{name} {which}" for name in ENDINGS for which in ("kept", "given up")}
+    )
+    for name, (end, code) in ENDINGS.items():
+        process = servers[name].process
+        end(servers[name])
+        assert (name, process.wait(ENDS_S)) == (name, code)
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+        until(lambda name=name: f"{name} given up" not in live())
+    assert live() == {f"{name} kept" for name in ENDINGS}
 
 
 def test_what_is_no_message_is_passed_over_and_the_client_s_name_is_the_source(

@@ -166,6 +166,7 @@ def test_it_lists_what_waits_what_was_said_and_what_there_is(daemon: Vox, ask: A
         long = await assistant.ok("speak", text="[say 30s] " + "word " * 100)
         for number in range(3):
             await assistant.ok("speak", text=f"mango {number}")
+        await asyncio.to_thread(daemon.until, long.data["id"], "speaking")
         queue = await assistant.ok("queue", limit=2)
         assert queue.data["jobs"][0]["id"] == long.data["id"]
         assert "2 more" in queue.text
