@@ -67,6 +67,10 @@ class Instance:
         self.stop()
         shutil.rmtree(self.home, ignore_errors=True)
 
+    @property
+    def socket_path(self) -> str:
+        return get_paths({"VOX_HOME": self.home}).socket_path
+
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*self.command, *arguments],

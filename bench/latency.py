@@ -26,7 +26,8 @@ from typing import Any
 from tests.sound import Recorder, SoundServer
 from vox.speechd.installing import wrapper
 
-from .instance import Instance, machine, markdown
+from . import stages
+from .instance import CHECKOUT, Instance, machine, markdown
 
 TEXT = "The build is finished."
 NEXT = "Then it is deployed"
@@ -200,6 +201,9 @@ def cases(vox: Instance, spd: SpeechDispatcher, ours: SpeechDispatcher) -> Itera
         ahead_s=WAITS_S,
     )
     yield Case("`vox`, warm, said before", again, vox.environ)
+    if shutil.which("curl"):
+        by_curl = [os.path.join(CHECKOUT, "contrib", "vox.sh"), "--async", TEXT]
+        yield Case("`contrib/vox.sh --async`, warm, to its exit", by_curl, vox.environ, heard=False)
     later = [*vox.command, "--async", TEXT]
     yield Case("`vox --async`, warm, to its exit", later, vox.environ, heard=False)
 
@@ -220,7 +224,10 @@ def table(measured: list[Case]) -> str:
     return markdown(["from exec to the first sound heard", "median", "from ... to"], rows)
 
 
-def document(measured: list[Case], rounds: int) -> dict[str, object]:
+Stages = list[dict[str, float]]
+
+
+def document(measured: list[Case], of_stages: Stages, rounds: int) -> dict[str, object]:
     return {
         "machine": machine(),
         "text": TEXT,
@@ -234,10 +241,15 @@ def document(measured: list[Case], rounds: int) -> dict[str, object]:
             }
             for case in measured
         ],
+        "stages": [
+            {stage: round(times[stage], 4) for stage in stages.STAGES} for times in of_stages
+        ],
     }
 
 
-def measure(rounds: int) -> list[Case]:
+def measure(rounds: int) -> tuple[list[Case], Stages]:
+    """The cases, and the stages of the warm call, one for each round."""
+    of_stages: Stages = []
     server = SoundServer()
     server.start()
     os.environ.update(server.environ)
@@ -255,13 +267,15 @@ def measure(rounds: int) -> list[Case]:
                 # What `--async` left behind is heard before the next round begins.
                 recorder.wait_for_sound(SOUND_TIMEOUT_S)
                 recorder.wait_for_silence(1.0)
+                speak = [*vox.command, "--fresh", TEXT]
+                of_stages.append(stages.measure(speak, vox.environ, vox.socket_path, recorder))
             print(file=sys.stderr)
     finally:
         spd.stop()
         server.stop()
         for each in (folder, other_folder):
             shutil.rmtree(each, ignore_errors=True)
-    return measured
+    return measured, of_stages
 
 
 def main() -> None:
@@ -269,12 +283,14 @@ def main() -> None:
     parser.add_argument("-n", "--rounds", type=int, default=10, help="default: 10")
     parser.add_argument("--json", metavar="FILE", help="write the single values there as well")
     options = parser.parse_args()
-    measured = measure(options.rounds)
-    print(table(measured))
+    measured, of_stages = measure(options.rounds)
+    print(table(measured), end="\n\n")
+    header = ["`vox`, warm, by stages", "over after (median)", "since the one before"]
+    print(markdown(header, list(stages.rows(of_stages))))
     print(f"\n{machine()}; {options.rounds} rounds; {TEXT!r}")
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
-            json.dump(document(measured, options.rounds), file, indent=2)
+            json.dump(document(measured, of_stages, options.rounds), file, indent=2)
             file.write("\n")
 
 
