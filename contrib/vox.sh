@@ -1,5 +1,5 @@
 #!/bin/sh
-# vox.sh [OPTIONS] TEXT...    what `vox` does, by curl: for where even Python is too slow to start
+# vox.sh [OPTIONS] TEXT...    what `vox` does, by curl: for where no Python is to be started
 #
 # It takes the options of a request (see: vox --help), --async and -q, and a text from a pipe.
 # Everything else is left to vox: other options and commands, no daemon up, whatever that refuses.
@@ -20,7 +20,7 @@ main() {
         *) exec vox "$@" ;;
         esac
     fi
-    socket=$(find_socket) || exec vox "$@"
+    find_socket || exec vox "$@"
     command -v curl >/dev/null || exec vox "$@"
     from_environment
     name_source
@@ -129,22 +129,23 @@ name_source() {
     add source "${folder:-$caller}"
 }
 
-# Prints the control socket, if there is one in a folder of the user's alone.
+# Sets socket, if there is one in a folder of the user's alone.
 find_socket() {
     if [ "${VOX_SOCKET-}" ] || [ -d "${HOME-}/.local/state/vox/remote" ]; then
         return 1 # a laptop may hear it: see `vox remote`
     fi
+    user=$(id -u)
     if [ "${VOX_HOME-}" ]; then
         folder=$VOX_HOME/run
     elif [ "${XDG_DATA_HOME-}" ]; then
         return 1
     else
-        folder=${XDG_RUNTIME_DIR:-/run/user/$(id -u)}/vox
+        folder=${XDG_RUNTIME_DIR:-/run/user/$user}/vox
     fi
-    [ -S "$folder/vox.sock" ] || return 1
-    about=$(ls -ldn "$folder")
-    case $about in
-    drwx------*" $(id -u) "*) printf %s "$folder/vox.sock" ;;
+    socket=$folder/vox.sock
+    [ -S "$socket" ] || return 1
+    case $(ls -ldn "$folder") in
+    drwx------*" $user "*) ;;
     *) return 1 ;;
     esac
 }
