@@ -97,10 +97,10 @@ def test_a_call_that_is_interrupted_cancels_its_job_at_once(vox: Vox, sound: obj
         call = vox.popen(*SCRIPTED, "1 [say 30s]")
         job_id = spoken_now(vox)
         call.send_signal(signum)
-        assert call.communicate(timeout=30) == ("", "")
-        assert call.returncode == 128 + signum
+        printed = call.communicate(timeout=30)
         job = vox.job(job_id)
-        assert (job["state"], job["error"]) == ("cancelled", "cancelled")
+        ended = (call.returncode, printed, job["state"], job["error"])
+        assert ended == (128 + signum, ("", ""), "cancelled", "cancelled")
 
 
 def spoken_now(vox: Vox) -> str:
@@ -134,5 +134,6 @@ def test_a_second_interrupt_ends_it_without_a_word(vox: Vox, sound: object) -> N
         finally:
             os.kill(vox.pid, signal.SIGCONT)
         assert call.communicate() == ("", "")
-        assert call.returncode == 128 + signum
+        # One that comes while Python itself ends has the system end it, which shells tell alike.
+        assert call.returncode in (128 + signum, -signum)
         vox.ok("stop")
