@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -180,7 +181,9 @@ def test_a_server_of_the_user_s_finds_it_and_loses_it_again(user: Vox, sound: ob
     subprocess.run(start, env=environ, check=True, capture_output=True, timeout=60)
 
     def modules() -> list[str]:
-        found: list[str] = user("speechd", "status", "--json").json()["server_modules"]
+        """Once it answers: it does not while it loads them."""
+        until(lambda: installing.server_modules(environ) is not None)
+        found: list[str] = user("speechd", "status", "--json").json()["server_modules"] or []
         return found
 
     def pid() -> int:
@@ -193,19 +196,28 @@ def test_a_server_of_the_user_s_finds_it_and_loses_it_again(user: Vox, sound: ob
         while not is_true():
             assert time.monotonic() < deadline
 
+    def end(server: int) -> None:
+        os.kill(server, signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):
+            until(lambda: os.kill(server, 0) is not None)
+
     assert "vox" not in modules()
     assert f"kill -HUP {pid()}" in user.ok("speechd", "install")
     os.kill(pid(), signal.SIGHUP)
     until(lambda: "vox" in modules())
     assert f"kill {pid()}" in user.ok("speechd", "install", "--default")
-    os.kill(pid(), signal.SIGTERM)
-    until(lambda: "not running" in user("speechd", "status").out)
-    assert user("speechd", "status", "--json").json()["default"]
-    # As any program does, it starts the server.
-    listed = subprocess.run(
-        ["spd-say", "-L"], env=environ, check=True, capture_output=True, text=True, timeout=60
-    )
-    assert "heart" in listed.stdout  # of the default module
-    user.ok("speechd", "uninstall")
-    os.kill(pid(), signal.SIGHUP)
-    until(lambda: "vox" not in modules())
+    end(pid())
+    status = user("speechd", "status", "--json").json()
+    assert status["default"] and status["server_modules"] is None
+
+    def spd_say(*args: str) -> str:
+        """As any program does, it starts the server."""
+        done = subprocess.run(
+            ["spd-say", *args], env=environ, check=True, capture_output=True, text=True, timeout=60
+        )
+        return done.stdout
+
+    assert "heart" in spd_say("-L")  # of the default module
+    assert f"kill {pid()}" in user.ok("speechd", "uninstall")
+    end(pid())
+    assert "vox" not in spd_say("-O").split()

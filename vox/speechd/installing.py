@@ -21,7 +21,7 @@ from ..files import cannot_write, make_dir, write
 
 MODULE = "vox"
 SYSTEM_CONFIG = "/etc/speech-dispatcher/speechd.conf"
-ANSWER_TIMEOUT_S = 2.0
+ANSWER_TIMEOUT_S = 5.0
 _OURS = "Written by `vox speechd install`"
 _BEGIN, _END = b"# >>> vox speechd install", b"# <<< vox speechd install <<<\n"
 _BLOCK = re.compile(
