@@ -231,7 +231,7 @@ class Daemon:
         gc.freeze()
         serving = asyncio.create_task(server.serve(sockets=sockets))
         self._report_ready()
-        watching = asyncio.create_task(self._watch_idleness())
+        watching = asyncio.create_task(self._watch_idleness(server))
         self._looking = asyncio.create_task(self._look_after_files(server))
         leaving = asyncio.create_task(self._leave.wait())
         await asyncio.wait([serving, leaving], return_when=asyncio.FIRST_COMPLETED)
@@ -289,7 +289,9 @@ class Daemon:
         left_s = timeout_s - self.idle_s if timeout_s >= 0 else WATCH_S
         return min(WATCH_S, max(IDLE_CHECK_S, left_s))
 
-    async def _watch_idleness(self) -> None:
+    async def _watch_idleness(self, server: Server) -> None:
+        # Whoever had a service manager start it waits to be let in.
+        await server.is_listening.wait()
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._look.wait(), self._next_look_s())
