@@ -131,6 +131,20 @@ def test_leaving_says_no_bye_to_who_waits_for_a_job_of_the_successor(context: Fa
     assert context.run(leave()) == [None]
 
 
+def test_leaving_says_no_bye_to_who_was_not_told_yet_that_the_job_has_ended(
+    context: FakeContext,
+) -> None:
+    job = context.engine.add()
+
+    async def leave() -> list[str | None]:
+        with context.broadcaster.subscribe(job.id) as queue:
+            context.engine.store.change(job.id, ("queued",), "cancelled")
+            context.broadcaster.announce_leaving("idle", everybody=False)
+            return taken(queue)
+
+    assert context.run(leave()) == [None]
+
+
 def test_the_end_of_a_job_is_waited_for(context: FakeContext) -> None:
     job = context.engine.add()
 

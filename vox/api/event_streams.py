@@ -160,15 +160,18 @@ class Broadcaster:
         """End the streams: all of them, or all but those of jobs that are being worked on.
 
         A stream of one of the jobs `but` ends without the `bye` event: a successor of the daemon
-        will speak that job, and its client finds that out.
+        will speak that job, and its client finds that out. So does one whose job has just ended,
+        which the stream was not told yet.
         """
-        working = () if everybody else {j.id for j in self._store.live() if j.state != "queued"}
+        live = {job.id: job.state for job in ([] if everybody else self._store.live())}
         for queue, job_id in list(self._streams.items()):
-            if job_id is None or job_id not in working:
-                if job_id not in but:
-                    queue.put_nowait(_transient("bye", job_id or "", {"reason": reason}))
-                queue.put_nowait(None)
-                self._streams.pop(queue, None)
+            if live.get(job_id or "", "queued") != "queued":
+                continue
+            has_ended = not everybody and job_id is not None and job_id not in live
+            if job_id not in but and not has_ended:
+                queue.put_nowait(_transient("bye", job_id or "", {"reason": reason}))
+            queue.put_nowait(None)
+            self._streams.pop(queue, None)
 
     def end_streams(self) -> None:
         """End all streams without the `bye` event: a successor goes on with their jobs."""
