@@ -159,6 +159,7 @@ def test_it_writes_a_text_little_by_little(daemon: RunningDaemon, server: httpx.
     [
         ({"output": "/tmp/x.wav"}, "no file is written for a server"),
         ({"keep_alive": -1}, "may not keep a model loaded"),
+        ({"unkept": True, "interrupt": True}, "is kept in the history"),
         ({"model": "somebody/model"}, "by its name"),
         ({"open": True}, "open needs async"),
     ],

@@ -73,6 +73,9 @@ def limited(request: Request, host: str | None) -> Request:
         return request
     if request.output is not None or request.umask is not None:
         raise BadOption("no file is written for a server", "write it there: vox -o FILE", "output")
+    if request.unkept:
+        # With `interrupt` it would be heard although speech is paused, and leave no trace of it.
+        raise BadOption("what a server sends is kept in the history", field="unkept")
     if (request.keep_alive or 0.0) < 0:
         raise BadOption("a server may not keep a model loaded for ever", field="keep_alive")
     if request.model and os.sep in request.model:
