@@ -26,6 +26,10 @@ main() {
     name_source
     if [ "$is_piped" ]; then
         words=$(cat && printf x) && words=${words%x}
+        case $words in
+        *[![:space:]]*) ;;
+        *) refused "$@" ;;
+        esac
     fi
     if [ "$is_async" ]; then
         answer=$(printf %s "$words" | post 2>/dev/null)
@@ -195,7 +199,11 @@ conclude() {
         exit 3
         ;;
     esac
-    # No job was made: vox makes it, or says why not.
+    refused "$@"
+}
+
+# No job was made: vox makes it, or says why not.
+refused() {
     if [ "$is_piped" ]; then
         printf %s "$words" | vox "$@"
         exit

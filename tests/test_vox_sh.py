@@ -122,6 +122,12 @@ def test_what_is_not_plain_is_left_to_vox(script: Script, args: tuple[str, ...])
     assert script(*args)[:2] == (9, f"vox: {' '.join(args)}\n")
 
 
+def test_a_pipe_without_words_is_left_to_vox(vox: Vox, script: Script) -> None:
+    vox.ok("daemon", "start")
+    assert script("-q", stdin=" \n")[:2] == (9, "vox: -q\n \n")
+    assert vox.jobs() == []
+
+
 def test_without_a_daemon_or_curl_it_is_vox(vox: Vox, script: Script, tmp_path: Path) -> None:
     assert script("Hi there.")[:2] == (9, "vox: Hi there.\n")
     assert script("-q", stdin="Hi.")[:2] == (9, "vox: -q\nHi.")

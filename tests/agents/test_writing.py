@@ -63,7 +63,7 @@ def test_what_somebody_writes_in_between_is_kept(user: User, mcp_json: Path) -> 
     mcp_json.write_text('{"of": "another program"}')
     writing.carry_out(found, known)
     (trouble,) = found.troubles
-    assert trouble.line == f"{mcp_json} was changed in this moment; try again"
+    assert trouble.line == f"{mcp_json} has just been changed by another program; try again"
     assert mcp_json.read_text() == '{"of": "another program"}'
     assert not user.init("cursor").troubles
     assert json.loads(mcp_json.read_text())["of"] == "another program"

@@ -116,6 +116,13 @@ def test_a_port_that_is_taken_is_told_by_start_status_and_doctor(
     assert shown in vox.ok("daemon", "status")
 
 
+def test_status_says_all_that_the_daemon_stays_for(vox: Vox, sound: object) -> None:
+    # Whether it gets the ports does not matter.
+    vox.ok("config", "set", "http", "127.0.0.1:1")
+    vox.ok("config", "set", "wyoming", "127.0.0.1:2")
+    assert "off: http and wyoming keep it up" in status_of_started(vox)
+
+
 def status_of_started(vox: Vox) -> str:
     vox.ok("daemon", "start")
     return vox.ok("daemon", "status")

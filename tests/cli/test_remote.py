@@ -286,6 +286,24 @@ def test_files_and_what_is_to_be_spoken_here_are_made_on_the_server(connected: W
     assert len(connected.laptop.jobs()) == count
 
 
+def test_the_doctor_on_the_server_says_whether_the_laptop_answers(world: World) -> None:
+    mute = {"PULSE_SERVER": "unix:/nowhere"}
+    away = world("doctor", **mute)
+    assert away.code == 1
+    assert f"FAIL  laptop: {AWAY.removeprefix('vox: ')}" in away.out
+    login = world.server.connect()
+    try:
+        found = world("doctor", **mute)
+    finally:
+        login.kill()
+        login.wait()
+        for path in world.server.sockets():
+            path.unlink()
+    assert found.code == 0, found
+    assert "OK    laptop: it answers; what is sent from here is heard there\n" in found.out
+    assert "NOTE  sound: " in found.out
+
+
 # -- the laptop is not there -----------------------------------------------------------------
 
 

@@ -202,7 +202,12 @@ def test_a_server_of_the_user_s_finds_it_and_loses_it_again(user: Vox, sound: ob
             until(lambda: os.kill(server, 0) is not None)
 
     assert "vox" not in modules()
+    assert "kill" not in user("speechd", "status").out
+    user.ok("speechd", "install", "--default")
+    assert f"to have it do so: kill {pid()}\n" in user("speechd", "status").out
+    user.ok("speechd", "uninstall")
     assert f"kill -HUP {pid()}" in user.ok("speechd", "install")
+    assert f"to have it do so: kill -HUP {pid()}\n" in user("speechd", "status").out
     os.kill(pid(), signal.SIGHUP)
     until(lambda: "vox" in modules())
     assert f"kill {pid()}" in user.ok("speechd", "install", "--default")

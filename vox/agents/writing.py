@@ -70,7 +70,7 @@ def _change(change: FileChange) -> None:
     """Raises BadInput (somebody else changed it), StorageError."""
     path = change.path
     if read(path) != change.before:
-        raise BadInput(f"{path} was changed in this moment", "try again")
+        raise BadInput(f"{path} has just been changed by another program", "try again")
     try:
         if change.after is None:
             os.unlink(path)
@@ -87,7 +87,7 @@ def _change(change: FileChange) -> None:
                 os.fchmod(file.fileno(), mode)
             file.write(change.after)
     except FileExistsError as exc:
-        raise BadInput(f"{path} was changed in this moment", "try again") from exc
+        raise BadInput(f"{path} has just been changed by another program", "try again") from exc
     except OSError as exc:
         raise StorageError(
             f"cannot write {path}: {exc.strerror}", "free disk space or fix the permissions"

@@ -37,7 +37,7 @@ COMMANDS: dict[str, Entry] = {
     "speechd": Entry("speechd:speechd", "Let Orca and spd-say speak with vox."),
     "remote": Entry("remote:remote", "Hear on this machine what is spoken on a server."),
     "config": Entry("config:config", "Show and change the settings."),
-    "hook": Entry("hook:hook", "Speak what a coding assistant's hook tells."),
+    "hook": Entry("hook:hook", "Speak what a coding assistant reports through a hook."),
     "inbox": Entry("inbox:inbox", "Speak the .txt files that are dropped into a folder."),
     "backends": Entry("backends:backends", "List, install, remove and test backends."),
     "voices": Entry("voices:voices", "List the voices."),

@@ -172,8 +172,14 @@ def _until(each: dict[str, Any]) -> str:
 def _idle_timeout(status: dict[str, Any]) -> str:
     seconds, stays_for = status["idle_timeout_s"], status.get("stays_for")
     if seconds < 0:
-        return f"off: {' and '.join(stays_for)} keeps it up" if stays_for else "off"
+        return f"off: {_keepers(stays_for)}" if stays_for else "off"
     return duration(seconds) if seconds else "exits as soon as the queue is empty"
+
+
+def _keepers(names: list[str]) -> str:
+    if len(names) == 1:
+        return f"{names[0]} keeps it up"
+    return f"{', '.join(names[:-1])} and {names[-1]} keep it up"
 
 
 def _queue(counts: dict[str, Any]) -> str:

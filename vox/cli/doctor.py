@@ -17,11 +17,12 @@ from .. import __version__
 from ..client import daemon as control
 from ..client import inbox as inbox_client
 from ..config import Config, load
-from ..errors import NoAudioOutput, VoxError
+from ..errors import DaemonUnavailable, NoAudioOutput, VoxError
 from ..files import cannot_write, make_dir
 from ..install.status import size_mb
 from ..jobs import Wanted
 from ..paths import Paths, get_paths
+from ..quick.place import may_be_elsewhere
 from ..text import say_as_files
 from .options import json_option
 from .output import say, say_json
@@ -151,7 +152,9 @@ def _sound(paths: Paths, config: Config) -> Iterator[Finding]:
     """Whether the daemon can play or, if none is up, whether one that started now could."""
     of_daemon = control.sound(paths, timeout_s=10.0)
     here = _sound_here(config)
-    if of_daemon is None:
+    if (of_daemon or here.level) != "ok" and _is_heard_elsewhere(paths):
+        yield Finding("sound", "note", "none on this machine; a laptop speaks instead")
+    elif of_daemon is None:
         yield here
     elif of_daemon != "ok":
         can_here = here.level == "ok"
@@ -165,6 +168,27 @@ def _sound(paths: Paths, config: Config) -> Iterator[Finding]:
             lacks = "this shell lacks a variable, such as XDG_RUNTIME_DIR"
             is_named = here.hint != NoAudioOutput.default_hint
             yield Finding("sound", "note", text, here.hint if is_named else lacks)
+
+
+def _is_heard_elsewhere(paths: Paths) -> bool:
+    try:
+        return _has_laptop(paths)
+    except DaemonUnavailable:
+        return True
+
+
+def _has_laptop(paths: Paths) -> bool:
+    """Whether a laptop speaks in our place (`vox remote`). Raises DaemonUnavailable: not now."""
+    if not may_be_elsewhere(os.environ):
+        return False
+    from ..client.laptop import find
+
+    return find(paths) is not None
+
+
+def _laptop(paths: Paths, _config: Config) -> Iterator[Finding]:
+    if _has_laptop(paths):
+        yield Finding("laptop", "ok", "it answers; what is sent from here is heard there")
 
 
 def _sound_here(config: Config) -> Finding:
@@ -268,6 +292,7 @@ CHECKS: tuple[Check, ...] = (
     _kept_audio,
     _database,
     _sound,
+    _laptop,
     _backend,
     _default_backends,
     _daemon,

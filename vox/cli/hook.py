@@ -14,11 +14,12 @@ EPILOG = "\b\nAssistants and their events:\n" + "\n".join(
 @click.command(epilog=EPILOG)
 @click.argument("event", metavar="AGENT:EVENT")
 def hook(event: str) -> None:
-    """Speak what a coding assistant's hook tells.
+    """Speak what a coding assistant reports through a hook.
 
     The assistant gives its JSON on standard input. Spoken are one line of its last message at the
     end of a turn, a question or a permission that waits for its user, with high priority, and a
-    failure. A newer message of the same session replaces an older one that still waits.
+    failure. A newer message of the same session replaces an older one that waits or is
+    being spoken.
 
     It returns at once, starts a daemon if none is up, and never fails who calls it: the exit code
     is always 0, and nothing is printed but what the assistant wants to read. VOX_HOOKS=0 silences

@@ -31,7 +31,7 @@ def complete_agent(_ctx: click.Context, _param: click.Parameter, incomplete: str
 
 @click.command()
 @click.argument("names", metavar="[ASSISTANT]...", nargs=-1, shell_complete=complete_agent)
-@click.option("--list", "is_list", is_flag=True, help="List the assistants and how they are.")
+@click.option("--list", "is_list", is_flag=True, help="List the assistants: found, set up or not.")
 @click.option("--remove", "is_removal", is_flag=True, help="Take out what vox has written.")
 @click.option("--print", "is_print", is_flag=True, help="Print what would be done, and do nothing.")
 @click.pass_context
@@ -138,7 +138,10 @@ def _list(known: list[Agent], told: Receipts, lacks_mcp: VoxError | None) -> Non
         state = "yes" if is_whole else "partly" if each.name in there else "no"
         rows.append((each.name, found, state, each.looked_at, each.speaks or "what it says by MCP"))
     table(
-        ("assistant", "found", "set up", "looked at", "you hear"), rows, spare=(3,), is_named=False
+        ("assistant", "found", "set up", "checked with", "you hear"),
+        rows,
+        spare=(3,),
+        is_named=False,
     )
 
 

@@ -179,8 +179,8 @@ def _tell_notes(host: str, has_vox: bool, removes_stale: bool) -> None:
         tell(f"vox: vox is not installed on {host}, or not where ssh finds it; install it there")
     if not removes_stale:
         tell(
-            f"vox: {host} keeps the socket of a login that broke off, and the next one then has no "
-            f"way here until vox was called there; as root, once: {_FOR_ROOT}"
+            f"vox: when a connection to {host} breaks off, its sshd leaves the socket behind, and "
+            f"the next login is not heard until you call vox; to prevent it, run there: {_FOR_ROOT}"
         )
     if any(map(os.path.exists, manager().paths())):
         tell("vox: the service is to listen for it too; run again: vox service install")

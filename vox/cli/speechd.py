@@ -108,13 +108,13 @@ def status(as_json: bool) -> int:
             [
                 ("module", places.module if is_installed else "not installed: vox speechd install"),
                 ("default", "yes" if is_default else "no"),
-                ("server", _server(modules)),
+                ("server", _server(modules, places if is_installed else None)),
             ]
         )
     return 0 if is_installed else NOT_INSTALLED
 
 
-def _server(modules: list[str] | None) -> str:
+def _server(modules: list[str] | None, installed: Places | None) -> str:
     if modules is None:
         import shutil
 
@@ -123,7 +123,9 @@ def _server(modules: list[str] | None) -> str:
         return "not running; the next program that speaks starts it"
     if MODULE in modules:
         return "running, it has loaded vox"
-    pid = installing.server_pid()
-    return "running, it has not loaded vox" + (
-        f"; to have it do so: kill -HUP {pid}" if pid else ""
-    )
+    pid = installing.server_pid() if installed else None
+    if installed is None or pid is None:
+        return "running, it has not loaded vox"
+    # After SIGHUP it reads the file again that was there when it started.
+    signal = "" if installing.is_configured(installed) else "-HUP "
+    return f"running, it has not loaded vox; to have it do so: kill {signal}{pid}"

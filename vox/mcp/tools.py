@@ -73,7 +73,8 @@ def _stop(caller: Caller, asked: dict[str, Any]) -> Answer:
     else:
         cancelled = caller.jobs.cancel_all(asked["source"])
     ids = [job["id"] for job in cancelled]
-    return Answer(f"cancelled: {', '.join(ids) or 'nothing was to be said'}", {"cancelled": ids})
+    text = f"cancelled: {', '.join(ids)}" if ids else "nothing was being said, and nothing waited"
+    return Answer(text, {"cancelled": ids})
 
 
 def _pause(caller: Caller, asked: dict[str, Any]) -> Answer:

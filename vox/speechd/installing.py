@@ -106,6 +106,11 @@ def is_default(places: Places) -> bool:
     return modules[-1:] == [MODULE.encode()]
 
 
+def is_configured(places: Places) -> bool:
+    """Whether lines of ours are in the user's configuration. Raises BadConfig."""
+    return _BLOCK.search(_read(places.config) or b"") is not None
+
+
 def configure(places: Places, is_default: bool) -> bool:
     """Have the server load the module, and speak with it by default if asked for.
 
