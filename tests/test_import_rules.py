@@ -23,9 +23,10 @@ ROOT = Path(__file__).parents[1]
 
 BASICS = (
     "vox", "vox.addresses", "vox.bootstrap", "vox.callers", "vox.checks", "vox.config",
-    "vox.durations", "vox.errors", "vox.files", "vox.flat_json", "vox.ids", "vox.jobs",
-    "vox.languages", "vox.options", "vox.outlook", "vox.paths", "vox.printable", "vox.sizes",
-    "vox.sound_variables", "vox.source_keys", "vox.source_names", "vox.source_notes", "vox.tokens",
+    "vox.durations", "vox.errors", "vox.extras", "vox.files", "vox.flat_json", "vox.ids",
+    "vox.jobs", "vox.languages", "vox.options", "vox.outlook", "vox.paths", "vox.printable",
+    "vox.sizes", "vox.sound_variables", "vox.source_keys", "vox.source_names", "vox.source_notes",
+    "vox.tokens",
 )  # fmt: skip
 """What every room may import; among themselves they go down only, as all files do."""
 

@@ -185,7 +185,7 @@ def test_without_the_package_it_says_how_to_install_it(daemon: Vox, tmp_path: Pa
         assert (done.returncode, done.stdout) == (4, "")
         return done.stderr
 
-    install = "install it: pipx inject voxqueue 'mcp>=2.3,<3', or: pip install 'voxqueue[mcp]'\n"
+    install = f"install it: {sys.executable} -m pip install 'voxqueue[mcp]'\n"
     assert told() == f"vox: the Python package mcp is not installed; {install}"
     (tmp_path / "mcp-1.30.0.dist-info").mkdir()
     old = importlib.metadata.PathDistribution(tmp_path / "mcp-1.30.0.dist-info")

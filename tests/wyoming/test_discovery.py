@@ -102,7 +102,7 @@ def test_without_the_package_one_line_says_how_to_install_it(vox: Vox, home: Pat
     )
     assert called.returncode == 2, called.stderr
     assert called.stderr == (
-        "vox: wyoming_zeroconf needs the package zeroconf; install it: pipx inject voxqueue "
-        "zeroconf, or: pip install 'voxqueue[wyoming]'\n"
+        "vox: wyoming_zeroconf needs the package zeroconf; install it: "
+        f"{sys.executable} -m pip install 'voxqueue[wyoming]'\n"
     )
     assert vox.ok("config", "set", "wyoming_zeroconf", "true") == "wyoming_zeroconf = true"

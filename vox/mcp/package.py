@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..errors import NotAvailable
+from ..extras import install_hint
 
 MAJOR = 2
-HINT = "install it: pipx inject voxqueue 'mcp>=2.3,<3', or: pip install 'voxqueue[mcp]'"
 
 
 def check_package() -> None:
@@ -15,6 +15,10 @@ def check_package() -> None:
     try:
         version = importlib.metadata.version("mcp")
     except importlib.metadata.PackageNotFoundError:
-        raise NotAvailable("the Python package mcp is not installed", HINT) from None
+        raise NotAvailable("the Python package mcp is not installed", _hint()) from None
     if version.partition(".")[0] != str(MAJOR):
-        raise NotAvailable(f"the Python package mcp is version {version}, not {MAJOR}", HINT)
+        raise NotAvailable(f"the Python package mcp is version {version}, not {MAJOR}", _hint())
+
+
+def _hint() -> str:
+    return install_hint("mcp", "mcp>=2.3,<3")

@@ -17,6 +17,7 @@ from typing import Any
 from .. import __version__
 from ..addresses import is_loopback
 from ..errors import BadConfig, VoxError
+from ..extras import install_hint
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +25,6 @@ SERVICE_TYPE = "_wyoming._tcp.local."
 AGAIN_S = 60.0
 """How long after a failure it tries again: there may be a network by then."""
 GOODBYE_S = 2.0
-INSTALL = "install it: pipx inject voxqueue zeroconf, or: pip install 'voxqueue[wyoming]'"
 _ELSEWHERE = {socket.AF_INET: ("192.0.2.1", 9), socket.AF_INET6: ("2001:db8::1", 9)}
 """Addresses for documentation (RFC 5737, RFC 3849). To name one sends nothing."""
 
@@ -32,7 +32,9 @@ _ELSEWHERE = {socket.AF_INET: ("192.0.2.1", 9), socket.AF_INET6: ("2001:db8::1",
 def check_package() -> None:
     """Raises BadConfig if the package is not installed."""
     if importlib.util.find_spec("zeroconf") is None:
-        raise BadConfig("wyoming_zeroconf needs the package zeroconf", INSTALL)
+        raise BadConfig(
+            "wyoming_zeroconf needs the package zeroconf", install_hint("wyoming", "zeroconf")
+        )
 
 
 class Announcement:
