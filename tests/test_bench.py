@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -82,7 +84,13 @@ on_linux = pytest.mark.skipif(sys.platform != "linux", reason="bench.idle reads 
 @on_linux
 def test_memory_and_processor_time_are_those_of_the_process() -> None:
     before, used_s = idle.memory_mb(os.getpid()), idle.cpu_s(os.getpid())
-    block = b"x" * 50_000_000
+    # Of the system: the allocator might give out what other tests have freed.
+    with mmap.mmap(-1, 50_000_000) as block:
+        block.write(b"x" * len(block))
+        check_memory(before, used_s)
+
+
+def check_memory(before: Mapping[str, float], used_s: float) -> None:
     until = time.process_time() + 0.1
     while time.process_time() < until:
         pass
@@ -91,7 +99,6 @@ def test_memory_and_processor_time_are_those_of_the_process() -> None:
         assert 45 < after[kind] - before[kind] < 60, kind
     assert after["dirty"] <= after["private"] <= after["pss"] <= after["rss"]
     assert idle.cpu_s(os.getpid()) - used_s > 0.09
-    assert len(block) == 50_000_000
 
 
 def test_requests_are_sent_and_answered_over_one_connection() -> None:

@@ -25,6 +25,12 @@ EXAMPLES = {
     ("api/schemas.py", "hibari"),  # in the API's documentation
     ("text/say_as_entry.py", "say"),  # a key of the entries that respell words
     ("text/say_as_files.py", "say"),
+    ("speechd/speaker.py", "say"),  # what a screen reader hears if nothing else can speak
+    # Qwen Code, an assistant:
+    ("agents/catalog.py", "qwen"),
+    ("agents/catalog.py", ".qwen"),
+    ("agents/catalog.py", "restart qwen"),
+    ("hooks/agents.py", "qwen"),
 }
 
 # `say` is also a word: it means the backend only on its own or after -b.

@@ -175,7 +175,7 @@ def test_a_job_is_replayed_at_another_speed_into_a_file(jobs: Jobs, tmp_path: Pa
     again = jobs.replay("@1", changes=Changes(speed=2.0, output=path))
     assert (again["speed"], again["output"], again["source_name"]) == (2.0, path, job_id)
     with pytest.raises(BadOption):
-        jobs.replay("@2", changes=Changes(speed=5.0))
+        jobs.replay("@2", changes=Changes(speed=9.0))
 
 
 def test_the_newest_jobs_need_no_id(jobs: Jobs) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from vox.backends.base import Chunk, Progress, Settings, Utterance
 from vox.errors import HostCrashed, HostTimeout, OutOfMemory
-from vox.hosts.base import no_progress
+from vox.hosts.base import no_progress, nothing
 
 RATE = 24_000
 CHUNK_S = 0.05
@@ -102,9 +102,12 @@ class FakeHost:
         notes, self.notes = self.notes, []
         return notes
 
-    def synthesize(self, utterance: Utterance) -> Generator[Chunk, None, None]:
-        self._hosts.asked.append(utterance)
+    def synthesize(
+        self, utterance: Utterance, on_begun: Callable[[], None] = nothing
+    ) -> Generator[Chunk, None, None]:
         self._is_cancelled = False
+        on_begun()
+        self._hosts.asked.append(utterance)
         for step in self._hosts.next_steps(utterance.text):
             if isinstance(step, Gate):
                 step.pass_through(self._is_stopped)

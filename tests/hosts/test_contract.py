@@ -61,6 +61,20 @@ def frames(host: Host, text: str) -> int:
     return sum(len(samples) for samples, _ in host.synthesize(Utterance(text)))
 
 
+def test_what_was_cancelled_before_it_has_begun_is_not_made(host: Host) -> None:
+    """`cancel` before that reaches nothing, so whoever is to be asked is asked once it would."""
+
+    def has_begun() -> None:
+        host.cancel()  # reaches it now
+        raise InterruptedError
+
+    for _ in range(2):
+        with pytest.raises(InterruptedError):
+            list(host.synthesize(Utterance(LONG), has_begun))
+    assert host.is_alive and host.idle_s > 0
+    assert frames(host, SPEAK) > 0
+
+
 def test_it_knows_what_it_is(host: Host, settings: Settings) -> None:
     assert (host.name, host.settings.env_dir) == ("scripted", settings.env_dir)
     assert host.is_alive and host.is_current and host.answers()

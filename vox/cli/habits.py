@@ -89,7 +89,6 @@ HABITS = {
     "uninstall": _REMOVE,
     "remove": _REMOVE,
     "setup": "vox doctor",
-    "init": "vox doctor",
     "diagnose": "vox doctor",
     "settings": "vox config",
     "setting": "vox config",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 from ..audio.pcm import Samples
 from ..audio.shaping import Shaper
@@ -42,10 +42,12 @@ class Timed:
         self._chunks.close()
 
 
-def shaped(host: Host, utterance: Utterance) -> Generator[Heard, None, None]:
+def shaped(
+    host: Host, utterance: Utterance, on_begun: Callable[[], None]
+) -> Generator[Heard, None, None]:
     """The host's chunks without the silence around the utterance."""
     shaper, sample_rate = Shaper(), 0
-    with contextlib.closing(sound_checks.synthesize(host, utterance)) as chunks:
+    with contextlib.closing(sound_checks.synthesize(host, utterance, on_begun)) as chunks:
         for samples, sample_rate in chunks:
             yield shaper.feed(samples, sample_rate), sample_rate
     if sample_rate:

@@ -6,7 +6,7 @@ The contract between those who use a host (the pool and the engine) and those wh
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any, Protocol
 
 from ..backends.base import Chunk, Progress, Settings, Utterance
@@ -14,6 +14,10 @@ from ..backends.base import Chunk, Progress, Settings, Utterance
 
 def no_progress(_text: str, _fraction: float | None) -> None:
     """The progress of loading, for nobody."""
+
+
+def nothing() -> None:
+    """What to do when a request has begun, if there is nothing to do."""
 
 
 class Host(Protocol):
@@ -82,8 +86,13 @@ class Host(Protocol):
         dead unless it was loaded before).
         """
 
-    def synthesize(self, utterance: Utterance) -> Generator[Chunk, None, None]:
+    def synthesize(
+        self, utterance: Utterance, on_begun: Callable[[], None] = nothing
+    ) -> Generator[Chunk, None, None]:
         """Yield the utterance's chunks as they are made.
+
+        `on_begun`: called once `cancel` would end it, before anything is made. What was cancelled
+        before that may raise there, and then nothing is made.
 
         Closing the generator stops the work. Raises SynthesisFailed (the host lives on),
         HostCrashed, HostTimeout or OutOfMemory (the host is dead).

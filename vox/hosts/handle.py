@@ -16,7 +16,7 @@ from typing import Any, Literal
 from ..backends.base import Chunk, Progress, Settings, Utterance
 from ..errors import HostCrashed, HostError, HostTimeout, OutOfMemory, VoxError
 from . import answers, memory, protocol
-from .base import no_progress
+from .base import no_progress, nothing
 from .process import HostProcess
 
 log = logging.getLogger(__name__)
@@ -208,13 +208,20 @@ class Handle:
 
     # -- synthesis ---------------------------------------------------------------------------
 
-    def synthesize(self, utterance: Utterance) -> Generator[Chunk, None, None]:
+    def synthesize(
+        self, utterance: Utterance, on_begun: Callable[[], None] = nothing
+    ) -> Generator[Chunk, None, None]:
         """Yield the utterance's chunks as the host makes them (see `Host.synthesize`).
 
         Closing the generator, or `cancel` from another thread, stops the work. The host stays
         warm if it confirms that in time, and is killed if not.
         """
         request_id = self._begin_request()
+        try:
+            on_begun()
+        except BaseException:
+            self._current_id = None
+            raise
         self.state = "busy"
         began = time.monotonic()
         self._command({"op": "synthesize", "id": request_id, "utterance": asdict(utterance)})

@@ -11,7 +11,7 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 from ..backends.base import Backend, Chunk, Loaded, Progress, Settings, Utterance
@@ -23,7 +23,7 @@ from ..errors import (
     SynthesisFailed,
     VoxError,
 )
-from .base import no_progress
+from .base import no_progress, nothing
 from .handle import Limits
 
 End = VoxError | None
@@ -97,8 +97,11 @@ class InlineHost:
         untold, self._untold = self._untold, []
         return untold
 
-    def synthesize(self, utterance: Utterance) -> Generator[Chunk, None, None]:
+    def synthesize(
+        self, utterance: Utterance, on_begun: Callable[[], None] = nothing
+    ) -> Generator[Chunk, None, None]:
         self._is_cancelled.clear()
+        on_begun()
         self._is_busy = True
         made: queue.SimpleQueue[Chunk | End] = queue.SimpleQueue()
         worker = threading.Thread(

@@ -6,11 +6,11 @@ Knows hosts, not where the audio goes.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 from ..backends.base import Chunk, Utterance
 from ..errors import SynthesisFailed
-from .base import Host
+from .base import Host, nothing
 
 LOWEST_RATE = 4_000
 """Below it speech cannot be understood; a telephone has 8,000."""
@@ -29,11 +29,13 @@ def longest_s(utterance: Utterance) -> float:
     return (SPARE_S + SECONDS_PER_CHAR * len(utterance.text)) / min(1.0, utterance.speed)
 
 
-def synthesize(host: Host, utterance: Utterance) -> Generator[Chunk, None, None]:
+def synthesize(
+    host: Host, utterance: Utterance, on_begun: Callable[[], None] = nothing
+) -> Generator[Chunk, None, None]:
     """As `Host.synthesize`, but what cannot be speech stops the host and raises SynthesisFailed."""
     most_s, made_s = longest_s(utterance), 0.0
     rate = None
-    with contextlib.closing(host.synthesize(utterance)) as chunks:
+    with contextlib.closing(host.synthesize(utterance, on_begun)) as chunks:
         for chunk in chunks:
             rate = rate or chunk.sample_rate
             _check_rate(host.name, chunk.sample_rate, rate)
