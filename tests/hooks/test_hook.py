@@ -169,7 +169,7 @@ def test_an_assistant_that_does_not_read_the_answer_is_heard(vox: Vox) -> None:
         command = ["sh", "-c", f'"$@" {redirection}', "sh", *vox.command, "hook", "codex:Stop"]
         done = subprocess.run(command, input=data, env=environ, capture_output=True, check=False)
         assert (done.returncode, done.stderr) == (0, b"")
-        (job,) = vox.client.queue()
+        (job,) = wait_until(vox.client.queue)
         assert job["text"] == "Done."
         vox.ok("stop")
         data = data.replace(b"s1", b"s2")
@@ -184,7 +184,8 @@ def test_aider_keeps_its_standard_input(vox: Vox) -> None:
         command, input=b"yes\nno\n", env=environ, capture_output=True, check=False, cwd=vox.home
     )
     assert (done.stdout, done.stderr) == (b"yes\nno\n", b"")
-    assert [job["source"] for job in vox.client.queue()] == [vox.home.name]
+    (job,) = wait_until(vox.client.queue)
+    assert job["source"] == vox.home.name
 
 
 def test_characters_that_no_job_may_have_silence_nothing(vox: Vox) -> None:
@@ -194,7 +195,11 @@ def test_characters_that_no_job_may_have_silence_nothing(vox: Vox) -> None:
     assert call(vox, "claude:Stop", stdin=told.encode()) == (0, b"", b"")
     cut = b'{"session_id": "cut", "cwd": "/", "last_assistant_message": "All. \xf0\x9f"}'
     assert call(vox, "claude:Stop", stdin=cut) == (0, b"", b"")
-    assert [job["text"] for job in vox.client.queue()] == ["A ?,  .", "All. \ufffd"]
+
+    def texts() -> list[str]:
+        return sorted(job["text"] for job in vox.client.queue())
+
+    wait_until(lambda: texts() == ["A ?,  .", "All. \ufffd"])
 
 
 def test_what_two_hooks_tell_at_once_is_one_job(vox: Vox) -> None:
