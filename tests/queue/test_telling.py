@@ -1,4 +1,4 @@
-"""What the events say of jobs: nothing else after the end."""
+"""What the events say of jobs: their end once, and nothing else after it."""
 
 from __future__ import annotations
 
@@ -27,6 +27,32 @@ def job(state: str, **fields: object) -> Job:
 def test_what_was_written_before_the_end_is_not_told_after_it() -> None:
     events, _ = told(job("queued"), job("cancelled"), job("preparing"))
     assert [event.data["state"] for event in events] == ["queued", "cancelled"]
+
+
+def test_an_end_that_two_threads_tell_is_told_once() -> None:
+    events, _ = told(job("queued"), job("done"), job("done"))
+    assert [event.data["state"] for event in events] == ["queued", "done"]
+
+
+def test_an_end_that_could_not_be_written_is_told_at_once_and_once_more_when_it_is() -> None:
+    bus, events = Bus(), list[Event]()
+    bus.subscribe(events.append)
+    telling = Telling(bus, lambda _job: Outlook())
+    for is_written in (False, False, True, True, False):
+        telling.publish("state", job("done"), is_written)
+    assert len(events) == 2
+
+
+def test_a_new_job_under_the_id_of_a_cleared_one_is_told_from_its_beginning() -> None:
+    bus, events = Bus(), list[Event]()
+    bus.subscribe(events.append)
+    telling = Telling(bus, lambda _job: Outlook())
+    for state in ("queued", "done"):
+        telling.publish("state", job(state))
+    telling.begin("aaaaaa")
+    for state in ("queued", "done"):
+        telling.publish("state", job(state))
+    assert [event.data["state"] for event in events] == ["queued", "done"] * 2
 
 
 def test_the_text_of_a_private_job_does_not_come_back_after_its_end() -> None:

@@ -116,7 +116,7 @@ class OutcomeWriter:
         job.state = state
         for name, value in columns.items():
             setattr(job, name, value)
-        self._store.publish("state", job)
+        self._store.publish("state", job, is_written=False)
 
     def _run(self) -> None:
         unwritten: collections.deque[_Entry] = collections.deque()

@@ -158,6 +158,7 @@ class Store(Reader):
         for job in jobs:
             if job.expires_at is not None and job.is_live:
                 self._deadlines.begin(job.id, job.created_at, job.expires_at)
+            self._telling.begin(job.id)
             self.publish("state", job)
         return jobs
 
@@ -403,9 +404,9 @@ class Store(Reader):
     def _known_at_once(self, job: Job) -> Outlook:
         return self.outlooks.at_once(job)
 
-    def publish(self, name: str, job: Job) -> None:
-        """Tell the listeners of the bus what happened to the job."""
-        self._telling.publish(name, job)
+    def publish(self, name: str, job: Job, is_written: bool = True) -> None:
+        """See `Telling.publish`."""
+        self._telling.publish(name, job, is_written)
 
     def publish_mark(self, job_id: str, name: str) -> None:
         """Tell the listeners of the bus that the job's mark is heard."""

@@ -25,8 +25,8 @@ class Telling:
     """Publishes what became of jobs. Any thread may use it.
 
     After the end of a job nothing else is told of it: the threads that change it may come here in
-    another order than the one in which they changed it. The end is told again when it is written
-    that a full disk held up.
+    another order than the one in which they changed it. The end is told once, and again when it is
+    written that a full disk held up.
     """
 
     def __init__(self, bus: Bus | None, outlook: Callable[[Job], Outlook]) -> None:
@@ -34,18 +34,27 @@ class Telling:
         self._bus = bus
         self._outlook = outlook
         self._lock = threading.Lock()
-        self._ended: dict[str, None] = {}
+        self._ended: dict[str, bool] = {}
+        """Of each job whose end was told: whether that was written before."""
 
-    def publish(self, name: str, job: Job) -> None:
-        """Tell the listeners of the bus what happened to the job."""
+    def begin(self, job_id: str) -> None:
+        """A new job has this id, which a cleared one may have had."""
+        with self._lock:
+            self._ended.pop(job_id, None)
+
+    def publish(self, name: str, job: Job, is_written: bool = True) -> None:
+        """Tell the listeners of the bus what happened to the job.
+
+        `is_written`: False for an end that the table does not have yet.
+        """
         if self._bus is None:
             return
         data = self._told(name, job)
         with self._lock:
-            if job.is_live and job.id in self._ended:
+            if job.id in self._ended and (job.is_live or self._ended[job.id] or not is_written):
                 return
             if not job.is_live:
-                self._note_end(job)
+                self._note_end(job, is_written)
                 if job.private:
                     self._bus.forget([job.id])
             self._bus.publish(name, job.id, data)
@@ -56,9 +65,9 @@ class Telling:
             if self._bus is not None and job_id not in self._ended:
                 self._bus.publish("mark", job_id, {"id": job_id, "name": name})
 
-    def _note_end(self, job: Job) -> None:
+    def _note_end(self, job: Job, is_written: bool) -> None:
         self._ended.pop(job.id, None)
-        self._ended[job.id] = None
+        self._ended[job.id] = is_written
         if len(self._ended) > ENDED_KNOWN:
             del self._ended[next(iter(self._ended))]
 
