@@ -201,6 +201,24 @@ def test_what_a_stream_has_to_say_is_heard_before_a_younger_job(
     rig.until_ended(job)
 
 
+def test_what_came_while_the_model_was_loaded_is_heard_before_a_younger_job(
+    rig: Rig, hosts: FakeHosts, engine: Engine
+) -> None:
+    gate = hosts.gate()
+    hosts.loads.append([gate])
+    job = opened(engine)
+    write = Writer(engine, job)
+    gate.wait_reached()
+    write(ONE + "\n\n")
+    other = engine.submit(request(TWO))
+    gate.open()
+    rig.until_ended(other)
+    assert rig.states(job)[:3] == ["queued", "preparing", "speaking"]
+    write.end()
+    rig.until_ended(job)
+    assert hosts.texts == [ONE, TWO]
+
+
 def test_two_streams_take_turns_where_they_are_silent(
     rig: Rig, hosts: FakeHosts, engine: Engine
 ) -> None:

@@ -121,13 +121,14 @@ class OpenTexts:
 
     def look(self) -> None:
         """Let those parked jobs through of which there is more to say, or that have ended."""
-        ready = [job_id for job_id, at in list(self._parked.items()) if self._has_more(job_id, at)]
+        ready = [job_id for job_id, at in list(self._parked.items()) if self.has_more(job_id, at)]
         for job_id in ready:
             self._parked.pop(job_id, None)
         if ready:
             self.on_ready()
 
-    def _has_more(self, job_id: str, at: int) -> bool:
+    def has_more(self, job_id: str, at: int) -> bool:
+        """Whether there is more than the first `at` characters, or no more will come."""
         try:
             written = self.since(job_id, at)
         except UnknownJob:
@@ -229,6 +230,8 @@ class Reader:
                 continue
             yield None
             self._check_wanted()
+            if self._texts.has_more(self._job.id, self._at):
+                continue  # it came while the model was loaded: the turn is still this job's
             left_s = self._left_s(silent_since)
             if left_s > 0:
                 self._texts.wait(changes, left_s)

@@ -177,9 +177,12 @@ class Worker:
                 self._end(run)
 
     def _end(self, run: Run) -> None:
-        self._running.end(run)
+        try:
+            if run.is_put_back:  # while it is at work no later job takes its turn
+                self._give_back(run.job)
+        finally:
+            self._running.end(run)
         if run.is_put_back:
-            self._give_back(run.job)
             self._texts.on_ready()  # what holds it back may be over already
 
     @contextlib.contextmanager
