@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from vox.queue.broker import Broker
-from vox.queue.tasks import SAFETY_NET_S
+from vox.queue.tasks import PACE_S, SAFETY_NET_S
 
 from .ran import Ran
 
@@ -52,6 +53,25 @@ def test_order_holds_after_rows_were_deleted_and_a_restart(make: MakeBroker) -> 
     second.send([("d", 0)])
     second.start(lambda job_ids: job_ids)
     assert ran.wait(4) == ["a", "b", "c", "d"]
+
+
+def test_a_consumer_that_just_looked_and_found_the_gate_shut_ends_at_once(
+    make: MakeBroker,
+) -> None:
+    looks = threading.Semaphore(0)
+
+    def shut(_job_ids: object) -> list[str]:
+        looks.release()
+        return []
+
+    broker = make(Ran())
+    broker.send([("a", 0)])
+    broker.start(shut)
+    assert looks.acquire(timeout=LIMIT_S)
+    broker.wake()
+    time.sleep(PACE_S / 4)  # it is about to look again
+    broker.stop(timeout_s=SAFETY_NET_S / 2)
+    assert not broker.is_alive()
 
 
 def test_payloads_are_plain_json(make: MakeBroker, db_path: str) -> None:

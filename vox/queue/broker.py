@@ -76,9 +76,9 @@ class WakingStorage(huey.storage.SqliteStorage):  # type: ignore[misc]  # Huey h
             raise
 
     def dequeue(self) -> Any:
+        self.wake.clear()  # first: one who wakes it during the pause may want it to end
         if self._is_shut:
             time.sleep(max(0.0, self._looked_at + PACE_S - time.monotonic()))
-        self.wake.clear()
         try:
             data = self._next()
         except (sqlite3.Error, StorageError) as exc:
