@@ -6,6 +6,7 @@ import json
 import wave
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -128,3 +129,26 @@ def test_absent_weights_name_the_command_that_fetches_them(settings: Settings) -
     with pytest.raises(BackendNotInstalled, match="not installed") as refused:
         QwenMlx(absent).load(lambda _text, _fraction: None)
     assert refused.value.hint == "run: vox backends install qwen -m 1.7B-CustomVoice"
+
+
+class _Ending:
+    """A model that ends before its first frame, so often."""
+
+    supported_speakers = ("Ryan",)
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+
+    def generate(self, **_options: Any) -> Iterator[SimpleNamespace]:
+        self.left -= 1
+        if self.left < 0:
+            yield SimpleNamespace(token_count=2, audio=np.ones(2 * FRAME))
+
+
+@pytest.mark.parametrize(("times", "samples"), [(0, 2 * FRAME), (2, 2 * FRAME), (9, 0)])
+def test_a_model_that_ends_before_its_first_frame_is_asked_again(
+    tmp_path: Path, times: int, samples: int
+) -> None:
+    adapter = QwenMlx(Settings(str(tmp_path), str(tmp_path)))
+    audio = adapter._speak(_Ending(times), "CustomVoice", Utterance("Hi."), 50)
+    assert sum(map(len, audio)) == samples

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _BLOCK_FRAMES = 2
 """Frames of a chunk: a job is cancelled between two chunks; each costs a run of the decoder."""
+_TRIES = 3
+"""So often a text is begun of which the model says nothing."""
 
 log = logging.getLogger(__name__)
 
@@ -107,20 +109,23 @@ class QwenMlx(QwenBase):
     ) -> Generator[Samples, None, None]:
         import numpy as np
 
-        results = model.generate(
-            text=utterance.text,
-            lang_code=language_name(utterance.lang).lower(),
-            max_tokens=frames,
-            stream=True,
+        options = {
+            "text": utterance.text,
+            "lang_code": language_name(utterance.lang).lower(),
+            "max_tokens": frames,
+            "stream": True,
             # The package rounds down to whole frames.
-            streaming_interval=(_BLOCK_FRAMES + 0.5) * FRAME_S,
+            "streaming_interval": (_BLOCK_FRAMES + 0.5) * FRAME_S,
             **_voice_arguments(model, kind, utterance),
-        )
-        made = 0
-        with contextlib.closing(results):
-            for result in results:
-                made += result.token_count
-                yield np.array(result.audio, dtype=np.float32)
+        }
+        made = tries = 0
+        # The package lets the model end before its first frame, which is a matter of chance.
+        while not made and tries < _TRIES:
+            tries += 1
+            with contextlib.closing(model.generate(**options)) as results:
+                for result in results:
+                    made += result.token_count
+                    yield np.array(result.audio, dtype=np.float32)
         if made >= frames:
             self.cut_off = True
             log.warning("cut off after %d frames: no end in %r", frames, utterance.text[:60])
