@@ -116,6 +116,7 @@ def test_arguments_come_back_in_errors_without_effect(vox: Vox, name: str) -> No
 
 
 def test_what_an_inbox_s_files_are_called_is_not_obeyed(vox: Vox) -> None:
+    vox.ok("daemon", "start")  # `retry` starts one that would outlive the test
     folder = Path(vox.ok("inbox", "path"))
     for value in HOSTILE.values():
         name = value.replace("\x00", "").replace("/", "")
