@@ -88,6 +88,7 @@ class RunningDaemon:
 
 
 def _parsed(lines: Iterator[str]) -> Iterator[SseEvent]:
+    """The events, each with the id that it has itself: what is true only now has none."""
     fields: dict[str, str] = {}
     for line in lines:
         if line:
@@ -95,7 +96,7 @@ def _parsed(lines: Iterator[str]) -> Iterator[SseEvent]:
             fields[name] = value
         elif "data" in fields:
             yield SseEvent(
-                fields.pop("event"), json.loads(fields.pop("data")), fields.get("id", "")
+                fields.pop("event"), json.loads(fields.pop("data")), fields.pop("id", "")
             )
 
 

@@ -67,7 +67,7 @@ def test_followers_are_told_whether_speech_is_paused(daemon: RunningDaemon) -> N
 def test_who_reconnects_with_the_last_id_misses_nothing(daemon: RunningDaemon) -> None:
     with daemon.events("/events") as events:
         before = daemon.speak("Before the cut")
-        seen = [next(event for event in events if event.data["id"] == before["id"])]
+        seen = [next(each for each in events if each.id and each.data["id"] == before["id"])]
     missed = [daemon.speak(f"Missed {number}") for number in range(20)]
     for job in missed:
         daemon.ended(job["id"])
