@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from http import HTTPStatus
 from typing import Annotated, Any, Literal, get_type_hints
@@ -582,9 +583,14 @@ class Stopping(BaseModel):
     stopping: bool
 
 
+@functools.cache
+def _problem_schema() -> dict[str, Any]:
+    return Problem.model_json_schema()
+
+
 def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The problems that a route may answer with, for the schema."""
-    content = {"application/problem+json": {"schema": Problem.model_json_schema()}}
+    content = {"application/problem+json": {"schema": _problem_schema()}}
     return {
         status: {"description": HTTPStatus(status).phrase, "content": content}
         for status in statuses
