@@ -177,12 +177,9 @@ class Worker:
                 self._end(run)
 
     def _end(self, run: Run) -> None:
-        try:
-            if run.is_put_back:  # while it is at work no later job takes its turn
-                self._give_back(run.job)
-        finally:
-            self._running.end(run)
+        self._running.end(run)
         if run.is_put_back:
+            self._give_back(run.job)
             self._texts.on_ready()  # what holds it back may be over already
 
     @contextlib.contextmanager
