@@ -509,3 +509,15 @@ def test_jobs_are_added_by_one_thread_of_one_process_at_a_time(store: Store) -> 
         assert entered.acquire(timeout=10)
         thread.join()
     others[1].close()
+
+
+def test_a_job_that_ends_before_it_is_told_of_is_not_told_of_as_queued(
+    store: Store, bus: Bus
+) -> None:
+    states: list[tuple[str, str]] = []
+    bus.subscribe(lambda event: states.append((event.job_id, event.data["state"])))
+    (old,) = store.add([job(replace_key="k")])
+    new = job(replace_key="k")
+    new.id = "aaaaaa"
+    store.add([new], on_replaced=lambda _old_id: store.cancel(new.id))
+    assert states == [(old.id, "queued"), (old.id, "cancelled"), (new.id, "cancelled")]

@@ -34,6 +34,15 @@ def test_an_end_that_two_threads_tell_is_told_once() -> None:
     assert [event.data["state"] for event in events] == ["queued", "done"]
 
 
+def test_what_else_is_told_of_an_ended_job_does_not_take_the_place_of_its_end() -> None:
+    bus, events = Bus(), list[Event]()
+    bus.subscribe(events.append)
+    telling = Telling(bus, lambda _job: Outlook())
+    for name in ("progress", "state", "progress"):
+        telling.publish(name, job("done"))
+    assert [event.name for event in events] == ["progress", "state"]
+
+
 def test_an_end_that_could_not_be_written_is_told_at_once_and_once_more_when_it_is() -> None:
     bus, events = Bus(), list[Event]()
     bus.subscribe(events.append)

@@ -150,6 +150,7 @@ class Store(Reader):
             for job in jobs:
                 job.created_at = job.created_at or self._clock()
                 self._insert(conn, sql, job)
+                self._telling.begin(job.id)  # nobody else knows of it before the block's end
                 if job.unkept and not job.is_live:
                     self.unkept.forget(conn, job)
         for old in replaced:
@@ -158,7 +159,6 @@ class Store(Reader):
         for job in jobs:
             if job.expires_at is not None and job.is_live:
                 self._deadlines.begin(job.id, job.created_at, job.expires_at)
-            self._telling.begin(job.id)
             self.publish("state", job)
         return jobs
 

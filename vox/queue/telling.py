@@ -51,12 +51,14 @@ class Telling:
             return
         data = self._told(name, job)
         with self._lock:
-            if job.id in self._ended and (job.is_live or self._ended[job.id] or not is_written):
+            is_end = name == "state" and not job.is_live
+            is_news = is_end and is_written and not self._ended.get(job.id)
+            if job.id in self._ended and not is_news:
                 return
-            if not job.is_live:
+            if is_end:
                 self._note_end(job, is_written)
-                if job.private:
-                    self._bus.forget([job.id])
+            if job.private and not job.is_live:
+                self._bus.forget([job.id])
             self._bus.publish(name, job.id, data)
 
     def publish_mark(self, job_id: str, name: str) -> None:
