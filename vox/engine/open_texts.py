@@ -230,8 +230,6 @@ class Reader:
                 continue
             yield None
             self._check_wanted()
-            if self._texts.has_more(self._job.id, self._at):
-                continue  # it came while the model was loaded: the turn is still this job's
             left_s = self._left_s(silent_since)
             if left_s > 0:
                 self._texts.wait(changes, left_s)
@@ -260,7 +258,7 @@ class Reader:
         return min(SOON_S, self._flush_s) if is_sentence else self._flush_s
 
     def _left_s(self, silent_since: float) -> float:
-        """How long to wait for more text now; 0: it is to be cut. Raises Parked."""
+        """How long to wait for text now; 0: there is some, or it is to be cut. Raises Parked."""
         silent_s = time.monotonic() - silent_since
         if not self._is_flushed:
             unheard_s = self._texts.unheard_s(self._job) - LITTLE_S
@@ -268,6 +266,8 @@ class Reader:
         if self._texts.is_heard(self._job, self._utterances()) and (
             silent_s > PARK_S or self._texts.is_other_waiting(self._job)
         ):
+            if self._texts.has_more(self._job.id, self._at):
+                return 0.0  # it came while the model was loaded: the turn is still this job's
             self._texts.park(self._job.id, self._at)
             raise Parked
         return LOOK_S
