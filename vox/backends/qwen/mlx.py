@@ -118,14 +118,15 @@ class QwenMlx(QwenBase):
             "streaming_interval": (_BLOCK_FRAMES + 0.5) * FRAME_S,
             **_voice_arguments(model, kind, utterance),
         }
-        made = tries = 0
+        made = 0
         # The package lets the model end before its first frame, which is a matter of chance.
-        while not made and tries < _TRIES:
-            tries += 1
+        for _ in range(_TRIES):
             with contextlib.closing(model.generate(**options)) as results:
                 for result in results:
                     made += result.token_count
                     yield np.array(result.audio, dtype=np.float32)
+            if made:
+                break
         if made >= frames:
             self.cut_off = True
             log.warning("cut off after %d frames: no end in %r", frames, utterance.text[:60])
