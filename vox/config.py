@@ -43,6 +43,13 @@ def _folder(value: Any) -> str | None:
     return path
 
 
+def _file(value: Any) -> str | None:
+    path = text(value)
+    if path is not None and not os.path.isabs(os.path.expanduser(path)):
+        raise ValueError("must be an absolute path, e.g. ~/.config/vox/workers-password")
+    return path
+
+
 def _address(usual: str) -> Check:
     """HOST:PORT, or None for off."""
 
@@ -64,6 +71,15 @@ def _hosts(value: Any) -> tuple[str, ...]:
             "must be names as you give them to ssh, of at most 60 letters, digits and -._"
         )
     return tuple(dict.fromkeys(found))
+
+
+def _workers(value: Any) -> str | None:
+    """The URL of a Redis server, or None for off."""
+    if value is None or str(value).strip().lower() in ("", "off", "none"):
+        return None
+    from .redis_url import parse
+
+    return parse(str(value)).url
 
 
 def _device(value: Any) -> str:
@@ -161,6 +177,16 @@ KEYS: dict[str, Key] = {
         "always or never",
     ),
     "remote_hosts": Key((), _hosts, "servers whose speech is heard here (vox remote)"),
+    "workers": Key(
+        None, _workers, "Redis server of the workers: redis://HOST[:PORT][/DB] (default: none)"
+    ),
+    "workers_password_file": Key(None, _file, "file with the password of that server"),
+    "placement": Key(
+        "auto", one_of("auto", "local", "remote"), "where to synthesize: auto, local or remote"
+    ),
+    "lease_s": Key(
+        10.0, number(1.0, 600.0), "a worker that is silent for so long is given up, seconds"
+    ),
     "wyoming": Key(
         None, _address("127.0.0.1:10200"), "HOST:PORT for Home Assistant's Wyoming (default: off)"
     ),

@@ -12,7 +12,7 @@ This module knows nothing of those who raise or print errors.
      +- NotAvailable                 UnknownBackend  UnknownVoice  UnknownModel
      |                               BackendNotInstalled
      +- JobFailed                    HostError (HostCrashed  HostTimeout  LoadFailed  OutOfMemory
-     |                               SynthesisFailed (CannotRead))
+     |                               SynthesisFailed (CannotRead)  WorkersAway  WorkerLost)
      |                               StorageError (StorageDamaged  StorageLocked  SchemaTooNew)
      +- JobCancelled   JobExpired   WaitTimeout   NoAudioOutput   NothingSpoken
 """
@@ -220,6 +220,19 @@ class OutOfMemory(HostError):
     """The model does not fit into memory, even after all others were unloaded."""
 
     default_hint = "end other programs, or choose a smaller model: vox backends"
+
+
+class WorkersAway(HostError):
+    """The Redis server cannot be used, or no worker has the backend. Their jobs wait."""
+
+    http_status = 503
+    default_hint = "see: vox workers"
+
+
+class WorkerLost(HostError):
+    """A worker died, hung or answered nonsense. The utterance may be made elsewhere."""
+
+    default_hint = "see: vox workers"
 
 
 class SynthesisFailed(HostError):

@@ -209,6 +209,8 @@ class Job(SpeechOptions):
     """What loading would have taken, had the model not been warm."""
     saved_synthesis_s: float = 0.0
     """What it took once to make the utterances that came from the cache."""
+    made_on: str | None = None
+    """The workers on other machines that made some of it; None: all was made here."""
     unsaid: int = 0
     """How many of them the voice could not say: they were left out (see `notes`)."""
     heard_at_attempt: int = 0
@@ -299,6 +301,7 @@ class Job(SpeechOptions):
             "heard": self.heard,
             "utterances": self.utterances,
             "unsaid": self.unsaid,
+            "made_on": self.made_on,
             "error": self.error,
             "error_code": self.error_code,
             "exit_code": self.exit_code,

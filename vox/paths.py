@@ -86,6 +86,11 @@ class Paths:
         return os.path.join(self.cache_dir, "utterances")
 
     @property
+    def clones_dir(self) -> str:
+        """Recordings of other machines' cloned voices, for a worker (see `fleet.clones`)."""
+        return os.path.join(self.cache_dir, "clones")
+
+    @property
     def memory_path(self) -> str:
         """How much memory each model took when it was last loaded (see `hosts.pool`)."""
         return os.path.join(self.cache_dir, "memory.json")

@@ -92,6 +92,7 @@ class Engine(Parts):
         recovery.recover(self.store, self.tasks, self._streams_died_before)
         self.lookahead.alone = recovery.tried_alone(self.store)
         self.player.on_change = self.running.on_change = self.tasks.wake
+        self.fleet.on_change = self.tasks.wake
         self.player.on_absence = self.device_wait.begin
         if not self.player.is_alive():
             self.player.start()
@@ -158,6 +159,7 @@ class Engine(Parts):
             with contextlib.suppress(StorageError):
                 self.store.cancel_late()
         self.rates.save()
+        self.fleet.close()
         self.pool.close()
         self.tasks.close()
         self.store.close()

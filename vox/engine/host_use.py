@@ -8,18 +8,20 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..backends.base import Utterance
-from ..errors import HostCrashed, HostError
+from ..errors import HostCrashed, HostError, VoxError, WorkerLost, WorkersAway
 from ..hosts.base import Host
 from ..hosts.pool import model_key
+from ..hosts.remote import RemoteHost
 from ..jobs import Job
 from ..queue.store import Store
 from ..voices.catalog import Catalog
+from .placement import Placement
 from .rates import Rates
-from .running import Run
+from .running import Run, Running
 from .warming import Models
 
 MAX_CUTS = 2
@@ -28,6 +30,14 @@ MAX_CUTS = 2
 
 class GivenUp(Exception):
     """The utterance is made later: a job that goes first needs the host."""
+
+
+class NoPlace(Exception):
+    """The job is to wait: only workers on other machines could make it, and none can now."""
+
+    def __init__(self, reason: VoxError) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class NotLoaded(Exception):
@@ -44,8 +54,18 @@ class NotLoaded(Exception):
 class HostUses:
     """Those of the jobs at work. Any thread may use it."""
 
-    def __init__(self, store: Store, models: Models, catalog: Catalog, rates: Rates) -> None:
+    def __init__(
+        self,
+        store: Store,
+        models: Models,
+        catalog: Catalog,
+        rates: Rates,
+        placement: Placement,
+        running: Running,
+    ) -> None:
         self.store = store
+        self.placement = placement
+        self.running = running
         self.pool = models.pool
         self.rates = rates
         self._catalog = catalog
@@ -63,7 +83,7 @@ class HostUses:
         try:
             yield use
         finally:
-            use.give_up()
+            use.end()
             self._uses.remove(use)
 
     def make_way(self, use: HostUse) -> None:
@@ -95,6 +115,10 @@ class HostUse:
         """Its model was loaded."""
         self.saved_load_s = 0.0
         """See `Job.saved_load_s`."""
+        self._remote: RemoteHost | None = None
+        """Its host if workers make it."""
+        self._is_for_here = False
+        """Workers have failed it: it is made here."""
         self._said = said
         self._may_be_cut = job.sink == "file" and catalog.info(job.backend).streaming == "frame"
         self._check_wanted = check_wanted
@@ -125,7 +149,7 @@ class HostUse:
     def cancel(self) -> bool:
         """Have the host stop what it synthesizes; False if none is loaded for the job."""
         with self._lock:
-            host = self.host
+            host = self.host or self._remote
         if host is None:
             if self._is_loading:
                 self._pool.cancel(self.backend, self.settings)
@@ -135,12 +159,14 @@ class HostUse:
 
     def abort_load(self) -> None:
         """Kill the host that is being loaded for the job, if there is one."""
-        if self._is_loading:
+        if self._remote is not None:
+            self._remote.cancel()
+        elif self._is_loading:
             self._pool.abort(self.key)
 
     def cut_for(self, other: HostUse) -> None:
         """Give the utterance up that is being made, if that job would have to wait for it."""
-        if not self._may_be_cut or self._pool.shares_nothing(other.key, [self.key]):
+        if self._remote or not self._may_be_cut or self._pool.shares_nothing(other.key, [self.key]):
             return
         with self._lock:
             host = self.host if self._is_saying and self._cuts < MAX_CUTS else None
@@ -153,11 +179,13 @@ class HostUse:
     def take(self, is_urgent: bool = True) -> Host:
         """The job's host, with its model loaded; waits for the turn if it has none.
 
-        `is_urgent`: files give up the utterances that keep it waiting.
-        Raises NotLoaded, HostCrashed, BackendNotInstalled and what `check_wanted` raises.
+        `is_urgent`: files give up the utterances that keep it waiting. Raises NoPlace, NotLoaded,
+        HostCrashed, WorkersAway, WorkerLost, BackendNotInstalled and what `check_wanted` raises.
         """
         if self.host is not None:
             return self.host
+        if self._is_made_elsewhere():
+            return self._take_remote()
         turns = self._pool.turns
         if turns.is_taken and not self.is_warm:
             self._publish({"step": "waiting for another model", "loading": None})
@@ -174,9 +202,84 @@ class HostUse:
             self._held = taken.pop_all()
         return host
 
+    def _is_made_elsewhere(self) -> bool:
+        """Whether workers make the job. Raises NoPlace."""
+        if self._remote is not None:
+            return True
+        if self._is_for_here:
+            return False
+        job = self.run.job
+        place, reason = self._uses.placement.where(job.backend, job.model)
+        if place is None and reason is not None:
+            raise NoPlace(reason)
+        return place == "remote"
+
+    def _take_remote(self) -> Host:
+        job = self.run.job
+        self._uses.running.set_remote(self.run, True)
+        host = self._remote = self._remote or self._uses.placement.host(job)
+        self._check_wanted()
+        try:
+            host.load(self._said, self._show_loading)
+        except (WorkersAway, WorkerLost):
+            raise
+        except HostError as exc:
+            raise NotLoaded(exc) from exc
+        finally:
+            self.has_loading_begun = False
+        self._publish({"step": None, "loading": None})
+        with self._lock:
+            self.host, self.is_warm = host, True
+        return host
+
+    def note_lost(self, error: HostError) -> None:
+        """Workers have failed the job: go on with others, or here.
+
+        Raises the error if there is neither.
+        """
+        if isinstance(error, WorkerLost) and self._remote and self._remote.is_going_on:
+            return
+        self._leave_remote()
+        job = self.run.job
+        if isinstance(error, WorkerLost):
+            if not self._uses.placement.is_ready_here(job.backend, job.model):
+                raise error
+            self._is_for_here = True
+            self._uses.store.add_note(job.id, f"made here: {error.message}")
+
+    def _leave_remote(self) -> None:
+        remote, self._remote = self._remote, None
+        if remote is not None:
+            with self._lock:
+                self.host = None
+            remote.close()
+        self._uses.running.set_remote(self.run, False)
+
+    @property
+    def is_remote(self) -> bool:
+        return self._remote is not None
+
+    def prefetch(self, utterances: Sequence[Utterance]) -> None:
+        """Have workers make these meanwhile (see `RemoteHost.prefetch`)."""
+        if self._remote is not None:
+            self._remote.prefetch(utterances)
+
+    @property
+    def width(self) -> int:
+        """How many utterances are made at once."""
+        return self._remote.width if self._remote else 1
+
     def give_up(self) -> None:
         """Others may have the host now."""
+        if self._remote is not None:
+            with self._lock:
+                self.host = None
         self._held.close()
+
+    def end(self) -> None:
+        """The job needs no host any more."""
+        self._leave_remote()
+        self.give_up()
 
     @contextlib.contextmanager
     def _warm_host(self) -> Iterator[Host]:

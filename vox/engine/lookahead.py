@@ -7,6 +7,7 @@ that is at work another one begins only if it goes before that one, or while tha
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 from ..audio.player import Player
@@ -39,6 +40,10 @@ class LookAhead:
         self._config = config
         self._running = running
         self._serves_streams = serves_streams
+        self.can_be_made: Callable[[str, str | None], bool] = lambda _backend, _model: True
+        """Whether a backend's model can be used now; else its jobs wait."""
+        self.most_remote: Callable[[], int] = lambda: 1
+        """How many jobs may be made by workers on other machines at once."""
         self.alone: set[str] = set()
         """Jobs that are tried with no other beside them (see `recovery`)."""
 
@@ -49,13 +54,21 @@ class LookAhead:
         runs = list(self._running)
         entries = self._store.entries(job_ids)
         may = self._may_beside(runs)
-        allowed = [each for each in job_ids if each not in entries or may(entries[each])]
+        can = functools.cache(self.can_be_made)
+
+        def is_allowed(entry: QueueEntry) -> bool:
+            return may(entry) and can(entry.backend, entry.model)
+
+        allowed = [each for each in job_ids if each not in entries or is_allowed(entries[each])]
         return self._apart(job_ids, allowed, entries, runs) if self.alone else allowed
 
     def _may_beside(self, runs: Sequence[Run]) -> Callable[[QueueEntry], bool]:
         """Whether a job may begin beside those that are at work."""
-        resting = [run.level for run in runs if run.is_resting]
-        busy = [run.level for run in runs if not run.is_resting]
+        remote = [run for run in runs if run.is_remote and not run.is_resting]
+        is_full_there = len(remote) >= self.most_remote()
+        idle = [run for run in runs if run.is_resting or (run.is_remote and not is_full_there)]
+        resting = [run.level for run in idle]
+        busy = [run.level for run in runs if run not in idle]
         is_full = len(self._player.waiting) >= MAX_IN_LINE
 
         def may(entry: QueueEntry) -> bool:
@@ -109,6 +122,14 @@ class LookAhead:
     def has_room(self, job: Job) -> bool:
         """Whether the next utterance of the job may be made now."""
         return job.sink != "play" or self._has_room(job)
+
+    def has_audio_ahead(self, job: Job) -> bool:
+        """Whether some of the job's audio is still to be heard."""
+        return job.sink == "play" and self._ahead_s(job) > 0
+
+    def wait_change(self, timeout_s: float) -> None:
+        """Wait until something at the loudspeaker changes, but not for longer than that."""
+        self._player.wait_change(timeout_s=timeout_s)
 
     def is_urgent(self, job: Job) -> bool:
         """Whether there may soon be silence if the next utterance of the job is not made now."""

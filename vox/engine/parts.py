@@ -21,12 +21,14 @@ from ..queue.tasks import Run, Tasks
 from ..text.say_as_files import LiveSayAs
 from ..voices.catalog import Catalog
 from .device_wait import DeviceWait
+from .fleet import Fleet
 from .hearing import Hearing
 from .kept import Kept
 from .lookahead import LookAhead
 from .open_texts import OpenTexts
 from .outcomes import OutcomeWriter
 from .outlooks import EngineOutlooks
+from .placement import Placement
 from .rates import Rates
 from .replays import Replays
 from .running import Running
@@ -70,6 +72,7 @@ class Parts:
         self.player.output.gaps = Gaps(lambda: config()["lead_in_s"], lambda: config()["pause_s"])
         self.pool = Pool(hosts, Needs(paths.memory_path))
         self.models = Models(self.store, self.pool, self.catalog, config)
+        self.fleet = Fleet(config)
         self.kept = Kept(self.store, self.models, config)
         self.warms_kept = False
         """Whether the models of `keep` are loaded before they are used: it is to stay."""
@@ -77,7 +80,10 @@ class Parts:
         self.upkeep = Upkeep(self.store, config, self.utterances, self.forget_audio)
         self.running = Running()
         self.rates = Rates(paths.rates_path)
+        self.placement = Placement(self.catalog, self.pool, self.rates, self.fleet, config)
         self.lookahead = LookAhead(self.store, self.player, config, self.running, serves_streams)
+        self.lookahead.can_be_made = self.placement.is_possible
+        self.lookahead.most_remote = self.placement.width
         self.texts = OpenTexts(
             self.store, self.player, lambda: int(config()["max_text"]), self.send_stranded
         )
@@ -109,6 +115,7 @@ class Parts:
             self.say_as,
             self.texts,
             self.rates,
+            self.placement,
             self._clock,
         )
         return Worker(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import array
 import contextlib
 import itertools
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
 
 from ..errors import EmptyText
@@ -37,6 +38,7 @@ class Pieces:
     def __init__(self, pieces: Generator[Piece | None, None, None]) -> None:
         self._pieces = pieces
         self._is_again = False
+        self._ahead: deque[Piece | None] = deque()
         self.current: Piece | None = None
 
     def __iter__(self) -> Iterator[Piece | None]:
@@ -44,13 +46,22 @@ class Pieces:
 
     def __next__(self) -> Piece | None:
         if not self._is_again:
-            self.current = next(self._pieces)
+            self.current = self._ahead.popleft() if self._ahead else next(self._pieces)
         self._is_again = False
         return self.current
 
     def repeat(self) -> None:
         """The next piece is the present one."""
         self._is_again = True
+
+    def peek(self, count: int) -> list[Piece]:
+        """The next pieces after the present one, at most so many. Of an open text: may block."""
+        while len(self._ahead) < count:
+            try:
+                self._ahead.append(next(self._pieces))
+            except StopIteration:
+                break
+        return [piece for piece in itertools.islice(self._ahead, count) if piece is not None]
 
     def close(self) -> None:
         """No more is taken."""

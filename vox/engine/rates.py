@@ -164,6 +164,12 @@ class Rates:
             _ratio(model, "load_s", "loads", LOAD_S),
         )
 
+    def slowness(self, model: str) -> float | None:
+        """Seconds of synthesis for each second of audio, as measured; None: not yet."""
+        with self._lock:
+            sums = self._sums.get(model, {})
+        return sums["work_s"] / sums["made_s"] if sums.get("made_s") else None
+
     def encoding(self, path: str | None) -> float:
         """Seconds that it takes to write a second of audio into a file of that name."""
         with self._lock:

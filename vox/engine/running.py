@@ -56,6 +56,8 @@ class Run:
         self.is_resting = False
         """It needs no host now: it has enough audio, waits for text, or is being encoded. Files and
         streams may go on meanwhile."""
+        self.is_remote = False
+        """It is made by workers on other machines, so hosts of this one are free for others."""
         self.encoding_since: float | None = None
         """Since when its file is written, all of its audio being made (`time.monotonic`)."""
         self._is_heard = is_heard
@@ -112,6 +114,14 @@ class Running:
         if is_resting:
             self.on_change()
 
+    def set_remote(self, run: Run, is_remote: bool) -> None:
+        """The run is made elsewhere from now on, or here."""
+        if run.is_remote != is_remote:
+            with self._changed:
+                run.is_remote = is_remote
+                self._changed.notify_all()
+            self.on_change()
+
     def cancel(self, run: Run) -> None:
         """Nobody wants the job any more."""
         with self._changed:
@@ -128,9 +138,11 @@ class Running:
             return run is not None
 
     def is_outranked(self, run: Run) -> bool:
-        """A job that goes before this one is at work and does not rest."""
+        """A job that goes before this one is at work here and does not rest."""
         mine = run.rank()
-        return any(other.rank() < mine for other in self if not other.is_resting)
+        return not run.is_remote and any(
+            other.rank() < mine for other in self if not (other.is_resting or other.is_remote)
+        )
 
     def let_others_go_first(self, run: Run, check_wanted: Callable[[], None]) -> None:
         """Wait while it is outranked. `check_wanted` ends the wait by raising."""

@@ -12,7 +12,7 @@ import functools
 import logging
 import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ..audio.pcm import Samples, silence
 from ..audio.playback import Mark
@@ -26,6 +26,8 @@ from ..errors import (
     HostError,
     LoadFailed,
     OutOfMemory,
+    WorkerLost,
+    WorkersAway,
 )
 from ..jobs import ADAPTER_OPTIONS, Job
 from ..queue.store import Store
@@ -37,10 +39,11 @@ from . import marks
 from .cache_keys import CacheKeys
 from .chunks import Heard, Timed, shaped
 from .forecast import Making
-from .host_use import GivenUp, HostUse, HostUses, NotLoaded, publish_progress
+from .host_use import GivenUp, HostUse, HostUses, NoPlace, NotLoaded, publish_progress
 from .lookahead import LookAhead
 from .open_texts import OpenTexts
 from .pieces import CheckWanted, Pieces, Tally, pieces_of, starting_at
+from .placement import Placement
 from .rates import SAVE_EVERY_S, Rates, Voice, speakable_chars, voice_of
 from .reading import reading_of
 from .running import Run, Running
@@ -68,6 +71,8 @@ class _Work:
     unsaid: Unsaid
     tally: Tally
     use: HostUse
+    makers: list[str] = field(default_factory=list)
+    """The workers that made some of it."""
     saved_synthesis_s: float = 0.0
     """See `Job.saved_synthesis_s`."""
 
@@ -95,9 +100,11 @@ class Synthesizer:
         say_as: Callable[[], SayAs],
         texts: OpenTexts,
         rates: Rates,
+        placement: Placement,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
+        self._placement = placement
         self._texts = texts
         self._models = models
         self._pool = models.pool
@@ -111,7 +118,7 @@ class Synthesizer:
         self._clock = clock
         self._works: dict[str, _Work] = {}
         """By their jobs' ids."""
-        self._uses = HostUses(store, models, catalog, rates)
+        self._uses = HostUses(store, models, catalog, rates, placement, running)
 
     def making(self, job_id: str) -> Making | None:
         """What is done for the job now; None: it is not at work here."""
@@ -190,6 +197,18 @@ class Synthesizer:
             return True
         except NotLoaded as exc:
             raise exc.error from exc
+        except (WorkersAway, WorkerLost) as exc:
+            spool.rollback()
+            work.check_wanted()
+            log.warning("job %s: %s", job.id, job.discreet(exc.line))
+            work.use.note_lost(exc)
+            work.pieces.repeat()
+            return False
+        except NoPlace as exc:
+            spool.rollback()
+            work.pieces.repeat()
+            self._wait_for_workers(work, exc.reason.line)
+            return False
         except LoadFailed:  # of more weights, for example a voice's, by a loaded host
             raise
         except HostError as exc:
@@ -208,6 +227,23 @@ class Synthesizer:
             line = job.discreet(exc.line)
             log.warning("job %s: %s: once more from utterance %d", job.id, line, again)
             return False
+
+    def _wait_for_workers(self, work: _Work, why: str) -> None:
+        """Wait while there is audio to hear; then the job goes back into the queue."""
+        job, run = work.job, work.run
+        note = job.discreet(f"waits for a worker: {why}")
+        if note not in self._store.get(job.id).notes:
+            self._store.add_note(job.id, note)
+        self._running.rest(run)
+        try:
+            while self._placement.where(job.backend, job.model).place is None:
+                work.check_wanted()
+                if not self._lookahead.has_audio_ahead(job):
+                    self._running.put_back(job.id)
+                    work.check_wanted()
+                self._lookahead.wait_change(1.0)
+        finally:
+            self._running.rest(run, False)
 
     def _note_written(self, piece: Piece, work: _Work) -> None:
         if work.job.sink != "play":
@@ -289,6 +325,7 @@ class Synthesizer:
     def _has_made(self, piece: Piece, key: str | None, work: _Work) -> bool:
         """Have the host make the utterance; False if it was given up, and is the next once more."""
         host = work.use.take(self._lookahead.is_urgent(work.job))
+        self._prefetch(piece, work)
         chunks = Timed(shaped(host, replace(work.said, text=piece.text), work.use.check))
         try:
             with work.use.saying():
@@ -302,10 +339,26 @@ class Synthesizer:
         if key and has_sound and not host.cut_off and not work.job.private:
             self._cache.put(key, parts, sample_rate, chunks.work_s)
         audio_s = sum(map(len, parts)) / (sample_rate or 1)
-        self._rates.note_work(work.voice.model, chunks.work_s, audio_s, chunks.first_s)
+        if work.use.is_remote:
+            self._note_maker(host.made_on, work)
+        else:
+            self._rates.note_work(work.voice.model, chunks.work_s, audio_s, chunks.first_s)
         chars = speakable_chars(piece.text)
         self._rates.note_said(work.voice, work.said.speed, chars, audio_s)
         return True
+
+    def _prefetch(self, piece: Piece, work: _Work) -> None:
+        """Have the next utterances made as well, where several can be made at once."""
+        more = work.use.width - 1
+        if more > 0 and not work.job.is_open:
+            following = [piece, *work.pieces.peek(more)]
+            work.use.prefetch([replace(work.said, text=each.text) for each in following])
+
+    def _note_maker(self, worker: str | None, work: _Work) -> None:
+        """Tell the history who made the job: the workers, in the order in which they came."""
+        if worker is not None and worker not in work.makers:
+            work.makers.append(worker)
+            self._store.note(work.job.id, made_on=", ".join(work.makers))
 
     def _let_others_go_first(self, work: _Work) -> None:
         """Give the turn up to jobs that go before this one, and while enough is prepared."""

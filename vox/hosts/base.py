@@ -75,6 +75,10 @@ class Host(Protocol):
     def cut_off(self) -> bool:
         """The last utterance ended at a limit of the backend's: see `Backend.cut_off`."""
 
+    @property
+    def made_on(self) -> str | None:
+        """Who made the last utterance, if that was a worker on another machine."""
+
     def take_notes(self) -> list[str]:
         """What loading it gave the caller to know; empty from then on."""
 

@@ -69,6 +69,7 @@ class Handle:
         self.rss_mb: float | None = None
         self.vram_mb: float | None = None
         self.cut_off = False
+        self.made_on: str | None = None
         self.jobs = 0
         self.audio_s = 0.0
         """Seconds of audio made so far, in `synthesis_s` seconds of work."""

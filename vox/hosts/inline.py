@@ -60,6 +60,10 @@ class InlineHost:
         self._is_cancelled = threading.Event()
 
     @property
+    def made_on(self) -> str | None:
+        return None
+
+    @property
     def cut_off(self) -> bool:
         return self._backend.cut_off
 

@@ -39,6 +39,7 @@ class QueueEntry(NamedTuple):
 
     id: str
     backend: str
+    model: str | None
     sink: Sink
     priority: int
     seq: int

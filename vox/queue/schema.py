@@ -121,6 +121,7 @@ MIGRATIONS: tuple[str, ...] = (
     "alter table job add column undecided text",
     "alter table job add column unkept integer not null default 0",
     "alter table job add column marks text",
+    "alter table job add column made_on text",
 )
 
 _SQL_TYPES: dict[type, str] = {str: "text", float: "real", bool: "integer"}

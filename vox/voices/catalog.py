@@ -237,7 +237,9 @@ class Catalog:
         settings = self.settings_for(name, model)
         found = list(adapter.voices(settings))
         if not self.is_ready(name, model):
-            return [replace(voice, installed=False) for voice in found]
+            if not self.may_be_elsewhere(name):
+                return [replace(voice, installed=False) for voice in found]
+            found = [replace(voice, installed=True) for voice in found]
         if clones and adapter.info.clone:
             found += [
                 Voice(each.name, name, lang=each.lang, is_clone=True) for each in self.clones.list()
@@ -255,6 +257,12 @@ class Catalog:
             log.info("%s is not ready: %s", name, exc)
             return False
 
+    def may_be_elsewhere(self, name: str) -> bool:
+        """Whether workers on other machines may speak for the backend. Raises UnknownBackend."""
+        config = self._config()
+        is_remote = config["workers"] is not None and config["placement"] != "local"
+        return is_remote and not self.info(name).light
+
     def is_installed(self, name: str) -> bool:
         """True if its packages are installed, whatever else it lacks. Raises UnknownBackend."""
         return interpreter_for(name, self._backends_dir) is not None
@@ -264,7 +272,12 @@ class Catalog:
         return registry.get(name).missing(self.settings_for(name, model))
 
     def check_ready(self, name: str, model: str | None = None) -> None:
-        """Raises UnknownBackend, or BackendNotInstalled with the command to run."""
+        """Raises UnknownBackend, or BackendNotInstalled with the command to run.
+
+        What workers on other machines may speak is ready, whether one is there now or not.
+        """
+        if self.may_be_elsewhere(name):
+            return
         if not self.is_installed(name):
             raise BackendNotInstalled(f"{name} is not installed", install_hint(name))
         missing = self.missing(name, model)
@@ -277,7 +290,14 @@ class Catalog:
         Raises BackendNotInstalled, with the command to run, if it cannot speak; UnknownBackend.
         """
         self.check_ready(name, model)
-        return registry.get(name).accepts(self.settings_for(name, model), wish)
+        if not self.is_ready(name, model):
+            return []  # workers speak for it
+        try:
+            return registry.get(name).accepts(self.settings_for(name, model), wish)
+        except BackendNotInstalled:
+            if self.may_be_elsewhere(name):
+                return []
+            raise
 
 
 def _figures(adapter: type[Backend], settings: Settings, find: Callable[[], Gpu | None]) -> Figures:

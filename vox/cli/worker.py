@@ -1,0 +1,70 @@
+"""`vox worker`: synthesize for other machines. `vox workers`: who does that for this one."""
+
+from __future__ import annotations
+
+import os
+import platform
+
+import click
+
+from ..errors import BadOption
+from ..paths import get_paths
+from ..redis_url import Address, parse
+
+
+class _Url(click.ParamType):
+    name = "url"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Address:
+        try:
+            return value if isinstance(value, Address) else parse(str(value))
+        except ValueError as exc:
+            self.fail(str(exc), param, ctx)
+
+
+@click.command()
+@click.argument("url", type=_Url(), metavar="URL")
+@click.option("--backends", metavar="NAME,...", help="Serve only these.  [default: all installed]")
+@click.option("--name", help="What it is called.  [default: the machine's name, and the device]")
+@click.option("--device", help="Where its models run: cpu, cuda, cuda:N or mps.")
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, 32),
+    default=1,
+    show_default=True,
+    help="Utterances that it makes at once, each with models of its own.",
+)
+@click.option("--password-file", type=click.Path(), help="File with the server's password.")
+def worker(
+    url: Address,
+    backends: str | None,
+    name: str | None,
+    device: str | None,
+    concurrency: int,
+    password_file: str | None,
+) -> None:
+    """Synthesize for other machines, which meet this one at a Redis server.
+
+    URL is redis://HOST[:PORT][/DB], or rediss:// for TLS; a user may stand before the host. The
+    password comes from --password-file or from VOX_WORKERS_PASSWORD. Run one worker for each GPU.
+    SIGTERM and Ctrl-C end it once it has made what it is at. See docs/workers.md.
+    """
+    from ..backends import registry
+    from ..config import checked
+
+    names = tuple(each.strip() for each in (backends or "").split(",") if each.strip())
+    for each in names:
+        registry.import_string(each)
+    if device is not None:
+        device = checked("backends.NAME.device", device, where="--device")
+    if password_file is not None and not os.path.exists(password_file):
+        raise BadOption(f"--password-file: there is no file {password_file}")
+    machine = platform.node() or "unnamed"
+    default = f"{machine}-{device.replace(':', '')}" if device else machine
+    from ..worker.main import serve
+    from ..worker.worker import Options
+
+    options = Options(name or default, machine, names, device, concurrency)
+    serve(url, options, get_paths(), password_file)

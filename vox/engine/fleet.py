@@ -1,0 +1,98 @@
+"""The daemon's link to the workers on other machines, as the settings have it now.
+
+Nothing of `vox.fleet` that needs Redis is imported until the setting `workers` is there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import platform
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ..config import Config
+from ..errors import VoxError, WorkersAway
+
+if TYPE_CHECKING:
+    from ..fleet.session import Session
+
+log = logging.getLogger(__name__)
+
+_LOOK_S = 2.0
+"""How long the first request waits for a first look at the server."""
+
+
+class Fleet:
+    """Any thread may use it."""
+
+    def __init__(self, config: Callable[[], Config]) -> None:
+        self.on_change: Callable[[], None] = lambda: None
+        """Called when workers, or their server, come or go."""
+        self._config = config
+        self._lock = threading.Lock()
+        self._made_for: tuple[object, ...] = ()
+        self._session: Session | None = None
+        self._trouble: VoxError | None = None
+        self._is_closed = False
+
+    @property
+    def is_set(self) -> bool:
+        """There are workers, as far as the settings go."""
+        return self._config()["workers"] is not None
+
+    @property
+    def session(self) -> Session | None:
+        """The session at the server of the settings, begun if need be; None: there is none."""
+        config = self._config()
+        wanted = tuple(config[key] for key in ("workers", "workers_password_file", "lease_s"))
+        if wanted == self._made_for:
+            return self._session
+        with self._lock:
+            if wanted != self._made_for and not self._is_closed:
+                self._begin(*wanted)
+                self._made_for = wanted
+            return self._session
+
+    def _begin(self, url: str | None, password_file: str | None, lease_s: float) -> None:
+        old, self._session, self._trouble = self._session, None, None
+        if old is not None:
+            old.close()
+        if url is None:
+            return
+        from ..redis_url import parse, password
+
+        try:
+            from ..fleet.server import Server
+
+            server = Server(parse(url), lambda: password(password_file))
+            from ..fleet.session import Session
+        except VoxError as exc:
+            log.warning("%s", exc.line)
+            self._trouble = exc
+            return
+        session = Session(server, platform.node() or "vox", lease_s, lambda: self.on_change())
+        session.start()
+        self._session = session
+
+    def trouble(self) -> VoxError | None:
+        """Why no worker can be used now; None: some may be there."""
+        session = self.session
+        if session is None:
+            return self._trouble or WorkersAway("no workers are set", "vox config set workers URL")
+        session.wait_looked(_LOOK_S)
+        return session.away
+
+    def serves(self, lane: str) -> bool:
+        """Whether a worker is there that takes requests from that lane."""
+        session = self.session
+        return session is not None and self.trouble() is None and session.serves(lane)
+
+    def close(self) -> None:
+        with self._lock:
+            self._is_closed = True
+            session, self._session = self._session, None
+        if session is not None:
+            with contextlib.suppress(VoxError):
+                session.close()

@@ -1,0 +1,108 @@
+"""Where a job is made: by a host of this machine, or by workers on others.
+
+Who can speak at all decides first, then the setting `placement`, then where it is done sooner.
+Knows no jobs' texts and no Redis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+from ..config import Config
+from ..errors import VoxError, WorkersAway
+from ..fleet import keys
+from ..hosts.pool import Pool, model_key
+from ..hosts.remote import RemoteHost
+from ..jobs import Job
+from ..voices.catalog import Catalog
+from .fleet import Fleet
+from .rates import Rates
+
+Place = Literal["local", "remote"]
+
+
+class Verdict(NamedTuple):
+    """Where a model's jobs are made now; `place` is None while they have to wait."""
+
+    place: Place | None
+    reason: VoxError | None = None
+    """Why they wait, or why not on workers."""
+
+
+class Placement:
+    """Any thread may use it."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        pool: Pool,
+        rates: Rates,
+        fleet: Fleet,
+        config: Callable[[], Config],
+    ) -> None:
+        self.fleet = fleet
+        self._catalog = catalog
+        self._pool = pool
+        self._rates = rates
+        self._config = config
+
+    def where(self, backend: str, model: str | None) -> Verdict:
+        """Where a job of that model is to be made now."""
+        wish = self._config()["placement"] if self.fleet.is_set else "local"
+        if wish == "local":
+            return Verdict("local")
+        is_ready = self._catalog.is_ready(backend, model)
+        if wish == "auto" and is_ready and self._catalog.info(backend).light:
+            return Verdict("local")
+        lane = keys.lane(backend, model)
+        trouble = self.fleet.trouble()
+        if trouble is None and self.fleet.serves(lane):
+            if is_ready and wish == "auto" and self._is_sooner_here(backend, model, lane):
+                return Verdict("local")
+            return Verdict("remote")
+        if is_ready:
+            return Verdict("local", trouble)
+        return Verdict(None, trouble or WorkersAway(f"no worker serves {lane}"))
+
+    def is_possible(self, backend: str, model: str | None) -> bool:
+        """Whether a job of that model can be made anywhere now."""
+        return not self.fleet.is_set or self.where(backend, model).place is not None
+
+    def width(self) -> int:
+        """How many jobs workers may make at once."""
+        session = self.fleet.session
+        return max(1, session.concurrency) if session else 1
+
+    def is_ready_here(self, backend: str, model: str | None) -> bool:
+        return self._catalog.is_ready(backend, model)
+
+    def _is_sooner_here(self, backend: str, model: str | None, lane: str) -> bool:
+        """By where the model is warm, then by who is busy, then by measured speed."""
+        session = self.fleet.session
+        if session is None:
+            return True
+        settings = self._catalog.host_settings(backend, model)
+        key = model_key(self._catalog.host_of(backend), settings)
+        serving = [each for each in session.workers if each.is_ours and lane in each.lanes]
+        warm = [each for each in serving if lane in each.warm]
+        speeds = [each.x_realtime for each in warm or serving if each.x_realtime]
+        here = (key not in self._pool.loaded, self._pool.turns.is_taken, self._rates.slowness(key))
+        there = (
+            not warm,
+            all(each.busy >= each.concurrency for each in warm or serving),
+            1 / max(speeds) if speeds else None,
+        )
+        if here[:2] != there[:2]:
+            return here[:2] < there[:2]
+        slow_here, slow_there = here[2], there[2]
+        return slow_here is None or slow_there is None or slow_here <= slow_there
+
+    def host(self, job: Job) -> RemoteHost:
+        """A host on workers, for that job. Raises WorkersAway."""
+        session = self.fleet.session
+        if session is None:
+            raise self.fleet.trouble() or WorkersAway("no workers are set")
+        settings = self._catalog.host_settings(job.backend, job.model)
+        tier = 1 if job.sink == "file" else 0
+        return RemoteHost(job.backend, job.model, settings, session, tier, job.priority)

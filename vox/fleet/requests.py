@@ -1,0 +1,217 @@
+"""What crosses the network: requests to synthesize, and answers. JSON and raw PCM, never pickle.
+
+Whoever can reach the server can write to it, so both sides check all that they read.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from ..backends.base import Utterance
+
+TIERS = 2
+"""0: for the ear; 1: files. A worker takes from the next tier when the one before is empty."""
+MAX_PRIORITY = 4095
+MAX_TEXT = 100_000
+"""Characters of one utterance."""
+MAX_PCM = 256 * 1024
+"""Bytes of one chunk: a longer one is sent in parts."""
+MAX_HEADER = 64 * 1024
+MAX_SAMPLE_RATE = 384_000
+
+Event = Literal["loading", "begun", "chunk", "end", "error", "need-clone", "lost", "back"]
+
+
+class NotOurs(ValueError):
+    """What was read is not what it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloneRef:
+    """A cloned voice: its recording is found by the SHA-256 of its bytes."""
+
+    digest: str
+    transcript: str | None = None
+    lang: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One utterance to synthesize, or only a model to load (`text` is None)."""
+
+    id: str
+    """Of this attempt: `session:number.attempt`."""
+    client: str
+    """Clients share the workers fairly."""
+    session: str
+    lane: str
+    backend: str
+    model: str | None = None
+    text: str | None = None
+    said: Mapping[str, Any] = field(default_factory=dict)
+    """The fields of `Utterance` besides the text and the clone."""
+    clone: CloneRef | None = None
+    tier: int = 0
+    priority: int = 0
+    seq: int | None = None
+    """The place in the client's queue of an earlier attempt; None: at its end."""
+
+    @property
+    def cost(self) -> int:
+        """How much of the workers' time it takes: its characters."""
+        return max(1, len(self.text or ""))
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def of(cls, data: Any) -> Request:
+        """Raises NotOurs."""
+        fields = _checked(data, _REQUEST)
+        clone = fields.pop("clone", None)
+        try:
+            ref = CloneRef(**_checked(clone, _CLONE)) if clone is not None else None
+            return cls(**fields, clone=ref)
+        except TypeError as exc:
+            raise NotOurs(str(exc)) from exc
+
+
+class Answer(NamedTuple):
+    """One entry of a client's stream."""
+
+    request_id: str
+    seq: int
+    """Counts the answers of one worker to one request from 0; -1: not a worker's."""
+    header: dict[str, Any]
+    pcm: bytes
+
+    @property
+    def event(self) -> Event:
+        found: Event = self.header["event"]
+        return found
+
+
+def said_of(utterance: Utterance) -> dict[str, Any]:
+    """What a request says of an utterance besides its text and clone."""
+    return {name: getattr(utterance, name) for name in _SAID}
+
+
+def utterance_of(request: Request) -> Utterance:
+    """The utterance of a request, without its clone. Raises NotOurs."""
+    return Utterance(request.text or "", **_checked(dict(request.said), _SAID))
+
+
+def answer_of(fields: Mapping[bytes, bytes]) -> Answer:
+    """An entry of a stream. Raises NotOurs."""
+    try:
+        request_id, seq = fields[b"u"].decode(), int(fields[b"s"])
+        raw, pcm = fields[b"h"], fields[b"d"]
+        if len(raw) > MAX_HEADER:
+            raise NotOurs("a header that is too long")
+        header = json.loads(raw)
+    except (KeyError, ValueError, RecursionError) as exc:
+        raise NotOurs("an answer that is no answer") from exc
+    return Answer(request_id, seq, header, pcm)
+
+
+def check(answer: Answer) -> None:
+    """Raises NotOurs unless the header has all that its event is to have."""
+    header = answer.header
+    event = header.get("event") if isinstance(header, dict) else None
+    fields = _ANSWERS.get(event) if isinstance(event, str) else None
+    if fields is None:
+        raise NotOurs("an answer of no known kind")
+    _checked({name: header.get(name) for name in fields}, fields)
+    if event == "chunk":
+        if not answer.pcm or len(answer.pcm) > MAX_PCM or len(answer.pcm) % 4:
+            raise NotOurs(f"a chunk of {len(answer.pcm)} bytes")
+    elif answer.pcm:
+        raise NotOurs(f"sound with {event}")
+
+
+_Fits = Callable[[Any], bool]
+
+
+def _checked(data: Any, fields: Mapping[str, _Fits]) -> dict[str, Any]:
+    if not isinstance(data, dict):
+        raise NotOurs("no object")
+    for name, value in data.items():
+        fits = fields.get(name)
+        if fits is None or not fits(value):
+            raise NotOurs(f"a bad value of {str(name)[:40]!r}")
+    return dict(data)
+
+
+def _is_text(most: int) -> _Fits:
+    return lambda value: isinstance(value, str) and len(value) <= most
+
+
+def _or_none(fits: _Fits) -> _Fits:
+    return lambda value: value is None or fits(value)
+
+
+def _is_number(value: Any) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and math.isfinite(value)
+
+
+def _is_between(low: int, high: int) -> _Fits:
+    return lambda value: isinstance(value, int) and low <= value <= high
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_plain(value: Any) -> bool:
+    """A table of options."""
+    return isinstance(value, dict) and len(json.dumps(value)) <= MAX_HEADER
+
+
+_NAME = _is_text(200)
+_SAID: dict[str, _Fits] = {
+    "voice": _or_none(_NAME),
+    "lang": _or_none(_NAME),
+    "speed": lambda value: _is_number(value) and 0 < value <= 10,
+    "style": _or_none(_is_text(MAX_TEXT)),
+    "gender": _or_none(_NAME),
+    "private": _is_flag,
+    "options": _is_plain,
+}
+_CLONE: dict[str, _Fits] = {
+    "digest": lambda value: isinstance(value, str) and len(value) == 64 and value.isalnum(),
+    "transcript": _or_none(_is_text(MAX_TEXT)),
+    "lang": _or_none(_NAME),
+}
+_REQUEST: dict[str, _Fits] = {
+    "id": _NAME,
+    "client": _NAME,
+    "session": _NAME,
+    "lane": _NAME,
+    "backend": _NAME,
+    "model": _or_none(_NAME),
+    "text": _or_none(_is_text(MAX_TEXT)),
+    "said": _is_plain,
+    "clone": _or_none(lambda value: isinstance(value, dict)),
+    "tier": _is_between(0, TIERS - 1),
+    "priority": _is_between(-MAX_PRIORITY, MAX_PRIORITY),
+    "seq": _or_none(_is_between(0, 2**53)),
+}
+_ANSWERS: dict[str, dict[str, _Fits]] = {
+    "loading": {"text": _is_text(2000), "fraction": _or_none(_is_number)},
+    "begun": {"worker": _NAME},
+    "chunk": {"sample_rate": _is_between(1, MAX_SAMPLE_RATE)},
+    "end": {
+        "worker": _NAME,
+        "cut_off": _is_flag,
+        "notes": lambda value: isinstance(value, list) and all(map(_is_text(2000), value[:100])),
+    },
+    "error": {"worker": _NAME, "error": _is_plain},
+    "need-clone": {},
+    "lost": {"worker": _NAME},
+    "back": {"worker": _NAME},
+}

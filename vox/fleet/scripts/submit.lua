@@ -1,0 +1,27 @@
+-- Put a request into the queue. The same id is the same request.
+-- KEYS task queue ring vt seq wake session
+-- ARGV id client priority cost ttl_ms out message message_key seq('': a new one)
+-- The message's key is no KEY: EVALSHA wants the right to read and write its KEYS, and a client may
+-- only write that one.
+-- -> the request's seq, 0 if it was known, -1 if the client's session is not (or no longer) known
+if redis.call('EXISTS', KEYS[7]) == 0 then return -1 end
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+local seq = ARGV[9]
+if seq == '' then seq = redis.call('INCR', KEYS[5]) end
+local now = redis.call('TIME')
+redis.call('HSET', KEYS[1], 'client', ARGV[2], 'ring', KEYS[3], 'session', KEYS[7], 'cost', ARGV[4],
+  'out', ARGV[6], 'at', now[1] * 1000 + math.floor(now[2] / 1000), 'state', 'queued')
+redis.call('PEXPIRE', KEYS[1], ARGV[5])
+redis.call('SET', ARGV[8], ARGV[7], 'PX', ARGV[5])
+-- Within a client: by priority, then as it came, by the server's count and not by anyone's clock.
+redis.call('ZADD', KEYS[2], seq - ARGV[3] * 1099511627776, ARGV[1])
+-- Between clients: start-time fair queueing. One that had nothing waiting starts at "now", vt[''].
+if not redis.call('ZSCORE', KEYS[3], ARGV[2]) then
+  local shared = tonumber(redis.call('HGET', KEYS[4], '') or 0)
+  local own = tonumber(redis.call('HGET', KEYS[4], ARGV[2]) or 0)
+  redis.call('ZADD', KEYS[3], math.max(shared, own), ARGV[2])
+end
+-- One token wakes one idle worker. One too many costs an empty claim.
+redis.call('LPUSH', KEYS[6], '1')
+redis.call('LTRIM', KEYS[6], 0, 63)
+return tonumber(seq)

@@ -1,0 +1,139 @@
+"""The connection to the Redis server: the only module that imports `redis`.
+
+Each call is bounded in time and is made once: a call that was cut off may have been carried out, so
+only its caller knows whether it may be repeated.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import BadConfig, VoxError, WorkersAway
+from ..redis_url import Address
+
+TIMEOUT_S = 3.0
+"""For one call. Blocking reads wait for less."""
+BLOCK_S = 2.0
+"""How long a blocking read waits."""
+CONNECT_S = 2.0
+_SCRIPTS = ("submit", "claim", "append", "reap", "cancel")
+
+
+class Server:
+    """A Redis server. Any thread may use it. All methods raise WorkersAway."""
+
+    def __init__(self, address: Address, secret: Callable[[], str | None]) -> None:
+        """`secret` is asked at each connection, so a new password needs no restart.
+
+        Raises BadConfig if the package `redis` is not installed.
+        """
+        try:
+            import redis
+            import redis.backoff
+            import redis.credentials
+            import redis.retry
+        except ImportError as exc:
+            raise BadConfig(
+                "the package redis is not installed", "run: pip install 'voxqueue[redis]'"
+            ) from exc
+
+        class Credentials(redis.credentials.CredentialProvider):
+            def get_credentials(self) -> Any:
+                found = secret()
+                if address.username:
+                    return address.username, found or ""
+                return (found,) if found else ()
+
+        self.address = address
+        options: dict[str, Any] = {
+            "db": address.db,
+            "protocol": 2,
+            "socket_timeout": TIMEOUT_S,
+            "retry": redis.retry.Retry(redis.backoff.NoBackoff(), 0),
+            "driver_info": None,
+            "credential_provider": Credentials(),
+        }
+        connection: Any
+        if address.is_socket:
+            connection = redis.UnixDomainSocketConnection
+            options["path"] = address.host
+        else:
+            connection = redis.SSLConnection if address.is_encrypted else redis.Connection
+            options.update(host=address.host, port=address.port, socket_connect_timeout=CONNECT_S)
+            for name, value in address.tls:
+                options[name] = value if name != "ssl_check_hostname" else value == "true"
+        self.pool = redis.ConnectionPool(connection_class=connection, **options)
+        self.client: Any = redis.Redis(connection_pool=self.pool)
+        self._scripts = {
+            name: self.client.register_script(_source(name)) for name in _SCRIPTS
+        }
+
+    def run(self, script: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        """Run one of the scripts (see `scripts/*.lua`)."""
+        with self.translated():
+            return self._scripts[script](keys=keys, args=args)
+
+    def call(self, command: str, *args: Any, **options: Any) -> Any:
+        """Call the client's method of that name."""
+        with self.translated():
+            return getattr(self.client, command)(*args, **options)
+
+    @contextlib.contextmanager
+    def translated(self) -> Iterator[None]:
+        """What the library raises in the block becomes WorkersAway."""
+        try:
+            yield
+        except VoxError:
+            raise
+        # Something that is no Redis makes the library raise all sorts of things.
+        except Exception as exc:
+            raise WorkersAway(*self._explained(exc)) from exc
+
+    def _explained(self, exc: Exception) -> tuple[str, str]:
+        """What happened, and what to do next. Never what the other side sent, nor a password."""
+        from redis import exceptions
+
+        where, words = f"the Redis server {self.address}", str(exc)
+        code = words.split(" ", 1)[0].rstrip(":").upper()
+        if isinstance(exc, exceptions.AuthenticationError) or code in ("NOAUTH", "WRONGPASS"):
+            return f"{where} refuses the password", "check workers_password_file and the user"
+        if isinstance(exc, exceptions.BusyLoadingError):
+            return f"{where} is loading its data", "it goes on by itself"
+        if isinstance(exc, exceptions.NoPermissionError) or "can't run this command" in words:
+            return f"{where} does not permit its user what vox does", "see docs/workers.md"
+        if isinstance(exc, exceptions.OutOfMemoryError) or code == "OOM":
+            return f"{where} is full", "raise its maxmemory"
+        if isinstance(exc, exceptions.TimeoutError):
+            return f"{where} does not answer", "it goes on by itself once it does"
+        if "CERTIFICATE" in words.upper() or "SSL" in words.upper():
+            why = "its certificate is not trusted" if "VERIFY" in words.upper() else "TLS fails"
+            return f"{where} cannot be used: {why}", "see docs/workers.md"
+        if isinstance(exc, exceptions.ConnectionError):
+            why = _why_unreachable(exc, words)
+            return f"{where} cannot be reached: {why}", "it goes on by itself once it can"
+        if isinstance(exc, exceptions.ResponseError) and code.isalpha() and code != "ERR":
+            return f"{where} refuses to work ({code})", "look into its log"
+        return f"{where} does not answer as Redis does", "check the setting workers"
+
+    def close(self) -> None:
+        """End all connections, also of those threads that wait for an answer."""
+        with contextlib.suppress(Exception):
+            self.pool.disconnect()
+
+
+def _why_unreachable(exc: Exception, words: str) -> str:
+    cause = exc.__cause__ or exc.__context__
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror
+    if "max number of clients" in words:
+        return "it has too many connections"
+    if "protected mode" in words.lower() or words.startswith("DENIED"):
+        return "it is in protected mode"
+    return "the connection ended"
+
+
+def _source(name: str) -> str:
+    return (Path(__file__).parent / "scripts" / f"{name}.lua").read_text(encoding="utf-8")

@@ -1,0 +1,235 @@
+"""Huey on Redis: a task is a request to synthesize one utterance.
+
+Huey's own storage pops a task and forgets it: one that a worker dies on is gone, and so is one that
+is sent to a worker whose network died while it waited. Ours claims a task with a lease, and an idle
+worker waits for a token that is worth nothing. Nothing of Huey's is kept in Redis but its messages.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import huey
+import huey.consumer
+import huey.storage
+import redis
+
+from ..errors import VoxError
+from ..queue.broker import JsonSerializer
+from . import keys
+from .requests import TIERS, Request
+from .server import BLOCK_S, Server
+
+TTL_MS = 3_600_000
+"""A request that nobody takes for so long is forgotten: its client sent it again long ago."""
+MAX_ANSWERS = 1024
+"""About the entries of a client's stream: at most 64 MB."""
+MAX_WAIT_S = 2.0
+"""Between two tries while the server cannot be reached."""
+QUEUE = "vox"
+
+
+# Huey was imported without it: see `queue.broker`.
+huey.storage.ConnectionPool, huey.storage.Redis = redis.ConnectionPool, redis.Redis
+huey.storage.ConnectionError = redis.ConnectionError
+huey.storage.TimeoutError = redis.TimeoutError
+
+
+class Lane:
+    """Where a worker takes requests from. `min_age_s`: it leaves younger ones to others."""
+
+    __slots__ = ("min_age_s", "name")
+
+    def __init__(self, name: str, min_age_s: float = 0.0) -> None:
+        self.name = name
+        self.min_age_s = min_age_s
+
+
+class FleetStorage(huey.storage.PriorityRedisStorage):  # type: ignore[misc]  # Huey has no types
+    """The queue in Redis. A client's `worker_id` is "": it takes nothing."""
+
+    redis_client = redis.Redis
+
+    def __init__(
+        self,
+        name: str,
+        server: Server,
+        worker_id: str = "",
+        lease_s: float = 0.0,
+        lanes: Callable[[], Sequence[Lane]] = tuple,
+        on_away: Callable[[VoxError | None], None] = lambda _error: None,
+    ) -> None:
+        super().__init__(name, connection_pool=server.pool)
+        self.server = server
+        self.is_stopped = threading.Event()
+        self._worker_id = worker_id
+        self._lease_ms = round(1000 * lease_s)
+        self._lanes = lanes
+        self._on_away = on_away
+        self._failures = 0
+
+    # -- the client's side -------------------------------------------------------------------
+
+    def enqueue(self, data: bytes, priority: float | None = None) -> int:
+        """Returns the request's place in its client's queue; 0: it was there already.
+
+        Raises WorkersAway, and LookupError if the client's session is not known any more.
+        """
+        request = Request.of(json.loads(data)[6][0])
+        ring = keys.ring(request.tier, request.lane)
+        answer = self.server.run(
+            "submit",
+            [
+                keys.task(request.id),
+                keys.queue(request.tier, request.lane, request.client),
+                ring,
+                keys.SERVED,
+                keys.SEQ,
+                keys.wake(request.lane),
+                keys.session(request.session),
+            ],
+            [
+                request.id,
+                request.client,
+                round(priority or 0),
+                request.cost,
+                TTL_MS,
+                keys.answers(request.session),
+                data,
+                keys.message(request.id),
+                "" if request.seq is None else request.seq,
+            ],
+        )
+        if int(answer) < 0:
+            raise LookupError(request.session)
+        return int(answer)
+
+    # -- the worker's side -------------------------------------------------------------------
+
+    def dequeue(self) -> bytes | None:
+        """The next request, leased to this worker; None: there is none yet."""
+        try:
+            lanes = list(self._lanes())
+            data = self._claim(lanes)
+            if data is None and not self.is_stopped.is_set():
+                self._wait(lanes)
+                data = self._claim(lanes)
+        except VoxError as exc:
+            self._failures += 1
+            self._on_away(exc)
+            pause_s = min(MAX_WAIT_S, 0.1 * 2 ** min(self._failures, 10))
+            self.is_stopped.wait(pause_s * random.uniform(0.5, 1.0))
+            return None
+        self._failures = 0
+        self._on_away(None)
+        return data
+
+    def _claim(self, lanes: Sequence[Lane]) -> bytes | None:
+        if not lanes or self.is_stopped.is_set():
+            return None
+        rings = [keys.ring(tier, lane.name) for tier in range(TIERS) for lane in lanes]
+        ages = [round(1000 * lane.min_age_s) for lane in lanes]
+        found = self.server.run(
+            "claim",
+            [keys.LEASES, keys.SERVED, *rings],
+            [keys.PREFIX, self._worker_id, self._lease_ms, len(lanes), *ages],
+        )
+        return found[1] if found else None
+
+    def _wait(self, lanes: Sequence[Lane]) -> None:
+        """Until there may be a request in one of the lanes, or `stop` was called."""
+        own = keys.wake(f"@{self._worker_id}")
+        lists = [own, *(keys.wake(lane.name) for lane in lanes)]
+        # A request too young for a lane wakes nobody again.
+        block_s = min([BLOCK_S, *(lane.min_age_s / 2 for lane in lanes if lane.min_age_s)])
+        began = time.monotonic()
+        self.server.call("blpop", lists, timeout=max(0.2, block_s))
+        if not lanes:
+            self.is_stopped.wait(max(0.0, began + 1.0 - time.monotonic()))
+
+    def stop(self) -> None:
+        """Take nothing more, and end the wait."""
+        self.is_stopped.set()
+        try:
+            own = keys.wake(f"@{self._worker_id}")
+            self.server.call("lpush", own, *["1"] * 16)
+            self.server.call("pexpire", own, 10_000)
+        except VoxError:
+            self.server.close()
+
+    # -- what Huey asks for besides, and is not needed ------------------------------------------
+
+    def peek_many(self, _keys: Sequence[str]) -> dict[str, bytes]:
+        return {}
+
+    def delete_data(self, _key: str) -> bool:
+        return False
+
+    def read_schedule(self, _timestamp: Any) -> list[bytes]:
+        return []
+
+
+class Consumer(huey.consumer.Consumer):  # type: ignore[misc]  # Huey has no types
+    def _set_signal_handlers(self) -> None:
+        """Set none: the worker handles signals."""
+
+
+class FleetQueue:
+    """The queue of requests, as one side sees it."""
+
+    def __init__(
+        self, server: Server, serve: Callable[[Request], None] | None = None, **worker: Any
+    ) -> None:
+        """`worker`: what FleetStorage needs of one. `serve` is called in a thread of Huey's."""
+        self._huey = huey.Huey(
+            QUEUE,
+            results=False,
+            serializer=JsonSerializer(),
+            storage_class=FleetStorage,
+            server=server,
+            **worker,
+        )
+        self.storage: FleetStorage = self._huey.storage
+        self._consumer: Consumer | None = None
+
+        def synthesize(request: dict[str, Any]) -> None:
+            if serve is not None:
+                serve(Request.of(request))
+
+        synthesize.__module__ = "vox"
+        self._task = self._huey.task(name="synthesize")(synthesize)
+
+    def send(self, request: Request) -> int:
+        """See `FleetStorage.enqueue`."""
+        task = self._task.s(request.to_dict(), priority=request.priority)
+        return self.storage.enqueue(self._huey.serialize_task(task), request.priority)
+
+    def start(self, concurrency: int) -> None:
+        """Serve so many requests at once, each in a thread."""
+        self._consumer = Consumer(
+            self._huey,
+            workers=concurrency,
+            worker_type="thread",
+            periodic=False,
+            scheduler_interval=60,
+            check_worker_health=False,
+        )
+        self._consumer.start()
+
+    def is_alive(self) -> bool:
+        consumer = self._consumer
+        return consumer is not None and all(p.is_alive() for _, p in consumer.worker_threads)
+
+    def stop(self, timeout_s: float | None = None) -> None:
+        """Take nothing more, and wait until what is being made is made."""
+        if self._consumer is None:
+            return
+        self._consumer.stop_flag.set()
+        self.storage.stop()
+        for _, worker in self._consumer.worker_threads:
+            worker.join(timeout_s)

@@ -1,0 +1,150 @@
+"""What workers announce of themselves: who they are, what they serve, and how they did.
+
+An announcement expires unless it is renewed. Every version of vox reads every version's, so that a
+worker that is too old is seen to be there.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from . import keys
+from .server import Server
+
+MAX_WORKERS = 1000
+_MAX_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """One worker, as it announced itself."""
+
+    id: str
+    """Its name, and what tells it from others of that name."""
+    name: str
+    protocol: int
+    version: str = ""
+    machine: str = ""
+    device: str = ""
+    concurrency: int = 1
+    busy: int = 0
+    """Requests that it makes now."""
+    lanes: tuple[str, ...] = ()
+    """Where it takes requests from."""
+    warm: tuple[str, ...] = ()
+    """Those of its lanes whose model is loaded."""
+    load_s: Mapping[str, float] = field(default_factory=dict)
+    """By lane: how long its model takes to load."""
+    requests: int = 0
+    """That it made so far: `audio_s` seconds of sound in `synthesis_s` seconds of work."""
+    audio_s: float = 0.0
+    synthesis_s: float = 0.0
+    seen_s: float = 0.0
+    """Seconds since it announced itself, by the server's clock."""
+
+    @property
+    def is_ours(self) -> bool:
+        """It speaks this vox's protocol."""
+        return self.protocol == keys.PROTOCOL
+
+    @property
+    def x_realtime(self) -> float | None:
+        """Seconds of sound that it makes in a second; None: not known yet."""
+        return self.audio_s / self.synthesis_s if self.synthesis_s > 0 else None
+
+    @property
+    def backends(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(lane.partition("/")[0] for lane in self.lanes))
+
+
+class Workers:
+    """The announcements on a server. All methods raise WorkersAway."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def announce(self, worker: Announced, ttl_s: float) -> None:
+        data = asdict(worker)
+        del data["seen_s"]
+        with self._server.translated():
+            seconds, micros = self._server.client.time()
+            pipe = self._server.client.pipeline(transaction=False)
+            pipe.set(keys.worker(worker.id), json.dumps(data), px=round(1000 * ttl_s))
+            pipe.zadd(keys.WORKERS, {worker.id: seconds + micros / 1e6})
+            pipe.execute()
+
+    def leave(self, worker_id: str) -> None:
+        with self._server.translated():
+            self._server.client.delete(keys.worker(worker_id))
+            self._server.client.zrem(keys.WORKERS, worker_id)
+
+    def look(self) -> list[Announced]:
+        """Those that are there, by name. What is no announcement is left out."""
+        with self._server.translated():
+            client = self._server.client
+            seconds, micros = client.time()
+            seen = client.zrange(keys.WORKERS, 0, MAX_WORKERS - 1, withscores=True)
+            if not seen:
+                return []
+            ids = [each.decode("utf-8", "replace") for each, _ in seen]
+            found = client.mget([keys.worker(each) for each in ids])
+            gone = [each for each, data in zip(ids, found, strict=True) if data is None]
+            if gone:
+                client.zrem(keys.WORKERS, *gone)
+        now = seconds + micros / 1e6
+        workers = [
+            _read(worker_id, data, max(0.0, now - at))
+            for worker_id, data, (_, at) in zip(ids, found, seen, strict=True)
+            if data is not None
+        ]
+        return sorted((each for each in workers if each), key=lambda each: (each.name, each.id))
+
+
+def _read(worker_id: str, data: bytes, seen_s: float) -> Announced | None:
+    """What was announced, whatever else stands there; None if it is no announcement."""
+    try:
+        raw = json.loads(data) if len(data) <= _MAX_BYTES else None
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(raw, dict) or not isinstance(raw.get("protocol"), int):
+        return None
+    known = {each.name: each.default for each in fields(Announced)}
+    given: dict[str, Any] = {}
+    for name, value in raw.items():
+        if name in known and _fits(name, value):
+            given[name] = tuple(value) if isinstance(value, list) else value
+    given.update(id=worker_id, seen_s=seen_s)
+    given.setdefault("name", keys.named(worker_id))
+    return Announced(**given)
+
+
+_TEXTS = ("name", "version", "machine", "device")
+_COUNTS = ("protocol", "concurrency", "busy", "requests")
+_SECONDS = ("audio_s", "synthesis_s")
+
+
+def _fits(name: str, value: Any) -> bool:
+    if name in _TEXTS:
+        return _is_text(value)
+    if name in _COUNTS:
+        return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
+    if name in _SECONDS:
+        return _is_seconds(value)
+    if name in ("lanes", "warm"):
+        return isinstance(value, list) and all(map(_is_text, value))
+    if name == "load_s":
+        return isinstance(value, dict) and all(map(_is_seconds, value.values()))
+    return False
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= 200 and value.isprintable()
+
+
+def _is_seconds(value: Any) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and math.isfinite(value) and value >= 0

@@ -1,0 +1,223 @@
+"""A host whose work is done by workers on other machines (see `fleet`).
+
+It holds nothing of this machine, so each job has one of its own, and needs no turn for it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, Protocol
+
+from ..backends.base import Chunk, Progress, Settings, Utterance
+from ..errors import VoxError, WorkerLost, from_dict
+from ..fleet import keys
+from ..fleet.clones import digest_of
+from ..fleet.requests import Answer, CloneRef, Request, said_of
+from .base import no_progress, nothing
+
+WORKERS = "workers"
+"""What such a host names as its device."""
+MOST_AT_ONCE = 32
+"""Utterances of one job that are made at once, however many workers there are."""
+_LOOK_S = 1.0
+
+
+class Asked(Protocol):
+    """A request under way: see `fleet.session.Asked`."""
+
+    @property
+    def worker(self) -> str | None: ...
+    @property
+    def is_ended(self) -> bool: ...
+    def next(self, timeout_s: float) -> Answer | None: ...
+    def cancel(self) -> None: ...
+
+
+class Session(Protocol):
+    """See `fleet.session.Session`."""
+
+    def ask(self, request: Request, recording: str | None = None) -> Asked: ...
+    def is_warm(self, lane: str) -> bool: ...
+    def width(self, lane: str) -> int: ...
+
+
+class RemoteHost:
+    """A `Host` on other machines, for one job."""
+
+    def __init__(
+        self, name: str, model: str | None, settings: Settings, session: Session, tier: int,
+        priority: int,
+    ) -> None:
+        """`name`: the backend that speaks. `tier`, `priority`: see `fleet.requests.Request`."""
+        self.name = name
+        self.settings = settings
+        self.device: str | None = None
+        self.load_s: float | None = None
+        self.rss_mb: float | None = None
+        self.vram_mb: float | None = None
+        self.is_alive = True
+        self.is_current = True
+        self.last_used = time.monotonic()
+        self.cut_off = False
+        self.made_on: str | None = None
+        self._lane = keys.lane(name, model)
+        self._model = model
+        self._session = session
+        self._tier = tier
+        self._priority = priority
+        self._notes: list[str] = []
+        self._on_progress: Progress = no_progress
+        self._current: Asked | None = None
+        self._lost: Asked | None = None
+        """The request whose worker was lost last."""
+        self._ahead: list[tuple[Utterance, Asked]] = []
+        """What was asked for before it is needed, in this order."""
+
+    @property
+    def width(self) -> int:
+        return max(1, min(MOST_AT_ONCE, self._session.width(self._lane)))
+
+    @property
+    def is_going_on(self) -> bool:
+        """What was lost last is being made again."""
+        return bool(self._ahead) and self._ahead[0][1] is self._lost
+
+    @property
+    def idle_s(self) -> float:
+        return 0.0 if self._current else time.monotonic() - self.last_used
+
+    def take_notes(self) -> list[str]:
+        notes, self._notes = self._notes, []
+        return notes
+
+    def load(self, wish: Utterance | None = None, on_progress: Progress = no_progress) -> None:
+        """Have a worker load the model, if none has. Raises WorkersAway too."""
+        self._on_progress = on_progress
+        if not self._session.is_warm(self._lane):
+            began = time.monotonic()
+            asked = self._ask(wish or Utterance(""), is_load=True)
+            for _ in self._answers(asked):
+                pass
+            self.load_s = time.monotonic() - began
+        self.device, self.load_s = WORKERS, self.load_s or 0.0
+
+    def prefetch(self, utterances: Sequence[Utterance]) -> None:
+        """Have these made, the present one first; forget what was to be made besides."""
+        wanted = list(utterances)
+        for utterance, asked in list(self._ahead):
+            if utterance not in wanted:
+                self._ahead.remove((utterance, asked))
+                asked.cancel()
+        known = [utterance for utterance, _ in self._ahead]
+        for utterance in wanted[: self.width]:
+            if utterance not in known:
+                self._ahead.append((utterance, self._ask(utterance)))
+
+    def synthesize(
+        self, utterance: Utterance, on_begun: Callable[[], None] = nothing
+    ) -> Generator[Chunk, None, None]:
+        """Yield the utterance's chunks as they come.
+
+        Raises WorkersAway, and WorkerLost if the worker was lost after its first chunk; then the
+        utterance is made again from its beginning.
+        """
+        import numpy as np
+
+        asked = self._current = self._take_ahead(utterance) or self._ask(utterance)
+        is_kept = False
+        try:
+            on_begun()
+            for answer in self._answers(asked):
+                samples = np.frombuffer(answer.pcm, "<f4").astype(np.float32, copy=False)
+                yield Chunk(samples, int(answer.header["sample_rate"]))
+        except WorkerLost:
+            is_kept, self._lost = not asked.is_ended, asked
+            raise
+        finally:
+            self._current = None
+            self.last_used = time.monotonic()
+            if is_kept:
+                self._ahead.insert(0, (utterance, asked))
+            else:
+                asked.cancel()
+
+    def _answers(self, asked: Asked) -> Generator[Answer, None, None]:
+        """The chunks that answer a request, until its end."""
+        while True:
+            answer = asked.next(_LOOK_S)
+            if answer is None:
+                if asked.is_ended:  # it was cancelled
+                    self.cut_off = True
+                    return
+                continue
+            header = answer.header
+            if answer.event == "chunk":
+                yield answer
+            elif answer.event == "loading":
+                where = f" on {asked.worker}" if asked.worker else ""
+                self._on_progress(header["text"] + where, header["fraction"])
+            elif answer.event == "end":
+                self.cut_off, self.made_on = header["cut_off"], asked.worker
+                self._notes += header["notes"]
+                return
+            elif answer.event == "error":
+                raise _error_of(asked.worker, header["error"])
+
+    def _take_ahead(self, utterance: Utterance) -> Asked | None:
+        for known, asked in self._ahead:
+            if known == utterance:
+                self._ahead.remove((known, asked))
+                return asked
+        return None
+
+    def _ask(self, utterance: Utterance, is_load: bool = False) -> Asked:
+        clone = utterance.clone
+        ref = None
+        if clone is not None:
+            ref = CloneRef(digest_of(clone.audio_path), clone.transcript, clone.lang)
+        request = Request(
+            id="",
+            client="",
+            session="",
+            lane=self._lane,
+            backend=self.name,
+            model=self._model,
+            text=None if is_load else utterance.text,
+            said=said_of(utterance),
+            clone=ref,
+            tier=self._tier,
+            priority=self._priority,
+        )
+        return self._session.ask(request, clone.audio_path if clone else None)
+
+    def cancel(self) -> None:
+        asked = self._current
+        if asked is not None:
+            asked.cancel()
+
+    def end_job(self) -> None:
+        self.last_used = time.monotonic()
+
+    def close(self) -> None:
+        """Forget all that was asked for."""
+        self.is_alive = False
+        self.prefetch(())
+        self.cancel()
+
+    def kill(self) -> None:
+        self.close()
+
+    def answers(self, timeout_s: float = 2.0) -> bool:
+        return self.is_alive
+
+    def describe(self) -> dict[str, Any]:
+        return {"backend": self.name, "model": self._model, "device": WORKERS}
+
+
+def _error_of(worker: str | None, data: dict[str, Any]) -> VoxError:
+    """What a worker reports, with its name."""
+    from .answers import error_of
+
+    error = error_of({"error": data})
+    return type(error)(f"{error.message} (on the worker {worker or 'unnamed'})", error.hint)

@@ -1,0 +1,213 @@
+"""The requests that this worker makes: each is leased, and answers go to its client.
+
+A lease is renewed while the request is worked at. Once it is lost, or the request was cancelled,
+nothing of it reaches the client any more, and its host is stopped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ..errors import VoxError, WorkersAway
+from ..fleet import keys
+from ..fleet.lease_times import LeaseTimes
+from ..fleet.requests import MAX_PCM, Request
+from ..fleet.server import BLOCK_S, Server
+from ..fleet.storage import MAX_ANSWERS
+
+log = logging.getLogger(__name__)
+
+ANSWERS_TTL_MS = 60_000
+"""What a client has not read for so long is nobody's."""
+_PAUSE_S = 0.05
+"""Between two tries to send an answer, at first."""
+
+
+class Revoked(Exception):
+    """Nobody waits for the request any more. This is not an error."""
+
+
+class Lease:
+    """One request's. Its thread sends answers; `revoke` and `renew` may come from others."""
+
+    def __init__(
+        self, server: Server, worker_id: str, times: LeaseTimes, request: Request
+    ) -> None:
+        self.request = request
+        self._server = server
+        self._worker_id = worker_id
+        self._times = times
+        self._seq = 0
+        self._is_revoked = False
+        self._on_revoked: Callable[[], None] | None = None
+        self._lock = threading.Lock()
+
+    def check(self) -> None:
+        """Raises Revoked if nobody waits for the request any more."""
+        if self._is_revoked:
+            raise Revoked
+
+    def revoke(self) -> None:
+        with self._lock:
+            self._is_revoked, stop = True, self._on_revoked
+        if stop is not None:
+            stop()
+
+    @contextlib.contextmanager
+    def stopping(self, stop: Callable[[], None]) -> Iterator[None]:
+        """Call `stop` if the lease is revoked within the block."""
+        with self._lock:
+            self._on_revoked = stop
+        try:
+            self.check()
+            yield
+        finally:
+            with self._lock:
+                self._on_revoked = None
+
+    def send(self, header: dict[str, Any], pcm: bytes = b"") -> None:
+        """Answer the client. Raises Revoked, also if the server was away for too long."""
+        parts = [pcm[at : at + MAX_PCM] for at in range(0, len(pcm), MAX_PCM)] or [b""]
+        for part in parts:
+            self._send(header, part)
+            self._seq += 1
+
+    def _send(self, header: dict[str, Any], pcm: bytes) -> None:
+        began, pause_s = time.monotonic(), _PAUSE_S
+        while True:
+            self.check()
+            try:
+                # If it was carried out although it failed, the client drops the second one.
+                is_ours = self._append(json.dumps(header), pcm, header["event"] in ENDS)
+                break
+            except WorkersAway as exc:
+                if time.monotonic() - began > self._times.lease_s:
+                    log.warning("request %s: %s", self.request.id, exc.message)
+                    self.revoke()
+                    raise Revoked from exc
+            time.sleep(pause_s)
+            pause_s = min(1.0, 2 * pause_s)
+        if not is_ours:
+            self.revoke()
+            raise Revoked
+
+    def _append(self, header: str, pcm: bytes, is_end: bool) -> bool:
+        request_id = self.request.id
+        answer = self._server.run(
+            "append",
+            [keys.task(request_id), keys.LEASES],
+            [
+                request_id,
+                self._worker_id,
+                round(1000 * self._times.held_s),
+                header,
+                pcm,
+                self._seq,
+                MAX_ANSWERS,
+                ANSWERS_TTL_MS,
+                int(is_end),
+                keys.message(request_id),
+            ],
+        )
+        return bool(answer)
+
+    def renew(self) -> None:
+        """Raises WorkersAway."""
+        if not self._is_revoked and not self._append("", b"", is_end=False):
+            self.revoke()
+
+    def give_back(self) -> None:
+        """Have another worker make it: this one leaves. Raises WorkersAway."""
+        self._is_revoked = True
+        self._server.run(
+            "reap",
+            [keys.LEASES],
+            [keys.PREFIX, MAX_ANSWERS, self.request.id, self._worker_id, "back"],
+        )
+
+
+ENDS = ("end", "error", "need-clone")
+"""The events after which a request is over."""
+
+
+class Leases:
+    """Those of one worker, which it renews. Any thread may use it."""
+
+    def __init__(self, server: Server, worker_id: str, times: LeaseTimes) -> None:
+        self._server = server
+        self._worker_id = worker_id
+        self._times = times
+        self._held: dict[str, Lease] = {}
+        self._lock = threading.Lock()
+        self._is_closed = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._renew, name="leases", daemon=True),
+            threading.Thread(target=self._listen, name="cancels", daemon=True),
+        ]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def count(self) -> int:
+        return len(self._held)
+
+    @contextlib.contextmanager
+    def holding(self, request: Request) -> Iterator[Lease]:
+        """The lease of a request that was claimed, renewed within the block."""
+        lease = Lease(self._server, self._worker_id, self._times, request)
+        with self._lock:
+            self._held[request.id] = lease
+        try:
+            yield lease
+        finally:
+            with self._lock:
+                self._held.pop(request.id, None)
+
+    def close(self) -> None:
+        """Give back what is still being made."""
+        self._is_closed.set()
+        for lease in self._all():
+            with contextlib.suppress(VoxError):
+                lease.give_back()
+            lease.revoke()
+
+    def _all(self) -> list[Lease]:
+        with self._lock:
+            return list(self._held.values())
+
+    def _renew(self) -> None:
+        while not self._is_closed.wait(self._times.beat_s):
+            for lease in self._all():
+                try:
+                    lease.renew()
+                except VoxError as exc:
+                    log.debug("%s", exc.message)
+            with contextlib.suppress(VoxError):
+                self._server.run("reap", [keys.LEASES], [keys.PREFIX, MAX_ANSWERS])
+
+    def _listen(self) -> None:
+        """Stop at once what is cancelled. If a message is lost, the next answer finds it out."""
+        while not self._is_closed.is_set():
+            try:
+                with self._server.translated(), self._server.client.pubsub() as channel:
+                    channel.subscribe(keys.control(self._worker_id))
+                    while not self._is_closed.is_set():
+                        message = channel.get_message(timeout=BLOCK_S)
+                        if message and message["type"] == "message":
+                            self._cancel(message["data"])
+            except VoxError:
+                self._is_closed.wait(1.0)
+
+    def _cancel(self, data: bytes) -> None:
+        with self._lock:
+            lease = self._held.get(data.decode("utf-8", "replace"))
+        if lease is not None:
+            lease.revoke()

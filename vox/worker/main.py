@@ -1,0 +1,55 @@
+"""The worker's entry point: its log, its signals, and what it says when it cannot begin."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from typing import Any
+
+from ..config import LiveConfig
+from ..daemon.main import raise_file_limit
+from ..redis_url import Address, password
+from ..fleet.server import Server
+from ..hosts.launch import subprocess_hosts
+from ..paths import Paths
+from .worker import Options, Worker
+
+log = logging.getLogger(__name__)
+
+
+def serve(address: Address, options: Options, paths: Paths, password_file: str | None) -> None:
+    """Be a worker until SIGTERM or SIGINT; the second ends it at once.
+
+    Raises BadConfig if the package `redis` is missing or the password cannot be read.
+    """
+    config = LiveConfig(paths.config_path)
+    set_up_log(str(config()["log_level"]))
+    raise_file_limit()
+    password(password_file)  # an error of it is told now
+    server = Server(address, lambda: password(password_file))
+    hosts = subprocess_hosts(paths.backends_dir, config)
+    worker = Worker(server, options, paths, config, hosts)
+
+    def leave(_signum: int, _frame: Any) -> None:
+        if worker.is_stopped:
+            os._exit(1)
+        worker.stop()
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, leave)
+        signal.signal(signal.SIGINT, leave)
+    worker.run()
+
+
+def set_up_log(level: str) -> None:
+    """To stderr: whoever runs a worker, systemd or a terminal, keeps it."""
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=getattr(logging, level.upper(), logging.INFO),
+        format="%(asctime)s %(levelname)s %(message)s",
+    )
+    for noisy in ("huey", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)

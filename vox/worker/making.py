@@ -1,0 +1,123 @@
+"""Makes requests: each is an utterance, whose sound goes to its client as it comes."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from dataclasses import replace
+from typing import Any
+
+from ..backends.base import Clone, Utterance
+from ..errors import JobFailed, NotAvailable, VoxError
+from ..fleet.clones import KeptClones
+from ..fleet.requests import NotOurs, Request, utterance_of
+from ..hosts import sound_checks
+from ..hosts.pool import Pool
+from ..voices.catalog import Catalog
+from .leases import Lease, Leases, Revoked
+from .slots import Slots
+
+log = logging.getLogger(__name__)
+
+
+class Tally:
+    """What a worker has done so far."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.audio_s = 0.0
+        self.synthesis_s = 0.0
+        self._lock = threading.Lock()
+
+    def add(self, audio_s: float, synthesis_s: float) -> None:
+        with self._lock:
+            self.requests += 1
+            self.audio_s += audio_s
+            self.synthesis_s += synthesis_s
+
+
+class Maker:
+    """Called by the threads of the queue's consumer."""
+
+    def __init__(
+        self, worker_id: str, leases: Leases, slots: Slots, catalog: Catalog, clones: KeptClones
+    ) -> None:
+        self.tally = Tally()
+        self._worker_id = worker_id
+        self._leases = leases
+        self._slots = slots
+        self._catalog = catalog
+        self._clones = clones
+
+    def make(self, request: Request) -> None:
+        """Synthesize what is asked for. Raises nothing: failures are answers too."""
+        with self._leases.holding(request) as lease:
+            try:
+                lease.send({"event": "begun", "worker": self._worker_id})
+                self._make(lease)
+            except Revoked:
+                log.info("request %s: nobody waits for it any more", request.id)
+            except VoxError as exc:
+                self._fail(lease, exc)
+            except Exception as exc:  # an adapter of somebody else's
+                log.exception("request %s failed", request.id)
+                self._fail(lease, JobFailed(f"the worker failed: {type(exc).__name__}"))
+
+    def _fail(self, lease: Lease, error: VoxError) -> None:
+        log.warning("request %s: %s", lease.request.id, error.message)
+        with contextlib.suppress(Revoked):
+            lease.send({"event": "error", "worker": self._worker_id, "error": error.to_dict()})
+
+    def _make(self, lease: Lease) -> None:
+        request = lease.request
+        self._check_served(request)
+        try:
+            utterance = utterance_of(request)
+        except NotOurs as exc:
+            raise JobFailed(f"the worker does not understand the request: {exc}") from exc
+        if request.clone is not None:
+            path = self._clones.path(request.clone.digest)
+            if path is None:
+                lease.send({"event": "need-clone"})
+                return
+            ref = request.clone
+            utterance = replace(
+                utterance, clone=Clone(ref.digest[:12], path, ref.transcript, ref.lang)
+            )
+        with self._slots.taking(request.backend, request.model) as pool:
+            self._say(lease, utterance, pool)
+
+    def _check_served(self, request: Request) -> None:
+        """Raises NotAvailable unless the request is for a model that this worker serves."""
+        if self._slots.lanes.get(request.lane) != (request.backend, request.model):
+            raise NotAvailable(f"the worker does not serve {request.lane}")
+
+    def _say(self, lease: Lease, utterance: Utterance, pool: Pool) -> None:
+        request = lease.request
+        name = self._catalog.host_of(request.backend)
+        settings = self._slots.settings(request.backend, request.model)
+
+        def show_loading(text: str, fraction: float | None) -> None:
+            lease.send({"event": "loading", "text": text[:2000], "fraction": fraction})
+
+        wish = replace(utterance, text="")
+        host = pool.acquire(name, settings, show_loading, wish)
+        began, audio_s = time.monotonic(), 0.0
+        try:
+            if request.text is not None:
+                chunks = sound_checks.synthesize(host, utterance, lease.check)
+                with lease.stopping(host.cancel), contextlib.closing(chunks):
+                    for samples, sample_rate in chunks:
+                        audio_s += len(samples) / sample_rate
+                        header: dict[str, Any] = {"event": "chunk", "sample_rate": sample_rate}
+                        lease.send(header, samples.astype("<f4", copy=False).tobytes())
+            notes, cut_off = host.take_notes(), host.cut_off
+        finally:
+            pool.release(host)
+        lease.check()
+        self.tally.add(audio_s, time.monotonic() - began)
+        lease.send(
+            {"event": "end", "worker": self._worker_id, "cut_off": cut_off, "notes": notes}
+        )

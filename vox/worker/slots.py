@@ -1,0 +1,114 @@
+"""A worker's hosts: as many pools as it makes requests at once, so that each has its own.
+
+Knows models, not requests.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ..backends.base import Settings
+from ..errors import VoxError
+from ..fleet import keys
+from ..hosts.base import HostFactory
+from ..hosts.memory import Needs
+from ..hosts.pool import Pool, model_key
+from ..voices.catalog import Catalog
+
+
+class Slots:
+    """Any thread may use it."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        start_host: HostFactory,
+        memory_path: str,
+        count: int = 1,
+        device: str | None = None,
+        backends: tuple[str, ...] = (),
+    ) -> None:
+        """`device`: instead of what the settings say. `backends`: serve only these."""
+        needs = Needs(memory_path)
+        self._catalog = catalog
+        self._device = device
+        self._backends = backends
+        self._pools = [Pool(start_host, needs) for _ in range(count)]
+        self._free = list(self._pools)
+        self._changed = threading.Condition()
+        self.keep_alive_s = math.inf
+        """How long an idle model stays loaded."""
+        self.lanes: dict[str, tuple[str, str | None]] = {}
+        """Where requests are taken from: (backend, model) by lane, as of the last look."""
+
+    def settings(self, backend: str, model: str | None) -> Settings:
+        """What a host of that model is started with. Raises UnknownBackend, BadConfig."""
+        settings = self._catalog.host_settings(backend, model)
+        return replace(settings, device=self._device) if self._device else settings
+
+    def look(self) -> None:
+        """Find out what is installed."""
+        found: dict[str, tuple[str, str | None]] = {}
+        for name in self._backends or self._catalog.names():
+            with contextlib.suppress(VoxError):
+                if not self._catalog.is_ready(name):
+                    continue
+                found[keys.lane(name, None)] = (name, None)
+                for model in self._catalog.info(name).models:
+                    if self._catalog.missing(name, model) is None:
+                        found[keys.lane(name, model)] = (name, model)
+        self.lanes = found
+
+    def is_warm(self, backend: str, model: str | None) -> bool:
+        key = self._key(backend, model)
+        return any(key in pool.loaded for pool in self._pools)
+
+    def load_s(self, backend: str, model: str | None) -> float | None:
+        """How long its model took to load; None: it is not loaded."""
+        name = self._catalog.host_of(backend)
+        taken = [
+            host["load_s"]
+            for pool in self._pools
+            for host in pool.describe()
+            if host["backend"] == name and host["load_s"] is not None
+        ]
+        return max(taken, default=None)
+
+    def _key(self, backend: str, model: str | None) -> str:
+        return model_key(self._catalog.host_of(backend), self.settings(backend, model))
+
+    @contextlib.contextmanager
+    def taking(self, backend: str, model: str | None) -> Iterator[Pool]:
+        """A pool that nobody else uses in the block, one with the model loaded if there is one."""
+        key = self._key(backend, model)
+        with self._changed:
+            self._changed.wait_for(lambda: bool(self._free))
+            pool = next((each for each in self._free if key in each.loaded), self._free[0])
+            self._free.remove(pool)
+        try:
+            yield pool
+        finally:
+            with self._changed:
+                self._free.append(pool)
+                self._changed.notify()
+
+    def unload_due(self) -> None:
+        for pool in self._pools:
+            pool.keep_alive_s = self.keep_alive_s
+            pool.unload_due()
+
+    @property
+    def devices(self) -> list[str]:
+        """Where its models run, for those that are loaded."""
+        hosts = [host for pool in self._pools for host in pool.describe()]
+        return sorted({str(host["device"]) for host in hosts if host["device"]})
+
+    def close(self) -> None:
+        for pool in self._pools:
+            pool.close()
+
+

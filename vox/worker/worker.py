@@ -1,0 +1,173 @@
+"""A worker: what it is made of, what it announces, and its life."""
+
+from __future__ import annotations
+
+import logging
+import math
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from .. import __version__
+from ..config import Config
+from ..errors import VoxError
+from ..fleet import keys
+from ..fleet.clones import KeptClones
+from ..fleet.lease_times import LeaseTimes
+from ..fleet.server import Server
+from ..fleet.storage import FleetQueue, Lane
+from ..fleet.workers import Announced, Workers
+from ..hosts.base import HostFactory
+from ..paths import Paths
+from ..voices.catalog import Catalog
+from .leases import Leases
+from .making import Maker
+from .slots import Slots
+
+log = logging.getLogger(__name__)
+
+MAX_HEAD_START_S = 3.0
+"""For at most so long a model that is loaded elsewhere has a request to itself."""
+USUAL_HEAD_START_S = 1.0
+"""If it is not known how long loading takes."""
+STOP_S = 20.0
+"""How long what is being made may take when the worker is to leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a worker is started."""
+
+    name: str
+    machine: str
+    backends: tuple[str, ...] = ()
+    """Those that it serves; empty: all that are installed."""
+    device: str | None = None
+    """Where its models run; None: where the settings say."""
+    concurrency: int = 1
+
+
+class Worker:
+    """`run` it in the main thread; `stop` may be called from any, also from a signal handler."""
+
+    def __init__(
+        self,
+        server: Server,
+        options: Options,
+        paths: Paths,
+        config: Callable[[], Config],
+        hosts: HostFactory,
+    ) -> None:
+        times = LeaseTimes(float(config()["lease_s"]))
+        self._options = options
+        self._config = config
+        self._times = times
+        self.id = f"{keys.named(options.name)}#{secrets.token_hex(4)}"
+        self._catalog = Catalog(paths, config)
+        self._slots = Slots(
+            self._catalog,
+            hosts,
+            paths.memory_path,
+            options.concurrency,
+            options.device,
+            options.backends,
+        )
+        self._leases = Leases(server, self.id, times)
+        self._clones = KeptClones(server, paths.clones_dir)
+        self._maker = Maker(self.id, self._leases, self._slots, self._catalog, self._clones)
+        self._workers = Workers(server)
+        self._others: tuple[Announced, ...] = ()
+        self._server = server
+        self._queue = FleetQueue(
+            server,
+            self._maker.make,
+            worker_id=self.id,
+            lease_s=times.held_s,
+            lanes=self._lanes,
+            on_away=self._note_away,
+        )
+        self._away: str | None = None
+        self._is_stopped = threading.Event()
+
+    def run(self) -> None:
+        """Serve until `stop`. What is being made then is made to its end, within STOP_S."""
+        self._tick()
+        self._leases.start()
+        self._queue.start(self._options.concurrency)
+        log.info("%s serves %s", self.id, ", ".join(self._slots.lanes) or "nothing yet")
+        try:
+            while not self._is_stopped.wait(self._times.beat_s):
+                self._tick()
+        finally:
+            self._leave()
+
+    @property
+    def is_stopped(self) -> bool:
+        return self._is_stopped.is_set()
+
+    def stop(self) -> None:
+        self._is_stopped.set()
+
+    def _leave(self) -> None:
+        try:
+            self._workers.leave(self.id)
+        except VoxError as exc:
+            log.info("%s", exc.message)
+        self._queue.stop(STOP_S)
+        self._leases.close()
+        self._slots.close()
+        self._server.close()
+
+    def _tick(self) -> None:
+        idle_s = self._config().idle_timeout_s
+        self._slots.keep_alive_s = math.inf if idle_s < 0 else idle_s
+        self._slots.unload_due()
+        self._slots.look()
+        self._clones.tidy()
+        try:
+            self._workers.announce(self._announcement(), self._times.held_s)
+            self._others = tuple(each for each in self._workers.look() if each.id != self.id)
+            self._note_away(None)
+        except VoxError as exc:
+            self._note_away(exc)
+
+    def _note_away(self, error: VoxError | None) -> None:
+        message = error.line if error else None
+        if message == self._away:
+            return
+        self._away = message
+        if message:
+            log.warning("%s", message)
+        else:
+            log.info("the Redis server answers")
+
+    def _announcement(self) -> Announced:
+        slots, tally = self._slots, self._maker.tally
+        warm = {lane: which for lane, which in slots.lanes.items() if slots.is_warm(*which)}
+        return Announced(
+            id=self.id,
+            name=self._options.name,
+            protocol=keys.PROTOCOL,
+            version=__version__,
+            machine=self._options.machine,
+            device=", ".join(slots.devices) or self._options.device or "auto",
+            concurrency=self._options.concurrency,
+            busy=self._leases.count,
+            lanes=tuple(slots.lanes),
+            warm=tuple(warm),
+            load_s={lane: slots.load_s(*which) or 0.0 for lane, which in warm.items()},
+            requests=tally.requests,
+            audio_s=round(tally.audio_s, 3),
+            synthesis_s=round(tally.synthesis_s, 3),
+        )
+
+    def _lanes(self) -> Sequence[Lane]:
+        """Where to take requests from now. What is loaded elsewhere is left to others at first."""
+        lanes = []
+        for lane, which in self._slots.lanes.items():
+            loaded = [each for each in self._others if each.is_ours and lane in each.warm]
+            is_left = bool(loaded) and not self._slots.is_warm(*which)
+            load_s = max((each.load_s.get(lane, USUAL_HEAD_START_S) for each in loaded), default=0)
+            lanes.append(Lane(lane, min(MAX_HEAD_START_S, load_s) if is_left else 0.0))
+        return lanes
