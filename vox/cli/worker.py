@@ -12,7 +12,7 @@ from ..paths import get_paths
 from ..redis_url import Address, parse
 
 
-class _Url(click.ParamType):
+class _Url(click.ParamType[Address]):
     name = "url"
 
     def convert(

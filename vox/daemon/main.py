@@ -24,8 +24,8 @@ from .. import __version__
 from ..config import LiveConfig
 from ..errors import DaemonUnavailable, StorageError, VoxError
 from ..files import cannot_write, is_at, make_dir
+from ..log_lines import LineFormatter, set_level
 from ..paths import Paths, get_paths
-from ..printable import printable
 from .activation import Inherited
 from .own_files import OwnFiles
 
@@ -134,17 +134,6 @@ def raise_file_limit() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-class _Formatter(logging.Formatter):
-    """One line for each message, whatever is in it, and nothing that a terminal obeys."""
-
-    def formatMessage(self, record: logging.LogRecord) -> str:
-        record.message = record.message.replace("\n", "\\n")
-        return super().formatMessage(record)
-
-    def format(self, record: logging.LogRecord) -> str:
-        return printable(super().format(record))
-
-
 class _LogFile(logging.handlers.RotatingFileHandler):
     """The log, made again after it was removed, for us alone."""
 
@@ -175,15 +164,9 @@ def set_up_log(paths: Paths, level: str) -> None:
         handler = _LogFile(paths.log_path)
     except OSError as exc:
         raise cannot_write(paths.log_path, exc) from exc
-    handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    root = logging.getLogger()
-    root.addHandler(handler)
-    root.setLevel(getattr(logging, level.upper(), logging.INFO))
-    # They log every task and every poll, and the job table knows all of that.
-    for noisy in ("huey", "watchdog", "asyncio"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    # Its warnings are about what a peer sent: one without the token could fill the log with them.
-    logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    handler.setFormatter(LineFormatter())
+    logging.getLogger().addHandler(handler)
+    set_level(level)
 
 
 if __name__ == "__main__":

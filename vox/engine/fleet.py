@@ -72,9 +72,12 @@ class Fleet:
             log.warning("%s", exc.line)
             self._trouble = exc
             return
-        session = Session(server, platform.node() or "vox", lease_s, lambda: self.on_change())
+        session = Session(server, platform.node() or "vox", lease_s, self._tell)
         session.start()
         self._session = session
+
+    def _tell(self) -> None:
+        self.on_change()
 
     def trouble(self) -> VoxError | None:
         """Why no worker can be used now; None: some may be there."""

@@ -67,9 +67,7 @@ class Server:
                 options[name] = value if name != "ssl_check_hostname" else value == "true"
         self.pool = redis.ConnectionPool(connection_class=connection, **options)
         self.client: Any = redis.Redis(connection_pool=self.pool)
-        self._scripts = {
-            name: self.client.register_script(_source(name)) for name in _SCRIPTS
-        }
+        self._scripts = {name: self.client.register_script(_source(name)) for name in _SCRIPTS}
 
     def run(self, script: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """Run one of the scripts (see `scripts/*.lua`)."""

@@ -1,4 +1,4 @@
-"""A client's side: sends requests to the workers, takes their answers, and sends again what is lost.
+"""A client's side: sends requests to workers, takes their answers, sends again what is lost.
 
 The daemon is the one that knows what it wants, so it alone decides what happens to a request: Redis
 and the workers may forget all of it at any time. Knows Redis and workers, no jobs and no engine.
@@ -267,7 +267,7 @@ class Session:
         return self._away is None, [(each.id, each.lanes, each.warm) for each in self._known]
 
     def _say_hello(self) -> bool:
-        """Keep the session alive. True if the server did not know it: it was emptied, or we slept."""
+        """Keep the session alive. True if the server did not know it (any more)."""
         ttl_ms = round(1000 * max(30.0, 3 * self._lease.lease_s))
         return self.server.call("set", keys.session(self.id), "1", px=ttl_ms, get=True) is None
 

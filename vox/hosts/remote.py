@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Any, Protocol
 
 from ..backends.base import Chunk, Progress, Settings, Utterance
-from ..errors import VoxError, WorkerLost, from_dict
+from ..errors import VoxError, WorkerLost
 from ..fleet import keys
 from ..fleet.clones import digest_of
 from ..fleet.requests import Answer, CloneRef, Request, said_of
@@ -46,7 +46,12 @@ class RemoteHost:
     """A `Host` on other machines, for one job."""
 
     def __init__(
-        self, name: str, model: str | None, settings: Settings, session: Session, tier: int,
+        self,
+        name: str,
+        model: str | None,
+        settings: Settings,
+        session: Session,
+        tier: int,
         priority: int,
     ) -> None:
         """`name`: the backend that speaks. `tier`, `priority`: see `fleet.requests.Request`."""

@@ -36,9 +36,7 @@ class Revoked(Exception):
 class Lease:
     """One request's. Its thread sends answers; `revoke` and `renew` may come from others."""
 
-    def __init__(
-        self, server: Server, worker_id: str, times: LeaseTimes, request: Request
-    ) -> None:
+    def __init__(self, server: Server, worker_id: str, times: LeaseTimes, request: Request) -> None:
         self.request = request
         self._server = server
         self._worker_id = worker_id

@@ -10,14 +10,12 @@ import threading
 from typing import Any
 
 from ..config import LiveConfig
-from ..daemon.main import raise_file_limit
-from ..redis_url import Address, password
 from ..fleet.server import Server
 from ..hosts.launch import subprocess_hosts
+from ..log_lines import LineFormatter, set_level
 from ..paths import Paths
+from ..redis_url import Address, password
 from .worker import Options, Worker
-
-log = logging.getLogger(__name__)
 
 
 def serve(address: Address, options: Options, paths: Paths, password_file: str | None) -> None:
@@ -27,7 +25,6 @@ def serve(address: Address, options: Options, paths: Paths, password_file: str |
     """
     config = LiveConfig(paths.config_path)
     set_up_log(str(config()["log_level"]))
-    raise_file_limit()
     password(password_file)  # an error of it is told now
     server = Server(address, lambda: password(password_file))
     hosts = subprocess_hosts(paths.backends_dir, config)
@@ -46,10 +43,7 @@ def serve(address: Address, options: Options, paths: Paths, password_file: str |
 
 def set_up_log(level: str) -> None:
     """To stderr: whoever runs a worker, systemd or a terminal, keeps it."""
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=getattr(logging, level.upper(), logging.INFO),
-        format="%(asctime)s %(levelname)s %(message)s",
-    )
-    for noisy in ("huey", "asyncio"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(LineFormatter())
+    logging.getLogger().addHandler(handler)
+    set_level(level)

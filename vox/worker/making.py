@@ -118,6 +118,4 @@ class Maker:
             pool.release(host)
         lease.check()
         self.tally.add(audio_s, time.monotonic() - began)
-        lease.send(
-            {"event": "end", "worker": self._worker_id, "cut_off": cut_off, "notes": notes}
-        )
+        lease.send({"event": "end", "worker": self._worker_id, "cut_off": cut_off, "notes": notes})

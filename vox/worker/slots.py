@@ -110,5 +110,3 @@ class Slots:
     def close(self) -> None:
         for pool in self._pools:
             pool.close()
-
-
