@@ -6,7 +6,6 @@ and the workers may forget all of it at any time. Knows Redis and workers, no jo
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import logging
 import queue
@@ -51,28 +50,36 @@ class Asked:
         self.heard_at = self.sent_at
         """When a worker last said something of it."""
         self.is_ended = False
-        self.has_sound = False
-        """Sound of this attempt was read by who asked."""
         self.next_seq = 0
         self._session = session
+        self._begun_id: str | None = None
+        """The attempt of which sound was read."""
+        self._unread: Answer | None = None
         self.answers: queue.SimpleQueue[Answer | VoxError | None] = queue.SimpleQueue()
 
     def next(self, timeout_s: float) -> Answer | None:
         """The next answer: "loading", "begun", "chunk", "end" or "error".
 
-        None: there was none in time, or it was cancelled.
-
-        Raises WorkersAway or WorkerLost if there will be none. Then the request has ended, or, if
-        sound of it was read already, it begins anew: the next answers are of another attempt.
+        None: there was none in time, or it was cancelled. Raises WorkersAway or WorkerLost if it
+        has failed. WorkerLost also if it begins anew after sound of it was read: then `is_ended`
+        is False, and the next answers are those of the new attempt, from its beginning.
         """
-        try:
-            found = self.answers.get(timeout=timeout_s)
-        except queue.Empty:
-            return None
-        if isinstance(found, VoxError):
-            raise found
-        if found is not None:
-            self.has_sound = self.has_sound or found.event == "chunk"
+        found, self._unread = self._unread, None
+        if found is None:
+            try:
+                got = self.answers.get(timeout=timeout_s)
+            except queue.Empty:
+                return None
+            if isinstance(got, VoxError):
+                raise got
+            if got is None:
+                return None
+            found = got
+        if found.event in ("chunk", "end"):
+            if self._begun_id not in (None, found.request_id):
+                self._begun_id, self._unread = None, found
+                raise WorkerLost("the worker was lost in the middle of an utterance")
+            self._begun_id = found.request_id
         return found
 
     def cancel(self) -> None:
@@ -194,7 +201,7 @@ class Session:
                 return
             self._asked.pop(asked.request.id, None)
             asked.request = request
-            asked.worker, asked.next_seq, asked.has_sound = None, 0, False
+            asked.worker, asked.next_seq = None, 0
             asked.sent_at = asked.heard_at = time.monotonic()
             self._asked[request.id] = asked
         try:
@@ -218,11 +225,6 @@ class Session:
         with self._lock:
             if asked.is_ended or self._asked.pop(asked.request.id, None) is None:
                 return
-        had_sound = asked.has_sound
-        # What of the lost attempt was not read yet must not be.
-        with contextlib.suppress(queue.Empty):
-            while True:
-                asked.answers.get_nowait()
         asked.attempt += 1
         asked.losses += is_loss
         if asked.losses >= MAX_LOSSES:
@@ -234,9 +236,6 @@ class Session:
         except VoxError as exc:
             asked.is_ended = True
             asked.answers.put(exc)
-            return
-        if had_sound:
-            asked.answers.put(why)
 
     # -- its threads -------------------------------------------------------------------------
 
