@@ -50,6 +50,8 @@ class Asked:
         self.heard_at = self.sent_at
         """When a worker last said something of it."""
         self.is_ended = False
+        """No more answers will come."""
+        self.is_cancelled = False
         self.next_seq = 0
         self._session = session
         self._begun_id: str | None = None
@@ -61,8 +63,8 @@ class Asked:
         """The next answer: "loading", "begun", "chunk", "end" or "error".
 
         None: there was none in time, or it was cancelled. Raises WorkersAway or WorkerLost if it
-        has failed. WorkerLost also if it begins anew after sound of it was read: then `is_ended`
-        is False, and the next answers are those of the new attempt, from its beginning.
+        has failed. WorkerLost also if it begins anew after sound of it was read: then
+        `is_going_on`, and the next answers are those of the new attempt, from its beginning.
         """
         found, self._unread = self._unread, None
         if found is None:
@@ -81,6 +83,11 @@ class Asked:
                 raise WorkerLost("the worker was lost in the middle of an utterance")
             self._begun_id = found.request_id
         return found
+
+    @property
+    def is_going_on(self) -> bool:
+        """There are answers to come, or to read."""
+        return self._unread is not None or not self.is_ended
 
     def cancel(self) -> None:
         """It is not wanted any more. May be called from any thread, and more than once."""
@@ -179,6 +186,7 @@ class Session:
         """There will be no more answers. `why`: None: nobody wants them."""
         with self._lock:
             asked.is_ended = True
+            asked.is_cancelled = asked.is_cancelled or why is None
             is_known = self._asked.pop(asked.request.id, None) is not None
         asked.answers.put(why)
         if is_known:

@@ -29,7 +29,9 @@ class Asked(Protocol):
     @property
     def worker(self) -> str | None: ...
     @property
-    def is_ended(self) -> bool: ...
+    def is_cancelled(self) -> bool: ...
+    @property
+    def is_going_on(self) -> bool: ...
     def next(self, timeout_s: float) -> Answer | None: ...
     def cancel(self) -> None: ...
 
@@ -137,7 +139,7 @@ class RemoteHost:
                 samples = np.frombuffer(answer.pcm, "<f4").astype(np.float32, copy=False)
                 yield Chunk(samples, int(answer.header["sample_rate"]))
         except WorkerLost:
-            is_kept, self._lost = not asked.is_ended, asked
+            is_kept, self._lost = asked.is_going_on, asked
             raise
         finally:
             self._current = None
@@ -152,7 +154,7 @@ class RemoteHost:
         while True:
             answer = asked.next(_LOOK_S)
             if answer is None:
-                if asked.is_ended:  # it was cancelled
+                if asked.is_cancelled:
                     self.cut_off = True
                     return
                 continue
