@@ -17,6 +17,7 @@ among the words ("job 7 of 9" at `pitch_hz(7)`), so that a recording tells who s
 divides the duration. Loading obeys the name of the model: `load-slow:2`, `load-until:NAME`,
 `load-fail`, `load-crash`, `load-oom`, `load-note:WORDS`; each load adds a line to the file `loads`.
 A style that begins with `load-` stands for further weights, which load as a model of that name.
+With `$SCRIPTED_MISSING` it is not ready on this machine.
 """
 
 from __future__ import annotations
@@ -115,6 +116,10 @@ class Scripted(Backend):
     @classmethod
     def voices(cls, settings: Settings) -> list[Voice]:
         return list(_VOICES)
+
+    @classmethod
+    def missing(cls, settings: Settings) -> str | None:
+        return "its weights are not fetched" if os.environ.get("SCRIPTED_MISSING") else None
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)

@@ -1,0 +1,129 @@
+"""Workers on other machines, killed at random instants under the jobs of several clients."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from tests.redis_server import RedisServer
+from tests.sound import SoundServer, decoded
+from tests.tones import read_tones
+from tests.workers import LEASE_S, Crew, crew
+from vox.client import http
+
+from .chance import Chance, tries
+from .home import SETTINGS, Home
+
+Samples = npt.NDArray[np.float32]
+CLIENTS = 4
+TEXTS = 4
+NAMES = ("anna", "bert", "carl")
+REMOTE = f"""
+placement = "remote"
+lease_s = {LEASE_S}
+cache_mb = 0
+pause_s = 0.05
+"""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RedisServer]:
+    made = RedisServer()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def workers(server: RedisServer, home: Path) -> Iterator[Crew]:
+    with server.client() as client:
+        client.flushall()
+    with crew(server, home) as made:
+        yield made
+
+
+@pytest.fixture
+def clients(server: RedisServer, sound_server: SoundServer) -> Iterator[list[Home]]:
+    """Daemons of users of their own."""
+    made = []
+    try:
+        for _ in range(CLIENTS):
+            folder = Path(tempfile.mkdtemp(prefix="vox-", dir="/tmp"))
+            made.append(Home(folder, f'{SETTINGS}workers = "{server.url}"{REMOTE}'))
+        yield made
+    finally:
+        for client in made:
+            client.end_everything()
+            shutil.rmtree(client.home, ignore_errors=True)
+
+
+def audio_of(client: Home, job_id: str) -> Samples:
+    answer = http.request(client.paths.socket_path, "GET", f"/jobs/{job_id}/audio", timeout_s=60)
+    with answer:
+        data = answer.read()
+        assert answer.status == 200, data
+    return decoded(data).samples
+
+
+def text_of(number: int) -> str:
+    """Three utterances, each at a pitch of its own."""
+    return " ".join(f"{3 * number + at} [slow 0.06] [say 0.2s]." for at in range(3))
+
+
+def references(client: Home) -> list[Samples]:
+    """What each of the texts sounds like if it is made on this machine."""
+    client.ok("config", "set", "placement", "local")
+    asked = [speak(client, number, sink="file") for number in range(TEXTS)]
+    sounds = [audio_of(client, ended(client, job_id)["id"]) for job_id in asked]
+    client.ok("config", "set", "placement", "remote")
+    for number, samples in enumerate(sounds):
+        assert read_tones(samples, 24_000) == [3 * number, 3 * number + 1, 3 * number + 2]
+    return sounds
+
+
+def speak(client: Home, number: int, sink: str = "play") -> str:
+    body = {"text": text_of(number), "backend": "scripted", "async": True}
+    if sink == "file":
+        body["output"] = str(client.outputs / f"{secrets.token_hex(4)}.wav")
+    job_id: str = client.client.call("POST", "/speak", body, timeout_s=60.0)["id"]
+    return job_id
+
+
+def ended(client: Home, job_id: str, timeout_s: float = 120.0) -> dict[str, Any]:
+    return client.until(job_id, "done", timeout_s=timeout_s)
+
+
+@pytest.mark.timeout(600)
+def test_workers_killed_at_random_instants_lose_and_double_nothing(
+    clients: list[Home], workers: Crew, chance: Chance
+) -> None:
+    jobs, kills = tries(8, 50), tries(6, 50)
+    for call in [client.popen("daemon", "start") for client in clients]:
+        assert call.wait(60) == 0
+    sounds = references(clients[0])
+    workers.add(*NAMES)
+    asked = {
+        client: [speak(client, number % TEXTS) for number in range(jobs)] for client in clients
+    }
+    for _ in range(kills):
+        time.sleep(chance.pause_s(2.0))
+        worker = chance.choice(workers.workers)
+        worker.kill()
+        time.sleep(chance.pause_s(0.5))
+        worker.start()
+    for client, job_ids in asked.items():
+        found = [ended(client, job_id) for job_id in job_ids]
+        assert [job["heard"] for job in found] == [3] * jobs
+        times = [job["finished_at"] for job in found]
+        assert times == sorted(times)
+        assert set(", ".join(job["made_on"] for job in found).split(", ")) <= set(NAMES)
+        for number, job_id in enumerate(job_ids):
+            assert np.array_equal(audio_of(client, job_id), sounds[number % TEXTS])
