@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import mmap
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -13,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import idle
+from bench import fleet, idle
+from bench.fleet_machines import Card, Used, Went
 from bench.heavy import Case, drop_page_cache, parse_case, spoken, table
 from vox.backends.base import Settings
 
@@ -78,7 +80,7 @@ def test_what_is_not_installed_is_one_line() -> None:
     assert "Traceback" not in done.stderr
 
 
-on_linux = pytest.mark.skipif(sys.platform != "linux", reason="bench.idle reads /proc")
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="they read /proc")
 
 
 @on_linux
@@ -119,3 +121,46 @@ def test_each_figure_is_a_row_with_its_median_and_range() -> None:
         ["threads", "2.00 (1.00 to 9.00)"],
         ["bare answers a second", "1,234.50 (1,234.50 to 1,234.50)"],
     ]
+
+
+@on_linux
+@pytest.mark.skipif(not shutil.which("redis-server"), reason="there is no redis-server")
+def test_a_small_fleet_is_measured(tmp_path: Path) -> None:
+    path = tmp_path / "fleet.json"
+    arguments = "--workers 1 --clients 2 --many 3 --seconds 1 --card voxtream-3090".split()
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.fleet", *arguments, "--json", path],
+        cwd=CHECKOUT, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(path.read_text())["rows"]
+    assert [row["mode"] for row in rows] == [
+        *("speak", "read_aloud", "speak_now_and_then", "rest", "speak_now_and_then"),
+    ]
+    for row in rows[:2]:
+        assert row["jobs_per_minute"] > 0
+        assert row["used"]["requests"] > 0
+        assert row["errors"] == 0
+    assert rows[3]["used"]["redis_cpu_s"] >= 0
+
+
+def test_fairness_is_what_the_clients_got() -> None:
+    def row(*shares: float, **waits: list[float]) -> fleet.Row:
+        clients = [
+            {"audio_s": share, "first_s": [], "waits_s": [], "errors": [], **waits}
+            for share in shares
+        ]
+        used = Used(1.0, 0.0, 0.0, 0.0, 0, 0, 0, 0, 0.0)
+        return fleet.Row("here", "speak", 1, len(shares), Went(used, clients, 0.0))
+
+    assert row(4.0, 4.0, 4.0).fairness == pytest.approx(1.0)
+    assert row(9.0, 0.0, 0.0).fairness == pytest.approx(1 / 3)
+    assert row(2.0, 4.0).worst_to_best == 0.5
+    late = row(4.0, first_s=[0.1, 0.3], waits_s=[0.9])
+    assert (late.first_s(0.5), late.first_s(0.99)) == ((0.3, True), (0.9, False))
+
+
+def test_script_of_a_card_takes_as_long_as_the_card() -> None:
+    card = Card("a", first_s=0.3, x_realtime=2.0, chunk_s=0.1)
+    assert card.text(1.0) == "[wait 0.2500] [chunk 0.1] [slow 0.0500] [say 1.0s] number"
+    assert card.job_s(1.0) == pytest.approx(0.75)

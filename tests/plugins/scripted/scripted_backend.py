@@ -3,6 +3,7 @@
 Put this folder on PYTHONPATH. An utterance is a little script, run from left to right:
 
     [say 2s]        a tone of two seconds            [slow 0.1]      0.1 s before every later chunk
+    [wait 0.5]      0.5 s of nothing                 [chunk 0.08]    later chunks are so long, in s
     [until NAME]    wait for the file NAME           [mark NAME]     make the file NAME
     [hang]          never come back                  [crash]         end the process, with a word
     [crash once]    ... at the first attempt only    [fail WORDS]    raise SynthesisFailed(WORDS)
@@ -160,13 +161,17 @@ class Scripted(Backend):
             raise UnknownVoice(f"scripted has no voice called {utterance.voice!r}")
         words = _DIRECTIVE.sub(" ", utterance.text)
         number = int(found[0]) if (found := re.findall(r"\d+", words)) else 0
-        slow_s, has_said = 0.0, False
+        slow_s, chunk_s, has_said = 0.0, CHUNK_S, False
         for name, rest in _DIRECTIVE.findall(utterance.text):
             argument = rest.strip()
             if name == "say":
                 has_said = True
                 seconds = float(argument.removesuffix("s")) / utterance.speed
-                yield from _chunks(number, seconds, slow_s)
+                yield from _chunks(number, seconds, slow_s, chunk_s)
+            elif name == "wait":
+                time.sleep(float(argument))
+            elif name == "chunk":
+                chunk_s = float(argument)
             elif name == "slow":
                 slow_s = float(argument.removesuffix("s"))
             elif name == "silent":
@@ -179,12 +184,12 @@ class Scripted(Backend):
                 _do(name, argument)
         if not has_said:
             seconds = max(1, len(words.split())) * WORD_S / utterance.speed
-            yield from _chunks(number, seconds, slow_s)
+            yield from _chunks(number, seconds, slow_s, chunk_s)
 
 
-def _chunks(number: int, duration_s: float, slow_s: float) -> Iterator[Chunk]:
+def _chunks(number: int, duration_s: float, slow_s: float, chunk_s: float) -> Iterator[Chunk]:
     samples = tone(number, duration_s)
-    step = round(CHUNK_S * SAMPLE_RATE)
+    step = round(chunk_s * SAMPLE_RATE)
     for start in range(0, len(samples), step):
         time.sleep(slow_s)
         yield Chunk(samples[start : start + step], SAMPLE_RATE)

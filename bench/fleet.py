@@ -1,0 +1,303 @@
+"""A fleet on one machine: how far workers, clients and their Redis server go, by simulation.
+
+    python -m bench.fleet [--workers 1,2,4,8,16] [--clients 1,10,50,200] [--many 1000]
+                          [--seconds S] [--card NAME] [--checkout FOLDER ...] [--json FILE]
+
+Redis, workers (`vox worker` with hosts) and clients (sessions) are real; the model is a script that
+sleeps as long as a card takes. Where the processor is busy, the machine is measured, not the
+design: each line says how busy it was. docs/scale.md says what came of it. Linux only; needs
+redis-server.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .fleet_machines import Card, Fleet, Went
+from .instance import CHECKOUT, machine, markdown
+
+CARDS = {
+    card.name: card
+    for card in (
+        # Measured by others, on the cards that are named: see docs/scale.md.
+        Card("qwen-4090", first_s=0.156, x_realtime=4.78),
+        Card("qwen-t4", first_s=0.901, x_realtime=1.07),
+        Card("voxtream-3090", first_s=0.063, x_realtime=5.78),
+    )
+}
+SENTENCE_S = 4.0
+LOAD = 0.6
+"""How busy the workers are while clients speak now and then."""
+LEASE_S = 10.0
+PROCESSES = 2
+"""That the clients are in."""
+CHUNKS = 300
+REQUESTS = 40
+MOST_JOBS_S = 3
+"""Fairness is told where a client had time for so many sentences."""
+
+
+@dataclass
+class Row:
+    """One line of a table: what was done, and how it went."""
+
+    checkout: str
+    mode: str
+    workers: int
+    clients: int
+    went: Went
+
+    @property
+    def jobs_per_minute(self) -> float:
+        return self.went.audio_s / SENTENCE_S / self.went.used.seconds * 60
+
+    def first_s(self, share: float) -> tuple[float, bool]:
+        """The time to the first sound that this share did not exceed; False: it was longer."""
+        heard = [(s, True) for each in self.went.clients for s in each["first_s"]]
+        waits = [(s, False) for each in self.went.clients for s in each["waits_s"]]
+        # Who has waited longer than others until they heard something counts as later than they.
+        everything = sorted(heard + waits)
+        if not everything:
+            return math.nan, True
+        return everything[min(len(everything) - 1, math.ceil(share * len(everything)) - 1)]
+
+    @property
+    def shares(self) -> list[float]:
+        return [float(each["audio_s"]) for each in self.went.clients]
+
+    @property
+    def fairness(self) -> float:
+        """Jain's index of what the clients got: 1 if all got the same, 1/n if one got all."""
+        total, squares = sum(self.shares), sum(each * each for each in self.shares)
+        return total * total / (len(self.shares) * squares) if squares else math.nan
+
+    @property
+    def worst_to_best(self) -> float:
+        most = max(self.shares, default=0.0)
+        return min(self.shares) / most if most else math.nan
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "checkout": self.checkout,
+            "mode": self.mode,
+            "workers": self.workers,
+            "clients": self.clients,
+            "jobs_per_minute": self.jobs_per_minute,
+            "first_p50_s": self.first_s(0.5),
+            "first_p99_s": self.first_s(0.99),
+            "fairness": self.fairness,
+            "worst_to_best": self.worst_to_best,
+            "clients_cpu_s": self.went.clients_cpu_s,
+            "errors": sum(len(each["errors"]) for each in self.went.clients),
+            "used": asdict(self.went.used),
+        }
+
+
+class Bench:
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.card = CARDS[options.card]
+        self.text = self.card.text(SENTENCE_S)
+        self.rows: list[Row] = []
+        self.overheads: dict[str, Any] = {}
+        self._options = options
+
+    def run(self) -> None:
+        for workers in self._options.workers:
+            with self._fleet(workers, CHECKOUT) as fleet:
+                fleet.warm_up()
+                if not self.overheads:
+                    self.overheads = fleet.overheads(CHUNKS, REQUESTS)
+                for clients in self._options.clients:
+                    fleet.have_clients(clients)
+                    self._go(fleet, "speak", workers, clients)
+                self._go(fleet, "read_aloud", workers, 1)
+                every_s = clients * self.card.job_s(SENTENCE_S) / (workers * LOAD)
+                self._go(fleet, "speak_now_and_then", workers, clients, every_s=every_s)
+                if workers == max(self._options.workers) and not self._options.checkout:
+                    self._rest(fleet, workers, CHECKOUT)
+        for checkout in self._options.checkout or ():
+            workers = max(self._options.workers)
+            with self._fleet(workers, checkout) as fleet:
+                fleet.warm_up()
+                self._rest(fleet, workers, checkout)
+
+    def _rest(self, fleet: Fleet, workers: int, checkout: str) -> None:
+        """Many clients that do nothing, and then a little."""
+        clients, seconds = self._options.many, self._options.seconds
+        if not clients:
+            return
+        fleet.have_clients(clients)
+        time.sleep(seconds)  # what was asked before is over
+        self._note("rest", workers, clients, lambda: fleet.rest(seconds), checkout)
+        every_s = clients * self.card.job_s(SENTENCE_S) / (workers * LOAD)
+        self._go(fleet, "speak_now_and_then", workers, clients, checkout, every_s=every_s)
+
+    def _fleet(self, workers: int, checkout: str) -> Fleet:
+        return Fleet(workers, PROCESSES, LEASE_S, checkout)
+
+    def _go(
+        self,
+        fleet: Fleet,
+        mode: str,
+        workers: int,
+        clients: int,
+        checkout: str = CHECKOUT,
+        **options: float,
+    ) -> None:
+        def go() -> Went:
+            return fleet.go(mode, clients, self.text, self._options.seconds, **options)
+
+        self._note(mode, workers, clients, go, checkout)
+
+    def _note(
+        self, mode: str, workers: int, clients: int, go: Callable[[], Went], checkout: str
+    ) -> None:
+        print(f"{mode}: {workers} workers, {clients} clients   ", end="\r", file=sys.stderr)
+        self.rows.append(Row(checkout, mode, workers, clients, go()))
+
+    def of(self, mode: str) -> list[Row]:
+        return [row for row in self.rows if row.mode == mode]
+
+    def efficiency(self, row: Row) -> float:
+        """What so many workers make, beside so many times what one makes, for as many clients."""
+        alone = [
+            each.jobs_per_minute
+            for each in self.of(row.mode)
+            if each.workers == 1 and each.clients == row.clients
+        ]
+        return row.jobs_per_minute / (row.workers * alone[0]) if alone and alone[0] else math.nan
+
+
+def table(bench: Bench, mode: str) -> str:
+    header = (
+        "workers,clients,jobs a minute,of so many times one,first sound p50,p99,fairness,"
+        "worst to best,machine,Redis,Redis' memory,requests/s,in,out,errors"
+    ).split(",")
+    cores = os.cpu_count() or 1
+    rows = []
+    for row in bench.of(mode):
+        used = row.went.used
+        is_told = row.jobs_per_minute * used.seconds / 60 >= MOST_JOBS_S * row.clients
+        rows.append(
+            [
+                str(row.workers),
+                str(row.clients),
+                f"{row.jobs_per_minute:,.0f}",
+                _number(bench.efficiency(row)),
+                _first(row.first_s(0.5)),
+                _first(row.first_s(0.99)),
+                _number(row.fairness if is_told else math.nan),
+                _number(row.worst_to_best if is_told else math.nan),
+                f"{100 * used.machine_cpu_s / used.seconds / cores:.0f} %",
+                f"{100 * used.redis_cpu_s / used.seconds:.1f} %",
+                f"{used.peak_bytes / 1e6:.1f} MB",
+                f"{used.requests / used.seconds:,.0f}",
+                f"{used.in_bytes / used.seconds / 1e6:.2f} MB/s",
+                f"{used.out_bytes / used.seconds / 1e6:.2f} MB/s",
+                str(sum(len(each["errors"]) for each in row.went.clients)),
+            ]
+        )
+    return markdown(header, rows)
+
+
+def costs(bench: Bench) -> str:
+    """Processor time and bytes for a second of sound, where most was made."""
+    rows = []
+    for row in bench.of("speak"):
+        used, audio_s = row.went.used, row.went.audio_s
+        if row.clients != max(each.clients for each in bench.of("speak")) or not audio_s:
+            continue
+        rows.append(
+            [
+                str(row.workers),
+                f"{1000 * used.workers_cpu_s / audio_s:.1f} ms",
+                f"{1000 * row.went.clients_cpu_s / audio_s:.1f} ms",
+                f"{1000 * used.redis_cpu_s / audio_s:.2f} ms",
+                f"{used.scripts_us:.0f} us",
+                f"{used.requests / audio_s:.1f}",
+                f"{used.in_bytes / audio_s / 1000:.0f} kB",
+                f"{used.out_bytes / audio_s / 1000:.0f} kB",
+            ]
+        )
+    header = "workers,worker and host,client,Redis,a script,requests,in,out".split(",")
+    return markdown(header, rows)
+
+
+def text_of(found: dict[str, Any]) -> str:
+    def median(values: Sequence[float]) -> str:
+        most = sorted(values)[int(0.99 * len(values))]
+        return f"{statistics.median(values):.2f} ms (p99 {most:.1f} ms)"
+
+    rows = [
+        ["a chunk of 80 ms, from a worker until Redis has it", median(found["chunk_ms"])],
+        ["of it the script", f"{found['script_us']:.0f} us"],
+        ["first sound of a warm worker", median(found["remote_ms"])],
+        ["first sound of a warm host on this machine", median(found["local_ms"])],
+    ]
+    return markdown(["with nothing else under way", "median"], rows)
+
+
+def _number(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.2f}"
+
+
+def _first(found: tuple[float, bool]) -> str:
+    seconds, is_known = found
+    if math.isnan(seconds):
+        return ""
+    return f"{'' if is_known else '> '}{1000 * seconds:,.0f} ms"
+
+
+def _counts(text: str) -> list[int]:
+    return sorted(int(each) for each in text.split(","))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser("bench.fleet", description=__doc__.splitlines()[0])
+    parser.add_argument("--workers", type=_counts, default=[1, 2, 4, 8, 16])
+    parser.add_argument("--clients", type=_counts, default=[1, 10, 50, 200])
+    parser.add_argument("--many", type=int, default=1000, help="clients at rest; 0: leave it out")
+    parser.add_argument("--seconds", type=float, default=10.0, help="for each line")
+    parser.add_argument("--card", choices=CARDS, default="qwen-4090")
+    parser.add_argument(
+        "--checkout", action="append", help="vox whose clients rest; may be given more than once"
+    )
+    parser.add_argument("--json", metavar="FILE", help="write the figures there too")
+    options = parser.parse_args(arguments)
+    bench = Bench(options)
+    bench.run()
+    card = bench.card
+    print(f"{machine()}; {options.seconds:g} s a line, sentences of {SENTENCE_S:g} s of sound")
+    first_ms = 1000 * card.first_s
+    print(f"{card.name}: {card.x_realtime} x real time, first sound after {first_ms:.0f} ms")
+    if bench.overheads:
+        print(f"\n{text_of(bench.overheads)}")
+    for mode, title in TITLES.items():
+        if bench.of(mode):
+            print(f"\n{title}\n\n{table(bench, mode)}")
+    if bench.of("speak"):
+        print(f"\nA second of sound costs, with most clients\n\n{costs(bench)}")
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            rows = [row.document() for row in bench.rows]
+            json.dump({"machine": machine(), "card": asdict(card), "rows": rows}, file, indent=2)
+
+
+TITLES = {
+    "speak": "Each client has one sentence after the other made",
+    "read_aloud": "One client has one long text made",
+    "speak_now_and_then": f"Clients speak now and then, and the workers are busy for {LOAD:.0%}",
+    "rest": "Clients do nothing",
+}
+
+if __name__ == "__main__":
+    main()
