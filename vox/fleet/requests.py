@@ -18,7 +18,7 @@ TIERS = 2
 MAX_PRIORITY = 4095
 MAX_TEXT = 100_000
 """Characters of one utterance."""
-MAX_PCM = 256 * 1024
+MAX_PCM = 64 * 1024
 """Bytes of one chunk: a longer one is sent in parts."""
 MAX_HEADER = 64 * 1024
 MAX_SAMPLE_RATE = 384_000

@@ -22,7 +22,7 @@ from .clones import Clones
 from .lease_times import LeaseTimes
 from .requests import Answer, NotOurs, Request, answer_of, check
 from .server import BLOCK_S, Server
-from .storage import MAX_ANSWERS, FleetQueue
+from .storage import FleetQueue, reap
 from .workers import Announced, Workers
 
 log = logging.getLogger(__name__)
@@ -254,7 +254,7 @@ class Session:
             try:
                 if self._say_hello():
                     self._send_all_again()
-                self.server.run("reap", [keys.LEASES], [keys.PREFIX, MAX_ANSWERS])
+                reap(self.server)
                 self._all = tuple(self._workers.look())
                 self._known = tuple(worker for worker in self._all if worker.is_ours)
                 self._away = None

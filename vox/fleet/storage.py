@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import random
 import threading
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -29,6 +28,8 @@ TTL_MS = 3_600_000
 """A request that nobody takes for so long is forgotten: its client sent it again long ago."""
 MAX_ANSWERS = 1024
 """About the entries of a client's stream: at most 64 MB."""
+ANSWERS_TTL_MS = 60_000
+"""What a client has not read for so long is nobody's."""
 MAX_WAIT_S = 2.0
 """Between two tries while the server cannot be reached."""
 QUEUE = "vox"
@@ -38,6 +39,15 @@ QUEUE = "vox"
 huey.storage.ConnectionPool, huey.storage.Redis = redis.ConnectionPool, redis.Redis
 huey.storage.ConnectionError = redis.ConnectionError
 huey.storage.TimeoutError = redis.TimeoutError
+
+
+def reap(server: Server, *given_back: str) -> None:
+    """Tell the clients of requests whose workers are lost. Anyone may do it.
+
+    `given_back`: a request's id and its worker's: that one is given back. Raises WorkersAway.
+    """
+    limits = (MAX_ANSWERS, ANSWERS_TTL_MS)
+    server.run("reap", [keys.LEASES], [keys.PREFIX, *limits, *given_back])
 
 
 class Lane:
@@ -115,10 +125,10 @@ class FleetStorage(huey.storage.PriorityRedisStorage):  # type: ignore[misc]  # 
         """The next request, leased to this worker; None: there is none yet."""
         try:
             lanes = list(self._lanes())
-            data = self._claim(lanes)
+            data = self.claim(lanes)
             if data is None and not self.is_stopped.is_set():
                 self._wait(lanes)
-                data = self._claim(lanes)
+                data = self.claim(lanes)
         except VoxError as exc:
             self._failures += 1
             self._on_away(exc)
@@ -129,7 +139,8 @@ class FleetStorage(huey.storage.PriorityRedisStorage):  # type: ignore[misc]  # 
         self._on_away(None)
         return data
 
-    def _claim(self, lanes: Sequence[Lane]) -> bytes | None:
+    def claim(self, lanes: Sequence[Lane]) -> bytes | None:
+        """The next request of these lanes, without waiting for one. Raises WorkersAway."""
         if not lanes or self.is_stopped.is_set():
             return None
         rings = [keys.ring(tier, lane.name) for tier in range(TIERS) for lane in lanes]
@@ -144,20 +155,17 @@ class FleetStorage(huey.storage.PriorityRedisStorage):  # type: ignore[misc]  # 
     def _wait(self, lanes: Sequence[Lane]) -> None:
         """Until there may be a request in one of the lanes, or `stop` was called."""
         own = keys.wake(f"@{self._worker_id}")
-        lists = [own, *(keys.wake(lane.name) for lane in lanes)]
-        # A request too young for a lane wakes nobody again.
+        # What is too young to be taken here is to wake those that it is left to, so we look.
+        lists = [own, *(keys.wake(lane.name) for lane in lanes if not lane.min_age_s)]
         block_s = min([BLOCK_S, *(lane.min_age_s / 2 for lane in lanes if lane.min_age_s)])
-        began = time.monotonic()
         self.server.call("blpop", lists, timeout=max(0.2, block_s))
-        if not lanes:
-            self.is_stopped.wait(max(0.0, began + 1.0 - time.monotonic()))
 
     def stop(self) -> None:
         """Take nothing more, and end the wait."""
         self.is_stopped.set()
         try:
             own = keys.wake(f"@{self._worker_id}")
-            self.server.call("lpush", own, *["1"] * 16)
+            self.server.call("lpush", own, *["1"] * 64)
             self.server.call("pexpire", own, 10_000)
         except VoxError:
             self.server.close()

@@ -19,12 +19,10 @@ from ..fleet import keys
 from ..fleet.lease_times import LeaseTimes
 from ..fleet.requests import MAX_PCM, Request
 from ..fleet.server import BLOCK_S, Server
-from ..fleet.storage import MAX_ANSWERS
+from ..fleet.storage import ANSWERS_TTL_MS, MAX_ANSWERS, reap
 
 log = logging.getLogger(__name__)
 
-ANSWERS_TTL_MS = 60_000
-"""What a client has not read for so long is nobody's."""
 _PAUSE_S = 0.05
 """Between two tries to send an answer, at first."""
 
@@ -123,11 +121,7 @@ class Lease:
     def give_back(self) -> None:
         """Have another worker make it: this one leaves. Raises WorkersAway."""
         self._is_revoked = True
-        self._server.run(
-            "reap",
-            [keys.LEASES],
-            [keys.PREFIX, MAX_ANSWERS, self.request.id, self._worker_id, "back"],
-        )
+        reap(self._server, self.request.id, self._worker_id)
 
 
 ENDS = ("end", "error", "need-clone")
@@ -189,7 +183,7 @@ class Leases:
                 except VoxError as exc:
                     log.debug("%s", exc.message)
             with contextlib.suppress(VoxError):
-                self._server.run("reap", [keys.LEASES], [keys.PREFIX, MAX_ANSWERS])
+                reap(self._server)
 
     def _listen(self) -> None:
         """Stop at once what is cancelled. If a message is lost, the next answer finds it out."""

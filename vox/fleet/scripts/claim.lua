@@ -60,6 +60,7 @@ for from = 3, #KEYS, width do
   if best then
     redis.call('ZREM', best.queue, best.id)
     redis.call('HSET', prefix .. ':u:' .. best.id, 'state', 'leased', 'worker', worker)
+    redis.call('PEXPIRE', prefix .. ':u:' .. best.id, 3600000) -- it may have waited for long
     redis.call('ZADD', KEYS[1], now + lease, best.id)
     redis.call('HSET', KEYS[2], '', best.vt, best.client, best.vt + best.cost)
     redis.call('PEXPIRE', KEYS[2], 86400000)

@@ -1,21 +1,25 @@
 -- Tell the clients of requests whose lease ran out that they are lost. Anyone may call it.
 -- KEYS leases
--- ARGV prefix max_entries, or also an id, its worker and an event: that one is given back now
+-- ARGV prefix max_entries out_ttl_ms, or also an id and its worker: that one is given back now
 -- -> the ids
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local ids, event = {ARGV[3]}, ARGV[5] or 'lost'
-if not ARGV[3] then ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, 50) end
+local ids, event = {ARGV[4]}, 'back'
+if not ARGV[4] then
+  event = 'lost'
+  ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, 50)
+end
 local ended = {}
 for _, id in ipairs(ids) do
   local key = ARGV[1] .. ':u:' .. id
   local task = redis.call('HMGET', key, 'worker', 'out', 'session')
-  if not ARGV[4] or task[1] == ARGV[4] then
+  if not ARGV[5] or task[1] == ARGV[5] then
     redis.call('ZREM', KEYS[1], id)
     redis.call('DEL', key, ARGV[1] .. ':m:' .. id)
     if task[2] and redis.call('EXISTS', task[3]) == 1 then
       redis.call('XADD', task[2], 'MAXLEN', '~', ARGV[2], '*', 'u', id, 's', '-1',
         'h', cjson.encode({event = event, worker = task[1]}), 'd', '')
+      redis.call('PEXPIRE', task[2], ARGV[3])
     end
     ended[#ended + 1] = id
   end

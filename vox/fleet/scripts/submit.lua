@@ -15,13 +15,17 @@ redis.call('PEXPIRE', KEYS[1], ARGV[5])
 redis.call('SET', ARGV[8], ARGV[7], 'PX', ARGV[5])
 -- Within a client: by priority, then as it came, by the server's count and not by anyone's clock.
 redis.call('ZADD', KEYS[2], seq - ARGV[3] * 1099511627776, ARGV[1])
--- Between clients: start-time fair queueing. One that had nothing waiting starts at "now", vt[''].
+redis.call('PEXPIRE', KEYS[2], ARGV[5])
+-- Between clients: start-time fair queueing. One that had nothing waiting starts at "now", which is
+-- where the client is that is the most behind in this ring: other rings may be far from there.
 if not redis.call('ZSCORE', KEYS[3], ARGV[2]) then
-  local shared = tonumber(redis.call('HGET', KEYS[4], '') or 0)
-  local own = tonumber(redis.call('HGET', KEYS[4], ARGV[2]) or 0)
-  redis.call('ZADD', KEYS[3], math.max(shared, own), ARGV[2])
+  local now = redis.call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')[2] or redis.call('HGET', KEYS[4], '')
+  local own = redis.call('HGET', KEYS[4], ARGV[2])
+  redis.call('ZADD', KEYS[3], math.max(tonumber(now or 0), tonumber(own or 0)), ARGV[2])
 end
+redis.call('PEXPIRE', KEYS[3], ARGV[5])
 -- One token wakes one idle worker. One too many costs an empty claim.
 redis.call('LPUSH', KEYS[6], '1')
 redis.call('LTRIM', KEYS[6], 0, 63)
+redis.call('PEXPIRE', KEYS[6], ARGV[5])
 return tonumber(seq)

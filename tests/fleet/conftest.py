@@ -1,0 +1,140 @@
+"""A Redis server for these tests, empty at the start of each, and both of its sides."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from tests.redis_server import RedisServer
+from vox.fleet import keys
+from vox.fleet.requests import Answer, Request, answer_of
+from vox.fleet.server import Server
+from vox.fleet.storage import FleetQueue, FleetStorage, Lane, reap
+from vox.redis_url import parse
+
+
+@pytest.fixture(scope="module")
+def shared_redis() -> Iterator[RedisServer]:
+    server = RedisServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def redis_server(shared_redis: RedisServer) -> RedisServer:
+    shared_redis.start()
+    shared_redis.client().flushall()
+    return shared_redis
+
+
+@pytest.fixture
+def server(redis_server: RedisServer) -> Iterator[Server]:
+    """A connection to it."""
+    made = Server(parse(redis_server.url), lambda: None)
+    yield made
+    made.close()
+
+
+class Client:
+    """Who sends requests, without a session's threads."""
+
+    def __init__(self, server: Server, name: str) -> None:
+        self.name = name
+        self.session = f"{name}.1"
+        self._server = server
+        self._queue = FleetQueue(server)
+        server.call("set", keys.session(self.session), "1", px=60_000)
+
+    def send(
+        self,
+        request_id: str,
+        text: str = "x",
+        lane: str = "scripted",
+        tier: int = 0,
+        priority: int = 0,
+        seq: int | None = None,
+    ) -> int:
+        """Returns its seq; 0 if it was known. Raises LookupError without a session."""
+        request = Request(
+            id=request_id,
+            client=self.name,
+            session=self.session,
+            lane=lane,
+            backend=lane.partition("/")[0],
+            text=text,
+            tier=tier,
+            priority=priority,
+            seq=seq,
+        )
+        return self._queue.send(request)
+
+    def cancel(self, request_id: str) -> str:
+        found = self._server.run(
+            "cancel", [keys.task(request_id), keys.LEASES], [keys.PREFIX, request_id]
+        )
+        return str(found.decode())
+
+    def leave(self) -> None:
+        """Its session ends, as it does when nobody keeps it up."""
+        self._server.call("delete", keys.session(self.session))
+
+    def answers(self) -> list[Answer]:
+        found = self._server.call("xrange", keys.answers(self.session))
+        return [answer_of(fields) for _, fields in found]
+
+    def events(self) -> list[str]:
+        return [f"{answer.request_id} {answer.event}" for answer in self.answers()]
+
+
+class Taker:
+    """Who takes requests, without a worker's threads."""
+
+    def __init__(self, server: Server, worker_id: str = "w#1", lease_s: float = 60.0) -> None:
+        self.id = worker_id
+        self.lease_ms = round(1000 * lease_s)
+        self._server = server
+        self._storage = FleetStorage("vox", server, worker_id, lease_s)
+
+    def claim(self, *lanes: str | Lane) -> Request | None:
+        taken: Sequence[Lane] = [
+            each if isinstance(each, Lane) else Lane(each) for each in lanes or ("scripted",)
+        ]
+        data = self._storage.claim(taken)
+        return None if data is None else Request.of(json.loads(data)[6][0])
+
+    def claim_ids(self, count: int, *lanes: str | Lane) -> str:
+        """The ids of so many, or of all that there are."""
+        found = []
+        while len(found) < count and (request := self.claim(*lanes)):
+            found.append(request.id)
+        return " ".join(found)
+
+    def answer(
+        self, request_id: str, event: str = "", seq: int = 0, is_end: bool = False, pcm: bytes = b""
+    ) -> bool:
+        """Send an answer, "": only renew the lease. False if it is no longer this one's."""
+        header = json.dumps({"event": event}) if event else ""
+        answer = self._server.run(
+            "append",
+            [keys.task(request_id), keys.LEASES],
+            [
+                *(request_id, self.id, self.lease_ms, header, pcm, seq, 1000, 60_000),
+                *(int(is_end), keys.message(request_id)),
+            ],
+        )
+        return bool(answer)
+
+    def give_back(self, request_id: str) -> None:
+        reap(self._server, request_id, self.id)
+
+
+@pytest.fixture
+def anna(server: Server) -> Client:
+    return Client(server, "anna")
+
+
+@pytest.fixture
+def taker(server: Server) -> Taker:
+    return Taker(server)
