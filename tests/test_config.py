@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
+import traceback
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -182,3 +186,74 @@ def test_a_source_s_key_that_is_mistyped_gets_the_known_ones(path: Path) -> None
             config.set_value(str(path), f"sources.{name}.volume", "2")
         assert "\n" not in caught.value.line
     assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:s3cret@gpu",
+        "redis://anna:s3cret@gpu:6379/0",
+        "rediss://gpu?password=s3cret",
+        "redis://:s3/cret@gpu",
+        "redis://:s3#cret@gpu",
+        "redis://:s3cret@gpu:port",
+        "http://s3cret@gpu",
+        "s3cret",
+    ],
+)
+def test_a_url_with_a_password_is_refused_and_repeated_nowhere(path: Path, url: str) -> None:
+    def refused(act: Callable[[], Any]) -> str:
+        with pytest.raises(BadConfig) as caught:
+            act()
+        report = "".join(traceback.format_exception(caught.value))
+        assert not re.search("s3|cret", caught.value.line + report.replace(__file__, ""))
+        return caught.value.line
+
+    for line in (
+        refused(lambda: config.load(str(path), {"VOX_WORKERS": url})),
+        refused(lambda: config.set_value(str(path), "workers", url)),
+    ):
+        assert "\n" not in line
+        if url.startswith(("redis://:s3cret@gpu", "redis://anna")) and "port" not in url:
+            assert "put it into a file and set workers_password_file" in line
+    assert not path.exists()
+    path.write_text(f'workers = "{url}"\n')
+    assert refused(lambda: config.load(str(path), {})).startswith(f"{path}: workers must ")
+
+
+@pytest.mark.parametrize("given", ["off", "OFF", "none", ""])
+def test_workers_may_be_off(path: Path, given: str) -> None:
+    path.write_text(f'workers = "{given}"\n')
+    assert config.load(str(path), {})["workers"] is None
+    config.set_value(str(path), "workers", "redis://gpu")
+    assert config.set_value(str(path), "workers", "off") is None
+    assert path.read_text().strip() == ""
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["redis://gpu", "rediss://anna@gpu:6380/2?ssl_ca_certs=/ca.crt", "unix:///run/redis.sock"],
+)
+def test_a_url_of_workers_stays_as_it_was_given(path: Path, url: str) -> None:
+    assert config.set_value(str(path), "workers", f" {url} ") == url
+    assert config.load(str(path), {})["workers"] == url
+
+
+@pytest.mark.parametrize(
+    ("key", "given", "words"),
+    [
+        (
+            "workers",
+            "gpu:6379",
+            "must be redis://HOST[:PORT][/DB], or begin with rediss:// for TLS",
+        ),
+        ("workers", "redis://gpu/zero", "where DB is a number"),
+        ("workers", "redis://", "must be redis://HOST"),
+        ("workers_password_file", "secret", "must be an absolute path"),
+        ("placement", "gpu", "must be auto, local or remote"),
+        ("lease_s", "0.5", "must be 1 to 600"),
+    ],
+)
+def test_a_bad_setting_of_workers_is_refused(path: Path, key: str, given: str, words: str) -> None:
+    with pytest.raises(BadConfig, match=re.escape(words)):
+        config.set_value(str(path), key, given)

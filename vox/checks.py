@@ -22,6 +22,8 @@ class Key:
     default: Any
     check: Check
     help: str
+    may_hold_secret: bool = False
+    """No message repeats a value that is refused."""
 
 
 def boolean(value: Any) -> bool:

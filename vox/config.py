@@ -178,11 +178,19 @@ KEYS: dict[str, Key] = {
     ),
     "remote_hosts": Key((), _hosts, "servers whose speech is heard here (vox remote)"),
     "workers": Key(
-        None, _workers, "Redis server of the workers: redis://HOST[:PORT][/DB] (default: none)"
+        None,
+        _workers,
+        "Redis server where the workers are: redis://[USER@]HOST[:PORT][/DB], rediss:// for TLS, "
+        "or off",
+        may_hold_secret=True,
     ),
-    "workers_password_file": Key(None, _file, "file with the password of that server"),
+    "workers_password_file": Key(
+        None, _file, "file with the password of that server (or: VOX_WORKERS_PASSWORD)"
+    ),
     "placement": Key(
-        "auto", one_of("auto", "local", "remote"), "where to synthesize: auto, local or remote"
+        "auto",
+        one_of("auto", "local", "remote"),
+        "with workers, where to synthesize: auto (where it is sooner), local or remote",
     ),
     "lease_s": Key(
         10.0, number(1.0, 600.0), "a worker that is silent for so long is given up, seconds"
@@ -354,7 +362,8 @@ def checked(name: str, value: Any, own: Mapping[str, Key] | None = None, *, wher
     try:
         return find_key(name, own).check(value)
     except ValueError as exc:
-        raise BadConfig(f"{prefix}{name} = {value!r} {exc}") from exc
+        shown = name if find_key(name, own).may_hold_secret else f"{name} = {value!r}"
+        raise BadConfig(f"{prefix}{shown} {exc}") from None
     except BadConfig as exc:
         raise BadConfig(f"{prefix}{exc.message}", exc.hint) from exc
 

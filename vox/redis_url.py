@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from .errors import BadConfig
 
 PASSWORD_VARIABLE = "VOX_WORKERS_PASSWORD"
+NO_PACKAGE = "the package redis is not installed"
+INSTALL = "run: pip install 'voxqueue[redis]'"
 USUAL = "redis://HOST[:PORT][/DB]"
 DEFAULT_PORT = 6379
 _TLS = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname")

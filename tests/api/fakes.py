@@ -19,6 +19,7 @@ from vox.audio.spool import SpoolDir
 from vox.audio.utterances import UtteranceCache
 from vox.config import Config, load
 from vox.errors import NoAudioOutput, NothingSpoken
+from vox.fleet.summary import summary
 from vox.jobs import AS_IT_WAS, Changes, Job, Request
 from vox.paths import Paths, get_paths
 from vox.queue.events import Bus
@@ -100,6 +101,17 @@ class FakeWarmModels:
         return self.unloaded
 
 
+class FakeFleet:
+    def __init__(self) -> None:
+        self.summary = summary(None)
+
+    def describe(self) -> dict[str, Any]:
+        return self.summary
+
+    def look(self) -> dict[str, Any]:
+        return self.summary
+
+
 class FakeSources:
     def __init__(self) -> None:
         self.paused: list[str] = []
@@ -134,6 +146,7 @@ class FakeEngine:
         self.pool = FakeModels()
         self.kept = FakeKept()
         self.models = FakeWarmModels()
+        self.fleet = FakeFleet()
         self.sources = FakeSources()
         self.is_started = True
         self.is_healthy = True

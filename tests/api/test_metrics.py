@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.api.fakes import FakeContext, client_of
 from vox.api.metrics import Metrics
+from vox.errors import WorkersAway
+from vox.fleet.keys import PROTOCOL
+from vox.fleet.summary import summary
+from vox.fleet.workers import Announced
 
 Samples = dict[tuple[str, ...], float]
 
@@ -131,3 +136,24 @@ def _end(context: FakeContext, state: str, **fields: float) -> None:
     job = context.engine.add(created_at=fields.pop("created_at", 0.0))
     store.change(job.id, ("queued",), "preparing")
     assert store.change(job.id, ("preparing",), state, **fields)  # type: ignore[arg-type]
+
+
+def test_workers_are_counted_by_name_and_not_without_end(
+    context: FakeContext, metrics: Metrics
+) -> None:
+    assert not [names for names in samples(metrics) if names[0].startswith("vox_worker")]
+    first = Announced("a#1", "a", PROTOCOL, concurrency=2, busy=1, requests=3, audio_s=9, seen_s=4)
+    again = replace(first, id="a#2", seen_s=1)
+    others = [Announced(f"x{n}", f"x{n:04}", PROTOCOL, requests=1) for n in range(200)]
+    older = Announced("old#1", "old", PROTOCOL - 1, requests=7)
+    context.engine.fleet.summary = summary("gpu:6379", [first, again, *others, older])
+    found = samples(metrics)
+    assert found["vox_workers_reachable",] == 1
+    assert found["vox_worker_requests_total", "a"] == 6
+    assert found["vox_worker_audio_seconds_total", "a"] == 18
+    assert (found["vox_worker_busy", "a"], found["vox_worker_concurrency", "a"]) == (2, 4)
+    assert found["vox_worker_seen_seconds", "a"] == 1
+    assert found["vox_worker_requests_total", "other"] == 200 - 49
+    assert len([names for names in found if names[0] == "vox_worker_busy"]) == 51
+    context.engine.fleet.summary = summary("gpu:6379", (), WorkersAway("it is away"))
+    assert [value for names, value in samples(metrics).items() if "worker" in names[0]] == [0]

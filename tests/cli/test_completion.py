@@ -161,6 +161,12 @@ def test_values_of_settings_are_offered(vox: Vox) -> None:
     assert complete(vox, "vox config set backends.hibari.voice hear") == ["plain,heart"]
     assert complete(vox, "vox config set inbox.path /t") == ["dir,/t"]
     assert complete(vox, "vox config set speed ") == []
+    assert complete(vox, "vox config set placement ") == [
+        "plain,auto",
+        "plain,local",
+        "plain,remote",
+    ]
+    assert complete(vox, "vox config set workers o") == ["plain,off"]
 
 
 def test_files_are_left_to_the_shell(vox: Vox) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -96,3 +97,44 @@ def test_nothing_is_imported_before_ctrl_c_is_minded(vox: Vox) -> None:
         check=True,
     )
     assert set(done.stdout.split()) <= {"vox", "vox.cli", "gc", "__future__"}
+
+
+def modules_of(program: str) -> set[str]:
+    program += "; import sys; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+def test_the_daemon_s_code_loads_nothing_of_the_workers() -> None:
+    loaded = modules_of("import vox.daemon.main, vox.daemon.daemon")
+    assert not {name for name in loaded if name.partition(".")[0] == "redis"}
+    of_workers = {name for name in loaded if name.startswith(("vox.fleet", "vox.hosts.remote"))}
+    assert of_workers == {"vox.fleet", "vox.fleet.keys", "vox.fleet.summary"}
+
+
+def test_redis_can_be_imported_although_the_queue_s_library_was_kept_from_it() -> None:
+    loaded = modules_of(
+        "import sys, vox.queue.broker; assert 'redis' not in sys.modules; import redis"
+    )
+    assert {"redis", "huey.storage"} <= loaded
+
+
+def test_a_daemon_loads_redis_only_once_workers_are_set(vox: Vox) -> None:
+    # In place of the package: it tells that it was imported.
+    folder = vox.home / "packages"
+    folder.mkdir()
+    loaded = vox.home / "loaded"
+    (folder / "redis.py").write_text(f"open({str(loaded)!r}, 'w').close(); raise ImportError")
+    vox.environ["PYTHONPATH"] = f"{folder}:{vox.environ['PYTHONPATH']}"
+    vox.ok("daemon", "start")
+    vox.ok("-b", "scripted", "-o", f"{vox.home}/a.wav", "1")
+    for command in ("status", "daemon status", "doctor", "workers", "history"):
+        vox(*command.split())
+    vox.client.call("GET", "/workers")
+    assert not loaded.exists()
+    Path(vox.paths.config_path).write_text('workers = "redis://gpu"\n')
+    found = vox.client.call("GET", "/workers")
+    assert loaded.exists()
+    assert found["reason"].startswith("the package redis is not installed; run: pip install ")

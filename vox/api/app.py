@@ -35,6 +35,7 @@ from . import (
     security,
     stats,
     voices,
+    workers,
 )  # fmt: skip
 from .context import Context
 from .schemas import answers
@@ -53,9 +54,10 @@ FAMILIES = (
     voices,
     inbox,
     stats,
+    workers,
     openai,
 )
-QUIET_PATHS = ("/health", "/status", "/ready", "/metrics", "/ping")
+QUIET_PATHS = ("/health", "/status", "/ready", "/metrics", "/ping", "/workers")
 """Asking for these does not keep an idle daemon alive."""
 _SOUND_HEADER = HEADER.lower().encode()
 

@@ -109,6 +109,16 @@ class WarmModels(Protocol):
     def unload(self, backend: str | None = ...) -> tuple[list[dict[str, Any]], list[str]]: ...
 
 
+class Fleet(Protocol):
+    """The workers on other machines."""
+
+    def describe(self) -> dict[str, Any]:
+        """As of the last look at their server. Quick. See `fleet.summary`."""
+
+    def look(self) -> dict[str, Any]:
+        """As `describe`, once it is known whether the server is there."""
+
+
 class Sources(Protocol):
     """Whose jobs are held back or not heard. See `engine.sources.Sources`."""
 
@@ -142,6 +152,8 @@ class Engine(Protocol):
     def models(self) -> WarmModels: ...
     @property
     def kept(self) -> Kept: ...
+    @property
+    def fleet(self) -> Fleet: ...
     @property
     def sources(self) -> Sources: ...
     @property

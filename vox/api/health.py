@@ -72,4 +72,7 @@ def describe(context: Context) -> dict[str, Any]:
         "inbox": context.inbox.describe(),
         "http": context.http,
         "wyoming": context.wyoming,
+        "workers": {
+            name: value for name, value in engine.fleet.describe().items() if name != "workers"
+        },
     }

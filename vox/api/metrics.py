@@ -13,7 +13,7 @@ from typing import Any
 
 import prometheus_client as prometheus
 from fastapi import APIRouter, Response
-from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 
 from .. import __version__
 from ..jobs import ENDED
@@ -23,6 +23,8 @@ from .context import Context
 BUCKETS_S = (0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
 SOURCES = 50
 """So many sources of jobs are counted each for itself: callers may name new ones for ever."""
+WORKERS = 50
+"""And so many names of workers."""
 _PLAIN = {"content": {"text/plain": {"schema": {"type": "string"}}}}
 
 
@@ -105,6 +107,7 @@ class _Lookups:
     def collect(self) -> Iterator[Metric]:
         yield from self._of_queue()
         yield from self._of_models()
+        yield from self._of_workers()
         yield from self._of_process()
 
     def _of_queue(self) -> Iterator[Metric]:
@@ -137,6 +140,28 @@ class _Lookups:
                     family.add_metric([str(model[label] or "") for label in labels], value)
             yield family
 
+    def _of_workers(self) -> Iterator[Metric]:
+        """Nothing unless workers are set."""
+        found = self._context.engine.fleet.describe()
+        if found["server"] is None:
+            return
+        reachable = found["reachable"]
+        yield GaugeMetricFamily("vox_workers_reachable", "1 if their server is.", value=reachable)
+        workers = _by_name(found["workers"])
+        for kind, name, about, key in (
+            (CounterMetricFamily, "vox_worker_requests", "It made.", "requests"),
+            (CounterMetricFamily, "vox_worker_audio_seconds", "Speech it made.", "audio_s"),
+            (CounterMetricFamily, "vox_worker_synthesis_seconds", "That took.", "synthesis_s"),
+            (GaugeMetricFamily, "vox_worker_busy", "Requests it makes now.", "busy"),
+            (GaugeMetricFamily, "vox_worker_concurrency", "Requests at once.", "concurrency"),
+            (GaugeMetricFamily, "vox_worker_seen_seconds", "Since it was heard of.", "seen_s"),
+        ):
+            family = kind(name, about, labels=["worker"])
+            sum_up = min if key == "seen_s" else sum
+            for worker, those in workers.items():
+                family.add_metric([worker], sum_up(each[key] for each in those))
+            yield family
+
     def _of_process(self) -> Iterator[Metric]:
         uptime_s = self._context.uptime_s
         spooled = self._context.engine.spools.usage_bytes()
@@ -150,6 +175,18 @@ class _Lookups:
 def _between_s(start: str, end: str) -> float:
     parse = datetime.datetime.fromisoformat
     return max(0.0, (parse(end) - parse(start)).total_seconds())
+
+
+def _by_name(workers: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Those that requests may go to: a restarted worker keeps its name, and two may share one."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for worker in workers:
+        if worker["compatible"]:
+            name = worker["name"]
+            found.setdefault(name if name in found or len(found) < WORKERS else "other", []).append(
+                worker
+            )
+    return found
 
 
 def _mb(model: dict[str, Any], key: str) -> float | None:

@@ -370,6 +370,7 @@ class Job(_JobOptions):  # type: ignore[misc]  # made of jobs.OPTIONS
     unsaid: int = Field(
         description="Utterances that the voice could not say. They were left out: see `notes`."
     )
+    made_on: str | None = Field(description="The workers that made some of it; null: none did.")
     error: str | None
     error_code: str | None
     exit_code: int | None = Field(description="Exit status of a command that waits for the job.")
@@ -471,6 +472,45 @@ class Stats(BaseModel):
     all: Period
 
 
+class WorkerCounts(BaseModel):
+    """The workers on other machines (`vox worker`)."""
+
+    server: str | None = Field(description="Their Redis server; null: no workers are set.")
+    reachable: bool
+    reason: str | None = Field(description="Why the server cannot be used.")
+    protocol: int = Field(description="What this vox speaks.")
+    count: int = Field(description="Workers that requests may go to.")
+    busy: int = Field(description="Those of them that synthesize now.")
+    incompatible: int = Field(description="Workers that speak another one: nothing goes there.")
+
+
+class Worker(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    name: str
+    protocol: int
+    compatible: bool = Field(description="It speaks our protocol, so requests may go to it.")
+    version: str
+    machine: str
+    device: str
+    concurrency: int = Field(description="Requests that it can make at once.")
+    busy: int = Field(description="Requests that it makes now.")
+    backends: list[str]
+    lanes: list[str] = Field(description="The models that it serves: BACKEND or BACKEND/MODEL.")
+    warm: list[str] = Field(description="Those of them that are loaded.")
+    load_s: dict[str, float] = Field(description="How long loading took, by lane.")
+    requests: int = Field(description="That it made so far.")
+    audio_s: float = Field(description="Seconds of speech in them.")
+    synthesis_s: float = Field(description="Seconds that it took to make that.")
+    x_realtime: float | None = Field(description="Seconds of speech per second of synthesis.")
+    seen_s: float = Field(description="Seconds since it was last heard of.")
+
+
+class Workers(WorkerCounts):
+    workers: list[Worker]
+
+
 class Health(BaseModel):
     model_config = ConfigDict(extra="allow")
 
@@ -495,6 +535,7 @@ class Health(BaseModel):
     wyoming: dict[str, str | None] = Field(
         description="As `http`; `announced_as` in the network, or why it is `not_announced`."
     )
+    workers: WorkerCounts
 
 
 class Status(Health):

@@ -37,6 +37,7 @@ COMMANDS: dict[str, Entry] = {
     "speechd": Entry("speechd:speechd", "Let Orca and spd-say speak with vox."),
     "remote": Entry("remote:remote", "Hear on this machine what is spoken on a server."),
     "worker": Entry("worker:worker", "Synthesize for other machines."),
+    "workers": Entry("workers:workers", "List the workers that synthesize for this machine."),
     "config": Entry("config:config", "Show and change the settings."),
     "hook": Entry("hook:hook", "Speak what a coding assistant reports through a hook."),
     "inbox": Entry("inbox:inbox", "Speak the .txt files that are dropped into a folder."),

@@ -83,14 +83,17 @@ def complete_setting(ctx: click.Context, _param: click.Parameter, incomplete: st
 
     name = str(ctx.params.get("key") or "")
     last = name.rpartition(".")[2]
-    if last in ("path", "http_output_dir", "say_as"):
-        return [CompletionItem(incomplete, type="file" if last == "say_as" else "dir")]
+    if last in ("path", "http_output_dir"):
+        return [CompletionItem(incomplete, type="dir")]
+    if last in ("say_as", "workers_password_file"):
+        return [CompletionItem(incomplete, type="file")]
     of_names: dict[str, Callable[[], Iterable[str]]] = {
         "backend": _backends,
         "keep": _backends,
         "lang": _langs,
         "voice": lambda: _voices(name.split(".")[1] if name.startswith("backends.") else None),
         "device": lambda: ("auto", "cpu", "cuda", "mps"),
+        "workers": lambda: ("redis://", "rediss://", "off"),
     }
     if last in of_names:
         return _beginning(incomplete, of_names[last]())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +14,7 @@ from ..checks import Key
 from ..client import daemon as control
 from ..errors import BackendNotInstalled, BadConfig, BadOption, VoxError
 from ..paths import Paths, get_paths
+from ..redis_url import INSTALL, NO_PACKAGE
 from ..service.choice import owns_socket
 from ..source_keys import SOURCE_KEYS, key_of, split
 from .completers import complete_setting, known_sources
@@ -165,7 +167,9 @@ def set_(key: str, value: tuple[str, ...]) -> None:
 
 
 def _tell_if_without_effect(key: str, value: Any) -> None:
-    """A line on a `device` that its backend cannot use."""
+    """A line on a `device` that its backend cannot use, and on `workers` without the package."""
+    if key == "workers" and value and importlib.util.find_spec("redis") is None:
+        tell(f"vox: {NO_PACKAGE}; {INSTALL}")
     table, _, option = key.rpartition(".")
     if option != "device":
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import shutil
@@ -257,6 +258,36 @@ def _daemon(paths: Paths, _config: Config) -> Iterator[Finding]:
             yield Finding("wyoming_zeroconf", "fail", f"not announced: {error}")
 
 
+def _workers(_paths: Paths, config: Config) -> Iterator[Finding]:
+    """Nothing unless workers are set."""
+    if config["workers"] is None:
+        return
+    from ..client.workers import inspect
+
+    secret = os.path.expanduser(config["workers_password_file"] or "")
+    with contextlib.suppress(OSError):
+        if secret and os.stat(secret).st_mode & 0o077:
+            hint = f"run: chmod 600 {secret}"
+            yield Finding("workers_password_file", "note", "others may read it", hint, secret)
+    found = inspect(config)
+    server = f"{found.product or 'the server'} at {found.address}"
+    if found.is_too_old:
+        yield Finding("workers", "fail", f"{server} is too old", "vox needs Redis 6.2 or newer")
+    else:
+        yield Finding("workers", "ok", f"{server} answers in {found.ping_s * 1000:.1f} ms")
+    if found.evicts:
+        text = f"{server} forgets requests when it is full ({found.evicts})"
+        yield Finding("workers", "note", text, "set its maxmemory-policy to noeviction")
+    ours = [each.name for each in found.workers if each.is_ours]
+    if ours:
+        yield Finding("workers", "ok", f"{len(ours)} there: {', '.join(ours)}")
+    else:
+        yield Finding("workers", "note", "none is there", "on another machine run: vox worker URL")
+    if others := len(found.workers) - len(ours):
+        text = f"{others} of another version of vox, to which nothing goes"
+        yield Finding("workers", "note", text, "see: vox workers")
+
+
 def _inbox(paths: Paths, config: Config) -> Iterator[Finding]:
     if not config["inbox.enabled"]:
         return
@@ -296,6 +327,7 @@ CHECKS: tuple[Check, ...] = (
     _backend,
     _default_backends,
     _daemon,
+    _workers,
     _say_as,
     _inbox,
     _failures,

@@ -1,4 +1,4 @@
-"""`vox status`: how it is, in five lines."""
+"""`vox status`: how it is, in five lines, and one on the workers if there are any."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from .output import (
     shortened,
     terminal_width,
 )
+from .workers import line as line_of_workers
 
 Job = dict[str, Any]
 NAME_WIDTH = 8
@@ -43,8 +44,8 @@ LEAST_QUOTED = 12
 def status(is_watched: bool, is_full: bool, as_json: bool) -> int:
     """Show what is said now and next, and what failed last.
 
-    Beside these the loaded models, HTTP and the inbox. The exit code is 0, with or without a
-    daemon; `vox daemon status` tells them apart.
+    Beside these the loaded models, HTTP and the inbox, and the workers if they are set. The exit
+    code is 0, with or without a daemon; `vox daemon status` tells them apart.
     """
     paths = get_paths()
 
@@ -113,11 +114,17 @@ class Status(NamedTuple):
             "next": self._next(room),
             "models": ", ".join(map(_model, document["loaded_models"])) or "none is loaded",
             "http": f"{_address(document['http'], 'http://')}; inbox: {inbox}{self._wyoming()}",
+            **self._workers(),
             "failed": self._failed(),
         }
         if room is None:
             return [(name, one_line(text)) for name, text in texts.items()]
         return [(name, shortened(text, room)) for name, text in texts.items()]
+
+    def _workers(self) -> dict[str, str]:
+        """Few have any, and only a daemon asks for them."""
+        found = self.document.get("workers") or {"server": None}
+        return {"workers": line_of_workers(found)} if found["server"] else {}
 
     def _wyoming(self) -> str:
         """Of a server that is off, nothing: few have one."""

@@ -1,4 +1,4 @@
-"""`vox worker`: synthesize for other machines. `vox workers`: who does that for this one."""
+"""`vox worker`: synthesize for other machines."""
 
 from __future__ import annotations
 

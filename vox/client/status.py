@@ -10,7 +10,7 @@ from ..paths import Paths
 from .jobs import NoDaemon
 from .remote import Remote, obstacles_in
 
-OF_DAEMON = ("status", "pid", "uptime", "http", "wyoming", "audio")
+OF_DAEMON = ("status", "pid", "uptime", "http", "wyoming", "audio", "workers")
 """What is null where no daemon is up."""
 
 

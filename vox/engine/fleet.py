@@ -10,10 +10,11 @@ import logging
 import platform
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..config import Config
 from ..errors import VoxError, WorkersAway
+from ..fleet.summary import summary
 
 if TYPE_CHECKING:
     from ..fleet.session import Session
@@ -45,8 +46,7 @@ class Fleet:
     @property
     def session(self) -> Session | None:
         """The session at the server of the settings, begun if need be; None: there is none."""
-        config = self._config()
-        wanted = tuple(config[key] for key in ("workers", "workers_password_file", "lease_s"))
+        wanted = self._wanted
         if wanted == self._made_for:
             return self._session
         with self._lock:
@@ -54,6 +54,20 @@ class Fleet:
                 self._begin(*wanted)
                 self._made_for = wanted
             return self._session
+
+    @property
+    def _wanted(self) -> tuple[Any, ...]:
+        config = self._config()
+        return tuple(config[key] for key in ("workers", "workers_password_file", "lease_s"))
+
+    @property
+    def is_behind(self) -> bool:
+        """The settings have changed since the session was begun: `follow` them."""
+        return self._wanted != self._made_for
+
+    def follow(self) -> None:
+        """Begin the session that the settings want, and end another one. This may take a while."""
+        _ = self.session
 
     def _begin(self, url: str | None, password_file: str | None, lease_s: float) -> None:
         old, self._session, self._trouble = self._session, None, None
@@ -91,6 +105,25 @@ class Fleet:
         """Whether a worker is there that takes requests from that lane."""
         session = self.session
         return session is not None and self.trouble() is None and session.serves(lane)
+
+    def describe(self) -> dict[str, Any]:
+        """See `fleet.summary`: as of the last look at the server. Quick."""
+        url = self._config()["workers"]
+        if url is None:
+            return summary(None)
+        from ..redis_url import parse
+
+        address, session, trouble = parse(url), self._session, self._trouble
+        if self.is_behind:
+            session = trouble = None
+        away = session.away if session else trouble or WorkersAway(f"{address} was not asked yet")
+        return summary(str(address), session.workers if session else (), away)
+
+    def look(self) -> dict[str, Any]:
+        """As `describe`, once it is known whether the server is there."""
+        if self.is_set:
+            self.trouble()
+        return self.describe()
 
     def close(self) -> None:
         with self._lock:

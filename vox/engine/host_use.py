@@ -9,13 +9,12 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..backends.base import Utterance
 from ..errors import HostCrashed, HostError, VoxError, WorkerLost, WorkersAway
 from ..hosts.base import Host
 from ..hosts.pool import model_key
-from ..hosts.remote import RemoteHost
 from ..jobs import Job
 from ..queue.store import Store
 from ..voices.catalog import Catalog
@@ -23,6 +22,9 @@ from .placement import Placement
 from .rates import Rates
 from .running import Run, Running
 from .warming import Models
+
+if TYPE_CHECKING:
+    from ..hosts.remote import RemoteHost
 
 MAX_CUTS = 2
 """How often an utterance of a file is given up; then it is made to its end."""

@@ -7,17 +7,19 @@ Knows no jobs' texts and no Redis.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ..config import Config
 from ..errors import VoxError, WorkersAway
 from ..fleet import keys
 from ..hosts.pool import Pool, model_key
-from ..hosts.remote import RemoteHost
 from ..jobs import Job
 from ..voices.catalog import Catalog
 from .fleet import Fleet
 from .rates import Rates
+
+if TYPE_CHECKING:
+    from ..hosts.remote import RemoteHost
 
 Place = Literal["local", "remote"]
 
@@ -103,6 +105,8 @@ class Placement:
         session = self.fleet.session
         if session is None:
             raise self.fleet.trouble() or WorkersAway("no workers are set")
+        from ..hosts.remote import RemoteHost
+
         settings = self._catalog.host_settings(job.backend, job.model)
         tier = 1 if job.sink == "file" else 0
         return RemoteHost(job.backend, job.model, settings, session, tier, job.priority)

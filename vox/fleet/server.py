@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadConfig, VoxError, WorkersAway
-from ..redis_url import Address
+from ..redis_url import INSTALL, NO_PACKAGE, Address
 
 TIMEOUT_S = 3.0
 """For one call. Blocking reads wait for less."""
@@ -36,9 +36,7 @@ class Server:
             import redis.credentials
             import redis.retry
         except ImportError as exc:
-            raise BadConfig(
-                "the package redis is not installed", "run: pip install 'voxqueue[redis]'"
-            ) from exc
+            raise BadConfig(NO_PACKAGE, INSTALL) from exc
 
         class Credentials(redis.credentials.CredentialProvider):
             def get_credentials(self) -> Any:

@@ -60,6 +60,17 @@ class Announced:
     def backends(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(lane.partition("/")[0] for lane in self.lanes))
 
+    def to_dict(self) -> dict[str, Any]:
+        """For users, as JSON. `compatible`: requests may go to it."""
+        speed = self.x_realtime
+        return {
+            **asdict(self),
+            "compatible": self.is_ours,
+            "backends": self.backends,
+            "x_realtime": None if speed is None else round(speed, 2),
+            "seen_s": round(self.seen_s, 3),
+        }
+
 
 class Workers:
     """The announcements on a server. All methods raise WorkersAway."""

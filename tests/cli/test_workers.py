@@ -1,0 +1,265 @@
+"""What users see of the workers: `vox workers`, `status`, `daemon status`, `/health` and `doctor`.
+
+The Redis server is real. Who announces itself there is the test, as workers do.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.redis_server import RedisServer
+from tests.running import Vox, read_terminal
+from vox.cli.workers import HEADER, line
+from vox.errors import WorkersAway
+from vox.fleet import keys
+from vox.fleet.server import Server
+from vox.fleet.summary import summary
+from vox.fleet.workers import Announced, Workers
+from vox.redis_url import parse
+
+HERE = Announced(
+    "gpu#1", "gpu", keys.PROTOCOL, device="cuda:0", concurrency=2, busy=1,
+    lanes=("qwen", "qwen/1.7b", "voxtream"), warm=("qwen/1.7b",), load_s={"qwen/1.7b": 2.0},
+    requests=12, audio_s=30.0, synthesis_s=10.0,
+)  # fmt: skip
+OLD = Announced("old#1", "old", 0)
+NEW = Announced("new#1", "new", keys.PROTOCOL + 1)
+NO_REDIS = (
+    "import sys; sys.modules['redis'] = None; from vox.cli import run; sys.exit(run(sys.argv[1:]))"
+)
+
+
+@pytest.fixture(scope="module")
+def module_redis() -> Iterator[RedisServer]:
+    server = RedisServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def redis(module_redis: RedisServer) -> RedisServer:
+    module_redis.start()
+    module_redis.client().flushall()
+    return module_redis
+
+
+@pytest.fixture
+def fleet(redis: RedisServer) -> Iterator[Workers]:
+    server = Server(parse(redis.url), lambda: None)
+    yield Workers(server)
+    server.close()
+
+
+def set_workers(vox: Vox, url: str) -> None:
+    Path(vox.paths.config_path).write_text(f'workers = "{url}"\n')
+
+
+def announce(fleet: Workers, *workers: Announced) -> None:
+    for worker in workers:
+        fleet.announce(worker, 600.0)
+
+
+def on_terminal(vox: Vox, *args: str) -> str:
+    """What is shown of that command on a terminal of 80 columns."""
+    control, terminal = pty.openpty()
+    environ = {**os.environ, **vox.environ, "COLUMNS": "80", "TERM": "dumb"}
+    subprocess.run([*vox.command, *args], env=environ, stdout=terminal, check=True)
+    os.close(terminal)
+    return read_terminal(control).decode().replace("\r\n", "\n")
+
+
+def test_without_the_setting_one_line_says_what_to_do(vox: Vox) -> None:
+    told = vox("workers")
+    assert (told.code, told.out) == (2, "")
+    assert told.err == (
+        "vox: no workers are set; set their server: vox config set workers redis://HOST\n"
+    )
+
+
+def test_without_a_daemon_it_looks_itself(vox: Vox, fleet: Workers, redis: RedisServer) -> None:
+    set_workers(vox, redis.url)
+    assert vox.ok("workers") == ""
+    assert on_terminal(vox, "workers").startswith("no worker is at 127.0.0.1:")
+    announce(fleet, HERE, OLD, NEW)
+    gpu, new, old = vox.ok("workers").splitlines()
+    assert gpu.split("\t")[:7] == [
+        "gpu", "qwen, voxtream", "cuda:0", "qwen/1.7b", "1/2", "3.0x", "12",
+    ]  # fmt: skip
+    assert new.endswith("\tspeaks protocol 2: update vox here")
+    assert old.endswith("\tspeaks protocol 0: update vox there")
+    told = json.loads(vox.ok("workers", "--json"))
+    assert [(each["name"], each["compatible"]) for each in told] == [
+        ("gpu", True), ("new", False), ("old", False),
+    ]  # fmt: skip
+    assert told[0]["x_realtime"] == 3.0
+    assert told[0]["backends"] == ["qwen", "voxtream"]
+    assert not Path(vox.paths.socket_path).exists()  # it started no daemon
+    shown = on_terminal(vox, "workers").splitlines()
+    assert shown[0].split() == [*HEADER]
+    assert shown[1].split()[:8] == "gpu qwen, voxtream cuda:0 qwen/1.7b 1/2 3.0x 12".split()
+    assert shown[-1] == "old speaks protocol 0: update vox there"
+    assert max(map(len, shown)) <= 80
+
+
+def test_a_table_fits_whatever_workers_are_called(
+    vox: Vox, fleet: Workers, redis: RedisServer
+) -> None:
+    lanes = ("qwen-native", "qwen-native/1.7b", "voxtream", "chatterbox", "kokoro", "hibari")
+    announce(
+        fleet,
+        Announced(
+            "x" * 60 + "#1", "a-rather-long-name-of-a-server-cuda0", keys.PROTOCOL, lanes=lanes,
+            warm=lanes[:3], device="cuda:0", requests=123_456, audio_s=1.0, synthesis_s=0.001,
+        ),
+        OLD,
+    )  # fmt: skip
+    # A stranger may write there what is no worker's.
+    redis.client().zadd(keys.WORKERS, {"\x1b[31mred\x07#1": time.time()})
+    redis.client().set("vox:w:\x1b[31mred\x07#1", json.dumps({"protocol": 1, "name": "\x1b[2J"}))
+    set_workers(vox, redis.url)
+    shown = on_terminal(vox, "workers")
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "speaks protocol 0" in shown
+    assert shown.replace("\n", "").isprintable()
+    assert vox.ok("workers", "--json").replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize(
+    ("busy", "others", "expected"),
+    [
+        ((1, 0, 2), (), "2 of 3 busy at gpu:6379"),
+        ((), (), "none at gpu:6379; jobs for them wait"),
+        ((0,), (OLD,), "0 of 1 busy at gpu:6379; 1 of another version"),
+    ],
+)
+def test_the_line_of_the_status(
+    busy: tuple[int, ...], others: tuple[Announced, ...], expected: str
+) -> None:
+    workers = [Announced(str(n), str(n), keys.PROTOCOL, busy=many) for n, many in enumerate(busy)]
+    assert line(summary("gpu:6379", [*workers, *others])) == expected
+
+
+def test_the_line_of_the_status_says_why_workers_cannot_be_used() -> None:
+    away = WorkersAway("the Redis server gpu:6379 does not answer", "it goes on by itself")
+    found = summary("gpu:6379", [HERE], away)
+    assert line(found) == "jobs for them wait: the Redis server gpu:6379 does not answer"
+    assert (found["count"], found["workers"]) == (0, [])
+
+
+def until(vox: Vox, words: str) -> str:
+    """The status's line on workers, once it has these words."""
+    deadline = time.monotonic() + 60
+    while True:
+        shown = vox.ok("status")
+        if words in shown:
+            return next(each for each in shown.splitlines() if words in each)
+        assert time.monotonic() < deadline, shown
+        time.sleep(0.05)
+
+
+def test_a_daemon_tells_of_them_everywhere(vox: Vox, fleet: Workers, redis: RedisServer) -> None:
+    vox.ok("daemon", "start")
+    assert "workers" not in vox.ok("status")
+    assert "workers" not in vox.ok("daemon", "status")
+    announce(fleet, HERE, OLD)
+    vox.ok("config", "set", "workers", redis.url)
+    where = f"127.0.0.1:{redis.port}"
+    assert until(vox, "1 of 1") == f"workers 1 of 1 busy at {where}; 1 of another version"
+    assert f"1 of 1 busy at {where}" in vox.ok("daemon", "status")
+    assert [row.split("\t")[0] for row in vox.ok("workers").splitlines()] == ["gpu", "old"]
+    told = vox.client.call("GET", "/health")["workers"]
+    assert told == {
+        "server": where, "reachable": True, "reason": None, "protocol": keys.PROTOCOL,
+        "count": 1, "busy": 1, "incompatible": 1,
+    }  # fmt: skip
+    assert vox.client.call("GET", "/workers")["workers"][0]["name"] == "gpu"
+    transport = httpx.HTTPTransport(uds=vox.paths.socket_path)
+    with httpx.Client(transport=transport, base_url="http://localhost") as http:
+        metrics = http.get("/metrics").text
+    assert "vox_workers_reachable 1.0" in metrics
+    assert 'vox_worker_requests_total{worker="gpu"} 12.0' in metrics
+    redis.kill()
+    shown = until(vox, "cannot be reached")
+    assert shown.startswith("workers jobs for them wait: the Redis server ")
+    told = vox("workers")
+    assert (told.code, told.out) == (1, "")
+    assert told.err.startswith(f"vox: the Redis server {where} cannot be reached: ")
+    vox.ok("config", "set", "workers", "off")
+    assert vox.client.call("GET", "/health")["workers"]["server"] is None
+    assert vox("workers").code == 2
+
+
+def test_a_server_that_is_away_is_one_line(vox: Vox, redis: RedisServer) -> None:
+    set_workers(vox, redis.url)
+    redis.kill()
+    told = vox("workers", "--json")
+    assert (told.code, told.out) == (1, "")
+    where = f"127.0.0.1:{redis.port}"
+    assert told.err == (
+        f"vox: the Redis server {where} cannot be reached: Connection refused; "
+        "it goes on by itself once it can\n"
+    )
+    checked = vox("doctor").out
+    assert f"FAIL  workers: the Redis server {where} cannot be reached" in checked
+
+
+def without_redis(vox: Vox, *args: str) -> tuple[int, str]:
+    environ = {**os.environ, **vox.environ}
+    command = [sys.executable, "-c", NO_REDIS, *args]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_without_the_package_one_line_says_how_to_install_it(vox: Vox) -> None:
+    set_workers(vox, "redis://gpu")
+    told = "the package redis is not installed; run: pip install 'voxqueue[redis]'\n"
+    assert without_redis(vox, "workers") == (1, f"vox: {told}")
+    assert f"FAIL  workers: {told}" in without_redis(vox, "doctor")[1]
+    code, out = without_redis(vox, "config", "set", "workers", "redis://other")
+    assert (code, out) == (0, f"workers = redis://other\nvox: {told}")
+
+
+def doctor(vox: Vox) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(vox("doctor", "--json").out)
+    return [each for each in found if each["name"].startswith("workers")]
+
+
+def test_doctor_looks_at_the_server_and_who_is_there(
+    vox: Vox, fleet: Workers, redis: RedisServer
+) -> None:
+    assert doctor(vox) == []
+    secret = Path(vox.paths.config_dir, "secret")
+    secret.write_text("")
+    secret.chmod(0o644)
+    set_workers(vox, redis.url)
+    Path(vox.paths.config_path).write_text(
+        f'workers = "{redis.url}"\nworkers_password_file = "{secret}"\n'
+    )
+    readable, answers, none = doctor(vox)
+    assert (readable["level"], readable["hint"]) == ("note", f"run: chmod 600 {secret}")
+    assert answers["level"] == "ok"
+    assert f" at 127.0.0.1:{redis.port} answers in " in answers["text"]
+    assert answers["text"].startswith("Redis ")
+    assert (none["level"], none["text"]) == ("note", "none is there")
+    secret.chmod(0o600)
+    announce(fleet, HERE, OLD)
+    redis.client().config_set("maxmemory-policy", "allkeys-lru")
+    redis.client().config_set("maxmemory", "100mb")
+    try:
+        _, evicts, there, others = doctor(vox)
+    finally:
+        redis.client().config_set("maxmemory", "0")
+    assert evicts["text"].endswith("forgets requests when it is full (allkeys-lru)")
+    assert there["text"] == "1 there: gpu"
+    assert others["text"].startswith("1 of another version of vox")

@@ -1,0 +1,79 @@
+"""`vox workers`: who synthesizes for this machine."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from ..client import workers as client
+from ..errors import BadConfig, VoxError
+from ..paths import get_paths
+from .options import json_option
+from .output import is_terminal, say, say_json, table
+
+HEADER = ("worker", "backends", "device", "warm", "busy", "speed", "requests", "seen")
+NUMBERS = (4, 5, 6, 7)
+SPARE = (6, 7, 2)
+
+
+@click.command()
+@json_option
+def workers(as_json: bool) -> None:
+    """List the workers on other machines that synthesize for this one.
+
+    Their speed is in seconds of speech per second of synthesis. To be a worker: vox worker URL
+
+    Piped, the lines are tab-separated: worker, backends, device, warm models, requests that it
+    makes of those that it can make at once, speed, requests so far, when it was seen, and a note.
+    """
+    found = client.workers(get_paths())
+    if found["server"] is None:
+        raise BadConfig(
+            "no workers are set", "set their server: vox config set workers redis://HOST"
+        )
+    if not found["reachable"]:
+        raise VoxError(found["reason"])
+    if as_json:
+        say_json(found["workers"])
+    elif not is_terminal(sys.stdout):
+        table((), [[*_row(each), _note(each, found["protocol"])] for each in found["workers"]])
+    elif found["workers"]:
+        table(HEADER, map(_row, found["workers"]), NUMBERS, SPARE)
+        for each in found["workers"]:
+            if note := _note(each, found["protocol"]):
+                say(f"{each['name']} {note}")
+    else:
+        say(f"no worker is at {found['server']}; start one on another machine: vox worker URL")
+
+
+def _row(worker: dict[str, Any]) -> list[str]:
+    speed = worker["x_realtime"]
+    return [
+        worker["name"],
+        ", ".join(worker["backends"]),
+        worker["device"],
+        ", ".join(worker["warm"]),
+        f"{worker['busy']}/{worker['concurrency']}",
+        "-" if speed is None else f"{speed:.1f}x",
+        str(worker["requests"]),
+        f"{worker['seen_s']:.0f} s",
+    ]
+
+
+def _note(worker: dict[str, Any], ours: int) -> str:
+    if worker["compatible"]:
+        return ""
+    where = "there" if worker["protocol"] < ours else "here"
+    return f"speaks protocol {worker['protocol']}: update vox {where}"
+
+
+def line(found: dict[str, Any]) -> str:
+    """What `/health` says of workers that are set, in one line."""
+    if not found["reachable"]:
+        return f"jobs for them wait: {found['reason'].partition(';')[0]}"
+    where, others = found["server"], found["incompatible"]
+    some = f"{found['busy']} of {found['count']} busy at {where}"
+    shown = some if found["count"] else f"none at {where}; jobs for them wait"
+    return shown + (f"; {others} of another version" if others else "")

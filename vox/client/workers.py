@@ -1,0 +1,89 @@
+"""The workers on other machines: asked of the daemon that is up, else of their Redis server."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, NamedTuple
+
+from ..config import Config, load
+from ..errors import VoxError
+from ..fleet.server import Server
+from ..fleet.summary import summary
+from ..fleet.workers import Announced, Workers
+from ..paths import Paths
+from ..redis_url import parse, password
+from .jobs import NoDaemon
+from .remote import Remote
+
+LEAST_VERSION = (6, 2)
+"""Of Redis. Valkey names the version of Redis that it is like."""
+
+
+def workers(paths: Paths) -> dict[str, Any]:
+    """See `fleet.summary`. Raises BadConfig, DaemonUnavailable."""
+    try:
+        found: dict[str, Any] = Remote(paths).call("GET", "/workers")
+    except NoDaemon:
+        return _look(load(paths.config_path))
+    return found
+
+
+def _look(config: Config) -> dict[str, Any]:
+    if config["workers"] is None:
+        return summary(None)
+    address = str(parse(config["workers"]))
+    try:
+        server = _server(config)
+        try:
+            return summary(address, Workers(server).look())
+        finally:
+            server.close()
+    except VoxError as exc:
+        return summary(address, trouble=exc)
+
+
+def _server(config: Config) -> Server:
+    """Raises BadConfig if the package `redis` is not installed."""
+    password_file = config["workers_password_file"]
+    return Server(parse(config["workers"]), lambda: password(password_file))
+
+
+class Inspection(NamedTuple):
+    """What `vox doctor` finds out about the server and who is there."""
+
+    address: str
+    ping_s: float
+    product: str
+    """ "Redis 7.0.15"; "" if the server does not tell its user."""
+    is_too_old: bool
+    evicts: str | None
+    """How it makes room when it is full, if it does; None: it refuses, or that is not known."""
+    workers: list[Announced]
+
+
+def inspect(config: Config) -> Inspection:
+    """Look at the server of the settings. Raises BadConfig, WorkersAway."""
+    password(config["workers_password_file"])
+    server = _server(config)
+    try:
+        server.call("ping")  # which connects
+        began = time.monotonic()
+        server.call("ping")
+        ping_s = time.monotonic() - began
+        found = Workers(server).look()
+        return Inspection(str(server.address), ping_s, *_told(server), found)
+    finally:
+        server.close()
+
+
+def _told(server: Server) -> tuple[str, bool, str | None]:
+    try:
+        about, memory = server.call("info", "server"), server.call("info", "memory")
+    except VoxError:  # its user need not have the right to ask
+        return "", False, None
+    is_valkey = "valkey_version" in about
+    name, version = ("Valkey", "valkey_version") if is_valkey else ("Redis", "redis_version")
+    like = tuple(int(part) for part in str(about.get("redis_version")).split(".") if part.isdigit())
+    policy, limit = memory.get("maxmemory_policy"), memory.get("maxmemory")
+    evicts = str(policy) if limit and policy not in (None, "noeviction") else None
+    return f"{name} {about.get(version)}", like < LEAST_VERSION, evicts
