@@ -94,8 +94,14 @@ class Server:
 
         where, words = f"the Redis server {self.address}", str(exc)
         code = words.split(" ", 1)[0].rstrip(":").upper()
-        if isinstance(exc, exceptions.AuthenticationError) or code in ("NOAUTH", "WRONGPASS"):
-            return f"{where} refuses the password", "check workers_password_file and the user"
+        # "Protocol error: unauthenticated multibulk length": it takes no long command before AUTH.
+        if code == "NOAUTH" or words == "Authentication required." or "unauthenticated" in words:
+            return f"{where} wants a password", "see docs/workers.md"
+        if isinstance(exc, exceptions.AuthenticationError) or code == "WRONGPASS":
+            return (
+                f"{where} refuses the password",
+                "check the password file, and the user in the URL",
+            )
         if isinstance(exc, exceptions.BusyLoadingError):
             return f"{where} is loading its data", "it goes on by itself"
         if isinstance(exc, exceptions.NoPermissionError) or "can't run this command" in words:

@@ -110,6 +110,7 @@ class Worker:
         self._is_stopped.set()
 
     def _leave(self) -> None:
+        log.info("%s leaves", self.id)
         try:
             self._workers.leave(self.id)
         except VoxError as exc:
