@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.engine.fake_workers import FakeWorkers
 from tests.engine.fakes import CRASH, FakeHosts
 from vox.backends.base import Settings, Utterance
 from vox.backends.registry import load_class
@@ -16,13 +17,14 @@ from vox.errors import HostCrashed, HostTimeout, LoadFailed, OutOfMemory, Synthe
 from vox.hosts.base import Host
 from vox.hosts.handle import Limits
 from vox.hosts.inline import InlineHost
+from vox.hosts.remote import WORKERS, RemoteHost
 
 from .conftest import PLUGIN_DIR, SCRIPTED, StartHost
 
 SPEAK, LONG, FAIL, DIE = "[say 0.1s]", "[slow 0.01] [say 600s]", "[fail no]", "[say 0.2s] [crash]"
 
 
-@pytest.fixture(params=["subprocess", "inline", "fake"])
+@pytest.fixture(params=["subprocess", "inline", "fake", "remote"])
 def host(request: pytest.FixtureRequest, settings: Settings) -> Host:
     """Loaded, and doing what its texts say."""
     if request.param == "subprocess":
@@ -31,13 +33,16 @@ def host(request: pytest.FixtureRequest, settings: Settings) -> Host:
     elif request.param == "inline":
         host = request.getfixturevalue("start_inline")()
     else:
-        hosts = FakeHosts()
+        workers = FakeWorkers()
+        hosts = workers.hosts if request.param == "remote" else FakeHosts()
         for _ in range(3):
             hosts.script(SPEAK, 0.1)
         hosts.script(LONG, 600.0)
         hosts.script(FAIL, SynthesisFailed("no"))
         hosts.script(DIE, 0.2, CRASH)
         host = hosts("scripted", settings)
+        if request.param == "remote":
+            host = RemoteHost("scripted", None, settings, workers, tier=0, priority=0)
     host.load()
     return host
 
@@ -78,7 +83,7 @@ def test_what_was_cancelled_before_it_has_begun_is_not_made(host: Host) -> None:
 def test_it_knows_what_it_is(host: Host, settings: Settings) -> None:
     assert (host.name, host.settings.env_dir) == ("scripted", settings.env_dir)
     assert host.is_alive and host.is_current and host.answers()
-    assert host.device == "cpu" and host.load_s is not None
+    assert host.device in ("cpu", WORKERS) and host.load_s is not None
     assert host.describe()["backend"] == "scripted"
 
 
@@ -115,8 +120,8 @@ def test_it_lives_on_after_a_synthesis_that_failed(host: Host) -> None:
 
 
 def test_it_is_dead_after_a_crash(host: Host) -> None:
-    if isinstance(host, InlineHost):
-        pytest.skip("what crashes is this process")
+    if isinstance(host, InlineHost | RemoteHost):
+        pytest.skip("what crashes is this process, or a host of a worker")
     with pytest.raises(HostCrashed):
         frames(host, DIE)
     assert not host.is_alive and not host.answers()

@@ -85,6 +85,10 @@ class UtteranceCache:
                 os.utime(path, (self._clock(),) * 2)
         return kept
 
+    def has(self, key: str) -> bool:
+        """Whether the utterance is there, as far as its name tells."""
+        return bool(self._limit_bytes()) and os.path.exists(os.path.join(self.path, key))
+
     def put(
         self, key: str, parts: Sequence[Samples], sample_rate: int, made_s: float = 0.0
     ) -> None:

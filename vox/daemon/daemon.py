@@ -320,8 +320,6 @@ class Daemon:
                 await self._remote_sockets.look(server, self.config()["remote_hosts"])
                 if self._wyoming.tcp.error:
                     await self._wyoming.open()
-                if self.engine.is_started and self.engine.fleet.is_behind:
-                    await asyncio.to_thread(self.engine.fleet.follow)
             except Superseded:
                 log.error("another daemon has taken this one's place while its files were gone")
                 self.stop(reason="superseded")

@@ -31,6 +31,7 @@ from ..queue.overview import overview
 from ..queue.store import Store
 from ..queue.tasks import Run, Tasks
 from ..queue.texts import Grown
+from .fleet import Connect
 from .housekeeping import TICK_S, Housekeeping
 from .parts import Parts
 from .table_requests import TableRequests
@@ -59,18 +60,22 @@ class Engine(Parts):
         player: Player | None = None,
         make_tasks: Callable[[Store, Run], Tasks] = huey_tasks,
         look_s: float = TICK_S,
+        connect: Connect | None = None,
     ) -> None:
         """`hosts` starts hosts; None: subprocesses of this machine.
 
         `store` is a job table that is already open; the engine uses its bus, and closes it.
         `player` is one that is already started. `make_tasks` makes the queue of tasks that the
         engine drains. `look_s`: how often it looks for what others write into the table, where
-        they can tell it nothing. Raises StorageError if the queue's database cannot be opened.
+        they can tell it nothing. `connect`: to the workers on other machines; None: it uses none.
+        Raises StorageError if the queue's database cannot be opened.
         """
         store = store or Store(paths.db_path, bus or Bus(), clock, True, steady)
         player = player or Player(device=device_of(config()["audio_device"]))
         hosts = hosts or subprocess_hosts(paths.backends_dir, config)
-        super().__init__(paths, config, clock, serves_streams, hosts, store, player, make_tasks)
+        super().__init__(
+            paths, config, clock, serves_streams, hosts, store, player, make_tasks, connect
+        )
         newest = self.store.history.latest()
         # Older streams lost the HTTP response that they went into, with the daemon that gave it.
         # Newer ones are ours. An engine without an API leaves all of them to the daemon.

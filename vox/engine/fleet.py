@@ -9,39 +9,80 @@ import contextlib
 import logging
 import platform
 import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..config import Config
 from ..errors import VoxError, WorkersAway
 from ..fleet.summary import summary
 
 if TYPE_CHECKING:
-    from ..fleet.session import Session
+    from ..fleet.workers import Announced
+    from ..hosts import remote
+
+    class Session(remote.Session, Protocol):
+        """See `fleet.session.Session`."""
+
+        @property
+        def away(self) -> VoxError | None: ...
+        @property
+        def workers(self) -> Sequence[Announced]: ...
+        @property
+        def concurrency(self) -> int: ...
+        def wait_looked(self, timeout_s: float) -> bool: ...
+        def serves(self, lane: str) -> bool: ...
+        def close(self) -> None: ...
+
 
 log = logging.getLogger(__name__)
 
 _LOOK_S = 2.0
 """How long the first request waits for a first look at the server."""
+DISTRUST_S = 1.0
+"""For so long nothing is asked of workers after a request failed for want of them."""
+
+
+Connect = Callable[[str, str | None, float, Callable[[], None]], "Session"]
+"""Begins a session, given the settings `workers`, `workers_password_file` and `lease_s`, and what
+to call when workers come or go. Raises BadConfig."""
+
+
+def connect(
+    url: str, password_file: str | None, lease_s: float, on_change: Callable[[], None]
+) -> Session:
+    from ..fleet.server import Server
+    from ..redis_url import parse, password
+
+    server = Server(parse(url), lambda: password(password_file))
+    from ..fleet import session
+
+    made = session.Session(server, platform.node() or "vox", lease_s, on_change)
+    made.start()
+    return made
 
 
 class Fleet:
     """Any thread may use it."""
 
-    def __init__(self, config: Callable[[], Config]) -> None:
+    def __init__(self, config: Callable[[], Config], connect: Connect | None = connect) -> None:
+        """`connect`: None: this process leaves it to the daemon to use workers."""
         self.on_change: Callable[[], None] = lambda: None
         """Called when workers, or their server, come or go."""
         self._config = config
+        self._connect = connect
         self._lock = threading.Lock()
-        self._made_for: tuple[object, ...] = ()
+        self._made_for: tuple[str, str | None, float] | None = None
         self._session: Session | None = None
         self._trouble: VoxError | None = None
+        self._distrusted: VoxError | None = None
+        self._distrusted_until = 0.0
         self._is_closed = False
 
     @property
     def is_set(self) -> bool:
         """There are workers, as far as the settings go."""
-        return self._config()["workers"] is not None
+        return self._connect is not None and self._config()["workers"] is not None
 
     @property
     def session(self) -> Session | None:
@@ -51,44 +92,49 @@ class Fleet:
             return self._session
         with self._lock:
             if wanted != self._made_for and not self._is_closed:
-                self._begin(*wanted)
+                self._end()
+                self._trouble = self._distrusted = None
+                if self._connect is not None and wanted is not None:
+                    self._begin(self._connect, *wanted)
                 self._made_for = wanted
+                self._tell()  # those that wait for workers may be made here now, or by others
             return self._session
 
     @property
-    def _wanted(self) -> tuple[Any, ...]:
+    def _wanted(self) -> tuple[str, str | None, float] | None:
+        """What the settings say of a session; None: there is to be none."""
         config = self._config()
-        return tuple(config[key] for key in ("workers", "workers_password_file", "lease_s"))
+        if self._connect is None or config["workers"] is None:
+            return None
+        return config["workers"], config["workers_password_file"], float(config["lease_s"])
 
     @property
     def is_behind(self) -> bool:
-        """The settings have changed since the session was begun: `follow` them."""
+        """The settings have changed since the session was begun."""
         return self._wanted != self._made_for
 
-    def follow(self) -> None:
-        """Begin the session that the settings want, and end another one. This may take a while."""
+    def tick(self) -> None:
+        """Begin the session before it is needed, and another one once the settings are others.
+
+        To be called every second or so.
+        """
         _ = self.session
+        if self._distrusted is not None and time.monotonic() >= self._distrusted_until:
+            self._distrusted = None
+            self._tell()
 
-    def _begin(self, url: str | None, password_file: str | None, lease_s: float) -> None:
-        old, self._session, self._trouble = self._session, None, None
-        if old is not None:
-            old.close()
-        if url is None:
-            return
-        from ..redis_url import parse, password
-
+    def _begin(self, connect: Connect, url: str, password_file: str | None, lease_s: float) -> None:
         try:
-            from ..fleet.server import Server
-
-            server = Server(parse(url), lambda: password(password_file))
-            from ..fleet.session import Session
+            self._session = connect(url, password_file, lease_s, self._tell)
         except VoxError as exc:
             log.warning("%s", exc.line)
             self._trouble = exc
-            return
-        session = Session(server, platform.node() or "vox", lease_s, self._tell)
-        session.start()
-        self._session = session
+
+    def _end(self) -> None:
+        """In a thread: it takes its time if the server does not answer."""
+        old, self._session = self._session, None
+        if old is not None:
+            threading.Thread(target=old.close, name="fleet-close", daemon=True).start()
 
     def _tell(self) -> None:
         self.on_change()
@@ -98,8 +144,15 @@ class Fleet:
         session = self.session
         if session is None:
             return self._trouble or WorkersAway("no workers are set", "vox config set workers URL")
+        if self._distrusted is not None and time.monotonic() < self._distrusted_until:
+            return self._distrusted
         session.wait_looked(_LOOK_S)
         return session.away
+
+    def distrust(self, error: VoxError) -> None:
+        """A request has just failed with that, although the workers seemed to be there."""
+        self._distrusted_until = time.monotonic() + DISTRUST_S
+        self._distrusted = error
 
     def serves(self, lane: str) -> bool:
         """Whether a worker is there that takes requests from that lane."""

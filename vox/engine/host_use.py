@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..backends.base import Utterance
-from ..errors import HostCrashed, HostError, VoxError, WorkerLost, WorkersAway
+from ..errors import HostCrashed, HostError, VoxError, WorkersAway
 from ..hosts.base import Host
 from ..hosts.pool import model_key
 from ..jobs import Job
@@ -188,6 +188,7 @@ class HostUse:
             return self.host
         if self._is_made_elsewhere():
             return self._take_remote()
+        self._uses.running.set_remote(self.run, False)
         turns = self._pool.turns
         if turns.is_taken and not self.is_warm:
             self._publish({"step": "waiting for another model", "loading": None})
@@ -204,6 +205,12 @@ class HostUse:
             self._held = taken.pop_all()
         return host
 
+    def foresee_place(self) -> None:
+        """Workers are going to make the job, as things are: no other job's turn concerns it."""
+        place = self._uses.placement.place_of(self.run.job.backend, self.run.job.model)
+        if place == "remote" and not self._is_for_here:
+            self._uses.running.set_remote(self.run, True)
+
     def _is_made_elsewhere(self) -> bool:
         """Whether workers make the job. Raises NoPlace."""
         if self._remote is not None:
@@ -217,18 +224,13 @@ class HostUse:
         return place == "remote"
 
     def _take_remote(self) -> Host:
-        job = self.run.job
         self._uses.running.set_remote(self.run, True)
-        host = self._remote = self._remote or self._uses.placement.host(job)
-        self._check_wanted()
+        host = self._remote = self._remote or self._uses.placement.host(self.run.job)
         try:
-            host.load(self._said, self._show_loading)
-        except (WorkersAway, WorkerLost):
-            raise
-        except HostError as exc:
-            raise NotLoaded(exc) from exc
+            host.load(self._said, self._show_loading_there)
         finally:
             self.has_loading_begun = False
+        self._check_wanted()
         self._publish({"step": None, "loading": None})
         with self._lock:
             self.host, self.is_warm = host, True
@@ -237,15 +239,16 @@ class HostUse:
     def note_lost(self, error: HostError) -> None:
         """Workers have failed the job: go on with others, or here.
 
-        Raises the error if there is neither.
+        Raises the error, or what caused it, if there is neither.
         """
-        if isinstance(error, WorkerLost) and self._remote and self._remote.is_going_on:
-            return
-        self._leave_remote()
-        job = self.run.job
-        if isinstance(error, WorkerLost):
+        if isinstance(error, WorkersAway):
+            self._uses.placement.fleet.distrust(error)
+            self._leave_remote()
+        elif not (self._remote and self._remote.is_going_on):
+            self._leave_remote()
+            job = self.run.job
             if not self._uses.placement.is_ready_here(job.backend, job.model):
-                raise error
+                raise error.__cause__ or error
             self._is_for_here = True
             self._uses.store.add_note(job.id, f"made here: {error.message}")
 
@@ -255,7 +258,6 @@ class HostUse:
             with self._lock:
                 self.host = None
             remote.close()
-        self._uses.running.set_remote(self.run, False)
 
     @property
     def is_remote(self) -> bool:
@@ -322,6 +324,10 @@ class HostUse:
     def _show_loading(self, text: str, fraction: float | None) -> None:
         self.has_loading_begun, self.loading = True, fraction
         self._publish({"step": text, "loading": fraction})
+
+    def _show_loading_there(self, text: str, fraction: float | None) -> None:
+        self._check_wanted()
+        self._show_loading(text, fraction)
 
     def _publish(self, progress: dict[str, Any]) -> None:
         publish_progress(self._uses.store, self.run.job, progress)

@@ -76,8 +76,10 @@ class Housekeeping:
             parts.send_stranded()
             parts.spools.evict(keep=parts.store.live_ids())
             parts.worker.forget_ended(parts.store.live_ids)
+            parts.workers_wait.forget_ended(parts.store.live_ids)
             parts.utterances.evict()
         parts.worker.stop_useless_load()
+        parts.fleet.tick()
         self.set_up_pool()
         parts.models.unload_due()
         if parts.warms_kept:

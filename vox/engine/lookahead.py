@@ -15,6 +15,7 @@ from ..config import Config
 from ..jobs import INTERRUPT, Job
 from ..queue.reader import QueueEntry
 from ..queue.store import Store
+from .placement import Place
 from .running import Run, Running, level
 
 URGENT_S = 10.0
@@ -40,8 +41,10 @@ class LookAhead:
         self._config = config
         self._running = running
         self._serves_streams = serves_streams
-        self.can_be_made: Callable[[str, str | None], bool] = lambda _backend, _model: True
-        """Whether a backend's model can be used now; else its jobs wait."""
+        self.place_of: Callable[[str, str | None], Place | None] = lambda _backend, _model: "local"
+        """Where the jobs of a backend's model are made now; None: they wait for workers."""
+        self.has_asked: Callable[[str], bool] = lambda _job_id: False
+        """Whether that job has found no workers. One that has not may be all in the cache."""
         self.most_remote: Callable[[], int] = lambda: 1
         """How many jobs may be made by workers on other machines at once."""
         self.alone: set[str] = set()
@@ -54,31 +57,37 @@ class LookAhead:
         runs = list(self._running)
         entries = self._store.entries(job_ids)
         may = self._may_beside(runs)
-        can = functools.cache(self.can_be_made)
+        place_of = functools.cache(self.place_of)
 
         def is_allowed(entry: QueueEntry) -> bool:
-            return may(entry) and can(entry.backend, entry.model)
+            place = place_of(entry.backend, entry.model)
+            return (place is not None or not self.has_asked(entry.id)) and may(entry, place)
 
         allowed = [each for each in job_ids if each not in entries or is_allowed(entries[each])]
         return self._apart(job_ids, allowed, entries, runs) if self.alone else allowed
 
-    def _may_beside(self, runs: Sequence[Run]) -> Callable[[QueueEntry], bool]:
-        """Whether a job may begin beside those that are at work."""
-        remote = [run for run in runs if run.is_remote and not run.is_resting]
-        is_full_there = len(remote) >= self.most_remote()
-        idle = [run for run in runs if run.is_resting or (run.is_remote and not is_full_there)]
-        resting = [run.level for run in idle]
-        busy = [run.level for run in runs if run not in idle]
-        is_full = len(self._player.waiting) >= MAX_IN_LINE
+    def _may_beside(self, runs: Sequence[Run]) -> Callable[[QueueEntry, Place | None], bool]:
+        """Whether a job may begin beside those that are at work.
 
-        def may(entry: QueueEntry) -> bool:
+        Files that workers make, and those that are made here, do not hold each other up.
+        """
+        working = [run for run in runs if not run.is_resting]
+        here = [run.level for run in working if not run.is_remote]
+        there = [run.level for run in working if run.is_remote]
+        if len(there) < self.most_remote():
+            there = []
+        is_full = len(self._player.waiting) >= MAX_IN_LINE
+        heard = [run.level for run in runs if run.job.sink != "file"]
+
+        def may(entry: QueueEntry, place: Place | None) -> bool:
             if entry.sink == "stream" and not self._serves_streams:
                 return False
+            beside = there if place == "remote" else here
             if entry.sink != "play":
-                return all(level(entry) < other for other in busy)
+                return all(level(entry) < other for other in beside)
             if is_full and entry.priority < INTERRUPT:
                 return False
-            goes_first = all(level(entry) < other for other in (*busy, *resting))
+            goes_first = all(level(entry) < other for other in (*beside, *heard))
             return goes_first and self._has_room(entry)
 
         return may

@@ -21,7 +21,7 @@ from ..queue.tasks import Run, Tasks
 from ..text.say_as_files import LiveSayAs
 from ..voices.catalog import Catalog
 from .device_wait import DeviceWait
-from .fleet import Fleet
+from .fleet import Connect, Fleet
 from .hearing import Hearing
 from .kept import Kept
 from .lookahead import LookAhead
@@ -40,6 +40,7 @@ from .synthesis import Synthesizer
 from .upkeep import Upkeep
 from .warming import Models
 from .worker import Worker
+from .workers_wait import WorkersWait
 
 
 class Parts:
@@ -55,6 +56,7 @@ class Parts:
         store: Store,
         player: Player,
         make_tasks: Callable[[Store, Run], Tasks],
+        connect: Connect | None,
     ) -> None:
         """See `Engine`."""
         self.paths = paths
@@ -72,7 +74,7 @@ class Parts:
         self.player.output.gaps = Gaps(lambda: config()["lead_in_s"], lambda: config()["pause_s"])
         self.pool = Pool(hosts, Needs(paths.memory_path))
         self.models = Models(self.store, self.pool, self.catalog, config)
-        self.fleet = Fleet(config)
+        self.fleet = Fleet(config, connect)
         self.kept = Kept(self.store, self.models, config)
         self.warms_kept = False
         """Whether the models of `keep` are loaded before they are used: it is to stay."""
@@ -82,8 +84,10 @@ class Parts:
         self.rates = Rates(paths.rates_path)
         self.placement = Placement(self.catalog, self.pool, self.rates, self.fleet, config)
         self.lookahead = LookAhead(self.store, self.player, config, self.running, serves_streams)
-        self.lookahead.can_be_made = self.placement.is_possible
-        self.lookahead.most_remote = self.placement.width
+        self.workers_wait = WorkersWait(self.store)
+        self.lookahead.place_of = self.placement.place_of
+        self.lookahead.most_remote = self.placement.most_jobs
+        self.lookahead.has_asked = self.workers_wait.has_asked
         self.texts = OpenTexts(
             self.store, self.player, lambda: int(config()["max_text"]), self.send_stranded
         )
@@ -116,6 +120,7 @@ class Parts:
             self.texts,
             self.rates,
             self.placement,
+            self.workers_wait,
             self._clock,
         )
         return Worker(

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ..hosts.remote import RemoteHost
 
 Place = Literal["local", "remote"]
+MOST_JOBS = 16
+"""That workers make at once, however many workers there are: each may hold 32 utterances."""
 
 
 class Verdict(NamedTuple):
@@ -50,14 +52,16 @@ class Placement:
         self._config = config
 
     def where(self, backend: str, model: str | None) -> Verdict:
-        """Where a job of that model is to be made now."""
+        """Where a job of that model is to be made now. Raises UnknownBackend, BadConfig."""
         wish = self._config()["placement"] if self.fleet.is_set else "local"
         if wish == "local":
             return Verdict("local")
         is_ready = self._catalog.is_ready(backend, model)
+        if not (is_ready or self._catalog.may_be_elsewhere(backend)):
+            return Verdict("local")  # where it fails, with what is to be installed
         if wish == "auto" and is_ready and self._catalog.info(backend).light:
             return Verdict("local")
-        lane = keys.lane(backend, model)
+        lane = keys.lane(backend, self._catalog.model(backend, model))
         trouble = self.fleet.trouble()
         if trouble is None and self.fleet.serves(lane):
             if is_ready and wish == "auto" and self._is_sooner_here(backend, model, lane):
@@ -67,14 +71,17 @@ class Placement:
             return Verdict("local", trouble)
         return Verdict(None, trouble or WorkersAway(f"no worker serves {lane}"))
 
-    def is_possible(self, backend: str, model: str | None) -> bool:
-        """Whether a job of that model can be made anywhere now."""
-        return not self.fleet.is_set or self.where(backend, model).place is not None
+    def place_of(self, backend: str, model: str | None) -> Place | None:
+        """The same for the gate: a job whose backend is gone, or badly set, fails here."""
+        try:
+            return self.where(backend, model).place
+        except VoxError:
+            return "local"
 
-    def width(self) -> int:
+    def most_jobs(self) -> int:
         """How many jobs workers may make at once."""
         session = self.fleet.session
-        return max(1, session.concurrency) if session else 1
+        return max(1, min(MOST_JOBS, session.concurrency)) if session else 1
 
     def is_ready_here(self, backend: str, model: str | None) -> bool:
         return self._catalog.is_ready(backend, model)
@@ -102,11 +109,17 @@ class Placement:
 
     def host(self, job: Job) -> RemoteHost:
         """A host on workers, for that job. Raises WorkersAway."""
+        return self.host_of(job.backend, job.model, job.sink == "file", job.priority)
+
+    def host_of(
+        self, backend: str, model: str | None, is_file: bool = False, priority: int = 0
+    ) -> RemoteHost:
+        """A host on workers; a file's requests go after all others. Raises WorkersAway."""
         session = self.fleet.session
         if session is None:
             raise self.fleet.trouble() or WorkersAway("no workers are set")
         from ..hosts.remote import RemoteHost
 
-        settings = self._catalog.host_settings(job.backend, job.model)
-        tier = 1 if job.sink == "file" else 0
-        return RemoteHost(job.backend, job.model, settings, session, tier, job.priority)
+        settings = self._catalog.host_settings(backend, model)
+        named = self._catalog.model(backend, model)
+        return RemoteHost(backend, named, settings, session, int(is_file), priority)

@@ -29,6 +29,7 @@ from ..errors import (
     WorkerLost,
     WorkersAway,
 )
+from ..hosts.base import Host
 from ..jobs import ADAPTER_OPTIONS, Job
 from ..queue.store import Store
 from ..text.clean import is_speakable
@@ -49,6 +50,7 @@ from .reading import reading_of
 from .running import Run, Running
 from .unsaid import Failures, Unsaid
 from .warming import Models
+from .workers_wait import WorkersWait
 
 log = logging.getLogger(__name__)
 
@@ -101,10 +103,12 @@ class Synthesizer:
         texts: OpenTexts,
         rates: Rates,
         placement: Placement,
+        workers_wait: WorkersWait,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._placement = placement
+        self._workers_wait = workers_wait
         self._texts = texts
         self._models = models
         self._pool = models.pool
@@ -167,6 +171,8 @@ class Synthesizer:
         wanted["speed"] = self._catalog.info(job.backend).nearest_speed(job.speed)
         said = Utterance.saying("", clone, wanted)
         with self._uses.of(run, said, check_wanted) as use:
+            use.foresee_place()
+            self._workers_wait.end(job)
             work = self._works[job.id] = self._work(use, spool, said, check_wanted)
             try:
                 with contextlib.closing(work.pieces):
@@ -220,7 +226,7 @@ class Synthesizer:
                 work.unsaid.leave_out(piece, exc)
                 self._note_written(piece, work)
                 return False
-            if isinstance(exc, OutOfMemory):
+            if isinstance(exc, OutOfMemory) and not work.use.is_remote:
                 self._pool.unload_idle()
             work.pieces.repeat()
             again = _utterances_in(spool) + 1
@@ -231,19 +237,16 @@ class Synthesizer:
     def _wait_for_workers(self, work: _Work, why: str) -> None:
         """Wait while there is audio to hear; then the job goes back into the queue."""
         job, run = work.job, work.run
-        note = job.discreet(f"waits for a worker: {why}")
-        if note not in self._store.get(job.id).notes:
-            self._store.add_note(job.id, note)
+        self._workers_wait.begin(job, why)
         self._running.rest(run)
-        try:
-            while self._placement.where(job.backend, job.model).place is None:
+        while self._placement.place_of(job.backend, job.model) is None:
+            work.check_wanted()
+            if not self._lookahead.has_audio_ahead(job):
+                self._running.put_back(job.id)
                 work.check_wanted()
-                if not self._lookahead.has_audio_ahead(job):
-                    self._running.put_back(job.id)
-                    work.check_wanted()
-                self._lookahead.wait_change(1.0)
-        finally:
-            self._running.rest(run, False)
+            self._lookahead.wait_change(1.0)
+        self._running.rest(run, False)
+        self._workers_wait.end(job)
 
     def _note_written(self, piece: Piece, work: _Work) -> None:
         if work.job.sink != "play":
@@ -340,7 +343,7 @@ class Synthesizer:
             self._cache.put(key, parts, sample_rate, chunks.work_s)
         audio_s = sum(map(len, parts)) / (sample_rate or 1)
         if work.use.is_remote:
-            self._note_maker(host.made_on, work)
+            self._note_maker(host, work)
         else:
             self._rates.note_work(work.voice.model, chunks.work_s, audio_s, chunks.first_s)
         chars = speakable_chars(piece.text)
@@ -351,11 +354,19 @@ class Synthesizer:
         """Have the next utterances made as well, where several can be made at once."""
         more = work.use.width - 1
         if more > 0 and not work.job.is_open:
-            following = [piece, *work.pieces.peek(more)]
-            work.use.prefetch([replace(work.said, text=each.text) for each in following])
+            following = [each for each in work.pieces.peek(more) if not self._is_kept(each, work)]
+            texts = [each.text for each in (piece, *following)]
+            work.use.prefetch([replace(work.said, text=text) for text in texts])
 
-    def _note_maker(self, worker: str | None, work: _Work) -> None:
+    def _is_kept(self, piece: Piece, work: _Work) -> bool:
+        if work.keys is None or work.job.fresh:
+            return False
+        return self._cache.has(work.keys.of(piece.text))
+
+    def _note_maker(self, host: Host, work: _Work) -> None:
         """Tell the history who made the job: the workers, in the order in which they came."""
+        self._tell(work.job, host.take_notes())
+        worker = host.made_on
         if worker is not None and worker not in work.makers:
             work.makers.append(worker)
             self._store.note(work.job.id, made_on=", ".join(work.makers))

@@ -10,7 +10,16 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Any, Protocol
 
 from ..backends.base import Chunk, Progress, Settings, Utterance
-from ..errors import VoxError, WorkerLost
+from ..errors import (
+    BadInput,
+    HostCrashed,
+    HostTimeout,
+    JobFailed,
+    StorageError,
+    SynthesisFailed,
+    VoxError,
+    WorkerLost,
+)
 from ..fleet import keys
 from ..fleet.clones import digest_of
 from ..fleet.requests import Answer, CloneRef, Request, said_of
@@ -83,7 +92,8 @@ class RemoteHost:
 
     @property
     def width(self) -> int:
-        return max(1, min(MOST_AT_ONCE, self._session.width(self._lane)))
+        """How many utterances of the job are asked for at once: none of the workers is to wait."""
+        return max(1, min(MOST_AT_ONCE, 2 * self._session.width(self._lane)))
 
     @property
     def is_going_on(self) -> bool:
@@ -99,35 +109,46 @@ class RemoteHost:
         return notes
 
     def load(self, wish: Utterance | None = None, on_progress: Progress = no_progress) -> None:
-        """Have a worker load the model, if none has. Raises WorkersAway too."""
+        """Have a worker load the model, if none has. `cancel` ends that too.
+
+        Raises as `synthesize`, and what `on_progress` raises.
+        """
         self._on_progress = on_progress
         if not self._session.is_warm(self._lane):
             began = time.monotonic()
-            asked = self._ask(wish or Utterance(""), is_load=True)
-            for _ in self._answers(asked):
-                pass
+            asked = self._current = self._ask(wish or Utterance(""), is_load=True)
+            try:
+                on_progress(f"loading {self.name} on a worker", None)  # `cancel` reaches it now
+                for _ in self._answers(asked):
+                    pass
+            finally:
+                self._current = None
+                asked.cancel()
             self.load_s = time.monotonic() - began
         self.device, self.load_s = WORKERS, self.load_s or 0.0
+        self.last_used = time.monotonic()
 
     def prefetch(self, utterances: Sequence[Utterance]) -> None:
         """Have these made, the present one first; forget what was to be made besides."""
-        wanted = list(utterances)
+        missing = list(utterances)
         for utterance, asked in list(self._ahead):
-            if utterance not in wanted:
+            if utterance in missing:
+                missing.remove(utterance)
+            else:
                 self._ahead.remove((utterance, asked))
                 asked.cancel()
-        known = [utterance for utterance, _ in self._ahead]
-        for utterance in wanted[: self.width]:
-            if utterance not in known:
-                self._ahead.append((utterance, self._ask(utterance)))
+        for utterance in missing[: max(0, self.width - len(self._ahead))]:
+            self._ahead.append((utterance, self._ask(utterance)))
 
     def synthesize(
         self, utterance: Utterance, on_begun: Callable[[], None] = nothing
     ) -> Generator[Chunk, None, None]:
         """Yield the utterance's chunks as they come.
 
-        Raises WorkersAway, and WorkerLost if the worker was lost after its first chunk; then the
-        utterance is made again from its beginning.
+        Raises WorkersAway; WorkerLost if too many workers were lost or one is not able to do it
+        (the cause is what that one said), or, with `is_going_on`, if one was lost after its first
+        chunk: the utterance is made again, from its beginning. What the worker's host raises is
+        raised here too, with the worker's name.
         """
         import numpy as np
 
@@ -162,14 +183,16 @@ class RemoteHost:
             if answer.event == "chunk":
                 yield answer
             elif answer.event == "loading":
-                where = f" on {asked.worker}" if asked.worker else ""
-                self._on_progress(header["text"] + where, header["fraction"])
+                text, fraction = f"{header['text']} on {_name(asked)}", header["fraction"]
+                self._on_progress(text, fraction)
             elif answer.event == "end":
                 self.cut_off, self.made_on = header["cut_off"], asked.worker
-                self._notes += header["notes"]
+                self._notes += [
+                    f"{note} (on the worker {_name(asked)})" for note in header["notes"]
+                ]
                 return
             elif answer.event == "error":
-                raise _error_of(asked.worker, header["error"])
+                raise _error_of(_name(asked), header["error"])
 
     def _take_ahead(self, utterance: Utterance) -> Asked | None:
         for known, asked in self._ahead:
@@ -222,9 +245,23 @@ class RemoteHost:
         return {"backend": self.name, "model": self._model, "device": WORKERS}
 
 
-def _error_of(worker: str | None, data: dict[str, Any]) -> VoxError:
-    """What a worker reports, with its name."""
+def _name(asked: Asked) -> str:
+    return asked.worker or "unnamed"
+
+
+_OF_THE_UTTERANCE = (SynthesisFailed, HostCrashed, HostTimeout, BadInput)
+"""What is wrong with these, another host would not do better."""
+
+
+def _error_of(worker: str, data: dict[str, Any]) -> VoxError:
+    """What a worker reports, with its name; WorkerLost if that worker is at fault."""
     from .answers import error_of
 
-    error = error_of({"error": data})
-    return type(error)(f"{error.message} (on the worker {worker or 'unnamed'})", error.hint)
+    told = error_of({"error": data})
+    kind = JobFailed if isinstance(told, StorageError) else type(told)
+    error = kind(f"{told.message} (on the worker {worker})", told.hint)
+    if isinstance(error, _OF_THE_UTTERANCE):
+        return error
+    lost = WorkerLost(error.message, error.hint)
+    lost.__cause__ = error
+    return lost

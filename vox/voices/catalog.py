@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from ..backends.base import (
     install_hint,
 )
 from ..config import checked
-from ..errors import BackendNotInstalled, VoxError
+from ..errors import BackendNotInstalled, UnknownModel, VoxError
 from ..install.accelerator import Gpu, choose, find_gpu
 from ..install.figures import Figures, figures_of
 from ..install.status import interpreter_for, status_of
@@ -287,17 +287,36 @@ class Catalog:
     def accepts(self, name: str, wish: Utterance, model: str | None = None) -> list[str]:
         """What the backend will ignore of a request, one note for each (see `Backend.accepts`).
 
-        Raises BackendNotInstalled, with the command to run, if it cannot speak; UnknownBackend.
+        Raises BackendNotInstalled, with the command to run, if it cannot speak; UnknownBackend,
+        UnknownModel.
         """
         self.check_ready(name, model)
-        if not self.is_ready(name, model):
-            return []  # workers speak for it
         try:
             return registry.get(name).accepts(self.settings_for(name, model), wish)
         except BackendNotInstalled:
-            if self.may_be_elsewhere(name):
-                return []
-            raise
+            if not self.may_be_elsewhere(name):
+                raise
+        self._check_model(name, model)
+        return []  # workers speak for it
+
+    def _check_model(self, name: str, model: str | None) -> None:
+        """Raises UnknownModel if it is certain that no worker has a model of that name."""
+        known = self.info(name).models
+        if model and known and "/" not in model and named_model(model, known) not in known:
+            raise UnknownModel(f"{name} has no model {model!r}", f"it has: {', '.join(known)}")
+
+    def model(self, name: str, model: str | None = None) -> str | None:
+        """The model that a request means, as its backend writes it; None: the backend's usual one.
+
+        Raises BadConfig, UnknownBackend.
+        """
+        meant = self.settings_for(name, model).model
+        return named_model(meant, self.info(name).models) if meant else None
+
+
+def named_model(model: str, known: Sequence[str]) -> str:
+    """The known name that is written so but for upper and lower case, else the model as it is."""
+    return next((each for each in known if each.casefold() == model.casefold()), model)
 
 
 def _figures(adapter: type[Backend], settings: Settings, find: Callable[[], Gpu | None]) -> Figures:
