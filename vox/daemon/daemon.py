@@ -28,6 +28,7 @@ from ..client.local import note_of, open_store
 from ..client.spawn import spawn_daemon
 from ..config import LiveConfig
 from ..engine.engine import Engine
+from ..engine.fleet import connect
 from ..errors import JobFailed, StorageError
 from ..inbox.inbox import Inbox
 from ..jobs import ENDED, Job
@@ -99,7 +100,7 @@ class Daemon:
         """Of the newest job when `stop` was called. Jobs after it are a successor's; 0: all are."""
         self._leaves_when_drained = False
         self.bus = Bus()
-        self.engine = Engine(paths, config, self.bus)
+        self.engine = Engine(paths, config, self.bus, connect=connect)
         self.inbox = Inbox(
             paths, config, self.engine.submitter, self.engine.store, self.bus, self.touch
         )
