@@ -118,7 +118,7 @@ class Client:
     def stop(self) -> None:
         host = self._host
         if host is not None:
-            host.close()
+            host.cancel()
 
 
 class Clients:
