@@ -7,7 +7,6 @@ import logging
 import threading
 import time
 from dataclasses import replace
-from typing import Any
 
 from ..backends.base import Clone, Utterance
 from ..errors import JobFailed, NotAvailable, VoxError
@@ -18,6 +17,7 @@ from ..hosts.pool import Pool
 from ..voices.catalog import Catalog
 from .leases import Lease, Leases, Revoked
 from .slots import Slots
+from .sound import Sound
 
 log = logging.getLogger(__name__)
 
@@ -104,18 +104,17 @@ class Maker:
 
         wish = replace(utterance, text="")
         host = pool.acquire(name, settings, show_loading, wish)
-        began, audio_s = time.monotonic(), 0.0
+        began, sound = time.monotonic(), Sound(lease)
         try:
             if request.text is not None:
                 chunks = sound_checks.synthesize(host, utterance, lease.check)
                 with lease.stopping(host.cancel), contextlib.closing(chunks):
                     for samples, sample_rate in chunks:
-                        audio_s += len(samples) / sample_rate
-                        header: dict[str, Any] = {"event": "chunk", "sample_rate": sample_rate}
-                        lease.send(header, samples.astype("<f4", copy=False).tobytes())
+                        sound.add(samples, sample_rate)
+                    sound.flush()
             notes, cut_off = host.take_notes(), host.cut_off
         finally:
             pool.release(host)
         lease.check()
-        self.tally.add(audio_s, time.monotonic() - began)
+        self.tally.add(sound.audio_s, time.monotonic() - began)
         lease.send({"event": "end", "worker": self._worker_id, "cut_off": cut_off, "notes": notes})
