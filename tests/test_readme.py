@@ -7,18 +7,19 @@ import os
 import pty
 import re
 import shutil
-import socket
 import struct
 import subprocess
 import sys
 import tempfile
 import termios
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from tests.redis_server import RedisServer, free_port
 from tests.running import CHECKOUT, read_terminal
 from tests.sound import SoundServer
 
@@ -29,6 +30,8 @@ COLUMNS = 120
 TIMEOUT_S = 120.0
 PORT = "8765"
 """The port that the README uses; the test takes a free one."""
+REDIS = "redis.lan"
+"""And the machine of its Redis server."""
 
 NEIGHBOURS = {
     "make": 'echo "gcc -o hello hello.c"; echo "The build is finished."',
@@ -158,18 +161,35 @@ def terminal(sound: SoundServer) -> Iterator[Terminal]:
     shutil.rmtree(home, ignore_errors=True)
 
 
-def free_port() -> str:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return str(listener.getsockname()[1])
+@pytest.fixture
+def redis(terminal: Terminal, tmp_path: Path) -> Iterator[str]:
+    """Where a Redis server is at which a worker waits for the daemon of the terminal."""
+    server = RedisServer()
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "vox", "worker", server.url, "--name", "studio"],
+        env={**terminal.environ, "HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)},
+    )
+    deadline = time.monotonic() + TIMEOUT_S
+    while not server.client().exists("vox:workers"):
+        assert worker.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    yield f"127.0.0.1:{server.port}"
+    worker.terminate()
+    worker.wait(TIMEOUT_S)
+    server.close()
 
 
 @pytest.mark.timeout(600)
-def test_every_console_block_prints_what_it_says(terminal: Terminal) -> None:
-    port = free_port()
+def test_every_console_block_prints_what_it_says(terminal: Terminal, redis: str) -> None:
+    places = {PORT: str(free_port()), REDIS: redis}
     wrong = []
     for command in commands():
-        shown = terminal.run(command.typed.replace(PORT, port)).replace(port, PORT)
+        typed = command.typed
+        for written, real in places.items():
+            typed = typed.replace(written, real)
+        shown = terminal.run(typed)
+        for written, real in places.items():
+            shown = shown.replace(real, written)
         if not is_printed(command.printed, shown):
             wrong.append(
                 f"README.md:{command.block}: $ {command.typed}\n"
