@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from .errors import BadConfig
 
 PASSWORD_VARIABLE = "VOX_WORKERS_PASSWORD"
-NO_PACKAGE = "the package redis is not installed"
-INSTALL = "run: pip install 'voxqueue[redis]'"
 USUAL = "redis://HOST[:PORT][/DB]"
 DEFAULT_PORT = 6379
 _TLS = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname")
@@ -87,6 +85,13 @@ def parse(text: str) -> Address:
         url.scheme == "rediss",
         tuple(query),
     )
+
+
+def no_package() -> BadConfig:
+    """What is raised where the package `redis` is missing."""
+    from .extras import install_hint
+
+    return BadConfig("the package redis is not installed", install_hint("redis", "redis>=7,<9"))
 
 
 def password(file_path: str | None, environ: Mapping[str, str] = os.environ) -> str | None:

@@ -137,4 +137,4 @@ def test_a_daemon_loads_redis_only_once_workers_are_set(vox: Vox) -> None:
     Path(vox.paths.config_path).write_text('workers = "redis://gpu"\n')
     found = vox.client.call("GET", "/workers")
     assert loaded.exists()
-    assert found["reason"].startswith("the package redis is not installed; run: pip install ")
+    assert found["reason"].startswith("the package redis is not installed; install it: ")

@@ -26,7 +26,7 @@ from vox.fleet import keys
 from vox.fleet.server import Server
 from vox.fleet.summary import summary
 from vox.fleet.workers import Announced, Workers
-from vox.redis_url import parse
+from vox.redis_url import no_package, parse
 
 HERE = Announced(
     "gpu#1", "gpu", keys.PROTOCOL, device="cuda:0", concurrency=2, busy=1,
@@ -223,7 +223,8 @@ def without_redis(vox: Vox, *args: str) -> tuple[int, str]:
 
 def test_without_the_package_one_line_says_how_to_install_it(vox: Vox) -> None:
     set_workers(vox, "redis://gpu")
-    told = "the package redis is not installed; run: pip install 'voxqueue[redis]'\n"
+    told = f"{no_package().line}\n"
+    assert told.endswith(" install 'voxqueue[redis]'\n")
     assert without_redis(vox, "workers") == (1, f"vox: {told}")
     assert f"FAIL  workers: {told}" in without_redis(vox, "doctor")[1]
     code, out = without_redis(vox, "config", "set", "workers", "redis://other")

@@ -14,7 +14,6 @@ from ..checks import Key
 from ..client import daemon as control
 from ..errors import BackendNotInstalled, BadConfig, BadOption, VoxError
 from ..paths import Paths, get_paths
-from ..redis_url import INSTALL, NO_PACKAGE
 from ..service.choice import owns_socket
 from ..source_keys import SOURCE_KEYS, key_of, split
 from .completers import complete_setting, known_sources
@@ -169,7 +168,9 @@ def set_(key: str, value: tuple[str, ...]) -> None:
 def _tell_if_without_effect(key: str, value: Any) -> None:
     """A line on a `device` that its backend cannot use, and on `workers` without the package."""
     if key == "workers" and value and importlib.util.find_spec("redis") is None:
-        tell(f"vox: {NO_PACKAGE}; {INSTALL}")
+        from ..redis_url import no_package
+
+        tell(f"vox: {no_package().line}")
     table, _, option = key.rpartition(".")
     if option != "device":
         return

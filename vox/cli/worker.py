@@ -45,7 +45,7 @@ def worker(
     concurrency: int,
     password_file: str | None,
 ) -> None:
-    """Synthesize for other machines, which meet this one at a Redis server.
+    """Synthesize for other machines. They meet this one at a Redis server.
 
     URL is redis://HOST[:PORT][/DB], or rediss:// for TLS; a user may stand before the host. The
     password comes from --password-file or from VOX_WORKERS_PASSWORD. Run one worker for each GPU.

@@ -21,7 +21,7 @@ SPARE = (6, 7, 2)
 @click.command()
 @json_option
 def workers(as_json: bool) -> None:
-    """List the workers on other machines that synthesize for this one.
+    """List the workers that synthesize for this machine.
 
     Their speed is in seconds of speech per second of synthesis. To be a worker: vox worker URL
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import BadConfig, VoxError, WorkersAway
-from ..redis_url import INSTALL, NO_PACKAGE, Address
+from ..errors import VoxError, WorkersAway
+from ..redis_url import Address, no_package
 
 TIMEOUT_S = 3.0
 """For one call. Blocking reads wait for less."""
@@ -36,7 +36,7 @@ class Server:
             import redis.credentials
             import redis.retry
         except ImportError as exc:
-            raise BadConfig(NO_PACKAGE, INSTALL) from exc
+            raise no_package() from exc
 
         class Credentials(redis.credentials.CredentialProvider):
             def get_credentials(self) -> Any:
