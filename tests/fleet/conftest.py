@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
@@ -43,7 +44,7 @@ class Client:
     def __init__(self, server: Server, name: str) -> None:
         self.name = name
         self.session = f"{name}.1"
-        self._server = server
+        self.server = server
         self._queue = FleetQueue(server)
         server.call("set", keys.session(self.session), "1", px=60_000)
 
@@ -71,17 +72,17 @@ class Client:
         return self._queue.send(request)
 
     def cancel(self, request_id: str) -> str:
-        found = self._server.run(
+        found = self.server.run(
             "cancel", [keys.task(request_id), keys.LEASES], [keys.PREFIX, request_id]
         )
         return str(found.decode())
 
     def leave(self) -> None:
         """Its session ends, as it does when nobody keeps it up."""
-        self._server.call("delete", keys.session(self.session))
+        self.server.call("delete", keys.session(self.session))
 
     def answers(self) -> list[Answer]:
-        found = self._server.call("xrange", keys.answers(self.session))
+        found = self.server.call("xrange", keys.answers(self.session))
         return [answer_of(fields) for _, fields in found]
 
     def events(self) -> list[str]:
@@ -94,7 +95,7 @@ class Taker:
     def __init__(self, server: Server, worker_id: str = "w#1", lease_s: float = 60.0) -> None:
         self.id = worker_id
         self.lease_ms = round(1000 * lease_s)
-        self._server = server
+        self.server = server
         self._storage = FleetStorage("vox", server, worker_id, lease_s)
 
     def claim(self, *lanes: str | Lane) -> Request | None:
@@ -116,7 +117,7 @@ class Taker:
     ) -> bool:
         """Send an answer, "": only renew the lease. False if it is no longer this one's."""
         header = json.dumps({"event": event}) if event else ""
-        answer = self._server.run(
+        answer = self.server.run(
             "append",
             [keys.task(request_id), keys.LEASES],
             [
@@ -127,7 +128,7 @@ class Taker:
         return bool(answer)
 
     def give_back(self, request_id: str) -> None:
-        reap(self._server, request_id, self.id)
+        reap(self.server, request_id, self.id)
 
 
 @pytest.fixture
@@ -138,3 +139,10 @@ def anna(server: Server) -> Client:
 @pytest.fixture
 def taker(server: Server) -> Taker:
     return Taker(server)
+
+
+def until(is_so: Callable[[], object], timeout_s: float = 60.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)

@@ -244,6 +244,11 @@ class Utterance:
         return cls(text, **known, clone=clone, options=others)
 
 
+LOWEST_RATE = 4_000
+"""Below it speech cannot be understood; a telephone has 8,000."""
+HIGHEST_RATE = 192_000
+
+
 class Chunk(NamedTuple):
     """A block of PCM audio: float32, mono, 1-D, in [-1, 1]; `sample_rate` in Hz."""
 

@@ -58,7 +58,10 @@ class Clones:
             return
         ttl_ms = round(1000 * TTL_S)
         if not self._server.call("pexpire", keys.clone(digest), ttl_ms):
-            self._server.call("set", keys.clone(digest), _content(path), px=ttl_ms)
+            data = _content(path)
+            if hashlib.sha256(data).hexdigest() != digest:
+                raise UnknownVoice("the recording of the voice was changed meanwhile", "try again")
+            self._server.call("set", keys.clone(digest), data, px=ttl_ms)
         self._offered[digest] = now
 
     def forget(self, digest: str) -> None:

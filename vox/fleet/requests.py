@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from ..backends.base import Utterance
+from ..backends.base import HIGHEST_RATE, LOWEST_RATE, Utterance
 
 TIERS = 2
 """0: for the ear; 1: files. A worker takes from the next tier when the one before is empty."""
@@ -21,7 +22,8 @@ MAX_TEXT = 100_000
 MAX_PCM = 64 * 1024
 """Bytes of one chunk: a longer one is sent in parts."""
 MAX_HEADER = 64 * 1024
-MAX_SAMPLE_RATE = 384_000
+MAX_LINE = 2000
+MAX_NOTES = 10
 
 Event = Literal["loading", "begun", "chunk", "end", "error", "need-clone", "lost", "back"]
 
@@ -106,31 +108,37 @@ def utterance_of(request: Request) -> Utterance:
 
 
 def answer_of(fields: Mapping[bytes, bytes]) -> Answer:
-    """An entry of a stream. Raises NotOurs."""
+    """An entry of a stream: all that its event is to have, and no more. Raises NotOurs."""
     try:
         request_id, seq = fields[b"u"].decode(), int(fields[b"s"])
         raw, pcm = fields[b"h"], fields[b"d"]
         if len(raw) > MAX_HEADER:
             raise NotOurs("a header that is too long")
         header = json.loads(raw)
+    except NotOurs:
+        raise
     except (KeyError, ValueError, RecursionError) as exc:
-        raise NotOurs("an answer that is no answer") from exc
+        raise NotOurs("what is no answer") from exc
+    event = header.get("event") if isinstance(header, dict) else None
+    wanted = _ANSWERS.get(event) if isinstance(event, str) else None
+    if wanted is None:
+        raise NotOurs("what is no answer")
+    _checked({name: header.get(name) for name in wanted}, wanted)
+    if event == "chunk":
+        _check_sound(pcm)
+    elif pcm:
+        raise NotOurs(f"sound with {event}")
     return Answer(request_id, seq, header, pcm)
 
 
-def check(answer: Answer) -> None:
-    """Raises NotOurs unless the header has all that its event is to have."""
-    header = answer.header
-    event = header.get("event") if isinstance(header, dict) else None
-    fields = _ANSWERS.get(event) if isinstance(event, str) else None
-    if fields is None:
-        raise NotOurs("an answer of no known kind")
-    _checked({name: header.get(name) for name in fields}, fields)
-    if event == "chunk":
-        if not answer.pcm or len(answer.pcm) > MAX_PCM or len(answer.pcm) % 4:
-            raise NotOurs(f"a chunk of {len(answer.pcm)} bytes")
-    elif answer.pcm:
-        raise NotOurs(f"sound with {event}")
+def _check_sound(pcm: bytes) -> None:
+    """Raises NotOurs unless it can be played."""
+    import numpy as np
+
+    if not pcm or len(pcm) > MAX_PCM or len(pcm) % 4:
+        raise NotOurs(f"a chunk of {len(pcm)} bytes")
+    if not np.isfinite(np.frombuffer(pcm, "<f4")).all():
+        raise NotOurs("sound that is not finite")
 
 
 _Fits = Callable[[Any], bool]
@@ -160,7 +168,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_between(low: int, high: int) -> _Fits:
-    return lambda value: isinstance(value, int) and low <= value <= high
+    return lambda value: type(value) is int and low <= value <= high
 
 
 def _is_flag(value: Any) -> bool:
@@ -172,6 +180,7 @@ def _is_plain(value: Any) -> bool:
     return isinstance(value, dict) and len(json.dumps(value)) <= MAX_HEADER
 
 
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _NAME = _is_text(200)
 _SAID: dict[str, _Fits] = {
     "voice": _or_none(_NAME),
@@ -183,7 +192,7 @@ _SAID: dict[str, _Fits] = {
     "options": _is_plain,
 }
 _CLONE: dict[str, _Fits] = {
-    "digest": lambda value: isinstance(value, str) and len(value) == 64 and value.isalnum(),
+    "digest": lambda value: isinstance(value, str) and bool(_DIGEST.fullmatch(value)),
     "transcript": _or_none(_is_text(MAX_TEXT)),
     "lang": _or_none(_NAME),
 }
@@ -202,13 +211,17 @@ _REQUEST: dict[str, _Fits] = {
     "seq": _or_none(_is_between(0, 2**53)),
 }
 _ANSWERS: dict[str, dict[str, _Fits]] = {
-    "loading": {"text": _is_text(2000), "fraction": _or_none(_is_number)},
+    "loading": {"text": _is_text(MAX_LINE), "fraction": _or_none(_is_number)},
     "begun": {"worker": _NAME},
-    "chunk": {"sample_rate": _is_between(1, MAX_SAMPLE_RATE)},
+    "chunk": {"sample_rate": _is_between(LOWEST_RATE, HIGHEST_RATE)},
     "end": {
         "worker": _NAME,
         "cut_off": _is_flag,
-        "notes": lambda value: isinstance(value, list) and all(map(_is_text(2000), value[:100])),
+        "notes": lambda value: (
+            isinstance(value, list)
+            and len(value) <= MAX_NOTES
+            and all(map(_is_text(MAX_LINE), value))
+        ),
     },
     "error": {"worker": _NAME, "error": _is_plain},
     "need-clone": {},

@@ -82,8 +82,10 @@ class Server:
         """What the library raises in the block becomes WorkersAway."""
         try:
             yield
-        except VoxError:
+        except WorkersAway:
             raise
+        except VoxError as exc:  # the password cannot be read
+            raise WorkersAway(exc.message, exc.hint) from exc
         # Something that is no Redis makes the library raise all sorts of things.
         except Exception as exc:
             raise WorkersAway(*self._explained(exc)) from exc

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-import queue
+import math
 import secrets
 import threading
 import time
@@ -16,12 +16,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..errors import VoxError, WorkerLost, WorkersAway
+from ..errors import NotAvailable, VoxError, WorkerLost, WorkersAway
 from . import keys
+from .asked import Asked
 from .clones import Clones
 from .lease_times import LeaseTimes
-from .requests import Answer, NotOurs, Request, answer_of, check
-from .server import BLOCK_S, Server
+from .requests import Answer, NotOurs, Request, answer_of
+from .server import BLOCK_S, TIMEOUT_S, Server
 from .storage import FleetQueue, reap
 from .workers import Announced, Workers
 
@@ -29,69 +30,10 @@ log = logging.getLogger(__name__)
 
 MAX_LOSSES = 3
 """So many workers may be lost on a request before it fails."""
+FORGOTTEN = WorkerLost("the Redis server forgot it")
 _READ_AT_ONCE = 64
-_TRIM_BYTES = 1_000_000
-"""What was read is deleted from the stream once it is so much."""
-
-
-class Asked:
-    """A request under way. The thread that asked reads it; the session's threads fill it."""
-
-    def __init__(self, session: Session, request: Request, recording: str | None) -> None:
-        self.request = request
-        self.recording = recording
-        """The path of the clone's recording."""
-        self.number = request.id
-        self.attempt = 1
-        self.losses = 0
-        self.worker: str | None = None
-        """Who makes it, once somebody does."""
-        self.sent_at = time.monotonic()
-        self.heard_at = self.sent_at
-        """When a worker last said something of it."""
-        self.is_ended = False
-        """No more answers will come."""
-        self.is_cancelled = False
-        self.next_seq = 0
-        self._session = session
-        self._begun_id: str | None = None
-        """The attempt of which sound was read."""
-        self._unread: Answer | None = None
-        self.answers: queue.SimpleQueue[Answer | VoxError | None] = queue.SimpleQueue()
-
-    def next(self, timeout_s: float) -> Answer | None:
-        """The next answer: "loading", "begun", "chunk", "end" or "error".
-
-        None: there was none in time, or it was cancelled. Raises WorkersAway or WorkerLost if it
-        has failed. WorkerLost also if it begins anew after sound of it was read: then
-        `is_going_on`, and the next answers are those of the new attempt, from its beginning.
-        """
-        found, self._unread = self._unread, None
-        if found is None:
-            try:
-                got = self.answers.get(timeout=timeout_s)
-            except queue.Empty:
-                return None
-            if isinstance(got, VoxError):
-                raise got
-            if got is None:
-                return None
-            found = got
-        if found.event in ("chunk", "end"):
-            if self._begun_id not in (None, found.request_id):
-                self._begun_id, self._unread = None, found
-                raise WorkerLost("the worker was lost in the middle of an utterance")
-            self._begun_id = found.request_id
-        return found
-
-    @property
-    def is_going_on(self) -> bool:
-        """There are answers to come, or to read."""
-        return self._unread is not None or not self.is_ended
-
-    def cancel(self) -> None:
-        """It is not wanted any more. May be called from any thread, and more than once."""
-        self._session.cancel(self)
+_KEPT_BYTES = 1_000_000
+"""What was read is deleted from the stream once it is so much, or nothing comes any more."""
 
 
 class Session:
@@ -114,35 +56,46 @@ class Session:
         self._on_change = on_change
         self._queue = FleetQueue(server)
         self._asked: dict[str, Asked] = {}
+        """What is under way, by the id of the present attempt."""
+        self._unwanted: set[str] = set()
+        """Requests that the server may have and nobody wants."""
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
         self._is_closed = threading.Event()
         self._away: VoxError | None = WorkersAway(f"{server.address} was not asked yet")
+        self._changed_at = time.monotonic()
+        """When the server was last seen to go or to come back."""
+        self._is_forgotten = False
+        """The server lost the session, and what was asked before is not sent again yet."""
         self._all: tuple[Announced, ...] = ()
         self._known: tuple[Announced, ...] = ()
         """Those of them that understand our requests."""
         self._has_looked = threading.Event()
         self._last: bytes | str = "0"
         """The entry of the stream that was read last."""
-        self._threads = [
-            threading.Thread(target=self._keep, name="fleet-keeper", daemon=True),
-            threading.Thread(target=self._read, name="fleet-reader", daemon=True),
-        ]
+        self._was_read: list[bytes] = []
+        """Entries that were read and are still in the stream, of so many bytes:"""
+        self._read_bytes = 0
+        self._keeper = threading.Thread(target=self._keep, name="fleet-keeper", daemon=True)
+        self._reader = threading.Thread(target=self._read, name="fleet-reader", daemon=True)
 
     def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
+        self._keeper.start()
+        self._reader.start()
 
     def close(self) -> None:
         """Leave: what was asked for ends, and the workers stop it."""
+        with self._lock:
+            self._is_closed.set()
         for asked in list(self._asked.values()):
-            self.cancel(asked)
-        self._is_closed.set()
-        try:
-            with self.server.translated():
-                self.server.client.delete(keys.session(self.id), keys.answers(self.id))
-        except VoxError as exc:
-            log.debug("%s", exc.line)
+            self._end(asked, WorkersAway("the session with the workers has ended"))
+        if self._keeper.is_alive() and self._keeper is not threading.current_thread():
+            self._keeper.join(TIMEOUT_S)  # else it might say hello once more
+        if self._away is None:
+            try:
+                self.server.call("delete", keys.session(self.id), keys.answers(self.id))
+            except VoxError as exc:
+                log.debug("%s", exc.line)
         self.server.close()
 
     # -- what there is -----------------------------------------------------------------------
@@ -166,8 +119,8 @@ class Session:
     def ask(self, request: Request, recording: str | None = None) -> Asked:
         """Send a request. Its id, client and session are the session's business.
 
-        `recording`: the path of its clone's recording. Raises WorkersAway, and UnknownVoice if the
-        recording cannot be read.
+        `recording`: the path of its clone's recording. Raises WorkersAway, UnknownVoice if the
+        recording cannot be read, and NotAvailable if workers understand no such request.
         """
         request = replace(
             request,
@@ -175,7 +128,7 @@ class Session:
             client=self.client,
             session=self.id,
         )
-        asked = Asked(self, request, recording)
+        asked = Asked(request, recording, self.cancel)
         self._send(asked)
         return asked
 
@@ -185,65 +138,77 @@ class Session:
     def _end(self, asked: Asked, why: VoxError | None) -> None:
         """There will be no more answers. `why`: None: nobody wants them."""
         with self._lock:
-            asked.is_ended = True
-            asked.is_cancelled = asked.is_cancelled or why is None
             is_known = self._asked.pop(asked.request.id, None) is not None
-        asked.answers.put(why)
+            asked.end(why)
         if is_known:
             self._withdraw(asked.request.id)
 
     def _withdraw(self, request_id: str) -> None:
-        try:
-            self.server.run(
-                "cancel", [keys.task(request_id), keys.LEASES], [keys.PREFIX, request_id]
-            )
-        except VoxError as exc:
-            # The worker finds out at its next answer, or by the end of the session.
-            log.debug("a request could not be cancelled: %s", exc.line)
+        """Have the server and the worker forget a request, later if that is not possible now."""
+        if self._away is None:
+            try:
+                self.server.run(
+                    "cancel", [keys.task(request_id), keys.LEASES], [keys.PREFIX, request_id]
+                )
+                return
+            except VoxError as exc:
+                log.debug("a request could not be cancelled: %s", exc.line)
+        with self._lock:
+            self._unwanted.add(request_id)
 
     def _send(self, asked: Asked) -> None:
-        """Send the request as its present attempt."""
-        request = replace(asked.request, id=f"{asked.number}.{asked.attempt}")
+        """Send the request as its present attempt. Raises what `ask` does."""
         with self._lock:
+            if self._is_closed.is_set():
+                raise WorkersAway("the session with the workers has ended")
             if asked.is_ended:
                 return
-            self._asked.pop(asked.request.id, None)
-            asked.request = request
-            asked.worker, asked.next_seq = None, 0
-            asked.sent_at = asked.heard_at = time.monotonic()
+            request = asked.begin()
             self._asked[request.id] = asked
         try:
-            if asked.recording is not None and request.clone is not None:
-                self.clones.offer(request.clone.digest, asked.recording)
-            try:
-                seq = self._queue.send(request)
-            except LookupError:
-                self._say_hello()
-                seq = self._queue.send(request)
+            seq = self._put(request, asked.recording)
         except BaseException:
             with self._lock:
                 self._asked.pop(request.id, None)
+                self._unwanted.add(request.id)  # it may have got there all the same
             raise
-        if seq:
-            asked.request = replace(request, seq=seq)
-
-    def _again(self, asked: Asked, why: VoxError, is_loss: bool = True) -> None:
-        """The present attempt is over: send the request once more, or give it up."""
-        log.warning("request %s: %s", asked.request.id, why.message)
         with self._lock:
-            if asked.is_ended or self._asked.pop(asked.request.id, None) is None:
-                return
-        asked.attempt += 1
-        asked.losses += is_loss
-        if asked.losses >= MAX_LOSSES:
-            asked.is_ended = True
-            asked.answers.put(why)
-            return
+            is_wanted = self._asked.get(request.id) is asked
+            if is_wanted:
+                asked.heard_at = time.monotonic()
+                asked.request = replace(request, seq=seq or request.seq)
+        if not is_wanted:  # it was cancelled before the server knew it
+            self._withdraw(request.id)
+
+    def _put(self, request: Request, recording: str | None) -> int:
+        """Into the queue. Returns its place there."""
+        for _ in range(2):
+            if recording is not None and request.clone is not None:
+                self.clones.offer(request.clone.digest, recording)
+            try:
+                return self._queue.send(request)
+            except LookupError:
+                self._say_hello()
+            except NotOurs as exc:
+                raise NotAvailable(f"workers understand no such request: {exc}") from exc
+        raise WorkersAway(f"the Redis server {self.server.address} forgets what it is told")
+
+    def _again(self, request_id: str, why: VoxError, is_loss: bool = True) -> None:
+        """That attempt is over: send the request once more, or give it up."""
+        with self._lock:
+            asked = self._asked.pop(request_id, None)
+            if asked is None:
+                return  # it has ended, or another thread was first
+            asked.attempt += 1
+            asked.losses += is_loss
+        log.warning("request %s: %s", request_id, why.message)
         try:
+            if asked.losses >= MAX_LOSSES:
+                raise why
             self._send(asked)
         except VoxError as exc:
-            asked.is_ended = True
-            asked.answers.put(exc)
+            with self._lock:
+                asked.end(exc)
 
     # -- its threads -------------------------------------------------------------------------
 
@@ -252,48 +217,73 @@ class Session:
         while not self._is_closed.is_set():
             before = self._state
             try:
-                if self._say_hello():
-                    self._send_all_again()
-                reap(self.server)
-                self._all = tuple(self._workers.look())
-                self._known = tuple(worker for worker in self._all if worker.is_ours)
-                self._away = None
-            except VoxError as exc:
-                if self._away is None or self._away.message != exc.message:
-                    log.warning("%s", exc.line)
-                self._away = exc
-            self._has_looked.set()
-            self._look_for_silence()
-            if before != self._state:
-                self._on_change()
+                self._look()
+                self._look_for_silence()
+                if before != self._state:
+                    self._on_change()
+            except Exception:  # without this thread nothing is ever lost or found
+                log.exception("a look at the workers failed")
+            finally:
+                self._has_looked.set()
             self._is_closed.wait(min(1.0, self._lease.beat_s))
+
+    def _look(self) -> None:
+        try:
+            self._say_hello()
+            if self._is_forgotten:
+                self._is_forgotten = False
+                self._send_all_again()
+            self._forget_unwanted()
+            reap(self.server)
+            self._all = tuple(self._workers.look())
+            self._known = tuple(worker for worker in self._all if worker.is_ours)
+            error = None
+        except VoxError as exc:
+            error = exc
+            if self._away is None or self._away.message != exc.message:
+                log.warning("%s", exc.line)
+        if (error is None) != (self._away is None):
+            self._changed_at = time.monotonic()
+        self._away = error
 
     @property
     def _state(self) -> tuple[Any, ...]:
         """What decides where requests go."""
         return self._away is None, [(each.id, each.lanes, each.warm) for each in self._known]
 
-    def _say_hello(self) -> bool:
-        """Keep the session alive. True if the server did not know it (any more)."""
-        ttl_ms = round(1000 * max(30.0, 3 * self._lease.lease_s))
-        return self.server.call("set", keys.session(self.id), "1", px=ttl_ms, get=True) is None
+    def _say_hello(self) -> None:
+        """Keep the session alive. A full server is not used, so it is written each time."""
+        key, ttl_ms = keys.session(self.id), round(1000 * max(30.0, 3 * self._lease.lease_s))
+        was_known = self.server.call("exists", key)
+        self.server.call("set", key, "1", px=ttl_ms)
+        self._is_forgotten = self._is_forgotten or not was_known
 
     def _send_all_again(self) -> None:
         self.clones.forget_all()
         self._last = "0"  # an emptied server whose clock went back would give lower ids
         for asked in list(self._asked.values()):
-            self._again(asked, WorkerLost("the Redis server forgot it"), is_loss=False)
+            if asked.heard_at < math.inf and not self._is_known(asked):
+                self._again(asked.request.id, FORGOTTEN, is_loss=False)
+
+    def _forget_unwanted(self) -> None:
+        """Withdraw what could not be withdrawn at its time."""
+        for request_id in list(self._unwanted):
+            self.server.run(
+                "cancel", [keys.task(request_id), keys.LEASES], [keys.PREFIX, request_id]
+            )
+            with self._lock:
+                self._unwanted.discard(request_id)
 
     def _look_for_silence(self) -> None:
-        """End what nobody will answer."""
+        """End what nobody will answer. After the server came back, workers have time to do so."""
         now = time.monotonic()
         for asked in list(self._asked.values()):
-            if now - asked.heard_at <= self._lease.held_s:
+            if now - max(asked.heard_at, self._changed_at) <= self._lease.held_s:
                 continue
             if self._away is not None:
                 self._end(asked, self._away)
             elif not self._is_known(asked):
-                self._again(asked, WorkerLost("the Redis server forgot it"), is_loss=False)
+                self._again(asked.request.id, FORGOTTEN, is_loss=False)
             elif asked.worker is None and not self.serves(asked.request.lane):
                 self._end(asked, WorkersAway(f"no worker serves {asked.request.lane}"))
 
@@ -322,70 +312,85 @@ class Session:
 
     def _read(self) -> None:
         """Hand the answers to those who asked."""
-        key, read, failures = keys.answers(self.id), 0, 0
+        failures = 0
         while not self._is_closed.is_set():
             try:
-                found = self.server.call(
-                    "xread", {key: self._last}, count=_READ_AT_ONCE, block=round(1000 * BLOCK_S)
-                )
-                for entry_id, fields in found[0][1] if found else ():
-                    self._last = entry_id
-                    read += sum(map(len, fields.values()))
-                    self._take(fields)
-                if read > _TRIM_BYTES:
-                    self.server.call("xtrim", key, minid=self._last, approximate=False)
-                    read = 0
+                self._read_some()
                 failures = 0
+                continue
             except VoxError:
                 failures += 1
-                self._is_closed.wait(min(2.0, 0.05 * 2 ** min(failures, 10)))
+            except Exception:  # without this thread nothing is ever heard
+                log.exception("answers could not be read")
+                failures = 10
+            self._is_closed.wait(min(2.0, 0.05 * 2 ** min(failures, 10)))
 
-    def _take(self, fields: Any) -> None:
-        try:
-            answer = answer_of(fields)
-        except NotOurs as exc:
-            log.warning("from a worker: %s", exc)
-            return
+    def _read_some(self) -> None:
+        key = keys.answers(self.id)
+        found = self.server.call(
+            "xread", {key: self._last}, count=_READ_AT_ONCE, block=round(1000 * BLOCK_S)
+        )
+        for entry_id, fields in found[0][1] if found else ():
+            self._last = entry_id
+            self._was_read.append(entry_id)
+            self._read_bytes += sum(map(len, fields.values()))
+            self._take(fields)
+        if self._was_read and (not found or self._read_bytes > _KEPT_BYTES):
+            self.server.call("xdel", key, *self._was_read)
+            self._was_read, self._read_bytes = [], 0
+
+    def _take(self, fields: dict[bytes, bytes]) -> None:
+        request_id = fields.get(b"u", b"").decode("utf-8", "replace")
         with self._lock:
-            asked = self._asked.get(answer.request_id)
+            asked = self._asked.get(request_id)
         if asked is None:
             return  # it was cancelled, or another attempt is under way
         try:
-            check(answer)
-            self._judge(asked, answer)
+            self._judge(asked, answer_of(fields))
         except NotOurs as exc:
-            name = asked.worker or "a worker"
-            self._withdraw(asked.request.id)
-            self._again(asked, WorkerLost(f"the worker {name} answered {exc}"))
+            self._withdraw(request_id)
+            name = asked.worker or "unnamed"
+            self._again(request_id, WorkerLost(f"the worker {name} answered with {exc}"))
 
     def _judge(self, asked: Asked, answer: Answer) -> None:
         """Raises NotOurs."""
-        asked.heard_at = time.monotonic()
         name = answer.header.get("worker")
         if answer.event in ("lost", "back"):
             is_loss = answer.event == "lost"
             what = "was lost" if is_loss else "was stopped"
-            self._again(asked, WorkerLost(f"the worker {_name(name)} {what}"), is_loss)
-            return
-        if answer.seq < asked.next_seq:
-            return  # it was sent twice, since the worker did not learn that it had come
-        if answer.seq > asked.next_seq:
-            raise NotOurs("with a gap")
-        asked.next_seq += 1
-        if isinstance(name, str):
-            asked.worker = _name(name)
-        if answer.event == "need-clone":
-            if asked.request.clone is not None:
-                self.clones.forget(asked.request.clone.digest)
-            self._again(asked, WorkerLost("the recording of the voice was not there"))
-            return
-        if answer.event in ("end", "error"):
+            why = WorkerLost(f"the worker {_name(name)} {what}")
+            self._again(answer.request_id, why, is_loss)
+        elif self._is_next(asked, answer):
+            if answer.event == "need-clone":
+                if asked.request.clone is not None:
+                    self.clones.forget(asked.request.clone.digest)
+                why = WorkerLost("the recording of the voice was not there")
+                self._again(answer.request_id, why)
+                return
             with self._lock:
-                asked.is_ended = True
-                self._asked.pop(asked.request.id, None)
-        asked.answers.put(answer)
+                if self._asked.get(answer.request_id) is not asked:
+                    return
+                if isinstance(name, str):
+                    asked.worker = _name(name)
+                if answer.event in ("end", "error"):
+                    asked.is_ended = True
+                    del self._asked[answer.request_id]
+                asked.answers.put(answer)
+
+    def _is_next(self, asked: Asked, answer: Answer) -> bool:
+        """Raises NotOurs if answers are missing before it."""
+        with self._lock:
+            if asked.request.id != answer.request_id:
+                return False
+            asked.heard_at = time.monotonic()
+            if answer.seq > asked.next_seq:
+                raise NotOurs("a gap")
+            if answer.seq < asked.next_seq:
+                return False  # it was sent twice: the worker did not learn that it had come
+            asked.next_seq += 1
+            return True
 
 
 def _name(worker_id: Any) -> str:
     """What a worker is called, without what tells it from others of its name."""
-    return str(worker_id).partition("#")[0] or "unnamed"
+    return keys.named(str(worker_id).partition("#")[0])

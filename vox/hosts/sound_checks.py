@@ -8,13 +8,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Generator
 
-from ..backends.base import Chunk, Utterance
+from ..backends.base import HIGHEST_RATE, LOWEST_RATE, Chunk, Utterance
 from ..errors import SynthesisFailed
 from .base import Host, nothing
-
-LOWEST_RATE = 4_000
-"""Below it speech cannot be understood; a telephone has 8,000."""
-HIGHEST_RATE = 192_000
 
 SECONDS_PER_CHAR = 2.0
 """Slow speech takes 0.2 s for a letter, and 0.5 s for a Chinese character, a digit or a sign that

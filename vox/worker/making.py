@@ -11,7 +11,7 @@ from dataclasses import replace
 from ..backends.base import Clone, Utterance
 from ..errors import JobFailed, NotAvailable, VoxError
 from ..fleet.clones import KeptClones
-from ..fleet.requests import NotOurs, Request, utterance_of
+from ..fleet.requests import MAX_LINE, MAX_NOTES, NotOurs, Request, utterance_of
 from ..hosts import sound_checks
 from ..hosts.pool import Pool
 from ..voices.catalog import Catalog
@@ -100,7 +100,7 @@ class Maker:
         settings = self._slots.settings(request.backend, request.model)
 
         def show_loading(text: str, fraction: float | None) -> None:
-            lease.send({"event": "loading", "text": text[:2000], "fraction": fraction})
+            lease.send({"event": "loading", "text": text[:MAX_LINE], "fraction": fraction})
 
         wish = replace(utterance, text="")
         host = pool.acquire(name, settings, show_loading, wish)
@@ -112,9 +112,11 @@ class Maker:
                     for samples, sample_rate in chunks:
                         sound.add(samples, sample_rate)
                     sound.flush()
-            notes, cut_off = host.take_notes(), host.cut_off
+            notes, cut_off = host.take_notes(), request.text is not None and host.cut_off
         finally:
             pool.release(host)
         lease.check()
         self.tally.add(sound.audio_s, time.monotonic() - began)
-        lease.send({"event": "end", "worker": self._worker_id, "cut_off": cut_off, "notes": notes})
+        notes = [note[:MAX_LINE] for note in notes[:MAX_NOTES]]
+        end = {"event": "end", "worker": self._worker_id, "cut_off": cut_off, "notes": notes}
+        lease.send(end)
