@@ -10,7 +10,7 @@ import pytest
 
 from tests.redis_server import RedisServer
 from vox.fleet import keys
-from vox.fleet.requests import Answer, Request, answer_of
+from vox.fleet.requests import Answer, Request
 from vox.fleet.server import Server
 from vox.fleet.storage import FleetQueue, FleetStorage, Lane, reap
 from vox.redis_url import parse
@@ -83,7 +83,10 @@ class Client:
 
     def answers(self) -> list[Answer]:
         found = self.server.call("xrange", keys.answers(self.session))
-        return [answer_of(fields) for _, fields in found]
+        return [
+            Answer(each[b"u"].decode(), int(each[b"s"]), json.loads(each[b"h"]), each[b"d"])
+            for _, each in found
+        ]
 
     def events(self) -> list[str]:
         return [f"{answer.request_id} {answer.event}" for answer in self.answers()]

@@ -175,6 +175,11 @@ def _is_flag(value: Any) -> bool:
     return isinstance(value, bool)
 
 
+def _are_lines(value: Any) -> bool:
+    is_list = isinstance(value, list) and len(value) <= MAX_NOTES
+    return is_list and all(map(_is_text(MAX_LINE), value))
+
+
 def _is_plain(value: Any) -> bool:
     """A table of options."""
     return isinstance(value, dict) and len(json.dumps(value)) <= MAX_HEADER
@@ -217,11 +222,7 @@ _ANSWERS: dict[str, dict[str, _Fits]] = {
     "end": {
         "worker": _NAME,
         "cut_off": _is_flag,
-        "notes": lambda value: (
-            isinstance(value, list)
-            and len(value) <= MAX_NOTES
-            and all(map(_is_text(MAX_LINE), value))
-        ),
+        "notes": _are_lines,
     },
     "error": {"worker": _NAME, "error": _is_plain},
     "need-clone": {},
