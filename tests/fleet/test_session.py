@@ -471,9 +471,9 @@ def test_a_wrong_or_missing_password_is_told_in_one_line(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     locked = others("--requirepass", "the right one")
-    for secret in (SECRET, None):
+    for secret, words in ((SECRET, "refuses the password"), (None, "wants a password")):
         session = make_session(locked.url, secret)
-        told(session, "refuses the password", caplog)
+        told(session, words, caplog)
         with pytest.raises(WorkersAway) as error:
             session.ask(request())
         assert SECRET not in error.value.line + repr(error.value)
