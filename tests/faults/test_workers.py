@@ -124,6 +124,8 @@ def test_workers_killed_at_random_instants_lose_and_double_nothing(
         assert [job["heard"] for job in found] == [3] * jobs
         times = [job["finished_at"] for job in found]
         assert times == sorted(times)
-        assert set(", ".join(job["made_on"] for job in found).split(", ")) <= set(NAMES)
+        # None: all workers were dead at once, and this machine made it.
+        made_on = ", ".join(job["made_on"] for job in found if job["made_on"])
+        assert set(made_on.split(", ")) <= set(NAMES)
         for number, job_id in enumerate(job_ids):
             assert np.array_equal(audio_of(client, job_id), sounds[number % TEXTS])
