@@ -45,8 +45,6 @@ PAUSED = "speech is paused; to resume: vox resume"
 """Note for callers while speech is paused."""
 NO_DEVICE = "speech waits for a sound device; see: vox doctor"
 """Note for callers while jobs wait because no sound device can be opened."""
-NO_WORKERS = "it waits for a worker; see: vox workers"
-"""Note for callers while a job waits for workers on other machines."""
 
 LAST = "last"
 """In place of an id: the newest job, as `@1`; for a replay, the newest that was heard."""
@@ -315,12 +313,12 @@ class Job(SpeechOptions):
         }
 
     def _true_notes(self) -> list[str]:
-        """The notes without what kept it from being heard, or made, once it was."""
+        """The notes without what kept it from being heard, once it was heard."""
         if self.state != "done" or not self.notes:
             return self.notes
         from .source_notes import paused_note
 
-        over = (PAUSED, NO_DEVICE, NO_WORKERS, paused_note(self.source))
+        over = (PAUSED, NO_DEVICE, paused_note(self.source))
         return [note for note in self.notes if note not in over]
 
     @property

@@ -24,6 +24,8 @@ class Outlook:
 
     phase: Phase | None = None
     """None: the job has ended."""
+    waits_for: str | None = None
+    """What it waits for besides its turn, for example "a worker: no worker serves qwen"."""
     loading: float | None = None
     """How much of its model is loaded, 0 to 1, as far as its backend tells."""
     made: int = 0
@@ -55,6 +57,7 @@ class Outlook:
         """Its part of a job's JSON object."""
         return {
             "phase": self.phase,
+            "waits_for": self.waits_for,
             "loading": _rounded(self.loading),
             "made": self.made,
             "fraction": _rounded(self.fraction),

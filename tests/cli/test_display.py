@@ -162,6 +162,16 @@ def test_a_stream_that_is_silent_waits_for_more_of_its_text() -> None:
     assert line(("state", job("ready")), waiting) == "waiting for a sound device"
 
 
+def test_a_job_without_workers_says_so_and_why() -> None:
+    why = "a worker: no worker serves qwen"
+    waiting = job("waiting", position=3, waits_for=why)
+    assert line(("state", waiting)) == f"waiting for {why}"
+    book = job("waiting", waits_for=why, output="/b/book.mp3")
+    assert line(("state", book)) == f"book.mp3: waiting for {why}"
+    assert phase_of(waiting) == "waiting for a worker"
+    assert line(("state", waiting), ("state", job("making"))) == "making"
+
+
 @pytest.mark.parametrize(
     ("width", "shown"),
     [

@@ -15,16 +15,19 @@ import pytest
 
 from vox.engine.engine import Engine
 from vox.engine.placement import Place
+from vox.engine.rates import Pace
 from vox.errors import (
     BackendNotInstalled,
     BadConfig,
+    JobCancelled,
     LoadFailed,
     SynthesisFailed,
     UnknownModel,
     WorkerLost,
     WorkersAway,
 )
-from vox.jobs import NO_WORKERS, Job, Request
+from vox.hosts.pool import model_key
+from vox.jobs import Job, Request
 
 from .fake_workers import Anew, FakeWorkers, worker
 from .fakes import LIMIT_S
@@ -66,11 +69,8 @@ def file(path: Path, *sentences: str, **fields: Any) -> Request:
 def until_waiting(rig: Rig, job: Job) -> None:
     """Wait until it is known that there are no workers for the job, and it is in the queue."""
 
-    def is_waiting() -> bool:
-        told = [e.data for e in rig.events if e.job_id == job.id and e.name == "progress"]
-        return any((each.get("waiting_for") or "").startswith("a worker: ") for each in told)
-
-    rig.until(is_waiting)
+    (engine,) = rig.engines
+    rig.until(lambda: engine.workers_wait.what(job.id) is not None)
     rig.until(lambda: rig.states(job)[-1] == "queued")
 
 
@@ -316,7 +316,7 @@ def test_as_many_files_at_once_as_workers_make(
     gates[0].open()
     gates[2].open()
     assert {rig.until_ended(job)["state"] for job in jobs} == {"done"}
-    assert workers.texts == texts
+    assert set(workers.texts) == set(texts)
 
 
 def test_what_is_heard_keeps_its_order(rig: Rig, engine: Engine, workers: FakeWorkers) -> None:
@@ -341,12 +341,28 @@ def test_a_job_without_workers_waits_and_goes_on_by_itself(
     workers.announce()
     job = engine.submit(elsewhere())
     until_waiting(rig, job)
-    assert engine.store.get(job.id).notes == [NO_WORKERS]
     other = engine.submit(request(TWO))
     assert rig.until_ended(other)["state"] == "done"  # it overtakes
     workers.announce(GPU)
+    assert rig.until_ended(job)["state"] == "done"
+
+
+def test_what_a_job_waits_for_is_foreseen_and_told(
+    rig: Rig, engine: Engine, workers: FakeWorkers
+) -> None:
+    workers.announce()
+    job = engine.submit(elsewhere())
+    until_waiting(rig, job)
+    waits_for = f"a worker: no worker serves {ELSEWHERE}; see: vox workers"
+    found = engine.store.get(job.id)
+    for outlook in (engine.store.outlooks.of(found), engine.store.outlooks.at_once(found)):
+        assert (outlook.phase, outlook.waits_for) == ("waiting", waits_for)
+        assert outlook.starts_in_s is None
+    later = engine.submit(request(TWO))
+    assert engine.store.outlooks.of(later).position == 1
+    workers.announce(GPU)
     ended = rig.until_ended(job)
-    assert (ended["state"], ended["notes"]) == ("done", [])
+    assert (ended["phase"], ended["waits_for"]) == (None, None)
 
 
 def test_waiting_jobs_are_looked_at_only_when_something_changes(
@@ -453,3 +469,82 @@ def test_requests_that_cannot_be_sent_are_no_busy_loop(
     workers.refusal = None
     workers.announce(GPU)
     assert rig.until_ended(job)["state"] == "done"
+
+
+# -- models that are loaded ahead ----------------------------------------------------------------
+
+
+def test_a_model_that_only_workers_have_is_warmed_there(
+    engine: Engine, workers: FakeWorkers
+) -> None:
+    workers.announce(worker("gpu1", [ELSEWHERE], is_warm=False))
+    steps: list[str] = []
+    warming = engine.models.warming(ELSEWHERE, None, None, None)
+    loaded = warming.run(lambda text, _fraction: steps.append(text))
+    assert steps == [f"loading {ELSEWHERE} on a worker", "loading the script on gpu1"]
+    assert (loaded["backend"], loaded["device"], loaded["keep_alive_s"]) == (
+        ELSEWHERE, "workers", None,
+    )  # fmt: skip
+    assert workers.texts == [None] and not engine.models.is_warming
+
+
+def test_the_warming_of_a_worker_can_be_given_up(engine: Engine, workers: FakeWorkers) -> None:
+    workers.announce(worker("gpu1", [ELSEWHERE], is_warm=False))
+    workers.hosts.loads.append([workers.hosts.gate()])
+    warming = engine.models.warming(ELSEWHERE, None, None, None)
+    with pytest.raises(JobCancelled):
+        warming.run(lambda _text, fraction: warming.cancel() if fraction else None)
+    assert len(workers.cancelled) == 1
+
+
+def test_without_workers_nothing_is_warmed_and_they_are_named(
+    engine: Engine, workers: FakeWorkers
+) -> None:
+    workers.announce()
+    with pytest.raises(WorkersAway, match=f"no worker serves {ELSEWHERE}"):
+        engine.models.warming(ELSEWHERE, None, None, None)
+
+
+def test_what_is_to_stay_warm_is_warmed_once_there_are_workers(
+    rig: Rig, engine: Engine, workers: FakeWorkers
+) -> None:
+    rig.settings["keep"] = (ELSEWHERE,)
+    workers.announce()
+    for _ in range(3):
+        engine.kept.look()
+    assert engine.kept.errors == {}
+    workers.announce(worker("gpu1", [ELSEWHERE], is_warm=False))
+    engine.kept.look()
+    rig.until(lambda: engine.kept.look() or workers.texts == [None])
+
+
+def test_voices_of_what_workers_serve_are_there(
+    rig: Rig, engine: Engine, workers: FakeWorkers
+) -> None:
+    def installed(backend: str | None = None) -> bool:
+        found = engine.catalog.voices(backend, clones=False)
+        return any(voice.installed for voice in found if voice.backend == ELSEWHERE)
+
+    assert installed() and installed(ELSEWHERE)
+    workers.announce()
+    assert not installed() and installed(ELSEWHERE)
+    rig.settings["placement"] = "local"
+    assert not installed(ELSEWHERE)
+
+
+def test_how_fast_workers_are_is_foreseen(engine: Engine, workers: FakeWorkers) -> None:
+    here = Pace(load_s=7.0, work=0.5)
+    workers.announce(worker("gpu1", [ELSEWHERE], speed=20.0))
+    assert engine.placement.pace(ELSEWHERE, None, here) == here._replace(load_s=0.0, work=0.05)
+    workers.announce(worker("gpu1", [ELSEWHERE], is_warm=False))
+    assert engine.placement.pace(ELSEWHERE, None, here) == here
+    assert engine.placement.pace("scripted", None, here) == here
+
+
+def test_workers_do_not_change_what_is_known_of_this_machine(
+    rig: Rig, engine: Engine, workers: FakeWorkers
+) -> None:
+    rig.settings["placement"] = "remote"
+    rig.until_ended(engine.submit(request(ONE, TWO)))
+    key = model_key("scripted", engine.catalog.host_settings("scripted"))
+    assert engine.rates.slowness(key) is None

@@ -183,11 +183,12 @@ def _check_format(name: str) -> None:
 
 def _models(context: Context) -> list[dict[str, Any]]:
     catalog = context.engine.catalog
-    ready = [name for name in catalog.names() if catalog.is_ready(name)]
-    names = dict.fromkeys([*ready, *MODELS, *context.config()["http_models"]])
+    names = catalog.names()
+    ready = [name for name in names if catalog.is_ready(name) or catalog.is_served(name)]
+    shown = dict.fromkeys([*ready, *MODELS, *context.config()["http_models"]])
     return [
         {"id": name, "name": name, "object": "model", "created": _CREATED, "owned_by": "vox"}
-        for name in names
+        for name in shown
     ]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
-from ..errors import StorageDamaged, StorageError, VoxError
+from ..errors import StorageDamaged, StorageError, VoxError, WorkersAway
 from ..files import cannot_write
 from ..voices.choice import usual
 from .context import Context
@@ -87,6 +87,8 @@ class Checks:
         if self._context.engine.pool.answers(speaker.backend) is False:
             raise VoxError(f"the host of {speaker.backend} does not answer", "see: vox daemon logs")
         catalog.check_ready(speaker.backend)
+        if not (catalog.is_ready(speaker.backend) or catalog.is_served(speaker.backend)):
+            raise WorkersAway(f"no worker serves {speaker.backend} now")
 
     def _check_disk(self) -> None:
         paths = self._context.paths

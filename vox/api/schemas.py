@@ -382,6 +382,9 @@ class Job(_JobOptions):  # type: ignore[misc]  # made of jobs.OPTIONS
         description="What a live job does: `waiting`; `loading` its model; `making` its audio; "
         "`ready`, which is all made that is needed, and waits to be heard; `speaking`."
     )
+    waits_for: str | None = Field(
+        description="What it waits for besides its turn: a worker on another machine."
+    )
     loading: float | None = Field(description="How much of its model is loaded, 0 to 1.")
     made: int = Field(description="Utterances that are synthesized.")
     fraction: float | None = Field(description="How much of it is made, 0 to 1.")
@@ -423,7 +426,9 @@ class LoadedModel(BaseModel):
     notes: list[str] = Field(description="What its first caller was told, e.g. of a fallback.")
     state: str
     idle_s: float
-    keep_alive_s: float = Field(description="How long it stays when idle; -1: forever.")
+    keep_alive_s: float | None = Field(
+        description="How long it stays when idle; -1: forever; null: as long as its worker says."
+    )
     expires_at: str | None = Field(description="When it is unloaded; null: not while it is used.")
     memory_mb: float | None
     vram_mb: float | None

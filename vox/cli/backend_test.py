@@ -72,7 +72,7 @@ def report(paths: Paths, name: str, model: str | None, as_json: bool) -> int:
     made = Report(paths, name, model)
     exit_code = 0
     try:
-        open_catalog(paths).check_ready(name, model)
+        open_catalog(paths).check_installed(name, model)
         _make_cold(paths, name)
         found = _speak(paths, name, model)
         made.add_first(found.model)

@@ -231,7 +231,7 @@ def test(name: str, model: str | None, is_report: bool, as_json: bool) -> int:
     named = model_name(model)
     if is_report or as_json:
         return backend_test.report(paths, name, named, as_json)
-    open_catalog(paths).check_ready(name, named)
+    open_catalog(paths).check_installed(name, named)
     return backend_test.run(paths, name, named)
 
 

@@ -271,8 +271,9 @@ def warm(
     if not quiet:
         for note in loaded["notes"]:
             tell(f"vox: {note}")
-        if keep_alive is None and 0 <= loaded["keep_alive_s"] < LEAST_WARM_S:
-            stays = f"it stays for {duration(loaded['keep_alive_s'])} only"
+        stays_s = loaded["keep_alive_s"]
+        if keep_alive is None and stays_s is not None and 0 <= stays_s < LEAST_WARM_S:
+            stays = f"it stays for {duration(stays_s)} only"
             tell(f"vox: {stays}; for longer: --keep-alive 30m")
     return 0
 
@@ -282,7 +283,8 @@ def _what_is_loaded(model: dict[str, Any]) -> str:
     if model["load_s"] is not None:
         parts.append(f"loaded in {model['load_s']:.1f} s")
     stays_s = model["keep_alive_s"]
-    parts.append("stays forever" if stays_s < 0 else f"stays for {duration(stays_s)}")
+    if stays_s is not None:
+        parts.append("stays forever" if stays_s < 0 else f"stays for {duration(stays_s)}")
     return ", ".join(filter(None, parts))
 
 

@@ -218,7 +218,8 @@ def _backend(paths: Paths, config: Config) -> Iterator[Finding]:
     catalog = open_catalog(paths)
     name = usual(catalog, config).backend
     catalog.check_ready(name)
-    yield Finding("backend", "ok", f"{name} is installed")
+    what = "is installed" if catalog.is_ready(name) else "speaks on workers alone"
+    yield Finding("backend", "ok", f"{name} {what}")
 
 
 def _default_backends(paths: Paths, _config: Config) -> Iterator[Finding]:

@@ -66,9 +66,12 @@ def held(job: Job, notes: Sequence[str]) -> Job:
 def phase_of(job: Job) -> str:
     """`waiting`, `loading 43 %`, `making 24/767`, `ready`, `speaking 5/27`, `paused 5/27`.
 
-    Of a file of which all is made `writing`; of one that has ended, its state.
+    `waiting for a worker` if that keeps it from being made. Of a file of which all is made
+    `writing`; of one that has ended, its state.
     """
     phase, total = job.get("phase"), job["utterances"]
+    if phase == "waiting" and job.get("waits_for"):
+        return f"waiting for {job['waits_for'].partition(':')[0]}"
     if phase == "loading" and job["loading"] is not None:
         return f"loading {percent(job['loading'])}"
     if is_all_made(job):

@@ -184,6 +184,8 @@ class View:
         phase = job.get("phase")
         if phase == "speaking":
             return job_view.heard(job)
+        if phase == "waiting" and job.get("waits_for"):
+            return f"waiting for {job['waits_for']}"
         if phase == "waiting" and job.get("open") and job["heard"]:
             return "waiting for more of the text"
         if self._is_in_line:

@@ -10,9 +10,9 @@ import threading
 from collections.abc import Callable
 
 from ..config import Config
-from ..errors import DaemonLeaving, JobCancelled, VoxError
+from ..errors import DaemonLeaving, JobCancelled, VoxError, WorkersAway
 from ..queue.store import Store
-from .warming import Models, Warming
+from .warming import Models, Warming, WarmingElsewhere
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +53,8 @@ class Kept:
             self._loaded.add(name)
         except JobCancelled:
             log.info("keep: the load of %s gave way to a job", name)
-        except DaemonLeaving:
-            pass
+        except (DaemonLeaving, WorkersAway):
+            pass  # once there are workers, they load it
         except VoxError as exc:
             self.errors[name] = exc.line
             log.error("keep: %s is not loaded: %s", name, exc.line)
@@ -62,14 +62,14 @@ class Kept:
             self.errors[name] = f"{type(exc).__name__}: {exc}"
             log.exception("keep: %s is not loaded", name)
 
-    def _giving_way(self, warming: Warming) -> _GivingWay:
+    def _giving_way(self, warming: Warming | WarmingElsewhere) -> _GivingWay:
         return _GivingWay(warming, lambda: self._models.pool.turns.is_awaited)
 
 
 class _GivingWay:
     """Cancels the load while the block runs, as soon as somebody else waits for a turn."""
 
-    def __init__(self, warming: Warming, is_awaited: Callable[[], bool]) -> None:
+    def __init__(self, warming: Warming | WarmingElsewhere, is_awaited: Callable[[], bool]) -> None:
         self._warming = warming
         self._is_awaited = is_awaited
         self._is_over = threading.Event()

@@ -43,8 +43,9 @@ class LookAhead:
         self._serves_streams = serves_streams
         self.place_of: Callable[[str, str | None], Place | None] = lambda _backend, _model: "local"
         """Where the jobs of a backend's model are made now; None: they wait for workers."""
-        self.has_asked: Callable[[str], bool] = lambda _job_id: False
-        """Whether that job has found no workers. One that has not may be all in the cache."""
+        self.waits_for: Callable[[str], str | None] = lambda _job_id: None
+        """The workers that a job has not found; None: it has not looked, and may be all in the
+        cache."""
         self.most_remote: Callable[[], int] = lambda: 1
         """How many jobs may be made by workers on other machines at once."""
         self.alone: set[str] = set()
@@ -61,7 +62,7 @@ class LookAhead:
 
         def is_allowed(entry: QueueEntry) -> bool:
             place = place_of(entry.backend, entry.model)
-            return (place is not None or not self.has_asked(entry.id)) and may(entry, place)
+            return (place is not None or self.waits_for(entry.id) is None) and may(entry, place)
 
         allowed = [each for each in job_ids if each not in entries or is_allowed(entries[each])]
         return self._apart(job_ids, allowed, entries, runs) if self.alone else allowed
@@ -131,10 +132,6 @@ class LookAhead:
     def has_room(self, job: Job) -> bool:
         """Whether the next utterance of the job may be made now."""
         return job.sink != "play" or self._has_room(job)
-
-    def has_audio_ahead(self, job: Job) -> bool:
-        """Whether some of the job's audio is still to be heard."""
-        return job.sink == "play" and self._ahead_s(job) > 0
 
     def wait_change(self, timeout_s: float) -> None:
         """Wait until something at the loudspeaker changes, but not for longer than that."""

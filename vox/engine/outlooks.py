@@ -49,9 +49,13 @@ class EngineOutlooks:
         config: Callable[[], Config],
         rates: Rates,
         making: Callable[[str], Making | None],
+        pace_there: Callable[[str, str | None, Pace], Pace],
+        waits_for: Callable[[str], str | None],
         sizes: Sizes,
     ) -> None:
-        """`making`: what is done for a job now (see `Worker.making`)."""
+        """`making`: what is done for a job now (see `Worker.making`). `pace_there`: a pace as it
+        is where the jobs of a model are made (see `Placement.pace`). `waits_for`: see `Outlook`.
+        """
         self._store = store
         self._player = player
         self._spools = spools
@@ -60,6 +64,8 @@ class EngineOutlooks:
         self._config = config
         self._rates = rates
         self._making = making
+        self._pace_there = pace_there
+        self._waits_for = waits_for
         self._sizes = sizes
         self._lock = threading.Lock()
         self._last: dict[str, Outlook] = {}
@@ -87,6 +93,9 @@ class EngineOutlooks:
             return Outlook(made=job.heard)
         if job.started_at is None:
             return Outlook(phase="waiting")
+        waits_for = self._waits_for(job.id)
+        if waits_for is not None and job.state == "queued":
+            return Outlook(phase="waiting", waits_for=waits_for, made=job.heard)
         scene = self._scene()
         entry, voice = _entry_of(job), voice_of(self._catalog, job)
         track = self._track(entry, scene, voice, self._pace(entry, voice))
@@ -128,17 +137,25 @@ class EngineOutlooks:
         voices: dict[tuple[str | float | None, ...], tuple[Voice, Pace]] = {}
         """Of thousands of jobs most have the same."""
         tracks = []
+        waits_for = {entry.id: self._waits_for(entry.id) for entry in line}
         for entry in line:
             key = entry.backend, entry.model, entry.voice, entry.lang, entry.speed
             if key not in voices:
                 voice = voice_of(self._catalog, entry)
                 voices[key] = voice, self._pace(entry, voice)
-            tracks.append(self._track(entry, scene, *voices[key]))
-        return forecast(tracks, scene)
+            is_held = entry.is_held or waits_for[entry.id] is not None
+            held = entry._replace(is_held=is_held)
+            tracks.append(self._track(held, scene, *voices[key]))
+        found = forecast(tracks, scene)
+        for job_id, what in waits_for.items():
+            if what is not None:
+                found[job_id] = replace(found[job_id], waits_for=what)
+        return found
 
     def _pace(self, entry: LiveEntry, voice: Voice) -> Pace:
         pace = self._rates.of(voice, entry.speed)
         try:
+            pace = self._pace_there(entry.backend, entry.model, pace)
             tempo = self._catalog.info(entry.backend).tempo(entry.speed)
         except VoxError:  # the backend is gone
             return pace

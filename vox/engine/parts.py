@@ -84,10 +84,12 @@ class Parts:
         self.rates = Rates(paths.rates_path)
         self.placement = Placement(self.catalog, self.pool, self.rates, self.fleet, config)
         self.lookahead = LookAhead(self.store, self.player, config, self.running, serves_streams)
-        self.workers_wait = WorkersWait(self.store)
+        self.models.elsewhere = self.placement.host_elsewhere
+        self.catalog.is_served = self.placement.is_served
+        self.workers_wait = WorkersWait()
         self.lookahead.place_of = self.placement.place_of
         self.lookahead.most_remote = self.placement.most_jobs
-        self.lookahead.has_asked = self.workers_wait.has_asked
+        self.lookahead.waits_for = self.workers_wait.what
         self.texts = OpenTexts(
             self.store, self.player, lambda: int(config()["max_text"]), self.send_stranded
         )
@@ -161,6 +163,8 @@ class Parts:
             self.config,
             self.rates,
             self.worker.making,
+            self.placement.pace,
+            self.workers_wait.what,
             Sizes(self.store, self.submitter.reading),
         )
 

@@ -16,7 +16,7 @@ from ..hosts.pool import Pool, model_key
 from ..jobs import Job
 from ..voices.catalog import Catalog
 from .fleet import Fleet
-from .rates import Rates
+from .rates import Pace, Rates
 
 if TYPE_CHECKING:
     from ..hosts.remote import RemoteHost
@@ -78,10 +78,30 @@ class Placement:
         except VoxError:
             return "local"
 
+    def is_served(self, backend: str) -> bool:
+        """Whether workers that are there now speak for the backend. Quick: it does not look."""
+        session = self.fleet.session if self._catalog.may_be_elsewhere(backend) else None
+        serving = session.workers if session and session.away is None else ()
+        return any(each.is_ours and backend in each.backends for each in serving)
+
     def most_jobs(self) -> int:
         """How many jobs workers may make at once."""
         session = self.fleet.session
         return max(1, min(MOST_JOBS, session.concurrency)) if session else 1
+
+    def pace(self, backend: str, model: str | None, here: Pace) -> Pace:
+        """How fast jobs of that model are made where they are made now.
+
+        `here`: on this machine. Raises UnknownBackend, BadConfig.
+        """
+        session = self.fleet.session
+        if session is None or self.where(backend, model).place != "remote":
+            return here
+        lane = keys.lane(backend, self._catalog.model(backend, model))
+        serving = [each for each in session.workers if each.is_ours and lane in each.lanes]
+        speed = max((each.x_realtime or 0.0 for each in serving), default=0.0)
+        load_s = 0.0 if session.is_warm(lane) else here.load_s
+        return here._replace(work=1 / speed if speed else here.work, load_s=load_s)
 
     def is_ready_here(self, backend: str, model: str | None) -> bool:
         return self._catalog.is_ready(backend, model)
@@ -110,6 +130,16 @@ class Placement:
     def host(self, job: Job) -> RemoteHost:
         """A host on workers, for that job. Raises WorkersAway."""
         return self.host_of(job.backend, job.model, job.sink == "file", job.priority)
+
+    def host_elsewhere(self, backend: str, model: str | None) -> RemoteHost | None:
+        """A host on workers if they make that model's jobs now. Raises WorkersAway if nobody does.
+
+        And as `where`.
+        """
+        place, reason = self.where(backend, model)
+        if place is None and reason is not None:
+            raise reason
+        return self.host_of(backend, model) if place == "remote" else None
 
     def host_of(
         self, backend: str, model: str | None, is_file: bool = False, priority: int = 0

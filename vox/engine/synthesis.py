@@ -172,7 +172,7 @@ class Synthesizer:
         said = Utterance.saying("", clone, wanted)
         with self._uses.of(run, said, check_wanted) as use:
             use.foresee_place()
-            self._workers_wait.end(job)
+            self._workers_wait.end(job.id)
             work = self._works[job.id] = self._work(use, spool, said, check_wanted)
             try:
                 with contextlib.closing(work.pieces):
@@ -237,16 +237,16 @@ class Synthesizer:
     def _wait_for_workers(self, work: _Work, why: str) -> None:
         """Wait while there is audio to hear; then the job goes back into the queue."""
         job, run = work.job, work.run
-        self._workers_wait.begin(job, why)
+        self._workers_wait.begin(job.id, job.discreet(why))
         self._running.rest(run)
         while self._placement.place_of(job.backend, job.model) is None:
             work.check_wanted()
-            if not self._lookahead.has_audio_ahead(job):
+            if job.sink != "play" or self._store.get(job.id).heard >= _utterances_in(work.spool):
                 self._running.put_back(job.id)
                 work.check_wanted()
             self._lookahead.wait_change(1.0)
         self._running.rest(run, False)
-        self._workers_wait.end(job)
+        self._workers_wait.end(job.id)
 
     def _note_written(self, piece: Piece, work: _Work) -> None:
         if work.job.sink != "play":

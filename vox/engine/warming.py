@@ -14,6 +14,7 @@ from typing import Any
 from ..backends.base import Progress, Settings, Utterance
 from ..config import Config
 from ..errors import DaemonLeaving, HostError, JobCancelled, VoxError
+from ..hosts.base import Host
 from ..hosts.pool import Pool, model_key
 from ..jobs import Job
 from ..queue.store import Store
@@ -35,7 +36,9 @@ class Models:
         self._config = config
         self.is_closed = False
         """Nothing is loaded any more."""
-        self._running: set[Warming] = set()
+        self.elsewhere: Callable[[str, str | None], Host | None] = lambda _backend, _model: None
+        """A host on other machines, where a model is to be loaded now; None: it is loaded here."""
+        self._running: set[Warming | WarmingElsewhere] = set()
 
     @property
     def is_warming(self) -> bool:
@@ -44,10 +47,10 @@ class Models:
 
     def warming(
         self, backend: str, model: str | None, voice: str | None, keep_alive_s: float | None
-    ) -> Warming:
+    ) -> Warming | WarmingElsewhere:
         """What loads the model of that voice, None: of the usual one, once it is told to.
 
-        `keep_alive_s`: see `Pool.stay`. Raises NotAvailable, BadConfig, BadOption.
+        `keep_alive_s`: see `Pool.stay`. Raises NotAvailable, BadConfig, BadOption, WorkersAway.
         """
         config = self._config()
         wish = Wish(
@@ -60,11 +63,14 @@ class Models:
         who = resolve(self._catalog, wish)
         ignored(self._catalog, who, model)
         said = Utterance.saying("", who.clone, {"voice": who.voice, "lang": who.lang})
+        host = self.elsewhere(backend, model)
+        if host is not None:
+            return WarmingElsewhere(self, host, said)
         settings = self._catalog.host_settings(backend, model)
         return Warming(self, self._catalog.host_of(backend), settings, said, keep_alive_s)
 
     @contextlib.contextmanager
-    def noting(self, warming: Warming) -> Iterator[None]:
+    def noting(self, warming: Warming | WarmingElsewhere) -> Iterator[None]:
         """It runs in the block."""
         self._running.add(warming)
         try:
@@ -103,6 +109,14 @@ class Models:
             with contextlib.suppress(VoxError):  # its backend is gone, or its settings are bad
                 keys.add(self._key(backend, model))
         return keys
+
+
+def check_wanted(models: Models, is_cancelled: bool) -> None:
+    """Raises DaemonLeaving, or JobCancelled."""
+    if models.is_closed:
+        raise DaemonLeaving("the daemon is stopping")
+    if is_cancelled:
+        raise JobCancelled("no caller waits for the model any more")
 
 
 class Warming:
@@ -166,10 +180,7 @@ class Warming:
                 self._is_loading = False
 
     def _check_wanted(self) -> None:
-        if self._models.is_closed:
-            raise DaemonLeaving("the daemon is stopping")
-        if self._is_cancelled:
-            raise JobCancelled("no caller waits for the model any more")
+        check_wanted(self._models, self._is_cancelled)
 
     def cancel(self) -> None:
         """Stop waiting or loading, but not if a job waits for the model as well."""
@@ -179,3 +190,32 @@ class Warming:
             self._is_cancelled = True
             if self._is_loading:
                 self._models.pool.abort(self._key)
+
+
+class WarmingElsewhere:
+    """As `Warming`, on another machine: no turn is needed, and how long it stays is said there."""
+
+    def __init__(self, models: Models, host: Host, wish: Utterance) -> None:
+        self._models = models
+        self._host = host
+        self._wish = wish
+        self._is_cancelled = False
+
+    def run(self, on_progress: Progress) -> dict[str, Any]:
+        """See `Warming.run`. Raises WorkersAway and WorkerLost too."""
+
+        def show(text: str, fraction: float | None) -> None:
+            self._check_wanted()
+            on_progress(text, fraction)
+
+        with self._models.noting(self), contextlib.closing(self._host):
+            self._host.load(self._wish, show)
+            self._check_wanted()
+            return self._host.describe()
+
+    def _check_wanted(self) -> None:
+        check_wanted(self._models, self._is_cancelled)
+
+    def cancel(self) -> None:
+        self._is_cancelled = True
+        self._host.cancel()

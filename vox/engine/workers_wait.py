@@ -7,40 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from ..jobs import NO_WORKERS, Job
-from ..queue.store import Store
-from .host_use import publish_progress
-
 
 class WorkersWait:
     """Any thread may use it."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self) -> None:
         self._why: dict[str, str] = {}
         """By the jobs' ids."""
 
-    def begin(self, job: Job, why: str) -> None:
-        """The job has found no workers; `why`: on one line. Raises StorageError."""
-        if job.caller is None and NO_WORKERS not in self._store.get(job.id).notes:
-            self._store.add_note(job.id, NO_WORKERS)
-        self._why[job.id] = why
-        publish_progress(self._store, job, {"waiting_for": f"a worker: {why}"})
+    def begin(self, job_id: str, why: str) -> None:
+        """The job has found no workers; `why`: on one line."""
+        self._why[job_id] = why
 
-    def end(self, job: Job) -> None:
+    def end(self, job_id: str) -> None:
         """It is made, or tried once more."""
-        if self._why.pop(job.id, None) is not None:
-            publish_progress(self._store, job, {"waiting_for": None})
+        self._why.pop(job_id, None)
 
-    def why(self, job_id: str) -> str | None:
-        """Why the job waits; None: it does not, or has not looked for workers yet."""
-        return self._why.get(job_id)
-
-    def has_asked(self, job_id: str) -> bool:
-        return job_id in self._why
+    def what(self, job_id: str) -> str | None:
+        """What the job waits for, and why; None: it does not, or has not looked for workers yet."""
+        why = self._why.get(job_id)
+        return None if why is None else f"a worker: {why}"
 
     def forget_ended(self, live_ids: Callable[[], Collection[str]]) -> None:
-        """Know only those that are live. Raises StorageError."""
+        """Know only those that are live. Raises what `live_ids` raises."""
         known = set(self._why)  # first: what begins to wait meanwhile is live
         for job_id in known.difference(live_ids()) if known else ():
-            self._why.pop(job_id, None)
+            self.end(job_id)

@@ -242,7 +242,21 @@ class RemoteHost:
         return self.is_alive
 
     def describe(self) -> dict[str, Any]:
-        return {"backend": self.name, "model": self._model, "device": WORKERS}
+        return {
+            "backend": self.name,
+            "model": self._model,
+            "device": WORKERS,
+            "dtype": None,
+            "engine": None,
+            "notes": self._notes,
+            "state": "idle",
+            "load_s": None if self.load_s is None else round(self.load_s, 3),
+            "idle_s": round(self.idle_s, 1),
+            "keep_alive_s": None,
+            "expires_at": None,
+            "memory_mb": None,
+            "vram_mb": None,
+        }
 
 
 def _name(asked: Asked) -> str:

@@ -99,6 +99,8 @@ def doing(job: Job) -> str:
     if phase == "speaking" and job.get("heard_s") is not None:
         total = "" if job.get("left_s") is None else f" of {job['heard_s'] + job['left_s']:.0f}"
         return f"speaking, {job['heard_s']:.0f}{total} s"
+    if phase == "waiting" and job.get("waits_for"):
+        return f"waiting for {job['waits_for']}"
     if phase == "loading" and job.get("loading") is not None:
         return f"loading {job['backend']}, {job['loading']:.0%}"
     place = f"number {position} in line" if position and position > 1 else phase or "waiting"

@@ -144,8 +144,8 @@ class Announcer:
 def is_news(before: Told, after: Told) -> bool:
     """Whether the outlook is another than a client thinks that counts the seconds since then."""
     (old, old_length, old_at), (new, length, at) = before, after
-    if (old.phase, old.made, old.position, old.starts_in_is_exact, old_length) != (
-        new.phase, new.made, new.position, new.starts_in_is_exact, length,
+    if (old.phase, old.waits_for, old.made, old.position, old.starts_in_is_exact, old_length) != (
+        new.phase, new.waits_for, new.made, new.position, new.starts_in_is_exact, length,
     ):  # fmt: skip
         return True
     passed_s = at - old_at

@@ -46,6 +46,8 @@ class Catalog:
         self._backends_dir = paths.backends_dir
         self._config = config
         self.clones = Clones(paths.voices_dir, self._voice_names)
+        self.is_served: Callable[[str], bool] = lambda _name: False
+        """Whether workers on other machines speak for the backend, as far as this process knows."""
 
     def names(self) -> list[str]:
         """The names of all backends, installed or not."""
@@ -180,14 +182,19 @@ class Catalog:
     ) -> list[Voice]:
         """The voices of one backend, or of all; clones appear for each backend that can use them.
 
-        A broken third-party adapter has none. Raises UnknownBackend for an unknown `backend`.
+        A backend that is not installed here has them as installed if workers serve it, or, if it
+        is asked for by name, if some may. A broken third-party adapter has none. Raises
+        UnknownBackend for an unknown `backend`.
         """
         if backend is not None:
             registry.import_string(backend)
         found: list[Voice] = []
         for name in [backend] if backend is not None else registry.names():
             try:
-                found += self._voices_of(name, model, clones)
+                is_elsewhere = self.is_served(name) or (
+                    backend is not None and self.may_be_elsewhere(name)
+                )
+                found += self._voices_of(name, model, clones, is_elsewhere)
             except Exception as exc:
                 # Third-party code: one broken adapter must not hide the voices of the others.
                 log.info("the voices of %s cannot be listed: %s", name, exc)
@@ -232,12 +239,15 @@ class Catalog:
             **_abilities(adapter.info),
         }
 
-    def _voices_of(self, name: str, model: str | None, clones: bool) -> list[Voice]:
+    def _voices_of(
+        self, name: str, model: str | None, clones: bool, is_elsewhere: bool
+    ) -> list[Voice]:
+        """`is_elsewhere`: workers speak for the backend if it is not installed here."""
         adapter = registry.get(name)
         settings = self.settings_for(name, model)
         found = list(adapter.voices(settings))
         if not self.is_ready(name, model):
-            if not self.may_be_elsewhere(name):
+            if not is_elsewhere:
                 return [replace(voice, installed=False) for voice in found]
             found = [replace(voice, installed=True) for voice in found]
         if clones and adapter.info.clone:
@@ -276,8 +286,11 @@ class Catalog:
 
         What workers on other machines may speak is ready, whether one is there now or not.
         """
-        if self.may_be_elsewhere(name):
-            return
+        if not self.may_be_elsewhere(name):
+            self.check_installed(name, model)
+
+    def check_installed(self, name: str, model: str | None = None) -> None:
+        """The same for what can speak on this machine."""
         if not self.is_installed(name):
             raise BackendNotInstalled(f"{name} is not installed", install_hint(name))
         missing = self.missing(name, model)
