@@ -226,6 +226,7 @@ def test_without_the_package_one_line_says_how_to_install_it(vox: Vox) -> None:
     told = f"{no_package().line}\n"
     assert told.endswith(" install 'voxqueue[redis]'\n")
     assert without_redis(vox, "workers") == (1, f"vox: {told}")
+    assert without_redis(vox, "worker", "redis://gpu") == (2, f"vox: {told}")
     assert f"FAIL  workers: {told}" in without_redis(vox, "doctor")[1]
     code, out = without_redis(vox, "config", "set", "workers", "redis://other")
     assert (code, out) == (0, f"workers = redis://other\nvox: {told}")

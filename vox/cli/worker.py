@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import platform
 
@@ -9,7 +10,7 @@ import click
 
 from ..errors import BadOption
 from ..paths import get_paths
-from ..redis_url import Address, parse
+from ..redis_url import Address, no_package, parse
 
 
 class _Url(click.ParamType[Address]):
@@ -63,6 +64,8 @@ def worker(
         raise BadOption(f"--password-file: there is no file {password_file}")
     machine = platform.node() or "unnamed"
     default = f"{machine}-{device.replace(':', '')}" if device else machine
+    if importlib.util.find_spec("redis") is None:
+        raise no_package()
     from ..worker.main import serve
     from ..worker.worker import Options
 
