@@ -180,13 +180,10 @@ KEYS: dict[str, Key] = {
     "workers": Key(
         None,
         _workers,
-        "Redis server where the workers are: redis://[USER@]HOST[:PORT][/DB], rediss:// for TLS, "
-        "or off",
+        "Redis server of the workers: redis://HOST[:PORT], or rediss:// for TLS (default: off)",
         may_hold_secret=True,
     ),
-    "workers_password_file": Key(
-        None, _file, "file with the password of that server (or: VOX_WORKERS_PASSWORD)"
-    ),
+    "workers_password_file": Key(None, _file, "file with the password of that server"),
     "placement": Key(
         "auto",
         one_of("auto", "local", "remote"),

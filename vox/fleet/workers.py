@@ -16,6 +16,8 @@ from . import keys
 from .server import Server
 
 MAX_WORKERS = 1000
+FORGOTTEN_S = 600.0
+"""A worker that announced nothing for so long, which is more than any lease, is struck off."""
 _MAX_BYTES = 64 * 1024
 
 
@@ -54,7 +56,8 @@ class Announced:
     @property
     def x_realtime(self) -> float | None:
         """Seconds of sound that it makes in a second; None: not known yet."""
-        return self.audio_s / self.synthesis_s if self.synthesis_s > 0 else None
+        is_known = self.audio_s > 0 and self.synthesis_s > 0
+        return self.audio_s / self.synthesis_s if is_known else None
 
     @property
     def backends(self) -> tuple[str, ...]:
@@ -86,6 +89,7 @@ class Workers:
             pipe = self._server.client.pipeline(transaction=False)
             pipe.set(keys.worker(worker.id), json.dumps(data), px=round(1000 * ttl_s))
             pipe.zadd(keys.WORKERS, {worker.id: seconds + micros / 1e6})
+            pipe.zremrangebyscore(keys.WORKERS, "-inf", seconds - FORGOTTEN_S)
             pipe.execute()
 
     def leave(self, worker_id: str) -> None:
@@ -94,21 +98,21 @@ class Workers:
             self._server.client.zrem(keys.WORKERS, worker_id)
 
     def look(self) -> list[Announced]:
-        """Those that are there, by name. What is no announcement is left out."""
+        """Those that are there, by name. What is no announcement is left out.
+
+        Writes nothing: a client needs no right to do so.
+        """
         with self._server.translated():
             client = self._server.client
             seconds, micros = client.time()
-            seen = client.zrange(keys.WORKERS, 0, MAX_WORKERS - 1, withscores=True)
+            seen = client.zrange(keys.WORKERS, 0, MAX_WORKERS - 1, desc=True, withscores=True)
             if not seen:
                 return []
             ids = [each.decode("utf-8", "replace") for each, _ in seen]
             found = client.mget([keys.worker(each) for each in ids])
-            gone = [each for each, data in zip(ids, found, strict=True) if data is None]
-            if gone:
-                client.zrem(keys.WORKERS, *gone)
         now = seconds + micros / 1e6
         workers = [
-            _read(worker_id, data, max(0.0, now - at))
+            _read(worker_id, data, min(max(0.0, now - at), FORGOTTEN_S))
             for worker_id, data, (_, at) in zip(ids, found, seen, strict=True)
             if data is not None
         ]
@@ -121,7 +125,7 @@ def _read(worker_id: str, data: bytes, seen_s: float) -> Announced | None:
         raw = json.loads(data) if len(data) <= _MAX_BYTES else None
     except (ValueError, RecursionError):
         return None
-    if not isinstance(raw, dict) or not isinstance(raw.get("protocol"), int):
+    if not isinstance(raw, dict) or not _fits("protocol", raw.get("protocol")):
         return None
     known = {each.name: each.default for each in fields(Announced)}
     given: dict[str, Any] = {}
@@ -148,7 +152,11 @@ def _fits(name: str, value: Any) -> bool:
     if name in ("lanes", "warm"):
         return isinstance(value, list) and all(map(_is_text, value))
     if name == "load_s":
-        return isinstance(value, dict) and all(map(_is_seconds, value.values()))
+        return (
+            isinstance(value, dict)
+            and all(map(_is_text, value))
+            and all(map(_is_seconds, value.values()))
+        )
     return False
 
 

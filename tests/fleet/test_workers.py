@@ -1,0 +1,120 @@
+"""What workers announce of themselves, and what others may have written there."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.redis_server import RedisServer
+from vox.fleet import keys
+from vox.fleet.server import Server
+from vox.fleet.workers import FORGOTTEN_S, Announced, Workers
+from vox.redis_url import parse
+
+GPU = Announced(
+    "gpu#1", "gpu", keys.PROTOCOL, lanes=("qwen", "qwen/1.7b"), warm=("qwen",), requests=2,
+    audio_s=3.0, synthesis_s=1.5, load_s={"qwen": 2.0},
+)  # fmt: skip
+
+
+def names(workers: Workers) -> list[str]:
+    return [each.name for each in workers.look()]
+
+
+def test_what_is_announced_is_seen_until_it_leaves_or_is_silent(
+    server: Server, redis_server: RedisServer
+) -> None:
+    workers = Workers(server)
+    assert workers.look() == []
+    workers.announce(replace(GPU, id="b#1", name="b"), 60)
+    workers.announce(GPU, 60)
+    first, second = workers.look()
+    assert (first.name, second.name) == ("b", "gpu")
+    assert second == replace(GPU, seen_s=second.seen_s)
+    assert (second.x_realtime, second.backends) == (2.0, ("qwen",))
+    redis_server.client().delete(keys.worker("b#1"))  # as if its time had run out
+    assert names(workers) == ["gpu"]
+    workers.leave("gpu#1")
+    assert names(workers) == []
+
+
+def test_the_names_of_those_that_are_gone_do_not_stay_for_ever(
+    server: Server, redis_server: RedisServer
+) -> None:
+    client = redis_server.client()
+    seconds, _ = client.time()
+    client.zadd(keys.WORKERS, {"old#1": seconds - FORGOTTEN_S - 60, "asleep#1": seconds - 60})
+    Workers(server).announce(GPU, 60)
+    assert client.zrange(keys.WORKERS, 0, -1) == [b"asleep#1", b"gpu#1"]
+
+
+def test_who_may_only_read_can_look(server: Server, redis_server: RedisServer) -> None:
+    Workers(server).announce(GPU, 60)
+    client = redis_server.client()
+    client.zadd(keys.WORKERS, {"gone#1": client.time()[0]})
+    client.execute_command(
+        "ACL", "SETUSER", "anna", "on", ">pw", "allkeys", "-@all", "+@read", "+@connection", "+time"
+    )
+    reader = Server(parse(redis_server.url.replace("//", "//anna@")), lambda: "pw")
+    try:
+        assert names(Workers(reader)) == ["gpu"]
+    finally:
+        reader.close()
+        client.execute_command("ACL", "DELUSER", "anna")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "null", "{}", "[" * 60_000, "x" * 70_000, "\udcff", '{"name": "x"}']
+    + [json.dumps({"protocol": value}) for value in (True, None, "1", 1.5, -1, 2**60)],
+)
+def test_what_is_no_announcement_is_left_out(
+    server: Server, redis_server: RedisServer, text: str
+) -> None:
+    workers = Workers(server)
+    workers.announce(GPU, 60)
+    write(redis_server, "x#1", text)
+    assert names(workers) == ["gpu"]
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"name": "\x1b[2J"}, {"name": "x" * 201}, {"name": 1}, {"busy": -1}, {"busy": True},
+        {"concurrency": "2"}, {"audio_s": float("inf")}, {"audio_s": -1}, {"lanes": "qwen"},
+        {"lanes": [1]}, {"warm": {"qwen": 1}}, {"load_s": {"qwen": "1"}}, {"load_s": {"\ud800": 1}},
+        {"seen_s": -5},
+        {"id": "other#1"}, {"unknown": 1},
+    ],
+)  # fmt: skip
+def test_of_an_announcement_only_what_makes_sense_is_taken(
+    server: Server, redis_server: RedisServer, field: dict[str, Any]
+) -> None:
+    write(redis_server, "x#1", json.dumps({"protocol": 7, **field}))
+    (found,) = Workers(server).look()
+    assert found == replace(Announced("x#1", "x-1", 7), seen_s=found.seen_s)
+    assert not found.is_ours
+
+
+@pytest.mark.parametrize("score", [-math.inf, 0, math.inf])
+def test_when_it_was_seen_is_a_number_whatever_stands_there(
+    server: Server, redis_server: RedisServer, score: float
+) -> None:
+    write(redis_server, "x#1", json.dumps({"protocol": 1}))
+    redis_server.client().zadd(keys.WORKERS, {"x#1": score})
+    (found,) = Workers(server).look()
+    assert 0 <= found.to_dict()["seen_s"] <= FORGOTTEN_S
+
+
+def test_a_worker_that_only_loaded_models_has_no_speed_yet() -> None:
+    assert replace(GPU, audio_s=0.0).x_realtime is None
+
+
+def write(redis_server: RedisServer, worker_id: str, text: str) -> None:
+    client = redis_server.client()
+    client.zadd(keys.WORKERS, {worker_id: client.time()[0]})
+    client.set(keys.worker(worker_id), text.encode("utf-8", "surrogateescape"))
