@@ -12,12 +12,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import redis
 
 from tests.redis_server import RedisServer
-from tests.running import CHECKOUT, SCRIPTED_PLUGIN
+from tests.running import CHECKOUT, SCRIPTED_PLUGIN, Vox
 from vox.fleet import keys
 
 LEASE_S = 1.0
@@ -66,6 +67,10 @@ class Worker:
             )
 
     @property
+    def has_ended(self) -> bool:
+        return self.process is None or self.process.poll() is not None
+
+    @property
     def log(self) -> str:
         return (self.home / "log").read_text()
 
@@ -100,7 +105,7 @@ class Worker:
         return self.process.wait(timeout_s)
 
     def close(self) -> None:
-        hosts = self.hosts() if self.process and self.process.poll() is None else []
+        hosts = self.hosts() if not self.has_ended else []
         self.kill()
         for host in hosts:
             with contextlib.suppress(psutil.Error):
@@ -116,14 +121,15 @@ class Crew:
         self._scripted_dir = scripted_dir
         self.workers: list[Worker] = []
 
-    def add(
-        self, *names: str, url: str | None = None, options: tuple[str, ...] = ()
-    ) -> list[Worker]:
+    def make(self, name: str, url: str | None = None, options: tuple[str, ...] = ()) -> Worker:
+        """A worker that is not started yet."""
+        made = Worker(name, url or self.server.url, self._scripted_dir, *options)
+        self.workers.append(made)
+        return made
+
+    def add(self, *names: str, url: str | None = None) -> list[Worker]:
         """Start workers of these names, and wait until they have announced themselves."""
-        added = [
-            Worker(name, url or self.server.url, self._scripted_dir, *options) for name in names
-        ]
-        self.workers += added
+        added = [self.make(name, url) for name in names]
         for worker in added:
             worker.start()
         self.wait_announced(*names)
@@ -149,10 +155,20 @@ class Crew:
     def wait_gone(self, *names: str) -> None:
         wait_until(lambda: not self.announced() & set(names), f"{names} are gone")
 
-    def leased(self) -> int:
-        """How many requests workers are at."""
-        with self.server.client() as client:
-            return int(client.zcard(keys.LEASES))
+    def at_work(self) -> set[str]:
+        """The names of the workers that are at a request, as the server has it."""
+        with contextlib.suppress(redis.RedisError), self.server.client() as client:
+            ids = [each.decode() for each in client.zrange(keys.LEASES, 0, -1)]
+            found = [client.hget(keys.task(each), "worker") for each in ids]
+            return {each.decode().partition("#")[0] for each in found if each}
+        return set()
+
+    def wait_at_work(self, name: str) -> None:
+        wait_until(lambda: name in self.at_work(), f"{name} makes something")
+
+    def remove(self, worker: Worker) -> None:
+        worker.close()
+        self.workers.remove(worker)
 
     def close(self) -> None:
         for worker in self.workers:
@@ -166,3 +182,40 @@ def crew(server: RedisServer, scripted_dir: Path) -> Iterator[Crew]:
         yield made
     finally:
         made.close()
+
+
+def settings(url: str, **more: str) -> str:
+    """Of a machine whose speech workers make, all of it."""
+    lines = {"workers": f'"{url}"', "placement": '"remote"', "lease_s": f"{LEASE_S}", **more}
+    return "cache_mb = 0\n" + "".join(f"{name} = {value}\n" for name, value in lines.items())
+
+
+class Fleet:
+    """A user's machine, two workers, and the server that they meet at."""
+
+    def __init__(self, vox: Vox, server: RedisServer, crew: Crew) -> None:
+        self.vox = vox
+        self.server = server
+        self.crew = crew
+        self._count = 0
+
+    def write(self, text: str) -> tuple[str, Path]:
+        """Have a file made of the text: the job's id, and the file that there will be."""
+        self._count += 1
+        path = self.vox.home / f"out-{self._count}.wav"
+        body = {"text": text, "backend": "scripted", "output": str(path), "async": True}
+        job_id: str = self.vox.client.call("POST", "/speak", body)["id"]
+        return job_id, path
+
+    def until_made(self, job_id: str, count: int) -> None:
+        """Until so many of a file's utterances are made."""
+        wait_until(lambda: self.job(job_id)["heard"] >= count, f"{count} of {job_id}")
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.vox.client.call("GET", f"/jobs/{job_id}")
+        return found
+
+    def outcome(self, job_id: str) -> dict[str, Any]:
+        """The job, once it has ended."""
+        wait_until(lambda: self.job(job_id)["exit_code"] is not None, f"{job_id} ends")
+        return self.job(job_id)

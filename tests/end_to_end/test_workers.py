@@ -2,58 +2,41 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.redis_server import RedisServer
-from tests.running import Vox
-from tests.sound import read_audio
-from tests.workers import LEASE_S, Crew, crew, wait_until
+from tests.plugins.scripted.scripted_backend import pitch_hz
+from tests.redis_server import Proxy, RedisServer
+from tests.running import SCRIPTED_PLUGIN, Vox
+from tests.sound import Recorder, SoundServer, read_audio
+from tests.tones import read_timed_tones, read_tones
+from tests.workers import (
+    LEASE_S,
+    Fleet,
+    Worker,
+    crew,
+    settings,
+    wait_until,
+)
+from vox.fleet import keys
+from vox.fleet.requests import Request
+from vox.fleet.server import Server
+from vox.fleet.session import Session
+from vox.fleet.workers import Announced, Workers
+from vox.redis_url import parse
 
 SCRIPTED = ("-b", "scripted")
-COUNT = 8
+COUNT = 6
 TEXT = " ".join(f"{number} [slow 0.1] [say 0.2s]." for number in range(1, COUNT + 1))
 """Each utterance takes 0.4 s."""
-
-
-def settings(url: str, **more: str) -> str:
-    lines = {"workers": f'"{url}"', "placement": '"remote"', "lease_s": f"{LEASE_S}", **more}
-    return "cache_mb = 0\n" + "".join(f"{name} = {value}\n" for name, value in lines.items())
-
-
-class Fleet:
-    """A user's machine, two workers, and the server that they meet at."""
-
-    def __init__(self, vox: Vox, server: RedisServer, crew: Crew) -> None:
-        self.vox = vox
-        self.server = server
-        self.crew = crew
-        self._count = 0
-
-    def write(self, text: str, *options: str) -> tuple[str, Path]:
-        """Have a file made of the text: the job's id, and the file that there will be."""
-        self._count += 1
-        path = self.vox.home / f"out-{self._count}.wav"
-        return self.vox.ok(*SCRIPTED, "--async", "-o", str(path), *options, text), path
-
-    def until_made(self, job_id: str, count: int) -> None:
-        """Until so many of a file's utterances are made."""
-        wait_until(lambda: self.job(job_id)["heard"] >= count, f"{count} of {job_id}")
-
-    def job(self, job_id: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.vox.client.call("GET", f"/jobs/{job_id}")
-        return found
-
-    def outcome(self, job_id: str) -> dict[str, Any]:
-        assert self.vox("wait", job_id).code is not None
-        return self.job(job_id)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +47,7 @@ def server() -> Iterator[RedisServer]:
 
 
 @pytest.fixture(scope="module")
-def fleet(server: RedisServer) -> Iterator[Fleet]:
+def fleet(server: RedisServer, sound_server: SoundServer) -> Iterator[Fleet]:
     """Shared by the tests after which all is as it was."""
     home = Path(tempfile.mkdtemp(prefix="vox-", dir="/tmp"))
     vox = Vox(home)
@@ -88,6 +71,11 @@ def reference(fleet: Fleet) -> Path:
     assert fleet.outcome(job_id)["made_on"] is None
     fleet.vox.ok("config", "set", "placement", "remote")
     return path
+
+
+def without_drop_outs(numbers: list[int]) -> list[int]:
+    """What was heard, where no number follows itself: the recorder may miss some of a tone."""
+    return [number for number, _ in itertools.groupby(numbers)]
 
 
 def is_same(path: Path, reference: Path) -> bool:
@@ -128,3 +116,235 @@ def test_a_job_outlives_what_happens_to_the_redis_server(
     job = fleet.outcome(job_id)
     assert (job["state"], job["error"]) == ("done", None)
     assert is_same(path, reference)
+
+
+def kill_worker(worker: Worker) -> Callable[[], None]:
+    worker.kill()
+    return worker.start
+
+
+def freeze_worker(worker: Worker) -> Callable[[], None]:
+    worker.freeze()
+    return worker.thaw
+
+
+@pytest.mark.parametrize("fault", [kill_worker, freeze_worker])
+def test_what_a_lost_worker_was_at_is_made_by_another(
+    fleet: Fleet, reference: Path, fault: Callable[[Worker], Callable[[], None]]
+) -> None:
+    job_id, path = fleet.write(TEXT)
+    fleet.until_made(job_id, 1)
+    worker = fleet.crew.workers[0]
+    fleet.crew.wait_at_work(worker.name)
+    undo = fault(worker)
+    try:
+        job = fleet.outcome(job_id)
+    finally:
+        undo()
+    assert (job["state"], job["error"]) == ("done", None)
+    assert is_same(path, reference)
+    # What a frozen one sends late is nobody's, and it works again.
+    fleet.crew.wait_announced(worker.name)
+    job_id, path = fleet.write(TEXT)
+    assert fleet.outcome(job_id)["state"] == "done"
+    assert is_same(path, reference)
+
+
+def stall(proxy: Proxy) -> None:
+    proxy.stall()
+
+
+def cut(proxy: Proxy) -> None:
+    proxy.cut()
+
+
+def slow(proxy: Proxy) -> None:
+    proxy.delay_s = 0.05
+    proxy.bytes_per_s = 200_000
+
+
+@pytest.mark.parametrize("fault", [stall, cut, slow])
+def test_a_bad_network_of_a_worker_costs_time_and_no_sound(
+    fleet: Fleet, reference: Path, fault: Callable[[Proxy], None]
+) -> None:
+    proxy = Proxy(fleet.server.port)
+    (far,) = fleet.crew.add("far", url=proxy.url)
+    try:
+        job_id, path = fleet.write(TEXT)
+        fleet.crew.wait_at_work("far")
+        fault(proxy)
+        job = fleet.outcome(job_id)
+        assert (job["state"], job["error"]) == ("done", None)
+        assert is_same(path, reference)
+        proxy.resume()
+        fleet.crew.wait_announced("far")
+        job_id, path = fleet.write(TEXT)
+        assert fleet.outcome(job_id)["state"] == "done"
+        assert is_same(path, reference)
+    finally:
+        proxy.close()
+        fleet.crew.remove(far)
+
+
+def test_a_worker_that_is_told_to_leave_finishes_its_utterance(
+    fleet: Fleet, reference: Path
+) -> None:
+    (guest,) = fleet.crew.add("guest")
+    try:
+        job_id, _ = fleet.write("1 [mark guest-begun] [until guest-goes] [say 0.2s].")
+        # Whoever has taken it: the others are idle.
+        wait_until((fleet.vox.home / "guest-begun").exists, "it is being made")
+        (name,) = fleet.crew.at_work()
+        worker = next(each for each in fleet.crew.workers if each.name == name)
+        worker.terminate()
+        fleet.crew.wait_gone(name)
+        other, other_path = fleet.write(TEXT)
+        assert fleet.outcome(other)["state"] == "done"
+        assert is_same(other_path, reference)
+        assert fleet.job(job_id)["state"] == "preparing"
+        (fleet.vox.home / "guest-goes").touch()
+        job = fleet.outcome(job_id)
+        assert (job["state"], job["made_on"], worker.wait()) == ("done", name, 0)
+    finally:
+        fleet.crew.remove(guest)
+        for worker in fleet.crew.workers:
+            if worker.has_ended:
+                worker.start()
+        fleet.crew.wait_announced(*(worker.name for worker in fleet.crew.workers))
+
+
+def test_a_cancelled_job_frees_its_workers_at_once(fleet: Fleet, reference: Path) -> None:
+    endless, _ = fleet.write(" ".join(f"{number} [slow 0.05] [say 600s]." for number in (1, 2, 3)))
+    wait_until(lambda: len(fleet.crew.at_work()) == 2, "both are at work")
+    fleet.vox.ok("cancel", endless)
+    job_id, path = fleet.write(TEXT)
+    assert fleet.outcome(job_id)["state"] == "done"
+    assert is_same(path, reference)
+    assert fleet.job(endless)["state"] == "cancelled"
+
+
+BEEP_PLUGIN = SCRIPTED_PLUGIN.parent / "beep"
+
+
+@pytest.fixture
+def laptop(vox: Vox) -> Vox:
+    """A machine that cannot run the backend itself; it has another one."""
+    vox.environ["SCRIPTED_MISSING"] = "yes"
+    vox.environ["PYTHONPATH"] += f"{os.pathsep}{BEEP_PLUGIN}"
+    return vox
+
+
+def announce_an_older_one(server: RedisServer) -> None:
+    connection = Server(parse(server.url), lambda: None)
+    older = Announced("old#1", "old", keys.PROTOCOL - 1, lanes=("scripted",), warm=("scripted",))
+    Workers(connection).announce(older, 600.0)
+    connection.close()
+
+
+def test_without_the_server_jobs_wait_others_are_heard_and_it_goes_on_by_itself(
+    laptop: Vox, recorder: Recorder
+) -> None:
+    server = RedisServer()
+    try:
+        with crew(server, laptop.home) as workers:
+            server.kill()
+            (laptop.home / "config.toml").write_text(settings(server.url, placement='"auto"'))
+            waiting = laptop.ok(*SCRIPTED, "--async", "1 [say 0.3s].")
+            laptop.ok("-b", "beep", "one two three")
+            assert laptop.job(waiting)["state"] == "queued"
+            assert "jobs for them wait" in laptop.ok("status")
+            server.start()
+            announce_an_older_one(server)
+            wait_until(
+                lambda: laptop.client.call("GET", "/workers")["incompatible"] == 1, "it is seen"
+            )
+            assert laptop.job(waiting)["state"] == "queued"
+            workers.add("anna")
+            assert laptop.until(waiting, "done")["made_on"] == "anna"
+    finally:
+        server.close()
+    heard = recorder.stop()
+    beep = round((1000 - pitch_hz(0)) / (pitch_hz(1) - pitch_hz(0)))
+    assert without_drop_outs(read_tones(heard.samples, heard.sample_rate)) == [beep, 1]
+
+
+def test_a_wrong_password_is_told_and_a_mended_one_is_taken_by_itself(vox: Vox) -> None:
+    server = RedisServer("--requirepass", "open-sesame")
+    secret = vox.home / "secret"
+    secret.write_text("close-sesame")
+    try:
+        with crew(server, vox.home) as workers:
+            (vox.home / "config.toml").write_text(
+                settings(server.url, workers_password_file=f'"{secret}"')
+            )
+            vox.environ["SCRIPTED_MISSING"] = "yes"
+            worker = workers.make("anna", options=("--password-file", str(secret)))
+            worker.start()
+            job_id = vox.ok(*SCRIPTED, "--async", "-o", str(vox.home / "1.wav"), "1 [say 0.1s].")
+            for log in (lambda: worker.log, vox.log):
+                wait_until(lambda log=log: "refuses the password" in log(), "it is told")
+            assert vox.job(job_id)["state"] == "queued"
+            secret.write_text("open-sesame\n")
+            assert vox.until(job_id, "done")["made_on"] == "anna"
+            with server.client(password="open-sesame") as client:
+                client.acl_setuser(
+                    "guest", enabled=True, passwords=["+open-sesame"], commands=["+ping"]
+                )
+            url = server.url.replace("://", "://guest@")
+            vox.ok("config", "set", "workers", url)
+            guest = workers.make("guest", url, options=("--password-file", str(secret)))
+            guest.start()
+            vox.ok(*SCRIPTED, "--async", "-o", str(vox.home / "2.wav"), "2 [say 0.1s].")
+            for log in (lambda: guest.log, vox.log):
+                wait_until(
+                    lambda log=log: "does not permit its user" in log(), guest.log + vox.log()
+                )
+            assert "sesame" not in vox.log() + worker.log + guest.log
+    finally:
+        server.close()
+
+
+def test_speech_whose_worker_is_killed_in_mid_sentence_is_heard_whole_and_in_order(
+    fleet: Fleet, recorder: Recorder
+) -> None:
+    text = " ".join(f"{number} [slow 0.06] [say 0.6s]." for number in range(1, 7))
+    body = {"text": text, "backend": "scripted", "async": True}
+    job_id = fleet.vox.client.call("POST", "/speak", body)["id"]
+    for worker in fleet.crew.workers:
+        recorder.wait_for_sound()
+        fleet.crew.wait_at_work(worker.name)
+        worker.kill()
+        worker.start()
+    job = fleet.outcome(job_id)
+    assert (job["state"], job["heard"], job["unsaid"]) == ("done", 6, 0)
+    heard = recorder.stop()
+    told = read_timed_tones(heard.samples, heard.sample_rate)
+    assert without_drop_outs([tone.number for tone in told]) == [1, 2, 3, 4, 5, 6]
+    for number in range(1, 7):
+        # Where a worker died there is a gap in the sentence, and no part of it comes twice.
+        sounded_s = sum(tone.end_s - tone.start_s for tone in told if tone.number == number)
+        assert 0.4 < sounded_s < 0.8, told
+    fleet.crew.wait_announced("anna", "bert")
+
+
+def test_a_client_that_asks_for_one_is_not_behind_one_that_asks_for_many(fleet: Fleet) -> None:
+    def client(name: str) -> Session:
+        session = Session(Server(parse(fleet.server.url), lambda: None), name, LEASE_S)
+        session.start()
+        return session
+
+    def request(text: str) -> Request:
+        return Request("", "", "", "scripted", "scripted", text=text)
+
+    greedy, modest = client("greedy"), client("modest")
+    try:
+        many = [greedy.ask(request(f"{number} [slow 0.05] [say 0.05s]")) for number in range(100)]
+        wait_until(lambda: many[3].is_ended, "some are made")
+        before = sum(each.is_ended for each in many)
+        one = modest.ask(request("1 [slow 0.05] [say 0.05s]"))
+        wait_until(lambda: one.is_ended, "the one is made")
+        # Two are being made when it comes, and each worker may have taken another one meanwhile.
+        assert sum(each.is_ended for each in many) - before < 20
+    finally:
+        greedy.close()
+        modest.close()
