@@ -163,8 +163,17 @@ class Crew:
             return {each.decode().partition("#")[0] for each in found if each}
         return set()
 
-    def wait_at_work(self, name: str) -> None:
-        wait_until(lambda: name in self.at_work(), f"{name} makes something")
+    def wait_at_work(self, count: int = 1) -> list[Worker]:
+        """The workers that are at a request, once they are so many."""
+        found: set[str] = set()
+
+        def are_there() -> bool:
+            found.clear()
+            found.update(self.at_work())
+            return len(found) >= count
+
+        wait_until(are_there, f"{count} make something")
+        return [worker for worker in self.workers if worker.name in found]
 
     def remove(self, worker: Worker) -> None:
         worker.close()

@@ -136,6 +136,12 @@ def test_workers_that_are_away_leave_it_to_this_machine(
     assert verdict.reason is not None and verdict.reason.message == "the server is away"
 
 
+def test_an_engine_in_a_callers_process_leaves_it_to_the_daemon(rig: Rig) -> None:
+    rig.settings["placement"] = "remote"
+    engine = rig.make_engine(connect=None)
+    assert (place(engine), place(engine, ELSEWHERE)) == ("local", None)
+
+
 def test_no_worker_for_that_model(rig: Rig, engine: Engine, workers: FakeWorkers) -> None:
     rig.backends = {ELSEWHERE: {"model": "1.7b"}}
     assert place(engine, ELSEWHERE) is None  # they serve their usual one alone

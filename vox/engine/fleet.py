@@ -82,7 +82,7 @@ class Fleet:
     @property
     def is_set(self) -> bool:
         """There are workers, as far as the settings go."""
-        return self._connect is not None and self._config()["workers"] is not None
+        return self._config()["workers"] is not None
 
     @property
     def session(self) -> Session | None:
@@ -141,6 +141,8 @@ class Fleet:
 
     def trouble(self) -> VoxError | None:
         """Why no worker can be used now; None: some may be there."""
+        if self._connect is None:
+            return WorkersAway("the daemon alone uses workers", "vox daemon start")
         session = self.session
         if session is None:
             return self._trouble or WorkersAway("no workers are set", "vox config set workers URL")
