@@ -41,6 +41,8 @@ class FakeAsked:
             if text is None:
                 self._host.load(None, self._tell_loading)
             else:
+                if text in self._workers.loaded_for:
+                    self._tell_loading("loading the script", None)
                 for samples, rate in self._host.synthesize(Utterance(text)):
                     self._put("chunk", samples.astype("<f4").tobytes(), sample_rate=rate)
             self._is_ended = True
@@ -94,6 +96,8 @@ class FakeWorkers:
         """What the workers' hosts do, and what they were asked for."""
         self.asked: list[Request] = []
         self.cancelled: list[Request] = []
+        self.loaded_for: set[str] = set()
+        """Texts that come to a worker which has to load the model first."""
         self.looks = 0
         self.refusal: VoxError | None = None
         """Why requests cannot be sent, although the workers seem to be there."""

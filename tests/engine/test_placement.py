@@ -256,6 +256,20 @@ def test_notes_of_a_load_are_told(rig: Rig, engine: Engine, workers: FakeWorkers
     assert "loading the script on gpu1" in steps
 
 
+def test_a_load_by_another_worker_is_over_with_its_utterance(
+    rig: Rig, engine: Engine, workers: FakeWorkers, tmp_path: Path
+) -> None:
+    workers.loaded_for.add(TWO)
+    gate = workers.hosts.gate()
+    workers.hosts.script(THREE, gate)
+    job = engine.submit(file(tmp_path / "x.wav", ONE, TWO, THREE))
+    rig.until(lambda: engine.store.outlooks.of(engine.store.get(job.id)).made == 2)
+    rig.until(lambda: engine.store.outlooks.of(engine.store.get(job.id)).phase == "making")
+    steps = [each.data["step"] for each in rig.events if "step" in each.data]
+    assert None in steps[steps.index("loading the script on gpu1") :]
+    gate.open()
+
+
 def test_a_job_that_is_cancelled_while_a_worker_loads_ends_the_load(
     rig: Rig, engine: Engine, workers: FakeWorkers
 ) -> None:

@@ -348,6 +348,9 @@ class HostUse:
         finally:
             with self._lock:
                 self._is_saying = self._is_cut = False
+            if self.has_loading_begun:  # by another worker than the first
+                self.has_loading_begun = False
+                self._publish({"step": None, "loading": None})
 
     def check(self) -> None:
         """Raises GivenUp if the utterance is not to be made now, or what `check_wanted` raises."""
