@@ -29,7 +29,7 @@ SCRIPTED_PLUGIN = Path(__file__).parent / "plugins" / "scripted"
 TIMEOUT_S = 120.0
 _WAITING = re.compile(
     r"^vox: ((\S+\.\w+: )?(starting the daemon|loading .+|\d+(st|nd|rd|th) in line.*"
-    r"|(making|ready|writing|waiting for more)\b.*)|\S+ \d+ %.*)\n",
+    r"|(making|ready|writing|waiting for (more|a worker))\b.*)|\S+ \d+ %.*)\n",
     re.MULTILINE,
 )
 """What a call says once that it waits for, if it waits for long."""
