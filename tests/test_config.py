@@ -215,7 +215,7 @@ def test_a_url_with_a_password_is_refused_and_repeated_nowhere(path: Path, url: 
     ):
         assert "\n" not in line
         if url.startswith(("redis://:s3cret@gpu", "redis://anna")) and "port" not in url:
-            assert "put it into a file and set workers_password_file" in line
+            assert "put it into a file (workers_password_file;" in line
     assert not path.exists()
     path.write_text(f'workers = "{url}"\n')
     assert refused(lambda: config.load(str(path), {})).startswith(f"{path}: workers must ")

@@ -59,8 +59,8 @@ def parse(text: str) -> Address:
         raise ValueError(f"must be {USUAL}, or begin with rediss:// for TLS")
     if url.password is not None or "@" in url.path + url.query + url.fragment:
         raise ValueError(
-            "must not hold a password: put it into a file and set workers_password_file, "
-            f"or into {PASSWORD_VARIABLE}"
+            "must not hold a password: put it into a file (workers_password_file; vox worker: "
+            f"--password-file) or into {PASSWORD_VARIABLE}"
         )
     if url.fragment or (not url.hostname and url.scheme != "unix"):
         raise ValueError(f"must be {USUAL}")

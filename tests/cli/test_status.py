@@ -11,6 +11,7 @@ import pytest
 
 from tests.running import Vox
 from vox.cli.status import Status
+from vox.fleet.summary import summary
 
 SCRIPTED = ("-b", "scripted")
 NOTHING = [
@@ -102,9 +103,10 @@ def test_each_of_the_lines_fits(width: int) -> None:
         "next": job, "waiting": 1_234, "last_failure": job, "loaded_models": [],
         "http": {"address": "127.0.0.1:80", "error": None},
         "inbox": {"enabled": True, "pending": 2, "working": 0, "failed": 1, "error": None},
+        "workers": summary("a-rather-long-name-of-a-server.example:6379"),
     }  # fmt: skip
     lines = Status(document).drawn(width)
-    assert len(lines) == 5
+    assert len(lines) == 6
     assert max(map(cell_len, lines)) <= width
 
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -265,3 +266,24 @@ def test_doctor_looks_at_the_server_and_who_is_there(
     assert evicts["text"].endswith("forgets requests when it is full (allkeys-lru)")
     assert there["text"] == "1 there: gpu"
     assert others["text"].startswith("1 of another version of vox")
+
+
+def test_doctor_says_when_a_call_would_have_to_wait(
+    vox: Vox, fleet: Workers, redis: RedisServer
+) -> None:
+    Path(vox.paths.config_path).write_text(
+        f'workers = "{redis.url}"\nbackend = "qwen-native"\nidle_timeout = 60\n'
+    )
+    announce(fleet, replace(HERE, lanes=("hibari",)))
+    *_, there, unserved = doctor(vox)
+    assert (there["text"], unserved["level"]) == ("1 there: gpu", "fail")
+    assert unserved["text"] == "none serves qwen-native, and it is not installed here"
+    announce(fleet, replace(HERE, lanes=("qwen-native",)))
+    assert doctor(vox)[-1] == there
+    # The daemon has no password, for example: here its server is another one.
+    vox.ok("daemon", "start", env={"VOX_WORKERS": "redis://127.0.0.1:1"})
+    until(vox, "cannot be reached")
+    (failed,) = [each for each in doctor(vox) if each["level"] == "fail"]
+    assert failed["text"].startswith(
+        "the daemon cannot use them: the Redis server 127.0.0.1:1 cannot be reached"
+    )

@@ -10,11 +10,12 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import click
 
 from .. import __version__
+from ..backends.base import install_hint
 from ..client import daemon as control
 from ..client import inbox as inbox_client
 from ..config import Config, load
@@ -29,6 +30,9 @@ from .options import json_option
 from .output import say, say_json
 from .speaking import open_jobs
 from .voices import open_catalog
+
+if TYPE_CHECKING:
+    from ..client.workers import Inspection
 
 MIN_FREE_MB = 200
 RECENT_S = 24 * 3600
@@ -259,7 +263,7 @@ def _daemon(paths: Paths, _config: Config) -> Iterator[Finding]:
             yield Finding("wyoming_zeroconf", "fail", f"not announced: {error}")
 
 
-def _workers(_paths: Paths, config: Config) -> Iterator[Finding]:
+def _workers(paths: Paths, config: Config) -> Iterator[Finding]:
     """Nothing unless workers are set."""
     if config["workers"] is None:
         return
@@ -271,6 +275,25 @@ def _workers(_paths: Paths, config: Config) -> Iterator[Finding]:
             hint = f"run: chmod 600 {secret}"
             yield Finding("workers_password_file", "note", "others may read it", hint, secret)
     found = inspect(config)
+    yield from _redis(found)
+    with contextlib.suppress(VoxError):
+        of_daemon = (control.health(paths, timeout_s=10.0) or {}).get("workers")
+        if of_daemon and of_daemon["reason"]:
+            yield Finding("workers", "fail", f"the daemon cannot use them: {of_daemon['reason']}")
+    ours = [each for each in found.workers if each.is_ours]
+    if ours:
+        names = ", ".join(each.name for each in ours)
+        yield Finding("workers", "ok", f"{len(ours)} there: {names}")
+    else:
+        yield Finding("workers", "note", "none is there", "on another machine run: vox worker URL")
+    if others := len(found.workers) - len(ours):
+        text = f"{others} of another version of vox, to which nothing goes"
+        yield Finding("workers", "note", text, "see: vox workers")
+    with contextlib.suppress(VoxError):  # which is said of the backend
+        yield from _unserved(paths, config, {name for each in ours for name in each.backends})
+
+
+def _redis(found: Inspection) -> Iterator[Finding]:
     server = f"{found.product or 'the server'} at {found.address}"
     if found.is_too_old:
         yield Finding("workers", "fail", f"{server} is too old", "vox needs Redis 6.2 or newer")
@@ -279,14 +302,17 @@ def _workers(_paths: Paths, config: Config) -> Iterator[Finding]:
     if found.evicts:
         text = f"{server} forgets requests when it is full ({found.evicts})"
         yield Finding("workers", "note", text, "set its maxmemory-policy to noeviction")
-    ours = [each.name for each in found.workers if each.is_ours]
-    if ours:
-        yield Finding("workers", "ok", f"{len(ours)} there: {', '.join(ours)}")
-    else:
-        yield Finding("workers", "note", "none is there", "on another machine run: vox worker URL")
-    if others := len(found.workers) - len(ours):
-        text = f"{others} of another version of vox, to which nothing goes"
-        yield Finding("workers", "note", text, "see: vox workers")
+
+
+def _unserved(paths: Paths, config: Config, served: set[str]) -> Iterator[Finding]:
+    """Whether a call that names no backend has to wait. Raises as `usual`."""
+    from ..voices.choice import usual
+
+    catalog = open_catalog(paths)
+    name = usual(catalog, config).backend
+    if name not in served and not catalog.is_ready(name):
+        hint = f"on a worker, or here, {install_hint(name)}"
+        yield Finding("workers", "fail", f"none serves {name}, and it is not installed here", hint)
 
 
 def _inbox(paths: Paths, config: Config) -> Iterator[Finding]:
