@@ -136,7 +136,7 @@ class Bench:
         if not clients:
             return
         fleet.have_clients(clients)
-        time.sleep(seconds)  # what was asked before is over
+        time.sleep(2 * seconds)  # until they rest
         self._note("rest", workers, clients, lambda: fleet.rest(seconds), checkout)
         every_s = clients * self.card.job_s(SENTENCE_S) / (workers * LOAD)
         self._go(fleet, "speak_now_and_then", workers, clients, checkout, every_s=every_s)

@@ -281,6 +281,24 @@ def test_without_a_worker_for_it_a_request_ends_soon(session: Session) -> None:
         asked.next(30)
 
 
+def test_a_session_that_waits_for_nothing_reads_nothing_and_leaves_nothing_unread(
+    session: Session, worker: Taker, server: Server
+) -> None:
+    def is_at_rest() -> bool:
+        return server.call("info", "clients")["blocked_clients"] == 0
+
+    until(is_at_rest)
+    asked = session.ask(request())
+    until(lambda: not is_at_rest())
+    make_it(worker, claimed(worker))
+    assert events(asked) == ["begun", "chunk", "end"]
+    until(lambda: server.call("xlen", keys.answers(session.id)) == 0)
+    until(is_at_rest)
+    second = session.ask(request())
+    make_it(worker, claimed(worker))
+    assert events(second) == ["begun", "chunk", "end"]
+
+
 # -- cancel and close -------------------------------------------------------------------------
 
 

@@ -56,9 +56,8 @@ def test_who_may_only_read_can_look(server: Server, redis_server: RedisServer) -
     Workers(server).announce(GPU, 60)
     client = redis_server.client()
     client.zadd(keys.WORKERS, {"gone#1": client.time()[0]})
-    client.execute_command(
-        "ACL", "SETUSER", "anna", "on", ">pw", "allkeys", "-@all", "+@read", "+@connection", "+time"
-    )
+    rights = "+@read +@connection +time +evalsha +script|load"
+    client.execute_command(*f"ACL SETUSER anna on >pw allkeys -@all {rights}".split())
     reader = Server(parse(redis_server.url.replace("//", "//anna@")), lambda: "pw")
     try:
         assert names(Workers(reader)) == ["gpu"]

@@ -19,3 +19,8 @@ class LeaseTimes(NamedTuple):
     def beat_s(self) -> float:
         """They are renewed, and looked at, so often: three may fail before one is lost."""
         return self.lease_s / 6
+
+    @property
+    def rest_s(self) -> float:
+        """A client that wants nothing looks so often."""
+        return min(5.0, self.lease_s / 2)

@@ -19,7 +19,7 @@ TIMEOUT_S = 3.0
 BLOCK_S = 2.0
 """How long a blocking read waits."""
 CONNECT_S = 2.0
-_SCRIPTS = ("submit", "claim", "append", "reap", "cancel")
+_SCRIPTS = ("submit", "claim", "append", "reap", "cancel", "look")
 
 
 class Server:

@@ -18,11 +18,13 @@ from typing import Any
 
 from ..errors import NotAvailable, VoxError, WorkerLost, WorkersAway
 from . import keys
+from .answers import Answers
 from .asked import Asked
 from .clones import Clones
 from .lease_times import LeaseTimes
+from .pace import Pace
 from .requests import Answer, NotOurs, Request, answer_of
-from .server import BLOCK_S, TIMEOUT_S, Server
+from .server import TIMEOUT_S, Server
 from .storage import FleetQueue, reap
 from .workers import Announced, Workers
 
@@ -31,9 +33,8 @@ log = logging.getLogger(__name__)
 MAX_LOSSES = 3
 """So many workers may be lost on a request before it fails."""
 FORGOTTEN = WorkerLost("the Redis server forgot it")
-_READ_AT_ONCE = 64
-_KEPT_BYTES = 1_000_000
-"""What was read is deleted from the stream once it is so much, or nothing comes any more."""
+_FRESH_S = 2.0
+"""What was seen so long ago is taken for what is."""
 
 
 class Session:
@@ -70,12 +71,12 @@ class Session:
         self._all: tuple[Announced, ...] = ()
         self._known: tuple[Announced, ...] = ()
         """Those of them that understand our requests."""
-        self._has_looked = threading.Event()
-        self._last: bytes | str = "0"
-        """The entry of the stream that was read last."""
-        self._was_read: list[bytes] = []
-        """Entries that were read and are still in the stream, of so many bytes:"""
-        self._read_bytes = 0
+        self._looked = threading.Condition()
+        self._looked_at: float | None = None
+        self._pace = Pace(self._lease)
+        self._is_asked = threading.Event()
+        """Answers may come."""
+        self._answers = Answers(server, self.id)
         self._keeper = threading.Thread(target=self._keep, name="fleet-keeper", daemon=True)
         self._reader = threading.Thread(target=self._read, name="fleet-reader", daemon=True)
 
@@ -87,6 +88,8 @@ class Session:
         """Leave: what was asked for ends, and the workers stop it."""
         with self._lock:
             self._is_closed.set()
+            self._is_asked.set()
+        self._pace.end()
         for asked in list(self._asked.values()):
             self._end(asked, WorkersAway("the session with the workers has ended"))
         if self._keeper.is_alive() and self._keeper is not threading.current_thread():
@@ -111,8 +114,14 @@ class Session:
         return self._all
 
     def wait_looked(self, timeout_s: float) -> bool:
-        """Wait until it is known whether the server is there, and who else."""
-        return self._has_looked.wait(timeout_s)
+        """Wait until it is known whether the server is there now, and who else."""
+        with self._looked:
+            self._pace.use()
+            return self._looked.wait_for(self._is_fresh, timeout_s)
+
+    def _is_fresh(self) -> bool:
+        at = self._looked_at
+        return at is not None and (self._away is not None or time.monotonic() - at < _FRESH_S)
 
     # -- asking ------------------------------------------------------------------------------
 
@@ -128,6 +137,7 @@ class Session:
             client=self.client,
             session=self.id,
         )
+        self._pace.use()
         asked = Asked(request, recording, self.cancel)
         self._send(asked)
         return asked
@@ -165,6 +175,7 @@ class Session:
                 return
             request = asked.begin()
             self._asked[request.id] = asked
+            self._is_asked.set()
         try:
             seq = self._put(request, asked.recording)
         except BaseException:
@@ -188,7 +199,7 @@ class Session:
             try:
                 return self._queue.send(request)
             except LookupError:
-                self._say_hello()
+                self._meet()
             except NotOurs as exc:
                 raise NotAvailable(f"workers understand no such request: {exc}") from exc
         raise WorkersAway(f"the Redis server {self.server.address} forgets what it is told")
@@ -223,20 +234,17 @@ class Session:
                     self._on_change()
             except Exception:  # without this thread nothing is ever lost or found
                 log.exception("a look at the workers failed")
-            finally:
-                self._has_looked.set()
-            self._is_closed.wait(min(1.0, self._lease.beat_s))
+            self._pace.wait(bool(self._asked or self._unwanted or self._away))
 
     def _look(self) -> None:
         try:
-            self._say_hello()
+            self._meet()
             if self._is_forgotten:
                 self._is_forgotten = False
                 self._send_all_again()
             self._forget_unwanted()
-            reap(self.server)
-            self._all = tuple(self._workers.look())
-            self._known = tuple(worker for worker in self._all if worker.is_ours)
+            if self._asked:
+                reap(self.server)
             error = None
         except VoxError as exc:
             error = exc
@@ -244,23 +252,26 @@ class Session:
                 log.warning("%s", exc.line)
         if (error is None) != (self._away is None):
             self._changed_at = time.monotonic()
-        self._away = error
+        with self._looked:
+            self._away, self._looked_at = error, time.monotonic()
+            self._looked.notify_all()
 
     @property
     def _state(self) -> tuple[Any, ...]:
         """What decides where requests go."""
         return self._away is None, [(each.id, each.lanes, each.warm) for each in self._known]
 
-    def _say_hello(self) -> None:
-        """Keep the session alive. A full server is not used, so it is written each time."""
-        key, ttl_ms = keys.session(self.id), round(1000 * max(30.0, 3 * self._lease.lease_s))
-        was_known = self.server.call("exists", key)
-        self.server.call("set", key, "1", px=ttl_ms)
+    def _meet(self) -> None:
+        """Keep the session alive, and see who else is there."""
+        ttl_s = max(30.0, 3 * self._lease.lease_s)
+        was_known, found = self._workers.look_as(self.id, ttl_s)
         self._is_forgotten = self._is_forgotten or not was_known
+        self._all = tuple(found)
+        self._known = tuple(worker for worker in found if worker.is_ours)
 
     def _send_all_again(self) -> None:
         self.clones.forget_all()
-        self._last = "0"  # an emptied server whose clock went back would give lower ids
+        self._answers.restart()
         for asked in list(self._asked.values()):
             if asked.heard_at < math.inf and not self._is_known(asked):
                 self._again(asked.request.id, FORGOTTEN, is_loss=False)
@@ -326,18 +337,14 @@ class Session:
             self._is_closed.wait(min(2.0, 0.05 * 2 ** min(failures, 10)))
 
     def _read_some(self) -> None:
-        key = keys.answers(self.id)
-        found = self.server.call(
-            "xread", {key: self._last}, count=_READ_AT_ONCE, block=round(1000 * BLOCK_S)
-        )
-        for entry_id, fields in found[0][1] if found else ():
-            self._last = entry_id
-            self._was_read.append(entry_id)
-            self._read_bytes += sum(map(len, fields.values()))
+        with self._lock:
+            if not self._asked and not self._is_closed.is_set():
+                self._is_asked.clear()
+        if not self._is_asked.is_set():
+            self._answers.forget_read()
+            self._is_asked.wait()
+        for fields in self._answers.next():
             self._take(fields)
-        if self._was_read and (not found or self._read_bytes > _KEPT_BYTES):
-            self.server.call("xdel", key, *self._was_read)
-            self._was_read, self._read_bytes = [], 0
 
     def _take(self, fields: dict[bytes, bytes]) -> None:
         request_id = fields.get(b"u", b"").decode("utf-8", "replace")

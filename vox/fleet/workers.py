@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -102,21 +102,26 @@ class Workers:
 
         Writes nothing: a client needs no right to do so.
         """
+        return self._look((), 0)[1]
+
+    def look_as(self, session_id: str, ttl_s: float) -> tuple[bool, list[Announced]]:
+        """As `look`, and keep a client's session alive for so long: False if it was not known."""
+        return self._look((keys.session(session_id),), ttl_s)
+
+    def _look(self, session: Sequence[str], ttl_s: float) -> tuple[bool, list[Announced]]:
+        args = (keys.WORKERS, keys.worker(""), MAX_WORKERS, round(1000 * ttl_s))
         with self._server.translated():
-            client = self._server.client
-            seconds, micros = client.time()
-            seen = client.zrange(keys.WORKERS, 0, MAX_WORKERS - 1, desc=True, withscores=True)
-            if not seen:
-                return []
-            ids = [each.decode("utf-8", "replace") for each, _ in seen]
-            found = client.mget([keys.worker(each) for each in ids])
-        now = seconds + micros / 1e6
-        workers = [
-            _read(worker_id, data, min(max(0.0, now - at), FORGOTTEN_S))
-            for worker_id, data, (_, at) in zip(ids, found, seen, strict=True)
-            if data is not None
-        ]
-        return sorted((each for each in workers if each), key=lambda each: (each.name, each.id))
+            answer = self._server.run("look", session, args)
+            if not isinstance(answer, list):
+                raise TypeError("no Redis answers so")
+        was_known, now, *found = answer
+        workers = []
+        for worker_id, seen, data in zip(found[::3], found[1::3], found[2::3], strict=True):
+            seen_s = min(max(0.0, float(now) - float(seen)), FORGOTTEN_S)
+            worker = _read(worker_id.decode("utf-8", "replace"), data, seen_s)
+            if worker is not None:
+                workers.append(worker)
+        return bool(was_known), sorted(workers, key=lambda each: (each.name, each.id))
 
 
 def _read(worker_id: str, data: bytes, seen_s: float) -> Announced | None:

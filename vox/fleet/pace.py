@@ -1,0 +1,50 @@
+"""How often a client looks at the server: each second while it is used, seldom while it rests.
+
+A thousand clients may share a server, and most of them rest.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from .lease_times import LeaseTimes
+
+REST_AFTER_S = 15.0
+"""A client rests that has wanted nothing for so long."""
+
+
+class Pace:
+    """One thread waits; any may use it."""
+
+    def __init__(self, times: LeaseTimes, clock: Callable[[], float] = time.monotonic) -> None:
+        self._times = times
+        self._clock = clock
+        self._used_at = clock()
+        self._is_due = threading.Event()
+        self._is_ended = False
+
+    def use(self) -> None:
+        """Somebody wants workers, or wants to know of them: after a rest a look is due at once."""
+        now = self._clock()
+        if now - self._used_at > REST_AFTER_S:
+            self._is_due.set()
+        self._used_at = now
+
+    def pause_s(self, is_busy: bool) -> float:
+        """From one look to the next. `is_busy`: something is under way."""
+        if is_busy or self._clock() - self._used_at < REST_AFTER_S:
+            return min(1.0, self._times.beat_s)
+        return self._times.rest_s
+
+    def wait(self, is_busy: bool) -> None:
+        """Until a look is due."""
+        self._is_due.wait(self.pause_s(is_busy))
+        if not self._is_ended:
+            self._is_due.clear()
+
+    def end(self) -> None:
+        """Nobody waits any more."""
+        self._is_ended = True
+        self._is_due.set()
