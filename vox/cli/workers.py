@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from ..client import workers as client
 from ..errors import BadConfig, VoxError
 from ..paths import get_paths
 from .options import json_option
@@ -28,7 +27,9 @@ def workers(as_json: bool) -> None:
     Piped, the lines are tab-separated: worker, backends, device, warm models, requests that it
     makes of those that it can make at once, speed, requests so far, when it was seen, and a note.
     """
-    found = client.workers(get_paths())
+    from ..client.workers import workers as look
+
+    found = look(get_paths())
     if found["server"] is None:
         raise BadConfig(
             "no workers are set", "set their server: vox config set workers redis://HOST"
