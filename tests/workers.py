@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import signal
@@ -10,9 +11,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 import redis
@@ -20,6 +21,11 @@ import redis
 from tests.redis_server import RedisServer
 from tests.running import CHECKOUT, SCRIPTED_PLUGIN, Vox
 from vox.fleet import keys
+from vox.fleet.requests import Request
+from vox.fleet.server import Server
+from vox.fleet.storage import FleetQueue, Lane
+from vox.fleet.workers import Announced, Workers
+from vox.redis_url import parse
 
 LEASE_S = 1.0
 """The least there is: tests wait for it to run out."""
@@ -228,3 +234,93 @@ class Fleet:
         """The job, once it has ended."""
         wait_until(lambda: self.job(job_id)["exit_code"] is not None, f"{job_id} ends")
         return self.job(job_id)
+
+
+class Entry(NamedTuple):
+    header: str
+    pcm: bytes = b""
+    seq: int = 0
+
+
+Nonsense = Iterable[Entry]
+SOUND = b"\0" * 4800
+
+
+def chunk(pcm: bytes = SOUND, seq: int = 0, sample_rate: str = "24000") -> Entry:
+    return Entry(f'{{"event": "chunk", "sample_rate": {sample_rate}}}', pcm, seq)
+
+
+def nonsense() -> list[Nonsense]:
+    """One answer of each kind."""
+    return [
+        [Entry("{")],
+        [Entry("[" * 10_000)],
+        [Entry("[]")],
+        [Entry('{"event": "surprise"}')],
+        [Entry('{"event": {}}')],
+        [Entry(" " * 100_000 + "{}")],
+        [chunk(b"\0" * 7)],
+        [chunk(b"")],
+        [chunk(b"\0" * 2**20)],
+        [chunk(sample_rate="NaN")],
+        [chunk(sample_rate="1e999")],
+        [chunk(sample_rate="-24000")],
+        [chunk(sample_rate="10000000000")],
+        [chunk(seq=0), chunk(seq=2)],
+        [
+            chunk(seq=0),
+            Entry('{"event": "end", "worker": "rogue", "cut_off": 1, "notes": []}', seq=1),
+        ],
+        [Entry('{"event": "end", "worker": "rogue", "cut_off": false, "notes": 5}')],
+        [Entry('{"event": "end", "worker": "rogue", "cut_off": false, "notes": []}', SOUND)],
+        [Entry('{"event": "error", "worker": "rogue", "error": 5}')],
+        [Entry('{"event": "error", "worker": "rogue", "error": {}}')],
+        [Entry('{"event": "error", "worker": "rogue", "error": {"code": "done", "message": []}}')],
+        # Sound without end, 2.5 s at a time.
+        (chunk(50 * SOUND, seq) for seq in itertools.count()),
+    ]
+
+
+class Rogue:
+    """A worker that claims requests, and answers nonsense."""
+
+    NAME = "rogue"
+
+    def __init__(self, url: str, answers: Iterable[Nonsense]) -> None:
+        self._server = Server(parse(url), lambda: None)
+        self._id = f"{self.NAME}#1"
+        self._answers = list(answers)
+        self._queue = FleetQueue(
+            self._server,
+            self._serve,
+            worker_id=self._id,
+            lease_s=LEASE_S,
+            lanes=lambda: [Lane("scripted")] if self._answers else [],
+        )
+        lanes = ("scripted",)
+        announced = Announced(self._id, self.NAME, keys.PROTOCOL, lanes=lanes, warm=lanes)
+        Workers(self._server).announce(announced, 600.0)
+        self._queue.start(1)
+
+    @property
+    def is_through(self) -> bool:
+        """It has answered all that it was to answer, and takes nothing more."""
+        return not self._answers
+
+    def _serve(self, request: Request) -> None:
+        for entry in self._answers.pop(0):
+            is_wanted = self._server.run(
+                "append",
+                [keys.task(request.id), keys.LEASES],
+                [
+                    request.id, self._id, round(1000 * LEASE_S), entry.header, entry.pcm, entry.seq,
+                    1024, 60_000, 0, keys.message(request.id),
+                ],
+            )  # fmt: skip
+            if not is_wanted:
+                return
+
+    def close(self) -> None:
+        self._queue.stop()
+        Workers(self._server).leave(self._id)
+        self._server.close()

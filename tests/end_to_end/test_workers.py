@@ -20,9 +20,12 @@ from tests.sound import Recorder, SoundServer, read_audio
 from tests.tones import read_timed_tones, read_tones
 from tests.workers import (
     LEASE_S,
+    Entry,
     Fleet,
+    Rogue,
     Worker,
     crew,
+    nonsense,
     settings,
     wait_until,
 )
@@ -304,6 +307,40 @@ def test_a_wrong_password_is_told_and_a_mended_one_is_taken_by_itself(vox: Vox) 
                 )
             assert "sesame" not in vox.log() + worker.log + guest.log
     finally:
+        server.close()
+
+
+def test_what_a_worker_answers_that_is_nonsense_is_made_by_another(
+    fleet: Fleet, reference: Path
+) -> None:
+    rogue = Rogue(fleet.server.url, nonsense())
+    try:
+        while not rogue.is_through:
+            job_id, path = fleet.write(TEXT)
+            job = fleet.outcome(job_id)
+            assert (job["state"], job["error"], job["notes"]) == ("done", None, [])
+            assert is_same(path, reference)
+    finally:
+        rogue.close()
+
+
+def test_where_all_workers_answer_nonsense_it_is_made_here_or_fails_and_names_one(vox: Vox) -> None:
+    server = RedisServer()
+    (vox.home / "config.toml").write_text(settings(server.url))
+    rogue = Rogue(server.url, ([Entry("{")] for _ in range(100)))
+    try:
+        vox.ok(*SCRIPTED, "-o", str(vox.home / "here.wav"), "1 [say 0.1s].")
+        (job,) = vox.jobs()
+        assert job["notes"] == ["made here: the worker rogue answered with what is no answer"]
+        assert (job["state"], job["made_on"]) == ("done", None)
+        vox.ok("daemon", "stop")
+        vox.environ["SCRIPTED_MISSING"] = "yes"
+        failed = vox(*SCRIPTED, "-o", str(vox.home / "not.wav"), "1 [say 0.1s].")
+        assert failed.code == 1
+        assert "the worker rogue answered with" in failed.err
+    finally:
+        vox.stop()
+        rogue.close()
         server.close()
 
 

@@ -56,6 +56,7 @@ class Client:
         tier: int = 0,
         priority: int = 0,
         seq: int | None = None,
+        avoid: Sequence[str] = (),
     ) -> int:
         """Returns its seq; 0 if it was known. Raises LookupError without a session."""
         request = Request(
@@ -68,6 +69,7 @@ class Client:
             tier=tier,
             priority=priority,
             seq=seq,
+            avoid=avoid,
         )
         return self._queue.send(request)
 

@@ -107,6 +107,16 @@ def test_a_request_is_left_to_others_until_it_is_old_enough(anna: Client, taker:
     assert taker.claim_ids(9, Lane("scripted", min_age_s=0.02)) == "a c"
 
 
+def test_a_request_is_left_to_others_by_the_workers_that_failed_it(
+    server: Server, anna: Client, taker: Taker
+) -> None:
+    anna.send("a", avoid=["w#12", "w#1"])
+    anna.send("b")
+    assert taker.claim_ids(9) == ""
+    assert Taker(server, "w#2").claim_ids(1) == "a"
+    assert taker.claim_ids(9) == "b"
+
+
 def test_a_file_is_taken_while_what_is_for_the_ear_is_left_to_others(
     anna: Client, taker: Taker
 ) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tests.redis_server import Proxy, RedisServer, free_port
-from vox.errors import NotAvailable, UnknownVoice, VoxError, WorkerLost, WorkersAway
+from vox.errors import LoadFailed, NotAvailable, UnknownVoice, VoxError, WorkerLost, WorkersAway
 from vox.fleet import keys
 from vox.fleet.asked import Asked
 from vox.fleet.clones import digest_of
@@ -52,8 +52,9 @@ def worker(server: Server) -> Taker:
     return Taker(server)
 
 
-def announce(server: Server) -> None:
-    there = Announced(id="w#1", name="w", protocol=keys.PROTOCOL, lanes=("scripted",))
+def announce(server: Server, worker_id: str = "w#1") -> None:
+    name = worker_id.partition("#")[0]
+    there = Announced(id=worker_id, name=name, protocol=keys.PROTOCOL, lanes=("scripted",))
     Workers(server).announce(there, 600)
 
 
@@ -189,6 +190,38 @@ def test_a_worker_that_answers_garbage_loses_the_request(
     make_it(worker, good)
     assert events(asked) == ["begun", "begun", "chunk", "end"]
     assert "the worker w answered with " in caplog.text
+
+
+BROKEN = {"code": "load-failed", "message": "no memory"}
+
+
+@pytest.mark.parametrize("failure", [BROKEN, {"code": "job-cancelled", "message": "no"}, {}])
+def test_what_a_worker_is_not_able_to_make_is_made_by_another(
+    session: Session, worker: Taker, server: Server, failure: dict[str, str]
+) -> None:
+    other = Taker(server, "other#1")
+    announce(server, other.id)
+    until(lambda: len(session.workers) == 2)
+    asked = session.ask(request())
+    bad = claimed(worker)
+    error = {"event": "error", "worker": worker.id, "error": failure}
+    send(worker, bad, 0, error, is_end=True)
+    good = claimed(other)
+    assert worker.claim() is None
+    make_it(other, good)
+    assert events(asked) == ["begun", "chunk", "end"]
+
+
+def test_what_no_worker_is_able_to_make_fails_with_its_reason(
+    session: Session, worker: Taker
+) -> None:
+    asked = session.ask(request())
+    error = {"event": "error", "worker": worker.id, "error": BROKEN}
+    for _ in range(MAX_LOSSES):
+        send(worker, claimed(worker), 0, error, is_end=True)
+    with pytest.raises(WorkerLost, match=r"no memory \(on the worker w\)") as caught:
+        asked.next(30)
+    assert isinstance(caught.value.__cause__, LoadFailed)
 
 
 def test_workers_that_answer_nothing_but_garbage_fail_the_request(

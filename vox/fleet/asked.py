@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import queue
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from ..errors import VoxError, WorkerLost
@@ -23,6 +23,8 @@ class Asked:
         self.number = request.id
         self.attempt = 1
         self.losses = 0
+        self.lost_by: set[str] = set()
+        """The ids of the workers that have failed it."""
         self.worker: str | None = None
         """Who makes it, once somebody does."""
         self.heard_at = math.inf
@@ -37,9 +39,10 @@ class Asked:
         """The attempt of which sound was read."""
         self._unread: Answer | None = None
 
-    def begin(self) -> Request:
-        """The request of the present attempt, which is to be sent."""
-        self.request = replace(self.request, id=f"{self.number}.{self.attempt}")
+    def begin(self, serving: Collection[str]) -> Request:
+        """The request of the present attempt, which is to be sent. `serving`: ids of workers."""
+        avoid = () if self.lost_by.issuperset(serving) else sorted(self.lost_by)
+        self.request = replace(self.request, id=f"{self.number}.{self.attempt}", avoid=avoid)
         self.worker, self.next_seq, self.heard_at = None, 0, math.inf
         return self.request
 

@@ -9,7 +9,7 @@ import json
 import math
 import re
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -62,6 +62,8 @@ class Request:
     priority: int = 0
     seq: int | None = None
     """The place in the client's queue of an earlier attempt; None: at its end."""
+    avoid: Sequence[str] = ()
+    """Workers that are to leave it to others, for a while."""
 
     @property
     def cost(self) -> int:
@@ -214,6 +216,7 @@ _REQUEST: dict[str, _Fits] = {
     "tier": _is_between(0, TIERS - 1),
     "priority": _is_between(-MAX_PRIORITY, MAX_PRIORITY),
     "seq": _or_none(_is_between(0, 2**53)),
+    "avoid": lambda value: isinstance(value, list | tuple) and all(map(_NAME, value)),
 }
 _ANSWERS: dict[str, dict[str, _Fits]] = {
     "loading": {"text": _is_text(MAX_LINE), "fraction": _or_none(_is_number)},

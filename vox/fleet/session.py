@@ -21,6 +21,7 @@ from . import keys
 from .answers import Answers
 from .asked import Asked
 from .clones import Clones
+from .failures import error_of
 from .lease_times import LeaseTimes
 from .pace import Pace
 from .requests import Answer, NotOurs, Request, answer_of
@@ -153,18 +154,22 @@ class Session:
         if is_known:
             self._withdraw(asked.request.id)
 
-    def _withdraw(self, request_id: str) -> None:
-        """Have the server and the worker forget a request, later if that is not possible now."""
+    def _withdraw(self, request_id: str) -> str:
+        """Have the server and the worker forget a request, later if that is not possible now.
+
+        Returns the worker's id, as far as it is known.
+        """
         if self._away is None:
             try:
-                self.server.run(
+                told: bytes = self.server.run(
                     "cancel", [keys.task(request_id), keys.LEASES], [keys.PREFIX, request_id]
                 )
-                return
+                return told.decode("utf-8", "replace")
             except VoxError as exc:
                 log.debug("a request could not be cancelled: %s", exc.line)
         with self._lock:
             self._unwanted.add(request_id)
+        return ""
 
     def _send(self, asked: Asked) -> None:
         """Send the request as its present attempt. Raises what `ask` does."""
@@ -173,7 +178,7 @@ class Session:
                 raise WorkersAway("the session with the workers has ended")
             if asked.is_ended:
                 return
-            request = asked.begin()
+            request = asked.begin(self._serving(asked.request.lane))
             self._asked[request.id] = asked
             self._is_asked.set()
         try:
@@ -204,14 +209,19 @@ class Session:
                 raise NotAvailable(f"workers understand no such request: {exc}") from exc
         raise WorkersAway(f"the Redis server {self.server.address} forgets what it is told")
 
-    def _again(self, request_id: str, why: VoxError, is_loss: bool = True) -> None:
-        """That attempt is over: send the request once more, or give it up."""
+    def _again(self, request_id: str, why: VoxError, lost_by: str | None = None) -> None:
+        """That attempt is over: send the request once more, or give it up.
+
+        `lost_by`: the id of the worker that failed, "": it is not known; None: none did.
+        """
         with self._lock:
             asked = self._asked.pop(request_id, None)
             if asked is None:
                 return  # it has ended, or another thread was first
             asked.attempt += 1
-            asked.losses += is_loss
+            if lost_by is not None:
+                asked.losses += 1
+                asked.lost_by |= {lost_by} - {""}
         log.warning("request %s: %s", request_id, why.message)
         try:
             if asked.losses >= MAX_LOSSES:
@@ -274,7 +284,7 @@ class Session:
         self._answers.restart()
         for asked in list(self._asked.values()):
             if asked.heard_at < math.inf and not self._is_known(asked):
-                self._again(asked.request.id, FORGOTTEN, is_loss=False)
+                self._again(asked.request.id, FORGOTTEN)
 
     def _forget_unwanted(self) -> None:
         """Withdraw what could not be withdrawn at its time."""
@@ -294,7 +304,7 @@ class Session:
             if self._away is not None:
                 self._end(asked, self._away)
             elif not self._is_known(asked):
-                self._again(asked.request.id, FORGOTTEN, is_loss=False)
+                self._again(asked.request.id, FORGOTTEN)
             elif asked.worker is None and not self.serves(asked.request.lane):
                 self._end(asked, WorkersAway(f"no worker serves {asked.request.lane}"))
 
@@ -306,7 +316,10 @@ class Session:
 
     def serves(self, lane: str) -> bool:
         """Whether a worker is there that takes requests from that lane."""
-        return any(lane in worker.lanes for worker in self._known)
+        return bool(self._serving(lane))
+
+    def _serving(self, lane: str) -> list[str]:
+        return [worker.id for worker in self._known if lane in worker.lanes]
 
     def is_warm(self, lane: str) -> bool:
         """Whether a worker has the model of that lane loaded."""
@@ -355,9 +368,9 @@ class Session:
         try:
             self._judge(asked, answer_of(fields))
         except NotOurs as exc:
-            self._withdraw(request_id)
-            name = asked.worker or "unnamed"
-            self._again(request_id, WorkerLost(f"the worker {name} answered with {exc}"))
+            worker = self._withdraw(request_id)
+            name = asked.worker or _name(worker)
+            self._again(request_id, WorkerLost(f"the worker {name} answered with {exc}"), worker)
 
     def _judge(self, asked: Asked, answer: Answer) -> None:
         """Raises NotOurs."""
@@ -366,14 +379,19 @@ class Session:
             is_loss = answer.event == "lost"
             what = "was lost" if is_loss else "was stopped"
             why = WorkerLost(f"the worker {_name(name)} {what}")
-            self._again(answer.request_id, why, is_loss)
+            self._again(answer.request_id, why, str(name) if is_loss else None)
         elif self._is_next(asked, answer):
             if answer.event == "need-clone":
                 if asked.request.clone is not None:
                     self.clones.forget(asked.request.clone.digest)
                 why = WorkerLost("the recording of the voice was not there")
-                self._again(answer.request_id, why)
+                self._again(answer.request_id, why, "")
                 return
+            if answer.event == "error":
+                error = error_of(_name(name), answer.header["error"])
+                if isinstance(error, WorkerLost):
+                    self._again(answer.request_id, error, str(name))
+                    return
             with self._lock:
                 if self._asked.get(answer.request_id) is not asked:
                     return

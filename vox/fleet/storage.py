@@ -113,6 +113,7 @@ class FleetStorage(huey.storage.PriorityRedisStorage):  # type: ignore[misc]  # 
                 data,
                 keys.message(request.id),
                 "" if request.seq is None else request.seq,
+                " ".join(request.avoid),
             ],
         )
         if int(answer) < 0:

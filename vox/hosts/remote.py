@@ -10,18 +10,10 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Any, Protocol
 
 from ..backends.base import Chunk, Progress, Settings, Utterance
-from ..errors import (
-    BadInput,
-    HostCrashed,
-    HostTimeout,
-    JobFailed,
-    StorageError,
-    SynthesisFailed,
-    VoxError,
-    WorkerLost,
-)
+from ..errors import WorkerLost
 from ..fleet import keys
 from ..fleet.clones import digest_of
+from ..fleet.failures import error_of
 from ..fleet.requests import Answer, CloneRef, Request, said_of
 from .base import no_progress, nothing
 
@@ -192,7 +184,7 @@ class RemoteHost:
                 ]
                 return
             elif answer.event == "error":
-                raise _error_of(_name(asked), header["error"])
+                raise error_of(_name(asked), header["error"])
 
     def _take_ahead(self, utterance: Utterance) -> Asked | None:
         for known, asked in self._ahead:
@@ -261,21 +253,3 @@ class RemoteHost:
 
 def _name(asked: Asked) -> str:
     return asked.worker or "unnamed"
-
-
-_OF_THE_UTTERANCE = (SynthesisFailed, HostCrashed, HostTimeout, BadInput)
-"""What is wrong with these, another host would not do better."""
-
-
-def _error_of(worker: str, data: dict[str, Any]) -> VoxError:
-    """What a worker reports, with its name; WorkerLost if that worker is at fault."""
-    from .answers import error_of
-
-    told = error_of({"error": data})
-    kind = JobFailed if isinstance(told, StorageError) else type(told)
-    error = kind(f"{told.message} (on the worker {worker})", told.hint)
-    if isinstance(error, _OF_THE_UTTERANCE):
-        return error
-    lost = WorkerLost(error.message, error.hint)
-    lost.__cause__ = error
-    return lost

@@ -2,6 +2,8 @@
 -- KEYS leases vt, then the rings: all lanes of the first tier, then of the next
 -- ARGV prefix worker lease_ms lanes, then for each lane how long a request waits at least, in ms
 -- -> {id, message} or nothing
+-- Those that a request avoids, by their ids, leave it to others for a while.
+local avoided_ms = 30000
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local prefix, worker, lease, width = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -21,10 +23,12 @@ local function first(ring, client)
       redis.call('ZREM', ring, client)
       return nil
     end
-    local task = redis.call('HMGET', prefix .. ':u:' .. id, 'state', 'at', 'session', 'cost')
+    local task = redis.call('HMGET', prefix .. ':u:' .. id, 'state', 'at', 'session', 'cost',
+      'avoid')
     if task[1] == 'queued' and redis.call('EXISTS', task[3]) == 1 then
       return {ring = ring, queue = queue, client = client, id = id, at = tonumber(task[2]),
-        cost = tonumber(task[4])}
+        cost = tonumber(task[4]),
+        is_avoided = string.find(' ' .. task[5] .. ' ', ' ' .. worker .. ' ', 1, true)}
     end
     drop(ring, queue, client, id)
   end
@@ -44,7 +48,8 @@ local function best_of(ring, min_age)
   if is_stale then clients = redis.call('ZRANGE', ring, 0, 31, 'WITHSCORES') end
   for i = 1, #clients, 2 do
     local found = first(ring, clients[i])
-    if found and now - found.at >= min_age then
+    local least = found and found.is_avoided and math.max(min_age, avoided_ms) or min_age
+    if found and now - found.at >= least then
       found.vt = tonumber(clients[i + 1])
       return found
     end

@@ -1,6 +1,6 @@
 -- Put a request into the queue. The same id is the same request.
 -- KEYS task queue ring vt seq wake session
--- ARGV id client priority cost ttl_ms out message message_key seq('': a new one)
+-- ARGV id client priority cost ttl_ms out message message_key seq('': a new one) avoid(see claim)
 -- The message's key is no KEY: EVALSHA wants the right to read and write its KEYS, and a client may
 -- only write that one.
 -- -> the request's seq, 0 if it was known, -1 if the client's session is not (or no longer) known
@@ -10,7 +10,8 @@ local seq = ARGV[9]
 if seq == '' then seq = redis.call('INCR', KEYS[5]) end
 local now = redis.call('TIME')
 redis.call('HSET', KEYS[1], 'client', ARGV[2], 'ring', KEYS[3], 'session', KEYS[7], 'cost', ARGV[4],
-  'out', ARGV[6], 'at', now[1] * 1000 + math.floor(now[2] / 1000), 'state', 'queued')
+  'out', ARGV[6], 'at', now[1] * 1000 + math.floor(now[2] / 1000), 'state', 'queued',
+  'avoid', ARGV[10])
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 redis.call('SET', ARGV[8], ARGV[7], 'PX', ARGV[5])
 -- Within a client: by priority, then as it came, by the server's count and not by anyone's clock.
@@ -24,8 +25,10 @@ if not redis.call('ZSCORE', KEYS[3], ARGV[2]) then
   redis.call('ZADD', KEYS[3], math.max(tonumber(now or 0), tonumber(own or 0)), ARGV[2])
 end
 redis.call('PEXPIRE', KEYS[3], ARGV[5])
--- One token wakes one idle worker. One too many costs an empty claim.
+-- One token wakes one idle worker, perhaps one that leaves it to others. One too many costs an empty
+-- claim.
 redis.call('LPUSH', KEYS[6], '1')
+for _ in string.gmatch(ARGV[10], '%S+') do redis.call('LPUSH', KEYS[6], '1') end
 redis.call('LTRIM', KEYS[6], 0, 63)
 redis.call('PEXPIRE', KEYS[6], ARGV[5])
 return tonumber(seq)

@@ -1,0 +1,43 @@
+"""What a worker reports of a request that failed, and whether another worker may do better."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import (
+    BadInput,
+    HostCrashed,
+    HostError,
+    HostTimeout,
+    JobFailed,
+    NotAvailable,
+    SynthesisFailed,
+    VoxError,
+    WorkerLost,
+    WorkersAway,
+    from_dict,
+)
+
+MAX_MESSAGE = 2000
+"""The characters of a message that are kept."""
+_OF_THE_UTTERANCE = (SynthesisFailed, HostCrashed, HostTimeout, BadInput)
+"""What is wrong with these, another host would not do better."""
+_KINDS = (HostError, NotAvailable, BadInput)
+"""What a host may raise; all else is a failure of the worker's own."""
+
+
+def error_of(worker: str, data: dict[str, Any]) -> VoxError:
+    """The error, with the worker's name; a WorkerLost that it caused if the worker is at fault.
+
+    `data`: see `VoxError.to_dict`.
+    """
+    told = from_dict(data)
+    is_known = isinstance(told, _KINDS) and not isinstance(told, WorkerLost | WorkersAway)
+    kind = type(told) if is_known else JobFailed
+    message = f"{told.message[:MAX_MESSAGE]} (on the worker {worker})"
+    error = kind(message, told.hint[:MAX_MESSAGE])
+    if isinstance(error, _OF_THE_UTTERANCE):
+        return error
+    lost = WorkerLost(error.message, error.hint)
+    lost.__cause__ = error
+    return lost
