@@ -257,7 +257,7 @@ def test_without_the_server_jobs_wait_others_are_heard_and_it_goes_on_by_itself(
             (laptop.home / "config.toml").write_text(settings(server.url, placement='"auto"'))
             waiting = laptop.ok(*SCRIPTED, "--async", "1 [say 0.3s].")
             laptop.ok("-b", "beep", "one two three")
-            assert laptop.job(waiting)["state"] == "queued"
+            wait_until(lambda: laptop.job(waiting)["state"] == "queued", "it waits")
             assert "jobs for them wait" in laptop.ok("status")
             server.start()
             announce_an_older_one(server)
