@@ -13,9 +13,6 @@ import pytest
 from tests.redis_server import RedisServer
 from tests.running import CHECKOUT
 from vox.config import KEYS
-from vox.errors import WorkersAway
-from vox.fleet.server import Server
-from vox.redis_url import parse
 
 DOCUMENT = (CHECKOUT / "docs" / "workers.md").read_text(encoding="utf-8")
 UNIT = "vox-worker@.service"
@@ -82,20 +79,5 @@ def test_the_settings_have_these_defaults() -> None:
 def test_the_messages_are_in_the_code() -> None:
     code = "\n".join(path.read_text(encoding="utf-8") for path in (CHECKOUT / "vox").rglob("*.py"))
     for message in re.findall(r"`([^`]+)`", "".join(row[0] for row in rows("Messages"))):
-        fixed = re.split(r"\.\.\. |: Connection refused|qwen|NAME", message)
+        fixed = re.split(r"\.\.\. |: Connection .*|qwen|NAME", message)
         assert all(part in code for part in fixed), message
-
-
-@pytest.mark.parametrize(
-    ("secret", "says"), [(None, "wants a password"), ("wrong", "refuses the password")]
-)
-def test_every_call_says_what_is_wrong_with_the_password(secret: str | None, says: str) -> None:
-    redis = RedisServer("--requirepass", "right")
-    server = Server(parse(redis.url), lambda: secret)
-    try:
-        for args in ([], ["x"] * 50):  # Redis does not even read a long command
-            with pytest.raises(WorkersAway, match=says):
-                server.run("append", ["a"], args)
-    finally:
-        server.close()
-        redis.close()

@@ -19,6 +19,8 @@ TIMEOUT_S = 3.0
 BLOCK_S = 2.0
 """How long a blocking read waits."""
 CONNECT_S = 2.0
+_PASSWORD_FILE = "--password-file of vox worker, else the setting workers_password_file"
+_DOCUMENT = "https://github.com/voxqueue/vox/blob/main/docs/workers.md"
 _SCRIPTS = ("submit", "claim", "append", "reap", "cancel", "look")
 
 
@@ -98,23 +100,25 @@ class Server:
         code = words.split(" ", 1)[0].rstrip(":").upper()
         # "Protocol error: unauthenticated multibulk length": it takes no long command before AUTH.
         if code == "NOAUTH" or words == "Authentication required." or "unauthenticated" in words:
-            return f"{where} wants a password", "see docs/workers.md"
+            return f"{where} wants a password", f"put it into a file: {_PASSWORD_FILE}"
         if isinstance(exc, exceptions.AuthenticationError) or code == "WRONGPASS":
-            return (
-                f"{where} refuses the password",
-                "check the password file, and the user in the URL",
-            )
+            hint = f"check the file ({_PASSWORD_FILE}), and the user in the URL"
+            return f"{where} refuses the password", hint
         if isinstance(exc, exceptions.BusyLoadingError):
             return f"{where} is loading its data", "it goes on by itself"
         if isinstance(exc, exceptions.NoPermissionError) or "can't run this command" in words:
-            return f"{where} does not permit its user what vox does", "see docs/workers.md"
+            return f"{where} does not permit its user what vox does", f"see {_DOCUMENT}"
         if isinstance(exc, exceptions.OutOfMemoryError) or code == "OOM":
             return f"{where} is full", "raise its maxmemory"
         if isinstance(exc, exceptions.TimeoutError):
             return f"{where} does not answer", "it goes on by itself once it does"
+        if "DB index" in words:
+            return f"{where} has no database {self.address.db}", "check the number in the URL"
+        if self.address.tls and isinstance(_cause(exc), FileNotFoundError | PermissionError):
+            return f"{where} cannot be used: a file that its URL names cannot be read", "check it"
         if "CERTIFICATE" in words.upper() or "SSL" in words.upper():
             why = "its certificate is not trusted" if "VERIFY" in words.upper() else "TLS fails"
-            return f"{where} cannot be used: {why}", "see docs/workers.md"
+            return f"{where} cannot be used: {why}", f"see TLS in {_DOCUMENT}"
         if isinstance(exc, exceptions.ConnectionError):
             why = _why_unreachable(exc, words)
             return f"{where} cannot be reached: {why}", "it goes on by itself once it can"
@@ -128,8 +132,12 @@ class Server:
             self.pool.disconnect()
 
 
+def _cause(exc: Exception) -> BaseException | None:
+    return exc.__cause__ or exc.__context__
+
+
 def _why_unreachable(exc: Exception, words: str) -> str:
-    cause = exc.__cause__ or exc.__context__
+    cause = _cause(exc)
     if isinstance(cause, OSError) and cause.strerror:
         return cause.strerror
     if "max number of clients" in words:

@@ -113,8 +113,8 @@ class Worker:
         log.info("%s leaves", self.id)
         try:
             self._workers.leave(self.id)
-        except VoxError as exc:
-            log.info("%s", exc.message)
+        except VoxError as exc:  # it expires
+            log.debug("%s", exc.message)
         self._queue.stop(STOP_S)
         self._leases.close()
         self._slots.close()
