@@ -13,7 +13,16 @@ from tests.api.conftest import RunningDaemon, Start
 from vox.tokens import renew_token
 
 SPEAK = {"text": "Nobody may say this", "async": True}
-EVERYTHING = ["/health", "/ping", "/docs", "/openapi.json", "/metrics", "/v1/models", "/nothing"]
+EVERYTHING = [
+    "/health",
+    "/ping",
+    "/docs",
+    "/openapi.json",
+    "/metrics",
+    "/v1/models",
+    "/workers",
+    "/nothing",
+]
 
 
 @pytest.mark.parametrize("path", EVERYTHING)

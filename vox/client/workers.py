@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..config import Config, load
@@ -78,12 +79,21 @@ def inspect(config: Config) -> Inspection:
 
 def _told(server: Server) -> tuple[str, bool, str | None]:
     try:
-        about, memory = server.call("info", "server"), server.call("info", "memory")
+        return told(server.call("info", "server"), server.call("info", "memory"))
     except VoxError:  # its user need not have the right to ask
         return "", False, None
-    is_valkey = "valkey_version" in about
-    name, version = ("Valkey", "valkey_version") if is_valkey else ("Redis", "redis_version")
-    like = tuple(int(part) for part in str(about.get("redis_version")).split(".") if part.isdigit())
+
+
+def told(about: Mapping[str, Any], memory: Mapping[str, Any]) -> tuple[str, bool, str | None]:
+    """What the sections of INFO say: see the fields of `Inspection`."""
+    name, version = "Redis", str(about.get("redis_version"))
+    is_too_old = _numbers(version) < LEAST_VERSION
+    if "valkey_version" in about:
+        name, version = "Valkey", str(about["valkey_version"])
     policy, limit = memory.get("maxmemory_policy"), memory.get("maxmemory")
     evicts = str(policy) if limit and policy not in (None, "noeviction") else None
-    return f"{name} {about.get(version)}", like < LEAST_VERSION, evicts
+    return f"{name} {version}", is_too_old, evicts
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
