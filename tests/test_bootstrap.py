@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from vox.bootstrap import bootstrap_args, environ_for, vox_dir
+from vox.redis_url import PASSWORD_VARIABLE
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +58,10 @@ def test_libraries_of_a_host_report_to_nobody(
         [sys.executable, "-c", "import onnxruntime"], env=environ_for(sys.executable), check=True
     )
     assert list(tmp_path.rglob("*")) == []  # else a device id, and events on their way
+
+
+def test_a_host_does_not_get_the_password_of_the_workers_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(PASSWORD_VARIABLE, "secret")
+    assert "secret" not in environ_for(sys.executable).values()

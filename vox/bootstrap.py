@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import sys
 
+from .redis_url import PASSWORD_VARIABLE
+
 _NO_TELEMETRY = {
     "ORT_DISABLE_TELEMETRY": "1",  # onnxruntime 1.32: a device id, and events to its maker
     "GRADIO_ANALYTICS_ENABLED": "False",
@@ -53,9 +55,11 @@ def environ_for(interpreter: str) -> dict[str, str]:
     """The environment variables for an interpreter: no telemetry, and threads that share the CPU.
 
     Variables that add folders to Python's path are left out for another interpreter than ours: pip
-    would count what it finds there as installed, and a host would import it.
+    would count what it finds there as installed, and a host would import it. Nor is the password
+    of the workers' server for the packages of others.
     """
     environ = {**_NO_TELEMETRY, **_SHARED_CPU, **os.environ}
+    environ.pop(PASSWORD_VARIABLE, None)
     if interpreter != sys.executable:
         for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__"):
             environ.pop(name, None)

@@ -108,6 +108,6 @@ def password(file_path: str | None, environ: Mapping[str, str] = os.environ) -> 
         why = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8"
         raise BadConfig(
             f"the password file {file_path} cannot be read: {why}",
-            "set workers_password_file to one that can",
+            "check its path and its permissions",
         ) from None
     return found or None
