@@ -154,7 +154,9 @@ def test_the_line_of_the_status(
 def test_the_line_of_the_status_says_why_workers_cannot_be_used() -> None:
     away = WorkersAway("the Redis server gpu:6379 does not answer", "it goes on by itself")
     found = summary("gpu:6379", [HERE], away)
-    assert line(found) == "jobs for them wait: the Redis server gpu:6379 does not answer"
+    short = "jobs for them wait: the Redis server gpu:6379 does not answer"
+    assert line(found, is_short=True) == short
+    assert line(found) == f"{short}; it goes on by itself"
     assert (found["count"], found["workers"]) == (0, [])
 
 

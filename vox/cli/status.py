@@ -124,7 +124,11 @@ class Status(NamedTuple):
     def _workers(self) -> dict[str, str]:
         """Few have any, and only a daemon asks for them."""
         found = self.document.get("workers") or {"server": None}
-        return {"workers": line_of_workers(found)} if found["server"] else {}
+        return (
+            {"workers": line_of_workers(found, is_short=not self.is_full)}
+            if found["server"]
+            else {}
+        )
 
     def _wyoming(self) -> str:
         """Of a server that is off, nothing: few have one."""
