@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
+from vox.callers import me
 from vox.engine.engine import Engine
 from vox.engine.placement import Place
 from vox.engine.rates import Pace
+from vox.engine.synthesis import MOST_TRIED
 from vox.errors import (
     BackendNotInstalled,
     BadConfig,
@@ -28,6 +30,7 @@ from vox.errors import (
 )
 from vox.hosts.pool import model_key
 from vox.jobs import Job, Request
+from vox.queue.tasks import LOOK_PAST
 
 from .fake_workers import Anew, FakeWorkers, worker
 from .fakes import LIMIT_S
@@ -385,18 +388,21 @@ def test_what_a_job_waits_for_is_foreseen_and_told(
     assert (ended["phase"], ended["waits_for"]) == (None, None)
 
 
-def test_waiting_jobs_are_looked_at_only_when_something_changes(
-    rig: Rig, engine: Engine, workers: FakeWorkers
-) -> None:
+def test_many_waiting_jobs_hide_no_others(rig: Rig, engine: Engine, workers: FakeWorkers) -> None:
     workers.announce()
-    jobs = [engine.submit(elsewhere(f"Here is number {n}.")) for n in range(5)]
-    for job in jobs:
-        until_waiting(rig, job)
-    looks, began = workers.looks, time.thread_time()
-    rig.until_ended(engine.submit(request(TWO)))
-    assert workers.looks - looks < 200 and time.thread_time() - began < LIMIT_S
-    assert [rig.states(job).count("preparing") for job in jobs] == [1] * 5
-    assert not engine.is_idle
+    texts = [f"Here is number {n}." for n in range(LOOK_PAST + 5)]
+    jobs = engine.submitter.submit_many([elsewhere(text) for text in texts])
+    assert rig.until_ended(engine.submit(request(TWO)))["state"] == "done"
+    rig.until(lambda: engine.workers_wait.count == len(jobs))
+    assert sum(rig.states(job).count("preparing") for job in jobs) < 2 * MOST_TRIED
+    assert engine.tasks.pending() == [] and not engine.is_idle
+    looks = workers.looks
+    rig.until_ended(engine.submit(request(THREE)))
+    assert workers.looks - looks < 1000  # nothing looks again and again
+    for job in jobs[1:]:
+        engine.cancel(job.id)
+    workers.announce(GPU)
+    assert rig.until_ended(jobs[0])["state"] == "done"
 
 
 def test_a_waiting_job_can_be_cancelled_and_expires(
@@ -468,6 +474,54 @@ def test_a_file_goes_on_from_the_next_sentence_once_workers_are_back(
     assert audio_s == pytest.approx(3 * 0.1 + 2 * 0.25, abs=0.02)
 
 
+def test_a_response_goes_on_from_the_next_sentence_once_workers_are_back(
+    rig: Rig, engine: Engine, workers: FakeWorkers
+) -> None:
+    gate = workers.hosts.gate()
+    workers.hosts.script(TWO, 0.05, gate, WorkersAway("all went away"))
+    job = engine.submit(elsewhere(ONE, TWO, sink="stream"))
+    reader = engine.spools.open(job.id)  # as the API has it
+    gate.wait_reached()
+    workers.announce()
+    gate.open()
+    until_waiting(rig, job)
+    other = engine.submit(request(THREE, sink="stream"))
+    assert rig.until_ended(other)["state"] == "done"
+    workers.announce(GPU)
+    assert rig.until_ended(job)["state"] == "done"
+    assert reader.is_complete
+    assert reader.frames / 24_000 == pytest.approx(2 * 0.1 + 0.25, abs=0.02)
+    reader.close()
+
+
+def test_a_text_that_is_still_being_written_waits_for_workers_too(
+    rig: Rig, engine: Engine, workers: FakeWorkers
+) -> None:
+    workers.announce()
+    job = engine.submit(elsewhere("", is_open=True, caller=me()))
+    until_waiting(rig, job)
+    length = engine.append_text(job.id, 0, f"{ONE} {TWO} ").length
+    other = engine.submit(request(TWO))
+    assert rig.until_ended(other)["state"] == "done"
+    workers.announce(GPU)
+    rig.until(lambda: any(e.data.get("heard") == 2 for e in rig.events if e.job_id == job.id))
+    engine.append_text(job.id, length, THREE)
+    engine.end_text(job.id)
+    ended = rig.until_ended(job)
+    assert (ended["state"], ended["heard"]) == ("done", 3)
+    assert [text for text in workers.texts if text] == [ONE, TWO, THREE]
+
+
+def test_one_that_is_tried_alone_holds_up_nobody_while_it_waits(
+    rig: Rig, engine: Engine, workers: FakeWorkers
+) -> None:
+    workers.announce()
+    job = engine.submit(elsewhere())
+    engine.lookahead.alone.add(job.id)
+    until_waiting(rig, job)
+    assert rig.until_ended(engine.submit(request(TWO)))["state"] == "done"
+
+
 def test_requests_that_cannot_be_sent_are_no_busy_loop(
     rig: Rig, engine: Engine, workers: FakeWorkers
 ) -> None:
@@ -536,6 +590,15 @@ def test_what_is_to_stay_warm_is_warmed_once_there_are_workers(
     workers.announce(worker("gpu1", [ELSEWHERE], is_warm=False))
     engine.kept.look()
     rig.until(lambda: engine.kept.look() or workers.texts == [None])
+
+
+def test_jobs_that_wait_do_not_keep_other_models_from_being_warmed(
+    rig: Rig, engine: Engine, workers: FakeWorkers
+) -> None:
+    workers.announce()
+    until_waiting(rig, engine.submit(elsewhere()))
+    rig.settings["keep"] = ("scripted",)
+    rig.until(lambda: engine.kept.look() or rig.hosts.started)
 
 
 def test_voices_of_what_workers_serve_are_there(

@@ -18,7 +18,7 @@ from ..audio import files
 from ..audio.device import device_of
 from ..audio.player import Player
 from ..config import Config
-from ..errors import JobNotLive, NoAudioKept, NothingSpoken, StorageError
+from ..errors import DaemonLeaving, JobNotLive, NoAudioKept, NothingSpoken, StorageError
 from ..files import remove_parts
 from ..hosts.base import HostFactory
 from ..hosts.launch import subprocess_hosts
@@ -97,7 +97,8 @@ class Engine(Parts):
         recovery.recover(self.store, self.tasks, self._streams_died_before)
         self.lookahead.alone = recovery.tried_alone(self.store)
         self.player.on_change = self.running.on_change = self.tasks.wake
-        self.fleet.on_change = self.tasks.wake
+        self.fleet.on_change = self._on_workers
+        threading.Thread(target=self.fleet.tick, name="fleet", daemon=True).start()
         self.player.on_absence = self.device_wait.begin
         if not self.player.is_alive():
             self.player.start()
@@ -107,6 +108,17 @@ class Engine(Parts):
         self.housekeeping.start()
         self.upkeep.start()
         self.is_started = True
+
+    def _on_workers(self) -> None:
+        """Workers have come or gone."""
+        self.tasks.wake()
+        if self.workers_wait.count:
+            threading.Thread(target=self._end_wait, name="workers-wait", daemon=True).start()
+
+    def _end_wait(self) -> None:
+        # If it fails the housekeeping tries it again, unless the engine is being closed.
+        with contextlib.suppress(StorageError, DaemonLeaving):
+            self.send_stranded()
 
     def _remove_leftovers(self) -> None:
         """Remove what processes that were killed had half written."""

@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 from ..config import Config
 from ..errors import DaemonLeaving, JobCancelled, VoxError, WorkersAway
-from ..queue.store import Store
 from .warming import Models, Warming, WarmingElsewhere
 
 log = logging.getLogger(__name__)
@@ -23,8 +22,7 @@ LOOK_S = 0.1
 class Kept:
     """Loads each of these models once. `look` is called every second or so, by one thread."""
 
-    def __init__(self, store: Store, models: Models, config: Callable[[], Config]) -> None:
-        self._store = store
+    def __init__(self, models: Models, config: Callable[[], Config]) -> None:
         self._models = models
         self._config = config
         self._loaded: set[str] = set()
@@ -35,12 +33,12 @@ class Kept:
     def look(self) -> None:
         """Begin to load the next one, if nobody needs the pool. Raises StorageError."""
         names = self._config()["keep"]
-        self.errors = {name: line for name, line in self.errors.items() if name in names}
+        self.errors = {name: line for name, line in self.errors.copy().items() if name in names}
         if self._thread is not None and self._thread.is_alive():
             return
         missing = (name for name in names if name not in self._loaded and name not in self.errors)
         name = next(missing, None)
-        if name is None or self._models.pool.turns.is_taken or self._store.wanted_models():
+        if name is None or self._models.pool.turns.is_taken or self._models.wanted():
             return
         self._thread = threading.Thread(target=self._load, args=(name,), name="keep", daemon=True)
         self._thread.start()

@@ -42,10 +42,8 @@ class LookAhead:
         self._running = running
         self._serves_streams = serves_streams
         self.place_of: Callable[[str, str | None], Place | None] = lambda _backend, _model: "local"
-        """Where the jobs of a backend's model are made now; None: they wait for workers."""
-        self.waits_for: Callable[[str], str | None] = lambda _job_id: None
-        """The workers that a job has not found; None: it has not looked, and may be all in the
-        cache."""
+        """Where the jobs of a backend's model are made now; None: nowhere, but for what the cache
+        has of them."""
         self.most_remote: Callable[[], int] = lambda: 1
         """How many jobs may be made by workers on other machines at once."""
         self.alone: set[str] = set()
@@ -61,8 +59,7 @@ class LookAhead:
         place_of = functools.cache(self.place_of)
 
         def is_allowed(entry: QueueEntry) -> bool:
-            place = place_of(entry.backend, entry.model)
-            return (place is not None or self.waits_for(entry.id) is None) and may(entry, place)
+            return may(entry, place_of(entry.backend, entry.model))
 
         allowed = [each for each in job_ids if each not in entries or is_allowed(entries[each])]
         return self._apart(job_ids, allowed, entries, runs) if self.alone else allowed

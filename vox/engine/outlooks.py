@@ -91,10 +91,8 @@ class EngineOutlooks:
     def at_once(self, job: Job) -> Outlook:
         if not job.is_live:
             return Outlook(made=job.heard)
-        if job.started_at is None:
-            return Outlook(phase="waiting")
-        waits_for = self._waits_for(job.id)
-        if waits_for is not None and job.state == "queued":
+        waits_for = self._waits_for(job.id) if job.state == "queued" else None
+        if waits_for is not None or job.started_at is None:
             return Outlook(phase="waiting", waits_for=waits_for, made=job.heard)
         scene = self._scene()
         entry, voice = _entry_of(job), voice_of(self._catalog, job)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 from ..audio.gaps import Gaps
@@ -16,6 +17,7 @@ from ..jobs import NO_DEVICE, PAUSED
 from ..paths import Paths
 from ..queue import recovery
 from ..queue.events import Bus
+from ..queue.reader import QueueEntry
 from ..queue.store import Store
 from ..queue.tasks import Run, Tasks
 from ..text.say_as_files import LiveSayAs
@@ -75,7 +77,7 @@ class Parts:
         self.pool = Pool(hosts, Needs(paths.memory_path))
         self.models = Models(self.store, self.pool, self.catalog, config)
         self.fleet = Fleet(config, connect)
-        self.kept = Kept(self.store, self.models, config)
+        self.kept = Kept(self.models, config)
         self.warms_kept = False
         """Whether the models of `keep` are loaded before they are used: it is to stay."""
         self.outcomes = OutcomeWriter(self.store)
@@ -85,11 +87,11 @@ class Parts:
         self.placement = Placement(self.catalog, self.pool, self.rates, self.fleet, config)
         self.lookahead = LookAhead(self.store, self.player, config, self.running, serves_streams)
         self.models.elsewhere = self.placement.host_elsewhere
+        self.models.is_made_here = self.placement.is_here
         self.catalog.is_served = self.placement.is_served
         self.workers_wait = WorkersWait()
         self.lookahead.place_of = self.placement.place_of
         self.lookahead.most_remote = self.placement.most_jobs
-        self.lookahead.waits_for = self.workers_wait.what
         self.texts = OpenTexts(
             self.store, self.player, lambda: int(config()["max_text"]), self.send_stranded
         )
@@ -190,6 +192,12 @@ class Parts:
             self.spools.remove(job_id)
 
     def send_stranded(self) -> None:
-        """See `recovery.resend_stranded`."""
-        recovery.resend_stranded(self.store, self.tasks, self.outcomes.failed)
+        """See `recovery.resend_stranded`. What waits for workers gets its task once they come."""
+        place_of = functools.cache(self.placement.place_of)
+
+        def waits(entry: QueueEntry) -> bool:
+            is_waiting = self.workers_wait.what(entry.id) is not None
+            return is_waiting and place_of(entry.backend, entry.model) is None
+
+        recovery.resend_stranded(self.store, self.tasks, self.outcomes.failed, waits)
         self.tasks.wake()

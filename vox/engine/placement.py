@@ -78,6 +78,17 @@ class Placement:
         except VoxError:
             return "local"
 
+    def obstacle(self, backend: str, model: str | None) -> VoxError | None:
+        """Why a job of that model can be made nowhere now; None: it can, or fails here."""
+        try:
+            place, reason = self.where(backend, model)
+        except VoxError:
+            return None
+        return reason if place is None else None
+
+    def is_here(self, backend: str, model: str | None) -> bool:
+        return self.place_of(backend, model) == "local"
+
     def is_served(self, backend: str) -> bool:
         """Whether workers that are there now speak for the backend. Quick: it does not look."""
         session = self.fleet.session if self._catalog.may_be_elsewhere(backend) else None

@@ -54,6 +54,9 @@ from .workers_wait import WorkersWait
 
 log = logging.getLogger(__name__)
 
+MOST_TRIED = 20
+"""While fewer jobs wait for workers, the next one is tried first: all of it may be cached."""
+
 
 @dataclass(slots=True)
 class _Work:
@@ -233,6 +236,18 @@ class Synthesizer:
             line = job.discreet(exc.line)
             log.warning("job %s: %s: once more from utterance %d", job.id, line, again)
             return False
+
+    def must_wait(self, job: Job) -> bool:
+        """Whether the job, in the queue, waits for workers without a look at what the cache has.
+
+        Such a look takes a while, and many of them would hold others up.
+        """
+        if self._workers_wait.count < MOST_TRIED:
+            return False
+        why = self._placement.obstacle(job.backend, job.model)
+        if why is not None:
+            self._workers_wait.begin(job.id, job.discreet(why.line))
+        return why is not None
 
     def _wait_for_workers(self, work: _Work, why: str) -> None:
         """Wait while there is audio to hear; then the job goes back into the queue."""

@@ -38,6 +38,8 @@ class Models:
         """Nothing is loaded any more."""
         self.elsewhere: Callable[[str, str | None], Host | None] = lambda _backend, _model: None
         """A host on other machines, where a model is to be loaded now; None: it is loaded here."""
+        self.is_made_here: Callable[[str, str | None], bool] = lambda _backend, _model: True
+        """Whether the jobs of a model are made on this machine now."""
         self._running: set[Warming | WarmingElsewhere] = set()
 
     @property
@@ -102,10 +104,14 @@ class Models:
         wanted_keys = functools.cache(self.wanted_keys)  # asked for at most once, mostly never
         self.pool.unload_due(lambda key: key in wanted_keys())
 
+    def wanted(self) -> list[tuple[str, str | None]]:
+        """(backend, model) of the jobs that wait for a model of this machine."""
+        return [each for each in self._store.wanted_models() if self.is_made_here(*each)]
+
     def wanted_keys(self) -> set[str]:
         """The models that jobs wait for, as keys of the pool."""
         keys = set()
-        for backend, model in self._store.wanted_models():
+        for backend, model in self.wanted():
             with contextlib.suppress(VoxError):  # its backend is gone, or its settings are bad
                 keys.add(self._key(backend, model))
         return keys

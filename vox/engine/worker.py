@@ -197,7 +197,7 @@ class Worker:
 
     def _take(self, job_id: str) -> Run | None:
         job = self._store.find(job_id)
-        if job is None or self._outcomes.is_ending(job_id):
+        if job is None or self._outcomes.is_ending(job_id) or self._synthesizer.must_wait(job):
             return None
         # It is at work before its state changes: a cancel that comes right after the change must
         # find it.

@@ -1,6 +1,8 @@
 """Jobs that wait for workers on other machines: nobody else could make them, and none is there.
 
-They are in the queue, where they hold up nobody (see `LookAhead.may_take`). Knows no workers.
+They are in the job table, but Huey holds no tasks for them (see `Parts.send_stranded`): so they
+hold up nobody, however many there are. Before it waits a job is tried, for the cache may have all
+of it. Knows no workers.
 """
 
 from __future__ import annotations
@@ -14,6 +16,10 @@ class WorkersWait:
     def __init__(self) -> None:
         self._why: dict[str, str] = {}
         """By the jobs' ids."""
+
+    @property
+    def count(self) -> int:
+        return len(self._why)
 
     def begin(self, job_id: str, why: str) -> None:
         """The job has found no workers; `why`: on one line."""

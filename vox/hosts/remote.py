@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Any, Protocol
 
 from ..backends.base import Chunk, Progress, Settings, Utterance
-from ..errors import WorkerLost
+from ..errors import NotAvailable, WorkerLost
 from ..fleet import keys
 from ..fleet.clones import digest_of
 from ..fleet.failures import error_of
@@ -211,7 +211,10 @@ class RemoteHost:
             tier=self._tier,
             priority=self._priority,
         )
-        return self._session.ask(request, clone.audio_path if clone else None)
+        try:
+            return self._session.ask(request, clone.audio_path if clone else None)
+        except NotAvailable as exc:
+            raise WorkerLost(exc.message, exc.hint) from exc
 
     def cancel(self) -> None:
         asked = self._current

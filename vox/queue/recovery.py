@@ -125,17 +125,25 @@ def give_back(store: Store, job_id: str) -> Job | None:
 
 
 def resend_stranded(
-    store: Store, tasks: Tasks, on_failure: Callable[[str, StorageError], None]
+    store: Store,
+    tasks: Tasks,
+    on_failure: Callable[[str, StorageError], None],
+    is_held: Callable[[QueueEntry], bool] = lambda _entry: False,
 ) -> int:
     """Send tasks for queued jobs that have none, in queue order: their client died before it did.
 
     Returns how many there were. A job whose task is sent twice is spoken once. `on_failure` is
-    called for each job whose task cannot be sent because the disk is full. Raises StorageError.
+    called for each job whose task cannot be sent because the disk is full. `is_held`: a job that
+    is to have none now. Raises StorageError.
     """
-    if not _stranded(store.queued(), tasks):
+
+    def wanted() -> list[QueueEntry]:
+        return [entry for entry in store.queued() if not is_held(entry)]
+
+    if not _stranded(wanted(), tasks):
         return 0
     with store.in_order():
-        queued = store.queued()
+        queued = wanted()
         stranded = _stranded(queued, tasks)
         if stranded:
             try:
