@@ -33,9 +33,8 @@ class Kept:
     def look(self) -> None:
         """Begin to load the next one, if nobody needs the pool. Raises StorageError."""
         names = self._config()["keep"]
-        for name in list(self.errors):  # in place: the thread that loads may add one just now
-            if name not in names:
-                self.errors.pop(name, None)
+        for old in self.errors.keys() - set(names):  # in place: `_load` may add one just now
+            self.errors.pop(old, None)
         if self._thread is not None and self._thread.is_alive():
             return
         missing = (name for name in names if name not in self._loaded and name not in self.errors)
