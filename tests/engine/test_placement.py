@@ -268,8 +268,12 @@ def test_a_load_by_another_worker_is_over_with_its_utterance(
     job = engine.submit(file(tmp_path / "x.wav", ONE, TWO, THREE))
     rig.until(lambda: engine.store.outlooks.of(engine.store.get(job.id)).made == 2)
     rig.until(lambda: engine.store.outlooks.of(engine.store.get(job.id)).phase == "making")
-    steps = [each.data["step"] for each in rig.events if "step" in each.data]
-    assert None in steps[steps.index("loading the script on gpu1") :]
+
+    def is_told() -> bool:
+        steps = [each.data["step"] for each in rig.events if "step" in each.data]
+        return None in steps[steps.index("loading the script on gpu1") :]
+
+    rig.until(is_told)
     gate.open()
 
 
