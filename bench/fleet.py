@@ -18,7 +18,7 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -35,6 +35,7 @@ CARDS = {
     )
 }
 SENTENCE_S = 4.0
+WORD_S = 0.4
 LOAD = 0.6
 """How busy the workers are while clients speak now and then."""
 LEASE_S = 10.0
@@ -42,7 +43,7 @@ PROCESSES = 2
 """That the clients are in."""
 CHUNKS = 300
 REQUESTS = 40
-MOST_JOBS_S = 3
+FAIR_AFTER = 3
 """Fairness is told where a client had time for so many sentences."""
 
 
@@ -54,11 +55,12 @@ class Row:
     mode: str
     workers: int
     clients: int
+    sentence_s: float
     went: Went
 
     @property
     def jobs_per_minute(self) -> float:
-        return self.went.audio_s / SENTENCE_S / self.went.used.seconds * 60
+        return self.went.audio_s / self.sentence_s / self.went.used.seconds * 60
 
     def first_s(self, share: float) -> tuple[float, bool]:
         """The time to the first sound that this share did not exceed; False: it was longer."""
@@ -105,7 +107,6 @@ class Row:
 class Bench:
     def __init__(self, options: argparse.Namespace) -> None:
         self.card = CARDS[options.card]
-        self.text = self.card.text(SENTENCE_S)
         self.rows: list[Row] = []
         self.overheads: dict[str, Any] = {}
         self._options = options
@@ -122,8 +123,10 @@ class Bench:
                 self._go(fleet, "read_aloud", workers, 1)
                 every_s = clients * self.card.job_s(SENTENCE_S) / (workers * LOAD)
                 self._go(fleet, "speak_now_and_then", workers, clients, every_s=every_s)
-                if workers == max(self._options.workers) and not self._options.checkout:
-                    self._rest(fleet, workers, CHECKOUT)
+                if workers == max(self._options.workers):
+                    self._go(fleet, "share", workers, clients, sentence_s=WORD_S)
+                    if not self._options.checkout:
+                        self._rest(fleet, workers, CHECKOUT)
         for checkout in self._options.checkout or ():
             workers = max(self._options.workers)
             with self._fleet(workers, checkout) as fleet:
@@ -137,7 +140,7 @@ class Bench:
             return
         fleet.have_clients(clients)
         time.sleep(2 * seconds)  # until they rest
-        self._note("rest", workers, clients, lambda: fleet.rest(seconds), checkout)
+        self.rows.append(Row(checkout, "rest", workers, clients, SENTENCE_S, fleet.rest(seconds)))
         every_s = clients * self.card.job_s(SENTENCE_S) / (workers * LOAD)
         self._go(fleet, "speak_now_and_then", workers, clients, checkout, every_s=every_s)
 
@@ -151,24 +154,24 @@ class Bench:
         workers: int,
         clients: int,
         checkout: str = CHECKOUT,
+        sentence_s: float = SENTENCE_S,
         **options: float,
     ) -> None:
-        def go() -> Went:
-            return fleet.go(mode, clients, self.text, self._options.seconds, **options)
-
-        self._note(mode, workers, clients, go, checkout)
-
-    def _note(
-        self, mode: str, workers: int, clients: int, go: Callable[[], Went], checkout: str
-    ) -> None:
+        text = self.card.text(sentence_s)
         print(f"{mode}: {workers} workers, {clients} clients   ", end="\r", file=sys.stderr)
-        self.rows.append(Row(checkout, mode, workers, clients, go()))
+        went = fleet.go(mode, clients, text, self._options.seconds, **options)
+        self.rows.append(Row(checkout, mode, workers, clients, sentence_s, went))
 
     def of(self, mode: str) -> list[Row]:
         return [row for row in self.rows if row.mode == mode]
 
     def efficiency(self, row: Row) -> float:
-        """What so many workers make, beside so many times what one makes, for as many clients."""
+        """What so many workers make, beside so many times what one makes, for as many clients.
+
+        Not a number where the clients decide how much is made.
+        """
+        if row.mode not in ("speak", "read_aloud"):
+            return math.nan
         alone = [
             each.jobs_per_minute
             for each in self.of(row.mode)
@@ -180,13 +183,13 @@ class Bench:
 def table(bench: Bench, mode: str) -> str:
     header = (
         "workers,clients,jobs a minute,of so many times one,first sound p50,p99,fairness,"
-        "worst to best,machine,Redis,Redis' memory,requests/s,in,out,errors"
+        "worst to best,machine,Redis,Redis' memory,connections,requests/s,in,out,errors"
     ).split(",")
     cores = os.cpu_count() or 1
     rows = []
     for row in bench.of(mode):
         used = row.went.used
-        is_told = row.jobs_per_minute * used.seconds / 60 >= MOST_JOBS_S * row.clients
+        is_told = row.jobs_per_minute * used.seconds / 60 >= FAIR_AFTER * row.clients
         rows.append(
             [
                 str(row.workers),
@@ -200,6 +203,7 @@ def table(bench: Bench, mode: str) -> str:
                 f"{100 * used.machine_cpu_s / used.seconds / cores:.0f} %",
                 f"{100 * used.redis_cpu_s / used.seconds:.1f} %",
                 f"{used.peak_bytes / 1e6:.1f} MB",
+                f"{used.connections:,}",
                 f"{used.requests / used.seconds:,.0f}",
                 f"{used.in_bytes / used.seconds / 1e6:.2f} MB/s",
                 f"{used.out_bytes / used.seconds / 1e6:.2f} MB/s",
@@ -294,6 +298,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 TITLES = {
     "speak": "Each client has one sentence after the other made",
+    "share": "Each has one word after the other made, and one has as many at once as are workers",
     "read_aloud": "One client has one long text made",
     "speak_now_and_then": f"Clients speak now and then, and the workers are busy for {LOAD:.0%}",
     "rest": "Clients do nothing",

@@ -82,9 +82,16 @@ class Client:
                 self.say(text, until, due)
             due += self._random.expovariate(1 / every_s)
 
-    def read_aloud(self, text: str, until: float) -> None:
+    def share(self, text: str, until: float) -> None:
+        """As `speak`, but the first client always asks for as many as there are workers."""
+        if self.name == "client0":
+            self.read_aloud(text, until, EAR)
+        else:
+            self.speak(text, until)
+
+    def read_aloud(self, text: str, until: float, tier: int = FILES) -> None:
         """One long text, as the engine asks for it: as far ahead as there are workers."""
-        host = self._new_host(FILES)
+        host = self._new_host(tier)
         texts = [Utterance(f"{text} {number}") for number in range(10_000)]
         try:
             for at, utterance in enumerate(texts):

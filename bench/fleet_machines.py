@@ -66,6 +66,7 @@ class Used:
     in_bytes: int
     out_bytes: int
     peak_bytes: int
+    connections: int
     scripts_us: float
     """The server's time for one call of a script."""
 
@@ -108,6 +109,7 @@ class Meter:
             in_bytes=info["total_net_input_bytes"],
             out_bytes=info["total_net_output_bytes"],
             peak_bytes=self._peak,
+            connections=info["connected_clients"],
             scripts_us=scripts["usec_per_call"],
         )
 
