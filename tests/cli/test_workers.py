@@ -31,7 +31,7 @@ from vox.redis_url import no_package, parse
 
 HERE = Announced(
     "gpu#1", "gpu", keys.PROTOCOL, device="cuda:0", concurrency=2, busy=1,
-    lanes=("qwen", "qwen/1.7b", "voxtream"), warm=("qwen/1.7b",), load_s={"qwen/1.7b": 2.0},
+    lanes=("qwen", "qwen/1.7b", "voxtream"), warm=("qwen", "qwen/1.7b"), load_s={"qwen/1.7b": 2.0},
     requests=12, audio_s=30.0, synthesis_s=10.0,
 )  # fmt: skip
 OLD = Announced("old#1", "old", 0)
@@ -134,6 +134,10 @@ def test_a_table_fits_whatever_workers_are_called(
     assert "speaks protocol 0" in shown
     assert shown.replace("\n", "").isprintable()
     assert vox.ok("workers", "--json").replace("\n", "").isprintable()
+    fleet.leave("x" * 60 + "#1")
+    announce(fleet, replace(HERE, name="studio-cuda0", lanes=lanes, warm=lanes))
+    header, *_ = on_terminal(vox, "workers").split("\n")
+    assert header.split() == "worker backends device warm busy speed seen".split()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -14,7 +15,7 @@ from .output import is_terminal, say, say_json, table
 
 HEADER = ("worker", "backends", "device", "warm", "busy", "speed", "requests", "seen")
 NUMBERS = (4, 5, 6, 7)
-SPARE = (6, 7, 2)
+SPARE = (6,)
 
 
 @click.command()
@@ -55,12 +56,18 @@ def _row(worker: dict[str, Any]) -> list[str]:
         worker["name"],
         ", ".join(worker["backends"]),
         worker["device"],
-        ", ".join(worker["warm"]),
+        ", ".join(_loaded(worker["warm"])),
         f"{worker['busy']}/{worker['concurrency']}",
         "-" if speed is None else f"{speed:.1f}x",
         str(worker["requests"]),
         f"{worker['seen_s']:.0f} s",
     ]
+
+
+def _loaded(lanes: Sequence[str]) -> list[str]:
+    """The models behind these lanes: that of a backend's settings mostly has one of its own too."""
+    named = {lane.partition("/")[0] for lane in lanes if "/" in lane}
+    return [lane for lane in lanes if lane not in named]
 
 
 def _note(worker: dict[str, Any], ours: int) -> str:
