@@ -35,7 +35,7 @@ class Address:
 
     @property
     def is_socket(self) -> bool:
-        return self.url.startswith("unix:")
+        return self.host.startswith("/")
 
     def __str__(self) -> str:
         """For messages."""
@@ -62,12 +62,14 @@ def parse(text: str) -> Address:
             "must not hold a password: put it into a file (workers_password_file; vox worker: "
             f"--password-file) or into {PASSWORD_VARIABLE}"
         )
-    if url.fragment or (not url.hostname and url.scheme != "unix"):
+    if url.fragment or port == 0 or (not url.hostname and url.scheme != "unix"):
         raise ValueError(f"must be {USUAL}")
     query = parse_qsl(url.query, keep_blank_values=True)
-    for name, _ in query:
+    for name, value in query:
         if name not in _TLS or url.scheme != "rediss":
             raise ValueError(f"must be {USUAL}; rediss:// may have {', '.join(_TLS)}")
+        if name == "ssl_check_hostname" and value not in ("true", "false"):
+            raise ValueError("ssl_check_hostname must be true or false")
     username = unquote(url.username) if url.username else None
     if url.scheme == "unix":
         if not url.path.startswith("/") or url.path == "/":

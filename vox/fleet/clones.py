@@ -11,7 +11,7 @@ import hashlib
 import os
 import time
 
-from ..errors import UnknownVoice, WorkersAway
+from ..errors import UnknownVoice
 from ..files import write
 from . import keys
 from .server import Server
@@ -80,7 +80,8 @@ class KeptClones:
         self._folder = folder
 
     def path(self, digest: str) -> str | None:
-        """Where the recording is, fetched if need be; None: the server does not have it.
+        """Where the recording is, fetched if need be; None: the server does not have it, or not as
+        it was.
 
         Raises WorkersAway, StorageError.
         """
@@ -95,14 +96,15 @@ class KeptClones:
         if data is None:
             return None
         if hashlib.sha256(data).hexdigest() != digest:
-            raise WorkersAway("the recording of a voice was changed on its way")
+            self._server.call("delete", keys.clone(digest))  # so that the client sends it again
+            return None
         self.tidy(len(data))
         write(path, data, mode=0o600)
         return path
 
     def tidy(self, coming: int = 0) -> None:
         """Delete what was not used for long, and what is too much, the longest unused first."""
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             entries = [(each.stat(), each.path) for each in os.scandir(self._folder)]
             entries.sort(key=lambda each: each[0].st_mtime)
             total = coming + sum(stat.st_size for stat, _ in entries)

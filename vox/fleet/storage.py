@@ -8,6 +8,7 @@ worker waits for a token that is worth nothing. Nothing of Huey's is kept in Red
 from __future__ import annotations
 
 import json
+import logging
 import random
 import threading
 from collections.abc import Callable, Sequence
@@ -21,8 +22,10 @@ import redis
 from ..errors import VoxError
 from ..queue.broker import JsonSerializer
 from . import keys
-from .requests import TIERS, Request
+from .requests import TIERS, NotOurs, Request
 from .server import BLOCK_S, Server
+
+log = logging.getLogger(__name__)
 
 TTL_MS = 3_600_000
 """A request that nobody takes for so long is forgotten: its client sent it again long ago."""
@@ -207,8 +210,14 @@ class FleetQueue:
         self._consumer: Consumer | None = None
 
         def synthesize(request: dict[str, Any]) -> None:
-            if serve is not None:
-                serve(Request.of(request))
+            if serve is None:
+                return
+            try:
+                wanted = Request.of(request)
+            except NotOurs as exc:
+                log.warning("a request that is none: %s", exc)
+            else:
+                serve(wanted)
 
         synthesize.__module__ = "vox"
         self._task = self._huey.task(name="synthesize")(synthesize)
@@ -230,15 +239,19 @@ class FleetQueue:
         )
         self._consumer.start()
 
-    def is_alive(self) -> bool:
-        consumer = self._consumer
-        return consumer is not None and all(p.is_alive() for _, p in consumer.worker_threads)
+    @property
+    def _threads(self) -> list[threading.Thread]:
+        return [thread for _, thread in self._consumer.worker_threads] if self._consumer else []
 
-    def stop(self, timeout_s: float | None = None) -> None:
-        """Take nothing more, and wait until what is being made is made."""
-        if self._consumer is None:
-            return
-        self._consumer.stop_flag.set()
-        self.storage.stop()
-        for _, worker in self._consumer.worker_threads:
-            worker.join(timeout_s)
+    def is_alive(self) -> bool:
+        return all(thread.is_alive() for thread in self._threads)
+
+    def has_ended(self) -> bool:
+        """All that was taken before `stop` has been made."""
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def stop(self) -> None:
+        """Take nothing more. What is being made is made to its end."""
+        if self._consumer is not None:
+            self._consumer.stop_flag.set()
+            self.storage.stop()

@@ -18,6 +18,7 @@ from .server import Server
 MAX_WORKERS = 1000
 FORGOTTEN_S = 600.0
 """A worker that announced nothing for so long, which is more than any lease, is struck off."""
+MAX_CONCURRENCY = 32
 _MAX_BYTES = 64 * 1024
 
 
@@ -143,13 +144,15 @@ def _read(worker_id: str, data: bytes, seen_s: float) -> Announced | None:
 
 
 _TEXTS = ("name", "version", "machine", "device")
-_COUNTS = ("protocol", "concurrency", "busy", "requests")
+_COUNTS = ("protocol", "busy", "requests")
 _SECONDS = ("audio_s", "synthesis_s")
 
 
 def _fits(name: str, value: Any) -> bool:
     if name in _TEXTS:
         return _is_text(value)
+    if name == "concurrency":
+        return type(value) is int and 1 <= value <= MAX_CONCURRENCY
     if name in _COUNTS:
         return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
     if name in _SECONDS:

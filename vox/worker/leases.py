@@ -40,20 +40,22 @@ class Lease:
         self._worker_id = worker_id
         self._times = times
         self._seq = 0
-        self._is_revoked = False
+        self._renewed_at = time.monotonic()
+        self._revoked = threading.Event()
         self._on_revoked: Callable[[], None] | None = None
         self._lock = threading.Lock()
 
     def check(self) -> None:
         """Raises Revoked if nobody waits for the request any more."""
-        if self._is_revoked:
+        if self._revoked.is_set():
             raise Revoked
 
     def revoke(self) -> None:
+        # Under the lock, which is this lease's alone: afterwards the host makes another request.
         with self._lock:
-            self._is_revoked, stop = True, self._on_revoked
-        if stop is not None:
-            stop()
+            self._revoked.set()
+            if self._on_revoked is not None:
+                self._on_revoked()
 
     @contextlib.contextmanager
     def stopping(self, stop: Callable[[], None]) -> Iterator[None]:
@@ -75,7 +77,7 @@ class Lease:
             self._seq += 1
 
     def _send(self, header: dict[str, Any], pcm: bytes) -> None:
-        began, pause_s = time.monotonic(), _PAUSE_S
+        pause_s = _PAUSE_S
         while True:
             self.check()
             try:
@@ -83,11 +85,8 @@ class Lease:
                 is_ours = self._append(json.dumps(header), pcm, header["event"] in ENDS)
                 break
             except WorkersAway as exc:
-                if time.monotonic() - began > self._times.lease_s:
-                    log.warning("request %s: %s", self.request.id, exc.message)
-                    self.revoke()
-                    raise Revoked from exc
-            time.sleep(pause_s)
+                self._give_up_if_lost(exc)
+            self._revoked.wait(pause_s)
             pause_s = min(1.0, 2 * pause_s)
         if not is_ours:
             self.revoke()
@@ -111,16 +110,27 @@ class Lease:
                 keys.message(request_id),
             ],
         )
+        self._renewed_at = time.monotonic()
         return bool(answer)
 
     def renew(self) -> None:
-        """Raises WorkersAway."""
-        if not self._is_revoked and not self._append("", b"", is_end=False):
+        if self._revoked.is_set():
+            return
+        try:
+            if not self._append("", b"", is_end=False):
+                self.revoke()
+        except WorkersAway as exc:
+            self._give_up_if_lost(exc)
+
+    def _give_up_if_lost(self, why: WorkersAway) -> None:
+        """Once the lease must have run out, the client has another worker make the request."""
+        if time.monotonic() - self._renewed_at > self._times.lease_s:
+            log.warning("request %s: %s", self.request.id, why.message)
             self.revoke()
 
     def give_back(self) -> None:
         """Have another worker make it: this one leaves. Raises WorkersAway."""
-        self._is_revoked = True
+        self._revoked.set()
         reap(self._server, self.request.id, self._worker_id)
 
 
@@ -177,13 +187,14 @@ class Leases:
 
     def _renew(self) -> None:
         while not self._is_closed.wait(self._times.beat_s):
-            for lease in self._all():
-                try:
+            try:
+                for lease in self._all():
                     lease.renew()
-                except VoxError as exc:
-                    log.debug("%s", exc.message)
-            with contextlib.suppress(VoxError):
                 reap(self._server)
+            except VoxError as exc:
+                log.debug("%s", exc.message)
+            except Exception:  # without this thread all leases run out
+                log.exception("leases could not be renewed")
 
     def _listen(self) -> None:
         """Stop at once what is cancelled. If a message is lost, the next answer finds it out."""
@@ -191,12 +202,25 @@ class Leases:
             try:
                 with self._server.translated(), self._server.client.pubsub() as channel:
                     channel.subscribe(keys.control(self._worker_id))
-                    while not self._is_closed.is_set():
-                        message = channel.get_message(timeout=BLOCK_S)
-                        if message and message["type"] == "message":
-                            self._cancel(message["data"])
-            except VoxError:
-                self._is_closed.wait(1.0)
+                    self._listen_on(channel)
+            except VoxError as exc:
+                log.debug("%s", exc.message)
+            self._is_closed.wait(1.0)
+
+    def _listen_on(self, channel: Any) -> None:
+        """Until it is closed, or silent although it was asked for an answer."""
+        is_asked = False
+        while not self._is_closed.is_set():
+            message = channel.get_message(timeout=BLOCK_S)
+            if message is not None:
+                is_asked = False
+                if message["type"] == "message":
+                    self._cancel(message["data"])
+            elif is_asked:
+                return
+            else:  # a connection that is gone is as silent as one on which nothing happens
+                channel.ping()
+                is_asked = True
 
     def _cancel(self, data: bytes) -> None:
         with self._lock:

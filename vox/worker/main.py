@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import signal
@@ -14,24 +15,28 @@ from ..fleet.server import Server
 from ..hosts.launch import subprocess_hosts
 from ..log_lines import LineFormatter, set_level
 from ..paths import Paths
-from ..redis_url import Address, password
+from ..redis_url import PASSWORD_VARIABLE, Address, password
 from .worker import Options, Worker
 
 
 def serve(address: Address, options: Options, paths: Paths, password_file: str | None) -> None:
-    """Be a worker until SIGTERM or SIGINT; the second ends it at once.
+    """Be a worker until SIGTERM or SIGINT; the second has it give back what it makes.
 
-    Raises BadConfig if the package `redis` is missing or the password cannot be read.
+    Raises BadConfig if the password cannot be read, and JobFailed if it cannot serve any longer.
     """
     config = LiveConfig(paths.config_path)
     set_up_log(str(config()["log_level"]))
-    password(password_file)  # an error of it is told now
-    server = Server(address, lambda: password(password_file))
+    environ = dict(os.environ)
+    os.environ.pop(PASSWORD_VARIABLE, None)  # hosts run the code of others
+    password(password_file, environ)  # an error of it is told now
+    server = Server(address, lambda: password(password_file, environ))
     hosts = subprocess_hosts(paths.backends_dir, config)
     worker = Worker(server, options, paths, config, hosts)
 
+    signals = itertools.count(1)
+
     def leave(_signum: int, _frame: Any) -> None:
-        if worker.is_stopped:
+        if next(signals) > 2:
             os._exit(1)
         worker.stop()
 

@@ -61,12 +61,14 @@ class Maker:
                 log.info("request %s: nobody waits for it any more", request.id)
             except VoxError as exc:
                 self._fail(lease, exc)
-            except Exception as exc:  # an adapter of somebody else's
-                log.exception("request %s failed", request.id)
+            except Exception as exc:
+                log.error("request %s failed", request.id, exc_info=not request.said.get("private"))
                 self._fail(lease, JobFailed(f"the worker failed: {type(exc).__name__}"))
 
     def _fail(self, lease: Lease, error: VoxError) -> None:
-        log.warning("request %s: %s", lease.request.id, error.message)
+        request = lease.request
+        what = error.code if request.said.get("private") else error.message
+        log.warning("request %s: %s", request.id, what)
         with contextlib.suppress(Revoked):
             lease.send({"event": "error", "worker": self._worker_id, "error": error.to_dict()})
 

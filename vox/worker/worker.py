@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
+import queue
 import secrets
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from .. import __version__
 from ..config import Config
-from ..errors import VoxError
+from ..errors import JobFailed, VoxError
 from ..fleet import keys
 from ..fleet.clones import KeptClones
 from ..fleet.lease_times import LeaseTimes
@@ -33,6 +36,7 @@ USUAL_HEAD_START_S = 1.0
 """If it is not known how long loading takes."""
 STOP_S = 20.0
 """How long what is being made may take when the worker is to leave."""
+_LOOK_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class Options:
 
 
 class Worker:
-    """`run` it in the main thread; `stop` may be called from any, also from a signal handler."""
+    """`stop` may be called from any thread, also from a signal handler."""
 
     def __init__(
         self,
@@ -85,62 +89,87 @@ class Worker:
             worker_id=self.id,
             lease_s=times.held_s,
             lanes=self._lanes,
-            on_away=self._note_away,
+            on_away=functools.partial(self._note_away, "take"),
         )
-        self._away: str | None = None
-        self._is_stopped = threading.Event()
+        self._troubles: dict[str, str] = {}
+        """What is wrong with the server, by what cannot be done for it."""
+        self._troubles_lock = threading.Lock()
+        self._stops: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     def run(self) -> None:
-        """Serve until `stop`. What is being made then is made to its end, within STOP_S."""
+        """Serve until `stop`. What is being made then is made to its end, within STOP_S.
+
+        Raises JobFailed if it cannot serve any longer.
+        """
         self._tick()
         self._leases.start()
         self._queue.start(self._options.concurrency)
         log.info("%s serves %s", self.id, ", ".join(self._slots.lanes) or "nothing yet")
         try:
-            while not self._is_stopped.wait(self._times.beat_s):
+            while not self._is_told_to_stop(self._times.beat_s):
+                if not self._queue.is_alive():
+                    raise JobFailed("a thread of the worker has ended", "its log says why")
                 self._tick()
         finally:
             self._leave()
 
-    @property
-    def is_stopped(self) -> bool:
-        return self._is_stopped.is_set()
-
     def stop(self) -> None:
-        self._is_stopped.set()
+        """Leave. Called again: and give back what is being made."""
+        self._stops.put(None)
+
+    def _is_told_to_stop(self, timeout_s: float) -> bool:
+        """Wait so long for `stop`."""
+        try:
+            self._stops.get(timeout=timeout_s)
+        except queue.Empty:
+            return False
+        return True
 
     def _leave(self) -> None:
         log.info("%s leaves", self.id)
+        self._queue.stop()
         try:
             self._workers.leave(self.id)
         except VoxError as exc:  # it expires
             log.debug("%s", exc.message)
-        self._queue.stop(STOP_S)
+        deadline = time.monotonic() + STOP_S
+        while not self._queue.has_ended() and time.monotonic() < deadline:
+            if self._is_told_to_stop(_LOOK_S):
+                break
         self._leases.close()
         self._slots.close()
         self._server.close()
 
     def _tick(self) -> None:
-        idle_s = self._config().idle_timeout_s
-        self._slots.keep_alive_s = math.inf if idle_s < 0 else idle_s
-        self._slots.unload_due()
-        self._slots.look()
-        self._clones.tidy()
+        try:
+            self._slots.look()
+            self._announce()
+            idle_s = float(self._config()["idle_timeout"])
+            self._slots.keep_alive_s = math.inf if idle_s < 0 else idle_s
+            self._slots.unload_due()
+            self._clones.tidy()
+        except Exception:  # it goes on with what it has
+            log.exception("the worker could not look after itself")
+
+    def _announce(self) -> None:
         try:
             self._workers.announce(self._announcement(), self._times.held_s)
             self._others = tuple(each for each in self._workers.look() if each.id != self.id)
-            self._note_away(None)
+            self._note_away("announce", None)
         except VoxError as exc:
-            self._note_away(exc)
+            self._note_away("announce", exc)
 
-    def _note_away(self, error: VoxError | None) -> None:
-        message = error.line if error else None
-        if message == self._away:
-            return
-        self._away = message
-        if message:
-            log.warning("%s", message)
-        else:
+    def _note_away(self, doing: str, error: VoxError | None) -> None:
+        """Log what is wrong with the server once, whoever of our threads meets it."""
+        with self._troubles_lock:
+            before = set(self._troubles.values())
+            self._troubles.pop(doing, None)
+            if error is not None:
+                self._troubles[doing] = error.line
+            now = set(self._troubles.values())
+        for line in now - before:
+            log.warning("%s", line)
+        if before and not now:
             log.info("the Redis server answers")
 
     def _announcement(self) -> Announced:
