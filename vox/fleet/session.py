@@ -304,7 +304,9 @@ class Session:
             if self._away is not None:
                 self._end(asked, self._away)
             elif not self._is_known(asked):
-                self._again(asked.request.id, FORGOTTEN)
+                if asked.is_missing:
+                    self._again(asked.request.id, FORGOTTEN)
+                asked.is_missing = True  # what became of it may be just about to be read
             elif asked.worker is None and not self.serves(asked.request.lane):
                 self._end(asked, WorkersAway(f"no worker serves {asked.request.lane}"))
 

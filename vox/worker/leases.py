@@ -45,6 +45,10 @@ class Lease:
         self._on_revoked: Callable[[], None] | None = None
         self._lock = threading.Lock()
 
+    @property
+    def is_revoked(self) -> bool:
+        return self._revoked.is_set()
+
     def check(self) -> None:
         """Raises Revoked if nobody waits for the request any more."""
         if self._revoked.is_set():

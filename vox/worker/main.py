@@ -15,7 +15,7 @@ from ..fleet.server import Server
 from ..hosts.launch import subprocess_hosts
 from ..log_lines import LineFormatter, set_level
 from ..paths import Paths
-from ..redis_url import PASSWORD_VARIABLE, Address, password
+from ..redis_url import Address, password
 from .worker import Options, Worker
 
 
@@ -26,10 +26,8 @@ def serve(address: Address, options: Options, paths: Paths, password_file: str |
     """
     config = LiveConfig(paths.config_path)
     set_up_log(str(config()["log_level"]))
-    environ = dict(os.environ)
-    os.environ.pop(PASSWORD_VARIABLE, None)  # hosts run the code of others
-    password(password_file, environ)  # an error of it is told now
-    server = Server(address, lambda: password(password_file, environ))
+    password(password_file)  # an error of it is told now
+    server = Server(address, lambda: password(password_file))
     hosts = subprocess_hosts(paths.backends_dir, config)
     worker = Worker(server, options, paths, config, hosts)
 

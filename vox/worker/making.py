@@ -60,7 +60,8 @@ class Maker:
             except Revoked:
                 log.info("request %s: nobody waits for it any more", request.id)
             except VoxError as exc:
-                self._fail(lease, exc)
+                if not lease.is_revoked:  # else its host was stopped
+                    self._fail(lease, exc)
             except Exception as exc:
                 log.error("request %s failed", request.id, exc_info=not request.said.get("private"))
                 self._fail(lease, JobFailed(f"the worker failed: {type(exc).__name__}"))
