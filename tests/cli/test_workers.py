@@ -260,7 +260,7 @@ def test_doctor_looks_at_the_server_and_who_is_there(
     assert answers["level"] == "ok"
     assert f" at 127.0.0.1:{redis.port} answers in " in answers["text"]
     assert answers["text"].startswith("Redis ")
-    assert (none["level"], none["text"]) == ("note", "none is there")
+    assert (none["level"], none["text"]) == ("note", "none is available")
     secret.chmod(0o600)
     announce(fleet, HERE, OLD)
     redis.client().config_set("maxmemory-policy", "allkeys-lru")
@@ -270,7 +270,7 @@ def test_doctor_looks_at_the_server_and_who_is_there(
     finally:
         redis.client().config_set("maxmemory", "0")
     assert evicts["text"].endswith("forgets requests when it is full (allkeys-lru)")
-    assert there["text"] == "1 there: gpu"
+    assert there["text"] == "1 available: gpu"
     assert others["text"].startswith("1 of another version of vox")
 
 
@@ -282,7 +282,7 @@ def test_doctor_says_when_a_call_would_have_to_wait(
     )
     announce(fleet, replace(HERE, lanes=("hibari",)))
     *_, there, unserved = doctor(vox)
-    assert (there["text"], unserved["level"]) == ("1 there: gpu", "fail")
+    assert (there["text"], unserved["level"]) == ("1 available: gpu", "fail")
     assert unserved["text"] == "none serves qwen-native, and it is not installed here"
     announce(fleet, replace(HERE, lanes=("qwen-native",)))
     assert doctor(vox)[-1] == there

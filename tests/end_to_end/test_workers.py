@@ -331,13 +331,13 @@ def test_where_all_workers_answer_nonsense_it_is_made_here_or_fails_and_names_on
     try:
         vox.ok(*SCRIPTED, "-o", str(vox.home / "here.wav"), "1 [say 0.1s].")
         (job,) = vox.jobs()
-        assert job["notes"] == ["made here: the worker rogue answered with what is no answer"]
+        assert job["notes"] == ["made here: the worker rogue sent what is not an answer"]
         assert (job["state"], job["made_on"]) == ("done", None)
         vox.ok("daemon", "stop")
         vox.environ["SCRIPTED_MISSING"] = "yes"
         failed = vox(*SCRIPTED, "-o", str(vox.home / "not.wav"), "1 [say 0.1s].")
         assert failed.code == 1
-        assert "the worker rogue answered with" in failed.err
+        assert "the worker rogue sent" in failed.err
     finally:
         vox.stop()
         rogue.close()

@@ -189,7 +189,7 @@ def test_a_worker_that_answers_garbage_loses_the_request(
     assert not send(worker, bad, 2, END, is_end=True)
     make_it(worker, good)
     assert events(asked) == ["begun", "begun", "chunk", "end"]
-    assert "the worker w answered with " in caplog.text
+    assert "the worker w sent " in caplog.text
 
 
 BROKEN = {"code": "load-failed", "message": "no memory"}
@@ -230,7 +230,7 @@ def test_workers_that_answer_nothing_but_garbage_fail_the_request(
     asked = session.ask(request())
     for _ in range(MAX_LOSSES):
         send(worker, claimed(worker), 0, b"garbage")
-    with pytest.raises(WorkerLost, match="answered with what is no answer"):
+    with pytest.raises(WorkerLost, match="sent what is not an answer"):
         asked.next(30)
     assert not asked.is_going_on
     assert worker.claim() is None
@@ -614,7 +614,7 @@ class Peer:
 
 def test_a_request_that_no_worker_would_understand_is_refused(session: Session) -> None:
     for bad in (request(text="x" * 100_001), request(model="m" * 201)):
-        with pytest.raises(NotAvailable, match="workers understand no such request"):
+        with pytest.raises(NotAvailable, match="workers cannot take the request"):
             session.ask(bad)
 
 

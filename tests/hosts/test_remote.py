@@ -219,8 +219,8 @@ def test_two_equal_sentences_are_two_requests(workers: FakeWorkers, host: Remote
 def test_what_workers_do_not_understand_is_lost_to_them(
     workers: FakeWorkers, host: RemoteHost
 ) -> None:
-    workers.refusal = UnknownVoice("the recording of the voice is too long to send it to a worker")
-    with pytest.raises(WorkerLost, match="too long to send") as raised:
+    workers.refusal = UnknownVoice("the recording of the voice is too long for a worker")
+    with pytest.raises(WorkerLost, match="too long for") as raised:
         seconds(host, "one")
     assert raised.value.__cause__ is workers.refusal
 

@@ -283,11 +283,16 @@ def _workers(paths: Paths, config: Config) -> Iterator[Finding]:
     ours = [each for each in found.workers if each.is_ours]
     if ours:
         names = ", ".join(each.name for each in ours)
-        yield Finding("workers", "ok", f"{len(ours)} there: {names}")
+        yield Finding("workers", "ok", f"{len(ours)} available: {names}")
     else:
-        yield Finding("workers", "note", "none is there", "on another machine run: vox worker URL")
+        yield Finding(
+            "workers",
+            "note",
+            "none is available",
+            "run on another machine: vox worker redis://HOST",
+        )
     if others := len(found.workers) - len(ours):
-        text = f"{others} of another version of vox, to which nothing goes"
+        text = f"{others} of another version of vox, which this one cannot use"
         yield Finding("workers", "note", text, "see: vox workers")
     with contextlib.suppress(VoxError):  # which is said of the backend
         yield from _unserved(paths, config, {name for each in ours for name in each.backends})

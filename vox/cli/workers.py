@@ -23,7 +23,7 @@ SPARE = (6,)
 def workers(as_json: bool) -> None:
     """List the workers that synthesize for this machine.
 
-    Their speed is in seconds of speech per second of synthesis. To be a worker: vox worker URL
+    Their speed is in seconds of speech per second of synthesis. To be a worker: vox worker redis://HOST
 
     Piped, the lines are tab-separated: worker, backends, device, warm models, requests that it
     makes of those that it can make at once, speed, requests so far, when it was seen, and a note.
@@ -47,7 +47,9 @@ def workers(as_json: bool) -> None:
             if note := _note(each, found["protocol"]):
                 say(f"{each['name']} {note}")
     else:
-        say(f"no worker is at {found['server']}; start one on another machine: vox worker URL")
+        say(
+            f"no worker is at {found['server']}; start one on another machine: vox worker redis://HOST"
+        )
 
 
 def _row(worker: dict[str, Any]) -> list[str]:

@@ -142,10 +142,12 @@ class Fleet:
     def trouble(self) -> VoxError | None:
         """Why no worker can be used now; None: some may be there."""
         if self._connect is None:
-            return WorkersAway("the daemon alone uses workers", "vox daemon start")
+            return WorkersAway("only the daemon uses workers", "run: vox daemon start")
         session = self.session
         if session is None:
-            return self._trouble or WorkersAway("no workers are set", "vox config set workers URL")
+            return self._trouble or WorkersAway(
+                "no workers are set", "set their server: vox config set workers redis://HOST"
+            )
         if self._distrusted is not None and time.monotonic() < self._distrusted_until:
             return self._distrusted
         session.wait_looked(_LOOK_S)
@@ -171,7 +173,11 @@ class Fleet:
         address, session, trouble = parse(url), self._session, self._trouble
         if self.is_behind:
             session = trouble = None
-        away = session.away if session else trouble or WorkersAway(f"{address} was not asked yet")
+        away = (
+            session.away
+            if session
+            else trouble or WorkersAway(f"the Redis server {address} was not reached yet")
+        )
         return summary(str(address), session.workers if session else (), away)
 
     def look(self) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def _content(path: str) -> bytes:
             f"the recording of the voice cannot be read: {exc.strerror}", "see: vox clone list"
         ) from exc
     if len(data) > MAX_BYTES:
-        raise UnknownVoice("the recording of the voice is too long to send it to a worker")
+        raise UnknownVoice("the recording of the voice is too long for a worker")
     return data
 
 

@@ -121,16 +121,16 @@ def answer_of(fields: Mapping[bytes, bytes]) -> Answer:
     except NotOurs:
         raise
     except (KeyError, ValueError, RecursionError) as exc:
-        raise NotOurs("what is no answer") from exc
+        raise NotOurs("what is not an answer") from exc
     event = header.get("event") if isinstance(header, dict) else None
     wanted = _ANSWERS.get(event) if isinstance(event, str) else None
     if wanted is None:
-        raise NotOurs("what is no answer")
+        raise NotOurs("what is not an answer")
     _checked({name: header.get(name) for name in wanted}, wanted)
     if event == "chunk":
         _check_sound(pcm)
     elif pcm:
-        raise NotOurs(f"sound with {event}")
+        raise NotOurs(f"sound in an answer of the kind {event}")
     return Answer(request_id, seq, header, pcm)
 
 
@@ -148,11 +148,11 @@ _Fits = Callable[[Any], bool]
 
 def _checked(data: Any, fields: Mapping[str, _Fits]) -> dict[str, Any]:
     if not isinstance(data, dict):
-        raise NotOurs("no object")
+        raise NotOurs("what is not an object")
     for name, value in data.items():
         fits = fields.get(name)
         if fits is None or not fits(value):
-            raise NotOurs(f"a bad value of {str(name)[:40]!r}")
+            raise NotOurs(f"a wrong value of {str(name)[:40]!r}")
     return dict(data)
 
 

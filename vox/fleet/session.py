@@ -64,7 +64,9 @@ class Session:
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
         self._is_closed = threading.Event()
-        self._away: VoxError | None = WorkersAway(f"{server.address} was not asked yet")
+        self._away: VoxError | None = WorkersAway(
+            f"the Redis server {server.address} was not reached yet"
+        )
         self._changed_at = time.monotonic()
         """When the server was last seen to go or to come back."""
         self._is_forgotten = False
@@ -130,7 +132,7 @@ class Session:
         """Send a request. Its id, client and session are the session's business.
 
         `recording`: the path of its clone's recording. Raises WorkersAway, UnknownVoice if the
-        recording cannot be read, and NotAvailable if workers understand no such request.
+        recording cannot be read, and NotAvailable if workers cannot take the request.
         """
         request = replace(
             request,
@@ -206,8 +208,10 @@ class Session:
             except LookupError:
                 self._meet()
             except NotOurs as exc:
-                raise NotAvailable(f"workers understand no such request: {exc}") from exc
-        raise WorkersAway(f"the Redis server {self.server.address} forgets what it is told")
+                raise NotAvailable(f"workers cannot take the request: {exc}") from exc
+        raise WorkersAway(
+            f"the Redis server {self.server.address} does not keep what is written to it"
+        )
 
     def _again(self, request_id: str, why: VoxError, lost_by: str | None = None) -> None:
         """That attempt is over: send the request once more, or give it up.
@@ -372,7 +376,7 @@ class Session:
         except NotOurs as exc:
             worker = self._withdraw(request_id)
             name = asked.worker or _name(worker)
-            self._again(request_id, WorkerLost(f"the worker {name} answered with {exc}"), worker)
+            self._again(request_id, WorkerLost(f"the worker {name} sent {exc}"), worker)
 
     def _judge(self, asked: Asked, answer: Answer) -> None:
         """Raises NotOurs."""
@@ -386,7 +390,7 @@ class Session:
             if answer.event == "need-clone":
                 if asked.request.clone is not None:
                     self.clones.forget(asked.request.clone.digest)
-                why = WorkerLost("the recording of the voice was not there")
+                why = WorkerLost("the Redis server no longer has the recording of the voice")
                 self._again(answer.request_id, why, "")
                 return
             if answer.event == "error":
@@ -411,7 +415,7 @@ class Session:
                 return False
             asked.heard_at = time.monotonic()
             if answer.seq > asked.next_seq:
-                raise NotOurs("a gap")
+                raise NotOurs("an answer out of order")
             if answer.seq < asked.next_seq:
                 return False  # it was sent twice: the worker did not learn that it had come
             asked.next_seq += 1
