@@ -213,6 +213,13 @@ class Fleet:
         self.server = server
         self.crew = crew
         self._count = 0
+        self.set()
+
+    def set(self, **more: str) -> None:
+        """Change the machine's settings."""
+        part = self.vox.home / "config.new"
+        part.write_text(settings(self.server.url, **more))
+        part.rename(self.vox.home / "config.toml")
 
     def write(self, text: str) -> tuple[str, Path]:
         """Have a file made of the text: the job's id, and the file that there will be."""
@@ -276,8 +283,8 @@ def nonsense() -> list[Nonsense]:
         [Entry('{"event": "error", "worker": "rogue", "error": 5}')],
         [Entry('{"event": "error", "worker": "rogue", "error": {}}')],
         [Entry('{"event": "error", "worker": "rogue", "error": {"code": "done", "message": []}}')],
-        # Sound without end, 2.5 s at a time.
-        (chunk(50 * SOUND, seq) for seq in itertools.count()),
+        # Sound without end, half a second at a time.
+        (chunk(10 * SOUND, seq) for seq in itertools.count()),
     ]
 
 

@@ -6,7 +6,7 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from tests.redis_server import RedisServer
+from tests.redis_server import Proxy, RedisServer
 from tests.sound import SoundServer, decoded
 from tests.tones import read_tones
 from tests.workers import LEASE_S, Crew, crew
@@ -65,6 +65,11 @@ def clients(server: RedisServer, sound_server: SoundServer) -> Iterator[list[Hom
             shutil.rmtree(client.home, ignore_errors=True)
 
 
+def start_all(clients: list[Home]) -> None:
+    for call in [client.popen("daemon", "start") for client in clients]:
+        assert call.wait(60) == 0
+
+
 def audio_of(client: Home, job_id: str) -> Samples:
     answer = http.request(client.paths.socket_path, "GET", f"/jobs/{job_id}/audio", timeout_s=60)
     with answer:
@@ -106,8 +111,7 @@ def test_workers_killed_at_random_instants_lose_and_double_nothing(
     clients: list[Home], workers: Crew, chance: Chance
 ) -> None:
     jobs, kills = tries(8, 50), tries(6, 50)
-    for call in [client.popen("daemon", "start") for client in clients]:
-        assert call.wait(60) == 0
+    start_all(clients)
     sounds = references(clients[0])
     workers.add(*NAMES)
     asked = {
@@ -129,3 +133,101 @@ def test_workers_killed_at_random_instants_lose_and_double_nothing(
         assert set(made_on.split(", ")) <= set(NAMES)
         for number, job_id in enumerate(job_ids):
             assert np.array_equal(audio_of(client, job_id), sounds[number % TEXTS])
+
+
+class Trouble:
+    """What may go wrong with the workers, their server and their network. Each undoes itself."""
+
+    def __init__(self, server: RedisServer, workers: Crew, proxy: Proxy, chance: Chance) -> None:
+        self._server = server
+        self._workers = workers
+        self._proxy = proxy
+        self._chance = chance
+        self.kinds: list[Callable[[], None]] = [
+            self.kill_a_worker,
+            self.freeze_a_worker,
+            self.have_a_worker_leave,
+            self.kill_the_server,
+            self.freeze_the_server,
+            self.flush_the_server,
+            self.stall_the_network,
+            self.cut_the_network,
+            self.slow_the_network,
+        ]
+
+    def _pause(self, longest_s: float = 2.5 * LEASE_S) -> None:
+        time.sleep(self._chance.pause_s(longest_s))
+
+    def kill_a_worker(self) -> None:
+        worker = self._chance.choice(self._workers.workers)
+        worker.kill()
+        self._pause()
+        worker.start()
+
+    def freeze_a_worker(self) -> None:
+        worker = self._chance.choice(self._workers.workers)
+        worker.freeze()
+        self._pause()
+        worker.thaw()
+
+    def have_a_worker_leave(self) -> None:
+        worker = self._chance.choice(self._workers.workers)
+        worker.terminate()
+        worker.wait()
+        self._pause()
+        worker.start()
+
+    def kill_the_server(self) -> None:
+        self._server.kill()
+        self._pause()
+        self._server.start()
+
+    def freeze_the_server(self) -> None:
+        self._server.freeze()
+        self._pause(5.0)
+        self._server.thaw()
+
+    def flush_the_server(self) -> None:
+        with self._server.client() as client:
+            client.flushall()
+
+    def stall_the_network(self) -> None:
+        self._proxy.stall()
+        self._pause()
+        self._proxy.resume()
+
+    def cut_the_network(self) -> None:
+        self._proxy.cut()
+
+    def slow_the_network(self) -> None:
+        self._proxy.delay_s = self._chance.choice([0.0, 0.01, 0.1])
+        self._proxy.bytes_per_s = self._chance.choice([None, 1e6, 1e5])
+
+
+@pytest.mark.timeout(900)
+def test_whatever_happens_to_workers_server_and_network_all_is_made_whole(
+    server: RedisServer, clients: list[Home], workers: Crew, chance: Chance
+) -> None:
+    both, alone = clients[:2]
+    alone.environ["SCRIPTED_MISSING"] = "yes"  # workers alone can make its jobs
+    start_all([both, alone])
+    sounds = references(both)
+    proxy = Proxy(server.port)
+    try:
+        workers.add("anna", "bert")
+        workers.add("far", url=proxy.url)
+        trouble = Trouble(server, workers, proxy, chance)
+        asked: list[tuple[Home, str, int]] = []
+        for _ in range(tries(6, 60)):
+            for client in (both, alone):
+                number, sink = chance.randrange(TEXTS), chance.choice(["play", "file"])
+                asked.append((client, speak(client, number, sink), number))
+            time.sleep(chance.pause_s(1.0))
+            chance.choice(trouble.kinds)()
+        for client, job_id, number in asked:
+            job = ended(client, job_id)
+            assert job["unsaid"] == 0
+            assert job["made_on"] or client is both
+            assert np.array_equal(audio_of(client, job_id), sounds[number])
+    finally:
+        proxy.close()
