@@ -6,13 +6,14 @@ and the workers may forget all of it at any time. Knows Redis and workers, no jo
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import math
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,7 +27,7 @@ from .lease_times import LeaseTimes
 from .pace import Pace
 from .requests import Answer, NotOurs, Request, answer_of
 from .server import TIMEOUT_S, Server
-from .storage import FleetQueue, reap
+from .storage import FleetQueue, reap, unknown
 from .workers import Announced, Workers
 
 log = logging.getLogger(__name__)
@@ -257,8 +258,6 @@ class Session:
                 self._is_forgotten = False
                 self._send_all_again()
             self._forget_unwanted()
-            if self._asked:
-                reap(self.server)
             error = None
         except VoxError as exc:
             error = exc
@@ -286,9 +285,9 @@ class Session:
     def _send_all_again(self) -> None:
         self.clones.forget_all()
         self._answers.restart()
-        for asked in list(self._asked.values()):
-            if asked.heard_at < math.inf and not self._is_known(asked):
-                self._again(asked.request.id, FORGOTTEN)
+        sent = [each for each in list(self._asked.values()) if each.heard_at < math.inf]
+        for request_id in self._unknown(sent):
+            self._again(request_id, FORGOTTEN)
 
     def _forget_unwanted(self) -> None:
         """Withdraw what could not be withdrawn at its time."""
@@ -301,24 +300,35 @@ class Session:
 
     def _look_for_silence(self) -> None:
         """End what nobody will answer. After the server came back, workers have time to do so."""
-        now = time.monotonic()
-        for asked in list(self._asked.values()):
-            if now - max(asked.heard_at, self._changed_at) <= self._lease.held_s:
-                continue
-            if self._away is not None:
+        long_ago = time.monotonic() - self._lease.held_s
+        silent = [
+            each
+            for each in list(self._asked.values())
+            if max(each.heard_at, self._changed_at) < long_ago
+        ]
+        if not silent:
+            return
+        if self._away is not None:
+            for asked in silent:
                 self._end(asked, self._away)
-            elif not self._is_known(asked):
+            return
+        missing = self._unknown(silent)
+        for asked in silent:
+            if asked.request.id in missing:
                 if asked.is_missing:
                     self._again(asked.request.id, FORGOTTEN)
                 asked.is_missing = True  # what became of it may be just about to be read
             elif asked.worker is None and not self.serves(asked.request.lane):
                 self._end(asked, WorkersAway(f"no worker serves {asked.request.lane}"))
+        with contextlib.suppress(VoxError):
+            reap(self.server)  # their workers may be lost
 
-    def _is_known(self, asked: Asked) -> bool:
+    def _unknown(self, asked: Sequence[Asked]) -> list[str]:
+        """The ids of those that the server does not know."""
         try:
-            return bool(self.server.call("exists", keys.task(asked.request.id)))
+            return unknown(self.server, [each.request.id for each in asked])
         except VoxError:
-            return True
+            return []
 
     def serves(self, lane: str) -> bool:
         """Whether a worker is there that takes requests from that lane."""

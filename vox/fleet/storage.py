@@ -63,6 +63,14 @@ class Lane:
         self.min_age_s = min_age_s
 
 
+def unknown(server: Server, request_ids: Sequence[str]) -> list[str]:
+    """Those of these requests that the server does not know. Raises WorkersAway."""
+    tasks = [keys.task(each) for each in request_ids]
+    if not tasks or server.call("exists", *tasks) == len(tasks):
+        return []
+    return [each for each in request_ids if not server.call("exists", keys.task(each))]
+
+
 class FleetStorage(huey.storage.PriorityRedisStorage):  # type: ignore[misc]  # Huey has no types
     """The queue in Redis. A client's `worker_id` is "": it takes nothing."""
 
