@@ -182,7 +182,7 @@ def test_no_text_reaches_the_log(
         logging.getLogger(noisy).setLevel(logging.WARNING)  # as `set_level` does
     make_worker()
     say("[say 0.1s] a secret")
-    say("[fail a secret]", private=True)
+    say("[fail a secret]")
     say("[crash] a secret")
     assert "secret" not in caplog.text
 

@@ -23,7 +23,8 @@ SPARE = (6,)
 def workers(as_json: bool) -> None:
     """List the workers that synthesize for this machine.
 
-    Their speed is in seconds of speech per second of synthesis. To be a worker: vox worker redis://HOST
+    Their speed is in seconds of speech per second of synthesis. To start one, run on its machine:
+    vox worker redis://HOST
 
     Piped, the lines are tab-separated: worker, backends, device, warm models, requests that it
     makes of those that it can make at once, speed, requests so far, when it was seen, and a note.

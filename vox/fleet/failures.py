@@ -20,8 +20,8 @@ from ..errors import (
 
 MAX_MESSAGE = 2000
 """The characters of a message that are kept."""
-_OF_THE_UTTERANCE = (SynthesisFailed, HostCrashed, HostTimeout, BadInput)
-"""What is wrong with these, another host would not do better."""
+OF_THE_UTTERANCE = (SynthesisFailed, HostCrashed, HostTimeout, BadInput)
+"""What is wrong with these, another host would not do better. Their messages may quote the text."""
 _KINDS = (HostError, NotAvailable, BadInput)
 """What a host may raise; all else is a failure of the worker's own."""
 
@@ -36,7 +36,7 @@ def error_of(worker: str, data: dict[str, Any]) -> VoxError:
     kind = type(told) if is_known else JobFailed
     message = f"{told.message[:MAX_MESSAGE]} (on the worker {worker})"
     error = kind(message, told.hint[:MAX_MESSAGE])
-    if isinstance(error, _OF_THE_UTTERANCE):
+    if isinstance(error, OF_THE_UTTERANCE):
         return error
     lost = WorkerLost(error.message, error.hint)
     lost.__cause__ = error

@@ -6,11 +6,13 @@ import contextlib
 import logging
 import threading
 import time
+import traceback
 from dataclasses import replace
 
 from ..backends.base import Clone, Utterance
 from ..errors import JobFailed, NotAvailable, VoxError
 from ..fleet.clones import KeptClones
+from ..fleet.failures import OF_THE_UTTERANCE
 from ..fleet.requests import MAX_LINE, MAX_NOTES, NotOurs, Request, utterance_of
 from ..hosts import sound_checks
 from ..hosts.pool import Pool
@@ -63,13 +65,14 @@ class Maker:
                 if not lease.is_revoked:  # else its host was stopped
                     self._fail(lease, exc)
             except Exception as exc:
-                log.error("request %s failed", request.id, exc_info=not request.said.get("private"))
+                at = traceback.extract_tb(exc.__traceback__)[-1]
+                log.error("request %s failed in %s, line %s", request.id, at.filename, at.lineno)
                 self._fail(lease, JobFailed(f"the worker failed: {type(exc).__name__}"))
 
     def _fail(self, lease: Lease, error: VoxError) -> None:
-        request = lease.request
-        what = error.code if request.said.get("private") else error.message
-        log.warning("request %s: %s", request.id, what)
+        # What a backend says of an utterance may quote it, and the log is not its owner's.
+        what = error.code if isinstance(error, OF_THE_UTTERANCE) else error.message
+        log.warning("request %s: %s", lease.request.id, what)
         with contextlib.suppress(Revoked):
             lease.send({"event": "error", "worker": self._worker_id, "error": error.to_dict()})
 
