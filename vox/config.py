@@ -82,7 +82,8 @@ def _workers(value: Any) -> str | None:
     return parse(str(value)).url
 
 
-def _device(value: Any) -> str:
+def device(value: Any) -> str:
+    """Where a model may run. Raises ValueError."""
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", str(value)):
         raise ValueError("must be auto, cpu, cuda, cuda:N or mps")
     return str(value)
@@ -214,7 +215,7 @@ KEYS: dict[str, Key] = {
 }
 
 BACKEND_KEYS: dict[str, Key] = {
-    "device": Key("auto", _device, "auto, cpu, cuda, cuda:N or mps"),
+    "device": Key("auto", device, "auto, cpu, cuda, cuda:N or mps"),
     "model": Key(None, text, "model when -m is not given"),
     "voice": Key(None, text, "voice of this backend when -v is not given"),
     "voices": Key((), texts, "further voices that an installation fetches"),

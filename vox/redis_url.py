@@ -72,7 +72,7 @@ def parse(text: str) -> Address:
             raise ValueError("ssl_check_hostname must be true or false")
     username = unquote(url.username) if url.username else None
     if url.scheme == "unix":
-        if not url.path.startswith("/") or url.path == "/":
+        if url.hostname or not url.path.strip("/"):
             raise ValueError("must be unix:///PATH, the server's socket")
         return Address(text.strip(), unquote(url.path), username=username)
     db = url.path.strip("/")

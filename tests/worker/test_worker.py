@@ -15,9 +15,12 @@ from tests.workers import Crew, Worker, crew, wait_until
 from vox.errors import WorkerLost, WorkersAway
 from vox.fleet import keys
 from vox.fleet.asked import Asked
+from vox.fleet.clones import digest_of
+from vox.fleet.requests import CloneRef
 from vox.fleet.server import Server
 from vox.fleet.session import Session
 from vox.fleet.workers import Announced
+from vox.paths import get_paths
 from vox.redis_url import parse
 
 from .conftest import Heard, MakeWorker, hear, held, request
@@ -185,6 +188,34 @@ def test_no_text_reaches_the_log(
     say("[fail a secret]")
     say("[crash] a secret")
     assert "secret" not in caplog.text
+
+
+# -- clones -----------------------------------------------------------------------------------
+
+
+def test_a_recording_is_kept_by_the_worker_and_is_fetched_again_if_it_is_gone(
+    make_worker: MakeWorker, session: Session, redis_server: RedisServer, home: Path
+) -> None:
+    make_worker()
+    recording = home / "anna.wav"
+    recording.write_bytes(b"RIFF" + bytes(1000))
+    digest = digest_of(str(recording))
+
+    def say() -> Asked:
+        asked = session.ask(request("[say 0.05s]", clone=CloneRef(digest)), str(recording))
+        assert hear(asked).error == ""
+        return asked
+
+    assert say().losses == 0
+    kept = Path(get_paths().clones_dir) / f"{digest}.wav"
+    assert kept.read_bytes() == recording.read_bytes()
+    with redis_server.client() as client:
+        client.delete(keys.clone(digest))  # the worker has it
+        assert say().losses == 0
+        client.delete(keys.clone(digest))
+    kept.unlink()
+    assert say().attempt == 2  # the worker asked for it
+    assert kept.exists()
 
 
 # -- cancel -----------------------------------------------------------------------------------

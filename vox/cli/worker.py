@@ -25,11 +25,25 @@ class _Url(click.ParamType[Address]):
             self.fail(str(exc), param, ctx)
 
 
+class _Device(click.ParamType[str]):
+    name = "device"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        from ..config import device
+
+        try:
+            return device(value)
+        except ValueError as exc:
+            self.fail(str(exc), param, ctx)
+
+
 @click.command()
 @click.argument("url", type=_Url(), metavar="URL")
 @click.option("--backends", metavar="NAME,...", help="Serve only these.  [default: all installed]")
 @click.option("--name", help="What it is called.  [default: the machine's name, and the device]")
-@click.option("--device", help="Where its models run: cpu, cuda, cuda:N or mps.")
+@click.option("--device", type=_Device(), help="Where its models run: cpu, cuda, cuda:N or mps.")
 @click.option(
     "--concurrency",
     type=click.IntRange(1, 32),
@@ -53,13 +67,10 @@ def worker(
     SIGTERM and Ctrl-C end it once it has made what it is at. See docs/workers.md.
     """
     from ..backends import registry
-    from ..config import checked
 
     names = tuple(each.strip() for each in (backends or "").split(",") if each.strip())
     for each in names:
         registry.import_string(each)
-    if device is not None:
-        device = checked("backends.NAME.device", device, where="--device")
     if password_file is not None and not os.path.exists(password_file):
         raise BadOption(f"--password-file: there is no file {password_file}")
     machine = platform.node() or "unnamed"
