@@ -90,13 +90,12 @@ class KeptClones:
             with contextlib.suppress(OSError):
                 os.utime(path)
             return path
-        if self._server.call("strlen", keys.clone(digest)) > MAX_BYTES:
-            return None
-        data = self._server.call("get", keys.clone(digest))
-        if data is None:
-            return None
-        if hashlib.sha256(data).hexdigest() != digest:
-            self._server.call("delete", keys.clone(digest))  # so that the client sends it again
+        key = keys.clone(digest)
+        length = self._server.call("strlen", key)
+        data = self._server.call("get", key) if length <= MAX_BYTES else None
+        if data is None or hashlib.sha256(data).hexdigest() != digest:
+            if length:
+                self._server.call("delete", key)  # so that the client sends it again
             return None
         self.tidy(len(data))
         write(path, data, mode=0o600)
