@@ -26,6 +26,10 @@ class Counted(Server):
         self.calls.append(command)
         return self.server.call(command, *args, **options)
 
+    def put(self, key: str, data: bytes, ttl_ms: int) -> None:
+        self.calls.append("put")
+        self.server.put(key, data, ttl_ms)
+
 
 @pytest.fixture
 def counted(server: Server) -> Counted:
@@ -53,7 +57,7 @@ def test_a_recording_is_sent_once_and_expires(
     mine = Clones(counted)
     for _ in range(3):
         mine.offer(digest, recording)
-    assert counted.calls.count("set") == 1
+    assert counted.calls.count("put") == 1
     assert 0 < server.call("pttl", keys.clone(digest)) <= 1000 * clones.TTL_S
 
 

@@ -64,7 +64,8 @@ def worker(
 
     URL is redis://HOST[:PORT][/DB], or rediss:// for TLS; a user may stand before the host. The
     password comes from --password-file or from VOX_WORKERS_PASSWORD. Run one worker for each GPU.
-    SIGTERM and Ctrl-C end it once it has made what it is at. See docs/workers.md.
+    SIGTERM and Ctrl-C end it once it has made what it is at; a second one gives that to another
+    worker. See docs/workers.md.
     """
     from ..backends import registry
 

@@ -61,7 +61,7 @@ class Clones:
             data = _content(path)
             if hashlib.sha256(data).hexdigest() != digest:
                 raise UnknownVoice("the recording of the voice was changed meanwhile", "try again")
-            self._server.call("set", keys.clone(digest), data, px=ttl_ms)
+            self._server.put(keys.clone(digest), data, ttl_ms)
         self._offered[digest] = now
 
     def forget(self, digest: str) -> None:

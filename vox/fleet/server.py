@@ -18,6 +18,8 @@ TIMEOUT_S = 3.0
 """For one call. Blocking reads wait for less."""
 BLOCK_S = 2.0
 """How long a blocking read waits."""
+SEND_S = 60.0
+"""For a call that sends a recording: from home it may take so long."""
 CONNECT_S = 2.0
 _PASSWORD_FILE = "--password-file of vox worker, else the setting workers_password_file"
 _DOCUMENT = "https://github.com/voxqueue/vox/blob/main/docs/workers.md"
@@ -66,6 +68,9 @@ class Server:
             for name, value in address.tls:
                 options[name] = value if name != "ssl_check_hostname" else value == "true"
         self.pool = redis.ConnectionPool(connection_class=connection, **options)
+        options["socket_timeout"] = SEND_S
+        self._patient_pool = redis.ConnectionPool(connection_class=connection, **options)
+        self._patient_client: Any = redis.Redis(connection_pool=self._patient_pool)
         self.client: Any = redis.Redis(connection_pool=self.pool)
         self._scripts = {name: self.client.register_script(_source(name)) for name in _SCRIPTS}
 
@@ -78,6 +83,11 @@ class Server:
         """Call the client's method of that name."""
         with self.translated():
             return getattr(self.client, command)(*args, **options)
+
+    def put(self, key: str, data: bytes, ttl_ms: int) -> None:
+        """Keep so much data for so long that no other call would send it in time."""
+        with self.translated():
+            self._patient_client.set(key, data, px=ttl_ms)
 
     @contextlib.contextmanager
     def translated(self) -> Iterator[None]:
@@ -128,8 +138,9 @@ class Server:
 
     def close(self) -> None:
         """End all connections, also of those threads that wait for an answer."""
-        with contextlib.suppress(Exception):
-            self.pool.disconnect()
+        for pool in (self.pool, self._patient_pool):
+            with contextlib.suppress(Exception):
+                pool.disconnect()
 
 
 def _cause(exc: Exception) -> BaseException | None:
