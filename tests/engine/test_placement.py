@@ -392,6 +392,14 @@ def test_what_a_job_waits_for_is_foreseen_and_told(
     assert (ended["phase"], ended["waits_for"]) == (None, None)
 
 
+def test_what_is_spoken_at_once_or_never_does_not_wait(
+    rig: Rig, engine: Engine, workers: FakeWorkers
+) -> None:
+    workers.announce()
+    ended = rig.until_ended(engine.submit(elsewhere(unkept=True)))
+    assert (ended["state"], ended["error_code"]) == ("failed", "workers-away")
+
+
 def test_many_waiting_jobs_hide_no_others(rig: Rig, engine: Engine, workers: FakeWorkers) -> None:
     workers.announce()
     texts = [f"Here is number {n}." for n in range(LOOK_PAST + 5)]

@@ -24,9 +24,11 @@ class Settable:
 
     def __init__(self) -> None:
         self.backends: dict[str, dict[str, Any]] = {}
+        self.values: dict[str, Any] = {}
 
     def __call__(self) -> Config:
-        return Config({name: key.default for name, key in KEYS.items()}, self.backends)
+        values = {name: key.default for name, key in KEYS.items()}
+        return Config(values | self.values, self.backends)
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import pytest
 
 from tests.voices.conftest import Settable, needs_no_mlx
 from vox.backends import registry
-from vox.errors import BackendNotInstalled, BadConfig, UnknownBackend
+from vox.backends.base import Utterance
+from vox.errors import BackendNotInstalled, BadConfig, UnknownBackend, UnknownModel
 from vox.voices.catalog import Catalog
 
 
@@ -21,6 +22,30 @@ def test_an_error_about_what_is_not_ready_names_the_command_to_run(catalog: Cata
     with pytest.raises(UnknownBackend, match="nope"):
         catalog.check_ready("nope")
     catalog.check_ready("hibari")
+
+
+def test_what_workers_may_have_is_as_if_it_were_here(catalog: Catalog, config: Settable) -> None:
+    def is_listed(backend: str | None = None) -> bool:
+        found = catalog.voices(backend)
+        return any(voice.installed for voice in found if voice.backend == "qwen")
+
+    config.values["workers"] = "redis://gpu"
+    catalog.check_ready("qwen")
+    assert catalog.accepts("qwen", Utterance(""), "1.7b") == []
+    assert catalog.model("qwen", "1.7b") == "1.7B" and catalog.model("qwen") is None
+    with pytest.raises(UnknownModel, match="nonsense"):
+        catalog.accepts("qwen", Utterance(""), "nonsense")
+    assert is_listed("qwen") and not is_listed()
+    catalog.is_served = lambda name: name == "qwen"
+    assert is_listed()
+    assert not catalog.is_ready("qwen")
+    with pytest.raises(BackendNotInstalled):
+        catalog.check_installed("qwen")
+    with pytest.raises(BackendNotInstalled):
+        catalog.check_ready("kokoro")  # a light one is for here
+    config.values["placement"] = "local"
+    with pytest.raises(BackendNotInstalled):
+        catalog.check_ready("qwen")
 
 
 def test_missing_weights_are_reported(catalog: Catalog, toy: None) -> None:

@@ -204,6 +204,22 @@ def test_a_clone_goes_to_an_installed_backend_that_can_clone(
 
 
 @needs_no_mlx
+def test_what_is_here_goes_before_what_workers_may_have(
+    catalog: Catalog, config: Settable, clone: str, toy: None, fetched: Fetch
+) -> None:
+    config.values["workers"] = "redis://gpu"
+    assert resolve(catalog, voice=clone).backend == "toy"
+    assert resolve(catalog).backend == "hibari"
+    assert who(resolve(catalog, "qwen", clone)) == ("qwen", "me", "eo")
+    fetched("0.6B-CustomVoice")
+    chosen = resolve(catalog, "qwen", clone)
+    with pytest.raises(BackendNotInstalled, match=r"0\.6B-Base are not installed"):
+        ignored(catalog, chosen)
+    config.values["placement"] = "remote"
+    assert ignored(catalog, chosen) == []
+
+
+@needs_no_mlx
 def test_a_clone_goes_to_a_backend_that_has_the_weights_for_clones(
     catalog: Catalog, clone: str, fetched: Fetch, toy: None
 ) -> None:

@@ -215,6 +215,8 @@ class Synthesizer:
             return False
         except NoPlace as exc:
             spool.rollback()
+            if job.unkept:  # it is spoken at once or never
+                raise exc.reason from exc
             work.pieces.repeat()
             self._wait_for_workers(work, exc.reason.line)
             return False
@@ -242,7 +244,7 @@ class Synthesizer:
 
         Such a look takes a while, and many of them would hold others up.
         """
-        if self._workers_wait.count < MOST_TRIED:
+        if job.unkept or self._workers_wait.count < MOST_TRIED:
             return False
         why = self._placement.obstacle(job.backend, job.model)
         if why is not None:

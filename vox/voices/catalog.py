@@ -307,7 +307,8 @@ class Catalog:
         try:
             return registry.get(name).accepts(self.settings_for(name, model), wish)
         except BackendNotInstalled:
-            if not self.may_be_elsewhere(name):
+            is_made_here = self._config()["placement"] != "remote" and self.is_ready(name, model)
+            if is_made_here or not self.may_be_elsewhere(name):
                 raise
         self._check_model(name, model)
         return []  # workers speak for it

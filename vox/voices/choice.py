@@ -171,6 +171,7 @@ class BackendChoice:
         cloning = self.catalog.cloning()
         obstacles = {name: self._obstacle(name, clone) for name in cloning}
         ready = [name for name in cloning if obstacles[name] is None]
+        ready.sort(key=lambda name: not self.catalog.is_ready(name))  # others are on workers
         if self.wish.preferred_backend in ready:
             return str(self.wish.preferred_backend)
         fit = [name for name in ready if self._speaks(name)]
