@@ -148,8 +148,8 @@ class FakeWorkers:
         return sum(each.concurrency for each in self._workers if lane in each.lanes)
 
     def ask(self, request: Request, recording: str | None = None) -> FakeAsked:
-        if self.refusal is not None:
-            raise self.refusal
+        if self.refusal is not None or not self._workers:
+            raise self.refusal or WorkersAway("there are none")
         with self.hosts.changed:
             self.asked.append(request)
         return FakeAsked(self, request, self._workers[len(self.asked) % len(self._workers)].name)

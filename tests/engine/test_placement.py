@@ -375,16 +375,16 @@ def test_a_job_without_workers_waits_and_goes_on_by_itself(
 
 
 def test_what_a_job_waits_for_is_foreseen_and_told(
-    rig: Rig, engine: Engine, workers: FakeWorkers
+    rig: Rig, engine: Engine, workers: FakeWorkers, tmp_path: Path
 ) -> None:
     workers.announce()
-    job = engine.submit(elsewhere())
+    job = engine.submit(file(tmp_path / "x.wav", ONE))
     until_waiting(rig, job)
     waits_for = f"a worker: no worker serves {ELSEWHERE}; see: vox workers"
     found = engine.store.get(job.id)
     for outlook in (engine.store.outlooks.of(found), engine.store.outlooks.at_once(found)):
         assert (outlook.phase, outlook.waits_for) == ("waiting", waits_for)
-        assert outlook.starts_in_s is None
+        assert (outlook.starts_in_s, outlook.left_s) == (None, None)
     later = engine.submit(request(TWO))
     assert engine.store.outlooks.of(later).position == 1
     workers.announce(GPU)
@@ -468,6 +468,24 @@ def test_speech_goes_on_from_the_next_sentence_once_workers_are_back(
     assert workers.texts == [TWO, THREE]
 
 
+def test_speech_waits_in_the_queue_too_if_its_last_sentence_was_left_out(
+    rig: Rig, engine: Engine, workers: FakeWorkers
+) -> None:
+    gate = workers.hosts.gate()
+    for _ in range(2):
+        workers.hosts.script(TWO, SynthesisFailed("no"))
+    workers.hosts.script(THREE, gate, WorkersAway("all went away"))
+    job = engine.submit(elsewhere(ONE, TWO, THREE))
+    gate.wait_reached()
+    rig.until(lambda: engine.store.get(job.id).unsaid == 1)
+    workers.announce()
+    gate.open()
+    until_waiting(rig, job)
+    workers.announce(GPU)
+    ended = rig.until_ended(job)
+    assert (ended["state"], ended["heard"], ended["unsaid"]) == ("done", 3, 1)
+
+
 def test_a_file_goes_on_from_the_next_sentence_once_workers_are_back(
     rig: Rig, engine: Engine, workers: FakeWorkers, tmp_path: Path
 ) -> None:
@@ -479,11 +497,12 @@ def test_a_file_goes_on_from_the_next_sentence_once_workers_are_back(
     gate.open()
     until_waiting(rig, job)
     del workers.asked[:]
-    workers.announce(GPU)
+    workers.announce(worker("gpu2", [ELSEWHERE]))
     assert rig.until_ended(job)["state"] == "done"
     assert workers.texts == [TWO, THREE]
-    audio_s = engine.store.get(job.id).audio_s
-    assert audio_s == pytest.approx(3 * 0.1 + 2 * 0.25, abs=0.02)
+    found = engine.store.get(job.id)
+    assert found.audio_s == pytest.approx(3 * 0.1 + 2 * 0.25, abs=0.02)
+    assert found.made_on == "gpu1, gpu2"
 
 
 def test_a_response_goes_on_from_the_next_sentence_once_workers_are_back(

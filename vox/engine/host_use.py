@@ -248,7 +248,8 @@ class HostUse:
             self._leave_remote()
             job = self.run.job
             if not self._uses.placement.is_ready_here(job.backend, job.model):
-                raise error.__cause__ or error
+                cause = error.__cause__
+                raise cause if isinstance(cause, VoxError) else error
             self._is_for_here = True
             self._uses.store.add_note(job.id, f"made here: {error.message}")
 

@@ -147,7 +147,7 @@ class EngineOutlooks:
         found = forecast(tracks, scene)
         for job_id, what in waits_for.items():
             if what is not None:
-                found[job_id] = replace(found[job_id], waits_for=what)
+                found[job_id] = replace(found[job_id], waits_for=what, left_s=None)
         return found
 
     def _pace(self, entry: LiveEntry, voice: Voice) -> Pace:

@@ -12,7 +12,7 @@ import functools
 import logging
 import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from ..audio.pcm import Samples, silence
 from ..audio.playback import Mark
@@ -76,7 +76,7 @@ class _Work:
     unsaid: Unsaid
     tally: Tally
     use: HostUse
-    makers: list[str] = field(default_factory=list)
+    makers: list[str]
     """The workers that made some of it."""
     saved_synthesis_s: float = 0.0
     """See `Job.saved_synthesis_s`."""
@@ -303,6 +303,7 @@ class Synthesizer:
             Unsaid(self._store, job, spool),
             tally,
             use,
+            job.made_on.split(", ") if job.made_on else [],
         )
 
     def _cache_keys(self, use: HostUse, said: Utterance) -> CacheKeys | None:
