@@ -99,10 +99,11 @@ def test_a_worker_serves_what_it_is_told_to_and_says_if_that_is_nothing(
     make_worker: MakeWorker, session: Session, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    make_worker(backends=("qwen",))
+    make_worker(backends=("qwen",), name="a box")
     wait_until(lambda: "serves nothing yet" in caplog.text, "it says so")
+    wait_until(lambda: "run: vox backends install qwen" in caplog.text, "it says what to do")
     wait_until(lambda: session.workers, "it is announced")
-    assert session.workers[0].lanes == ()
+    assert (session.workers[0].lanes, session.workers[0].name) == ((), "a-box")
     with pytest.raises(WorkersAway, match="no worker serves scripted"):
         hear(session.ask(request("one")))
 

@@ -105,6 +105,11 @@ class Worker:
         self._leases.start()
         self._queue.start(self._options.concurrency)
         log.info("%s serves %s", self.id, ", ".join(self._slots.lanes) or "nothing yet")
+        for name in self._options.backends:
+            try:
+                self._catalog.check_installed(name)
+            except VoxError as exc:  # it is served once it is
+                log.warning("%s", exc.line)
         try:
             while not self._is_told_to_stop(self._times.beat_s):
                 if not self._queue.is_alive():
@@ -177,7 +182,7 @@ class Worker:
         warm = {lane: which for lane, which in slots.lanes.items() if slots.is_warm(*which)}
         return Announced(
             id=self.id,
-            name=self._options.name,
+            name=keys.named(self._options.name),
             protocol=keys.PROTOCOL,
             version=__version__,
             machine=self._options.machine,
