@@ -179,6 +179,18 @@ def test_the_next_utterances_are_made_meanwhile_each_once(
     assert workers.texts == texts
 
 
+def test_the_present_utterance_is_asked_for_once_before_those_after_it(
+    workers: FakeWorkers, host: RemoteHost
+) -> None:
+    workers.announce(worker("gpu1", concurrency=4))
+    host.prefetch(said("two"))
+    host.expect(Utterance("one"))
+    host.expect(Utterance("one"))
+    host.prefetch(said("one", "two", "three"))
+    assert seconds(host, "one") == 0.1
+    assert workers.texts == ["two", "one", "three"] and not workers.cancelled
+
+
 def test_as_many_are_asked_for_as_the_workers_keep_busy(
     workers: FakeWorkers, host: RemoteHost
 ) -> None:

@@ -264,6 +264,11 @@ class HostUse:
     def is_remote(self) -> bool:
         return self._remote is not None
 
+    def expect(self, utterance: Utterance) -> None:
+        """Have workers make this one now (see `RemoteHost.expect`)."""
+        if self._remote is not None:
+            self._remote.expect(utterance)
+
     def prefetch(self, utterances: Sequence[Utterance]) -> None:
         """Have workers make these meanwhile (see `RemoteHost.prefetch`)."""
         if self._remote is not None:

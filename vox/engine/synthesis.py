@@ -372,6 +372,8 @@ class Synthesizer:
         """Have the next utterances made as well, where several can be made at once."""
         more = work.use.width - 1
         if more > 0 and not work.job.is_open:
+            # At once: to find out what follows takes a while.
+            work.use.expect(replace(work.said, text=piece.text))
             following = [each for each in work.pieces.peek(more) if not self._is_kept(each, work)]
             texts = [each.text for each in (piece, *following)]
             work.use.prefetch([replace(work.said, text=text) for text in texts])

@@ -120,6 +120,11 @@ class RemoteHost:
         self.device, self.load_s = WORKERS, self.load_s or 0.0
         self.last_used = time.monotonic()
 
+    def expect(self, utterance: Utterance) -> None:
+        """Have the utterance made that is synthesized next, unless it is made already."""
+        if all(known != utterance for known, _ in self._ahead):
+            self._ahead.insert(0, (utterance, self._ask(utterance)))
+
     def prefetch(self, utterances: Sequence[Utterance]) -> None:
         """Have these made, the present one first; forget what was to be made besides."""
         missing = list(utterances)
