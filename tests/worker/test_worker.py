@@ -227,7 +227,7 @@ def test_a_cancelled_request_frees_the_worker_for_the_next(
 ) -> None:
     make_worker()
     say("warm")
-    asked = session.ask(request("[slow 0.05][say 600s]"))
+    asked = session.ask(request("[slow 0.05][say 30s]"))
     read_sound(asked)
     asked.cancel()
     assert say("[say 0.1s]").error == ""
@@ -245,6 +245,19 @@ def test_a_request_that_is_cancelled_while_its_host_hangs_frees_the_worker(
     assert say("[say 0.1s]").error == ""
 
 
+def test_a_model_goes_on_loading_for_the_next_request_if_the_first_is_cancelled(
+    make_worker: MakeWorker, say: Say, session: Session, scripted_dir: Path
+) -> None:
+    make_worker(settings='[backends.scripted]\nmodel = "load-until:go"\n')
+    asked = session.ask(request("one"))
+    wait_file(scripted_dir / "loads")
+    asked.cancel()
+    wait_until(lambda: not session._unwanted, "the worker is told")
+    (scripted_dir / "go").touch()
+    assert say("[say 0.05s]").error == ""
+    assert len((scripted_dir / "loads").read_text().splitlines()) == 1
+
+
 def test_the_end_of_a_session_frees_its_worker(
     make_worker: MakeWorker, say: Say, redis_server: RedisServer, session: Session,
     scripted_dir: Path,
@@ -253,7 +266,7 @@ def test_the_end_of_a_session_frees_its_worker(
     make_worker()
     dead = Session(Server(parse(redis_server.url), lambda: None), "ben", 1.0)
     dead.start()
-    dead.ask(request("[mark begun][slow 0.05][say 600s]"))
+    dead.ask(request("[mark begun][slow 0.05][say 30s]"))
     wait_file(scripted_dir / "begun")
     dead._is_closed.set()
     dead._keeper.join()

@@ -106,7 +106,9 @@ class Maker:
         settings = self._slots.settings(request.backend, request.model)
 
         def show_loading(text: str, fraction: float | None) -> None:
-            lease.send({"event": "loading", "text": text[:MAX_LINE], "fraction": fraction})
+            # One that nobody waits for any more is loaded all the same: the next will need it.
+            with contextlib.suppress(Revoked):
+                lease.send({"event": "loading", "text": text[:MAX_LINE], "fraction": fraction})
 
         wish = replace(utterance, text="")
         host = pool.acquire(name, settings, show_loading, wish)
