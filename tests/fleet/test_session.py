@@ -483,6 +483,26 @@ def test_a_server_that_is_frozen_for_long_is_away_and_what_was_cancelled_is_made
     assert worker.claim() is None
 
 
+def test_what_was_made_and_takes_long_to_be_read_is_not_asked_for_again(
+    redis_server: RedisServer, worker: Taker, make_session: MakeSession
+) -> None:
+    proxy = Proxy(redis_server.port)
+    try:
+        session = make_session(proxy.url)
+        proxy.bytes_per_s = 60_000
+        all_asked = [session.ask(request()) for _ in range(4)]
+        for _ in all_asked:
+            made = claimed(worker)
+            send(worker, made, 0, BEGUN)
+            send(worker, made, 1, CHUNK, 150 * SOUND)
+            send(worker, made, 2, END, is_end=True)
+        for asked in all_asked:
+            assert events(asked) == ["begun", "chunk", "end"]
+            assert asked.attempt == 1
+    finally:
+        proxy.close()
+
+
 def test_cut_connections_lose_nothing(
     worker: Taker, make_session: MakeSession, redis_server: RedisServer
 ) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
+import time
 from typing import Any
 
+from ..errors import WorkersAway
 from . import keys
 from .server import BLOCK_S, Server
+from .storage import ANSWERS_TTL_MS
 
 _AT_ONCE = 64
 _KEPT_BYTES = 250_000
@@ -18,6 +23,11 @@ class Answers:
     def __init__(self, server: Server, session_id: str) -> None:
         self._server = server
         self._key = keys.answers(session_id)
+        self.handled_at = -math.inf
+        """What was written before that time (`time.monotonic`) was read, and the reader is through
+        with it."""
+        self._read_at = self.handled_at
+        """The same, but for what the reader is at."""
         self._last: bytes | str = "0"
         self._was_read: list[bytes] = []
         self._read_bytes = 0
@@ -31,16 +41,22 @@ class Answers:
 
     def next(self) -> list[dict[bytes, bytes]]:
         """The next entries, of which there are none for BLOCK_S if it is empty."""
+        self.handled_at, began = self._read_at, time.monotonic()
         found: Any = self._server.call(
             "xread", {self._key: self._last}, count=_AT_ONCE, block=round(1000 * BLOCK_S)
         )
         entries = found[0][1] if found else []
+        if len(entries) < _AT_ONCE:
+            self._read_at = began
+        else:  # over a slow network it may take long until all of it is read
+            self._server.call("pexpire", self._key, ANSWERS_TTL_MS)
         for entry_id, fields in entries:
             self._last = entry_id
             self._was_read.append(entry_id)
             self._read_bytes += sum(map(len, fields.values()))
         if self._read_bytes > _KEPT_BYTES:
-            self.forget_read()
+            with contextlib.suppress(WorkersAway):  # what was read is not to be lost with it
+                self.forget_read()
         return [fields for _, fields in entries]
 
     def forget_read(self) -> None:

@@ -29,7 +29,7 @@ class Asked:
         """Who makes it, once somebody does."""
         self.heard_at = math.inf
         """When it was sent, or a worker last said something of it; inf: it is being sent."""
-        self.is_missing = False
+        self.missing_since = math.inf
         """The server does not know it, and nobody has said why yet."""
         self.is_ended = False
         """No more answers will come."""
@@ -46,7 +46,7 @@ class Asked:
         avoid = () if self.lost_by.issuperset(serving) else sorted(self.lost_by)
         self.request = replace(self.request, id=f"{self.number}.{self.attempt}", avoid=avoid)
         self.worker, self.next_seq, self.heard_at = None, 0, math.inf
-        self.is_missing = False
+        self.missing_since = math.inf
         return self.request
 
     def next(self, timeout_s: float) -> Answer | None:

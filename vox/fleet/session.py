@@ -315,9 +315,10 @@ class Session:
         missing = self._unknown(silent)
         for asked in silent:
             if asked.request.id in missing:
-                if asked.is_missing:
+                # It may have been made, and its answers are on their way to the reader.
+                if self._answers.handled_at > asked.missing_since:
                     self._again(asked.request.id, FORGOTTEN)
-                asked.is_missing = True  # what became of it may be just about to be read
+                asked.missing_since = min(asked.missing_since, time.monotonic())
             elif asked.worker is None and not self.serves(asked.request.lane):
                 self._end(asked, WorkersAway(f"no worker serves {asked.request.lane}"))
         with contextlib.suppress(VoxError):
