@@ -17,7 +17,7 @@ from vox.callers import me
 from vox.engine.engine import Engine
 from vox.engine.placement import Place
 from vox.engine.rates import Pace
-from vox.engine.synthesis import MOST_TRIED
+from vox.engine.workers_wait import MOST_TRIED
 from vox.errors import (
     BackendNotInstalled,
     BadConfig,

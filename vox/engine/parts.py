@@ -89,7 +89,7 @@ class Parts:
         self.models.elsewhere = self.placement.host_elsewhere
         self.models.is_made_here = self.placement.is_here
         self.catalog.is_served = self.placement.is_served
-        self.workers_wait = WorkersWait()
+        self.workers_wait = WorkersWait(self.store, self.placement, self.lookahead, self.running)
         self.lookahead.place_of = self.placement.place_of
         self.lookahead.most_remote = self.placement.most_jobs
         self.texts = OpenTexts(
@@ -139,6 +139,7 @@ class Parts:
             synthesizer,
             self.texts,
             self.rates,
+            self.workers_wait,
             self.config,
             self._clock,
         )

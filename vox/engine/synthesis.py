@@ -12,7 +12,7 @@ import functools
 import logging
 import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ..audio.pcm import Samples, silence
 from ..audio.playback import Mark
@@ -45,45 +45,15 @@ from .lookahead import LookAhead
 from .open_texts import OpenTexts
 from .pieces import CheckWanted, Pieces, Tally, pieces_of, starting_at
 from .placement import Placement
-from .rates import SAVE_EVERY_S, Rates, Voice, speakable_chars, voice_of
+from .rates import SAVE_EVERY_S, Rates, speakable_chars, voice_of
 from .reading import reading_of
 from .running import Run, Running
 from .unsaid import Failures, Unsaid
 from .warming import Models
+from .work import Work, audio_s, first_of, utterances_in
 from .workers_wait import WorkersWait
 
 log = logging.getLogger(__name__)
-
-MOST_TRIED = 20
-"""While fewer jobs wait for workers, the next one is tried first: all of it may be cached."""
-
-
-@dataclass(slots=True)
-class _Work:
-    """A job that is synthesized."""
-
-    run: Run
-    spool: Spool
-    pieces: Pieces
-    """Those that the spool does not hold yet."""
-    check_wanted: CheckWanted
-    said: Utterance
-    """How it is said: an utterance without its text. Its speed is one that the backend has."""
-    voice: Voice
-    keys: CacheKeys | None
-    """None: its utterances are not cached."""
-    failures: Failures
-    unsaid: Unsaid
-    tally: Tally
-    use: HostUse
-    makers: list[str]
-    """The workers that made some of it."""
-    saved_synthesis_s: float = 0.0
-    """See `Job.saved_synthesis_s`."""
-
-    @property
-    def job(self) -> Job:
-        return self.run.job
 
 
 class Synthesizer:
@@ -110,7 +80,6 @@ class Synthesizer:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
-        self._placement = placement
         self._workers_wait = workers_wait
         self._texts = texts
         self._models = models
@@ -123,7 +92,7 @@ class Synthesizer:
         self._say_as = say_as
         self._rates = rates
         self._clock = clock
-        self._works: dict[str, _Work] = {}
+        self._works: dict[str, Work] = {}
         """By their jobs' ids."""
         self._uses = HostUses(store, models, catalog, rates, placement, running)
 
@@ -137,7 +106,7 @@ class Synthesizer:
             work.use.loading,
             work.use.is_awaiting_turn,
             work.run.is_resting,
-            chars_left=work.tally.chars_left(_utterances_in(work.spool)),
+            chars_left=work.tally.chars_left(utterances_in(work.spool)),
         )
 
     def cancel(self, job_id: str) -> bool:
@@ -166,7 +135,7 @@ class Synthesizer:
         """
         job = run.job
         if spool.is_complete:
-            self._store.note(job.id, utterances=len(spool.segments), audio_s=_audio_s(spool))
+            self._store.note(job.id, utterances=len(spool.segments), audio_s=audio_s(spool))
             Unsaid(self._store, job, spool).tell_of_replay()
             return
         clone = self._catalog.clone(job.voice) if job.voice else None
@@ -190,7 +159,7 @@ class Synthesizer:
         spool.finish()
         self._store.note(
             job.id,
-            audio_s=_audio_s(spool),
+            audio_s=audio_s(spool),
             saved_load_s=work.use.saved_load_s,
             saved_synthesis_s=work.saved_synthesis_s,
         )
@@ -198,7 +167,7 @@ class Synthesizer:
         if job.keep_alive == 0:
             self._models.unload_due()  # before the job is done: its caller has the memory then
 
-    def _has_synthesized(self, work: _Work) -> bool:
+    def _has_synthesized(self, work: Work) -> bool:
         """Go on with the pieces; False if a failure was dealt with, and there may be more."""
         job, spool = work.job, work.spool
         try:
@@ -218,7 +187,7 @@ class Synthesizer:
             if job.unkept:  # it is spoken at once or never
                 raise exc.reason from exc
             work.pieces.repeat()
-            self._wait_for_workers(work, exc.reason.line)
+            self._workers_wait.wait(work, exc.reason.line)
             return False
         except LoadFailed:  # of more weights, for example a voice's, by a loaded host
             raise
@@ -234,38 +203,12 @@ class Synthesizer:
             if isinstance(exc, OutOfMemory) and not work.use.is_remote:
                 self._pool.unload_idle()
             work.pieces.repeat()
-            again = _utterances_in(spool) + 1
+            again = utterances_in(spool) + 1
             line = job.discreet(exc.line)
             log.warning("job %s: %s: once more from utterance %d", job.id, line, again)
             return False
 
-    def must_wait(self, job: Job) -> bool:
-        """Whether the job, in the queue, waits for workers without a look at what the cache has.
-
-        Such a look takes a while, and many of them would hold others up.
-        """
-        if job.unkept or self._workers_wait.count < MOST_TRIED:
-            return False
-        why = self._placement.obstacle(job.backend, job.model)
-        if why is not None:
-            self._workers_wait.begin(job.id, job.discreet(why.line))
-        return why is not None
-
-    def _wait_for_workers(self, work: _Work, why: str) -> None:
-        """Wait while there is audio to hear; then the job goes back into the queue."""
-        job, run = work.job, work.run
-        self._workers_wait.begin(job.id, job.discreet(why))
-        self._running.rest(run)
-        while self._placement.place_of(job.backend, job.model) is None:
-            work.check_wanted()
-            if job.sink != "play" or self._store.get(job.id).heard >= _utterances_in(work.spool):
-                self._running.put_back(job.id)
-                work.check_wanted()
-            self._lookahead.wait_change(1.0)
-        self._running.rest(run, False)
-        self._workers_wait.end(job.id)
-
-    def _note_written(self, piece: Piece, work: _Work) -> None:
+    def _note_written(self, piece: Piece, work: Work) -> None:
         if work.job.sink != "play":
             self._store.note(work.job.id, heard=piece.index + 1)
             self._lookahead.alone.discard(work.job.id)  # it makes progress
@@ -277,7 +220,7 @@ class Synthesizer:
     ) -> Generator[Piece | None, None, None]:
         reading = self._reading(job)
         flush_s = float(self._config()["stream_flush_s"])
-        done = functools.partial(_utterances_in, spool)
+        done = functools.partial(utterances_in, spool)
         yield from pieces_of(
             job, reading, self._store, self._texts, flush_s, done, check_wanted, tally
         )
@@ -286,15 +229,13 @@ class Synthesizer:
     def _reading(self, job: Job) -> Reading:
         return reading_of(job, self._catalog, self._config(), self._say_as())
 
-    def _work(
-        self, use: HostUse, spool: Spool, said: Utterance, check_wanted: CheckWanted
-    ) -> _Work:
+    def _work(self, use: HostUse, spool: Spool, said: Utterance, check_wanted: CheckWanted) -> Work:
         job, tally = use.run.job, Tally()
         made = self._pieces(job, spool, check_wanted, tally)
-        return _Work(
+        return Work(
             use.run,
             spool,
-            Pieces(starting_at(_first(job, spool), made)),
+            Pieces(starting_at(first_of(job, spool), made)),
             check_wanted,
             said,
             voice_of(self._catalog, job),
@@ -319,7 +260,7 @@ class Synthesizer:
             pass
         return None
 
-    def _synthesize(self, work: _Work) -> None:
+    def _synthesize(self, work: Work) -> None:
         job, use = work.job, work.use
         try:
             for piece in work.pieces:
@@ -343,7 +284,7 @@ class Synthesizer:
         finally:
             use.give_up()
 
-    def _has_made(self, piece: Piece, key: str | None, work: _Work) -> bool:
+    def _has_made(self, piece: Piece, key: str | None, work: Work) -> bool:
         """Have the host make the utterance; False if it was given up, and is the next once more."""
         host = work.use.take(self._lookahead.is_urgent(work.job))
         self._prefetch(piece, work)
@@ -368,7 +309,7 @@ class Synthesizer:
         self._rates.note_said(work.voice, work.said.speed, chars, audio_s)
         return True
 
-    def _prefetch(self, piece: Piece, work: _Work) -> None:
+    def _prefetch(self, piece: Piece, work: Work) -> None:
         """Have the next utterances made as well, where several can be made at once."""
         more = work.use.width - 1
         if more > 0 and not work.job.is_open:
@@ -378,12 +319,12 @@ class Synthesizer:
             texts = [each.text for each in (piece, *following)]
             work.use.prefetch([replace(work.said, text=text) for text in texts])
 
-    def _is_kept(self, piece: Piece, work: _Work) -> bool:
+    def _is_kept(self, piece: Piece, work: Work) -> bool:
         if work.keys is None or work.job.fresh:
             return False
         return self._cache.has(work.keys.of(piece.text))
 
-    def _note_maker(self, host: Host, work: _Work) -> None:
+    def _note_maker(self, host: Host, work: Work) -> None:
         """Tell the history who made the job: the workers, in the order in which they came."""
         self._tell(work.job, host.take_notes())
         worker = host.made_on
@@ -391,7 +332,7 @@ class Synthesizer:
             work.makers.append(worker)
             self._store.note(work.job.id, made_on=", ".join(work.makers))
 
-    def _let_others_go_first(self, work: _Work) -> None:
+    def _let_others_go_first(self, work: Work) -> None:
         """Give the turn up to jobs that go before this one, and while enough is prepared."""
         job, run = work.job, work.run
         if not self._lookahead.has_room(job):
@@ -405,7 +346,7 @@ class Synthesizer:
             self._running.let_others_go_first(run, work.check_wanted)
             publish_progress(self._store, job, {"waiting_for": None})
 
-    def _rest(self, work: _Work) -> None:
+    def _rest(self, work: Work) -> None:
         """Have the model loaded when the first sentence comes, and be silent between sentences."""
         if work.job.sink == "play":
             self._pause(work.spool)
@@ -418,7 +359,7 @@ class Synthesizer:
             self._store.add_note(job.id, note)
 
     def _say(
-        self, chunks: Generator[Heard, None, None] | Timed, piece: Piece, work: _Work
+        self, chunks: Generator[Heard, None, None] | Timed, piece: Piece, work: Work
     ) -> tuple[list[Samples], int]:
         """Write the utterance into the spool as it comes, at the job's speed.
 
@@ -452,22 +393,3 @@ class Synthesizer:
         last = spool.segments[-1] if spool.segments else None
         if last and spool.sample_rate and last.start_frame < last.end_frame == spool.frames:
             spool.append(silence(self._config()["pause_s"], spool.sample_rate), spool.sample_rate)
-
-
-def _first(job: Job, spool: Spool) -> int:
-    """The index of the first utterance to make: after what the spool holds, at the ear if nothing.
-
-    For the ear alone; and a job of which all was heard needs the length of its audio.
-    """
-    is_for_ear = job.sink == "play" and not spool.segments
-    is_at_end = job.utterances is not None and job.heard >= job.utterances
-    return job.heard if is_for_ear and not is_at_end else _utterances_in(spool)
-
-
-def _utterances_in(spool: Spool) -> int:
-    """How many utterances, counted from the text's start, the spool holds whole."""
-    return max((segment.index + 1 for segment in spool.segments), default=0)
-
-
-def _audio_s(spool: Spool) -> float:
-    return spool.frames / spool.sample_rate if spool.sample_rate else 0.0

@@ -32,6 +32,7 @@ from .rates import Rates
 from .replays import Replays
 from .running import Run, Running
 from .synthesis import Synthesizer
+from .workers_wait import WorkersWait
 
 log = logging.getLogger(__name__)
 
@@ -63,12 +64,14 @@ class Worker:
         synthesizer: Synthesizer,
         texts: OpenTexts,
         rates: Rates,
+        workers_wait: WorkersWait,
         config: Callable[[], Config],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._texts = texts
         self._rates = rates
+        self._workers_wait = workers_wait
         self._outcomes = outcomes
         self._pool = pool
         self._player = player
@@ -197,7 +200,7 @@ class Worker:
 
     def _take(self, job_id: str) -> Run | None:
         job = self._store.find(job_id)
-        if job is None or self._outcomes.is_ending(job_id) or self._synthesizer.must_wait(job):
+        if job is None or self._outcomes.is_ending(job_id) or self._workers_wait.begins(job):
             return None
         # It is at work before its state changes: a cancel that comes right after the change must
         # find it.
