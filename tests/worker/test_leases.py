@@ -41,7 +41,7 @@ def test_a_lease_is_renewed_as_long_as_it_is_held(
     leases: Leases, claimed: Request, server: Server
 ) -> None:
     with leases.holding(claimed) as lease:
-        time.sleep(1.5)
+        time.sleep(1.0)
         lease.check()
         lease.send({"event": "begun", "worker": "w#1"})
     assert leases.count == 0

@@ -119,12 +119,12 @@ def failure(say: Say, text: str, **options: object) -> str:
 def test_what_a_backend_cannot_do_is_an_error_and_the_worker_goes_on(
     make_worker: MakeWorker, say: Say
 ) -> None:
-    make_worker(settings="first_chunk_timeout_s = 0.5\n")
+    make_worker(settings="first_chunk_timeout_s = 0.3\n")
     say("warm")
     assert "such words" in failure(say, "[fail such words]")
     assert "no voice called 'nobody'" in failure(say, "one", voice="nobody")
     assert "something terrible happened" in failure(say, "[crash]")
-    assert "produced no sound for 0.5 s" in failure(say, "[hang]")
+    assert "produced no sound for 0.3 s" in failure(say, "[hang]")
     assert "does not fit" in failure(say, "[oom]")
     heard = say("[say 0.1s]")
     assert (heard.error, round(heard.seconds, 3)) == ("", 0.1)
@@ -285,7 +285,7 @@ def test_a_worker_waits_for_a_server_that_is_not_there_yet_and_says_so_once(
     server = RedisServer()
     server.kill()
     make_worker(server.url)
-    time.sleep(1.0)  # several tries of each of its threads
+    time.sleep(0.5)  # some tries of each of its threads
     server.start()
     wait_until(lambda: "the Redis server answers" in caplog.text, "it goes on")
     lines = [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING]
@@ -434,6 +434,7 @@ def test_a_worker_whose_thread_died_leaves_with_an_error(
         raise SystemExit
 
     running.worker._queue.storage.claim = die
+    session.server.call("lpush", keys.wake("scripted"), "1")
     running.wait()
     assert running.error is not None
     assert running.error.line == "a thread of the worker has ended; its log says why"
