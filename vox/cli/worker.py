@@ -42,14 +42,14 @@ class _Device(click.ParamType[str]):
 @click.command()
 @click.argument("url", type=_Url(), metavar="URL")
 @click.option("--backends", metavar="NAME,...", help="Serve only these.  [default: all installed]")
-@click.option("--name", help="What it is called.  [default: the machine's name, and the device]")
+@click.option("--name", help="Its name.  [default: the machine's name, and the device]")
 @click.option("--device", type=_Device(), help="Where its models run: cpu, cuda, cuda:N or mps.")
 @click.option(
     "--concurrency",
     type=click.IntRange(1, 32),
     default=1,
     show_default=True,
-    help="Utterances that it makes at once, each with models of its own.",
+    help="Utterances that it makes at once. Each takes the memory of a model.",
 )
 @click.option("--password-file", type=click.Path(), help="File with the server's password.")
 def worker(
@@ -62,10 +62,10 @@ def worker(
 ) -> None:
     """Synthesize for other machines. They meet this one at a Redis server.
 
-    URL is redis://HOST[:PORT][/DB], or rediss:// for TLS; a user may stand before the host. The
-    password comes from --password-file or from VOX_WORKERS_PASSWORD. Run one worker for each GPU.
-    SIGTERM and Ctrl-C end it once it has made what it is at; a second one gives that to another
-    worker. See docs/workers.md.
+    URL is redis://[USER@]HOST[:PORT][/DB], or rediss:// for TLS. The password comes from
+    --password-file or from VOX_WORKERS_PASSWORD. Run one worker for each GPU. After Ctrl-C or
+    SIGTERM it finishes its utterance and leaves; after a second one it leaves at once, and another
+    worker makes the utterance. See docs/workers.md.
     """
     from ..backends import registry
 
