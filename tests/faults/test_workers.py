@@ -138,10 +138,18 @@ def test_workers_killed_at_random_instants_lose_and_double_nothing(
 class Trouble:
     """What may go wrong with the workers, their server and their network. Each undoes itself."""
 
-    def __init__(self, server: RedisServer, workers: Crew, proxy: Proxy, chance: Chance) -> None:
+    def __init__(
+        self,
+        server: RedisServer,
+        workers: Crew,
+        proxy: Proxy,
+        clients: list[Home],
+        chance: Chance,
+    ) -> None:
         self._server = server
         self._workers = workers
         self._proxy = proxy
+        self._clients = clients
         self._chance = chance
         self.kinds: list[Callable[[], None]] = [
             self.kill_a_worker,
@@ -153,6 +161,7 @@ class Trouble:
             self.stall_the_network,
             self.cut_the_network,
             self.slow_the_network,
+            self.kill_a_daemon,
         ]
 
     def _pause(self, longest_s: float = 2.5 * LEASE_S) -> None:
@@ -199,6 +208,12 @@ class Trouble:
     def cut_the_network(self) -> None:
         self._proxy.cut()
 
+    def kill_a_daemon(self) -> None:
+        client = self._chance.choice(self._clients)
+        client.kill_daemons()
+        self._pause()
+        client.ok("daemon", "start")
+
     def slow_the_network(self) -> None:
         self._proxy.delay_s = self._chance.choice([0.0, 0.01, 0.1])
         self._proxy.bytes_per_s = self._chance.choice([None, 1e6, 1e5])
@@ -210,13 +225,15 @@ def test_whatever_happens_to_workers_server_and_network_all_is_made_whole(
 ) -> None:
     both, alone = clients[:2]
     alone.environ["SCRIPTED_MISSING"] = "yes"  # workers alone can make its jobs
-    start_all([both, alone])
-    sounds = references(both)
     proxy = Proxy(server.port)
     try:
+        settings = (alone.home / "config.toml").read_text()
+        (alone.home / "config.toml").write_text(settings.replace(server.url, proxy.url))
+        start_all([both, alone])
+        sounds = references(both)
         workers.add("anna", "bert")
         workers.add("far", url=proxy.url)
-        trouble = Trouble(server, workers, proxy, chance)
+        trouble = Trouble(server, workers, proxy, [both, alone], chance)
         asked: list[tuple[Home, str, int]] = []
         for _ in range(tries(6, 60)):
             for client in (both, alone):
