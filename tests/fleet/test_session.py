@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -464,6 +465,24 @@ def test_a_frozen_server_loses_nothing(
     assert asked.next(1.2) is None
     redis_server.thaw()
     announce(server)
+    worker.lease_ms = 60_000
+    make_it(worker, claimed(worker))
+    assert events(asked)[-2:] == ["chunk", "end"]
+
+
+def test_workers_that_are_lost_with_the_server_do_not_count_against_a_request(
+    session: Session, worker: Taker, redis_server: RedisServer, server: Server
+) -> None:
+    """All leases run out while a server is frozen, whoever holds them."""
+    worker.lease_ms = 750
+    asked = session.ask(request())
+    for _ in range(MAX_LOSSES):
+        send(worker, claimed(worker), 0, BEGUN)
+        time.sleep(0.2)  # a look is under way from now on
+        redis_server.freeze()
+        time.sleep(1.2)
+        redis_server.thaw()
+        announce(server)
     worker.lease_ms = 60_000
     make_it(worker, claimed(worker))
     assert events(asked)[-2:] == ["chunk", "end"]

@@ -68,8 +68,10 @@ class Session:
         self._away: VoxError | None = WorkersAway(
             f"the Redis server {server.address} was not reached yet"
         )
-        self._changed_at = time.monotonic()
-        """When the server was last seen to go or to come back."""
+        self._changed_at = -math.inf
+        """When the server was last seen to go, to come back or to be slow."""
+        self._look_began: float | None = None
+        """A look is under way since then."""
         self._is_forgotten = False
         """The server lost the session, and what was asked before is not sent again yet."""
         self._all: tuple[Announced, ...] = ()
@@ -252,6 +254,7 @@ class Session:
             self._pace.wait(bool(self._asked or self._unwanted or self._away))
 
     def _look(self) -> None:
+        self._look_began = time.monotonic()
         try:
             self._meet()
             if self._is_forgotten:
@@ -263,11 +266,25 @@ class Session:
             error = exc
             if self._away is None or self._away.message != exc.message:
                 log.warning("%s", exc.line)
-        if (error is None) != (self._away is None):
+        is_changed = self._looked_at is not None and (error is None) != (self._away is None)
+        if is_changed or self._is_slow:
             self._changed_at = time.monotonic()
+        self._look_began = None
         with self._looked:
             self._away, self._looked_at = error, time.monotonic()
             self._looked.notify_all()
+
+    @property
+    def _is_slow(self) -> bool:
+        """The server takes long to answer: all leases may run out at once meanwhile."""
+        began = self._look_began
+        return began is not None and time.monotonic() - began > self._lease.held_s / 2
+
+    @property
+    def _is_troubled(self) -> bool:
+        """Who is lost now may be lost because of the server."""
+        since_s = time.monotonic() - self._changed_at
+        return self._away is not None or self._is_slow or since_s < self._lease.held_s
 
     @property
     def _state(self) -> tuple[Any, ...]:
@@ -393,8 +410,8 @@ class Session:
         """Raises NotOurs."""
         name = answer.header.get("worker")
         if answer.event in ("lost", "back"):
-            is_loss = answer.event == "lost"
-            what = "was lost" if is_loss else "was stopped"
+            is_loss = answer.event == "lost" and not self._is_troubled
+            what = "was stopped" if answer.event == "back" else "was lost"
             why = WorkerLost(f"the worker {_name(name)} {what}")
             self._again(answer.request_id, why, str(name) if is_loss else None)
         elif self._is_next(asked, answer):
