@@ -284,7 +284,8 @@ class Session:
     def _is_troubled(self) -> bool:
         """Who is lost now may be lost because of the server."""
         since_s = time.monotonic() - self._changed_at
-        return self._away is not None or self._is_slow or since_s < self._lease.held_s
+        # Leases that ran out meanwhile are told of once workers had the time of one.
+        return self._away is not None or self._is_slow or since_s < 2 * self._lease.held_s
 
     @property
     def _state(self) -> tuple[Any, ...]:
