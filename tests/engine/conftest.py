@@ -10,6 +10,7 @@ import pytest
 from tests.sound import SoundServer
 from vox.engine.engine import Engine
 
+from .fake_workers import GPU, FakeWorkers
 from .fakes import FakeHosts
 from .rig import Rig
 
@@ -30,6 +31,16 @@ def rig(home: Path, scripted: None, sound: SoundServer) -> Iterator[Rig]:
 @pytest.fixture
 def hosts(rig: Rig) -> FakeHosts:
     return rig.hosts
+
+
+@pytest.fixture
+def workers(rig: Rig) -> FakeWorkers:
+    """The settings name workers: these, which are in this process. GPU is there."""
+    made = FakeWorkers()
+    made.announce(GPU)
+    rig.settings["workers"] = "redis://gpu.example"
+    rig.options["connect"] = made.connect
+    return made
 
 
 @pytest.fixture

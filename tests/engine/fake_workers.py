@@ -9,13 +9,20 @@ import itertools
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 from vox.backends.base import Settings, Utterance
 from vox.errors import VoxError, WorkerLost, WorkersAway
 from vox.fleet.requests import Answer, Request
 from vox.fleet.workers import Announced
+from vox.jobs import Request as JobRequest
 
 from .fakes import LIMIT_S, FakeHost, FakeHosts
+from .rig import request
+
+ELSEWHERE = "qwen"
+"""A backend that is not installed here."""
 
 
 class Anew(Exception):
@@ -190,3 +197,15 @@ def worker(
         audio_s=speed,
         synthesis_s=1.0 if speed else 0.0,
     )
+
+
+GPU = worker("gpu1", ["scripted", ELSEWHERE])
+
+
+def elsewhere(*sentences: str, **fields: Any) -> JobRequest:
+    """Of a job that only workers can make."""
+    return request(*sentences, **{"backend": ELSEWHERE, **fields})
+
+
+def file_elsewhere(path: Path, *sentences: str, **fields: Any) -> JobRequest:
+    return elsewhere(*sentences, sink="file", output=str(path), **fields)

@@ -32,6 +32,8 @@ class Rig:
         """Their tables in config.toml."""
         self.sources: dict[str, dict[str, Any]] = {}
         """Likewise."""
+        self.options: dict[str, Any] = {}
+        """Of the engines that are made."""
         self.hosts = FakeHosts()
         self.bus = Bus()
         self.events: list[Event] = []
@@ -49,6 +51,7 @@ class Rig:
 
     def make_engine(self, **options: Any) -> Engine:
         """An engine that is closed at the end; `start` it yourself."""
+        options = {**self.options, **options}
         engine = Engine(self.paths, self.config, self.bus, hosts=self.hosts, **options)
         self.engines.append(engine)
         return engine

@@ -6,13 +6,17 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
 import pytest
 
 from tests.redis_server import RedisServer
 from vox.fleet import keys
+from vox.fleet.asked import Asked
 from vox.fleet.requests import Answer, Request
 from vox.fleet.server import Server
+from vox.fleet.session import Session
 from vox.fleet.storage import FleetQueue, FleetStorage, Lane, reap
+from vox.fleet.workers import Announced, Workers
 from vox.redis_url import parse
 
 
@@ -151,3 +155,91 @@ def until(is_so: Callable[[], object], timeout_s: float = 60.0) -> None:
     while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.005)
+
+
+# -- sessions, and workers that do what the test says ----------------------------------------
+
+
+SOUND = np.zeros(100, "<f4").tobytes()
+MakeSession = Callable[..., Session]
+
+
+@pytest.fixture
+def make_session(redis_server: RedisServer) -> Iterator[MakeSession]:
+    made: list[Session] = []
+
+    def make(url: str = "", secret: str | None = None, lease_s: float = 1.0) -> Session:
+        server = Server(parse(url or redis_server.url), lambda: secret)
+        made.append(Session(server, "anna's laptop", lease_s))
+        made[-1].start()
+        assert made[-1].wait_looked(60)
+        return made[-1]
+
+    yield make
+    for session in made:
+        session.close()
+
+
+@pytest.fixture
+def worker(server: Server) -> Taker:
+    """It is announced, and does what the test says."""
+    announce(server)
+    return Taker(server)
+
+
+def announce(server: Server, worker_id: str = "w#1") -> None:
+    name = worker_id.partition("#")[0]
+    there = Announced(id=worker_id, name=name, protocol=keys.PROTOCOL, lanes=("scripted",))
+    Workers(server).announce(there, 600)
+
+
+@pytest.fixture
+def session(worker: Taker, make_session: MakeSession) -> Session:
+    return make_session()
+
+
+def request(text: str | None = "one", **fields: object) -> Request:
+    wanted = {"id": "", "client": "", "session": "", "lane": "scripted", "backend": "scripted"}
+    return Request(**{**wanted, "text": text, **fields})  # type: ignore[arg-type]
+
+
+def claimed(worker: Taker, *lanes: str) -> str:
+    """The id of the next request, waited for."""
+    found: list[Request] = []
+
+    def claim() -> bool:
+        got = worker.claim(*lanes)
+        found.extend([got] if got else [])
+        return bool(found)
+
+    until(claim)
+    return found[0].id
+
+
+def send(
+    worker: Taker, request_id: str, seq: int, header: object, pcm: bytes = b"", is_end: bool = False
+) -> bool:
+    raw = header if isinstance(header, bytes) else json.dumps(header).encode()
+    args = [request_id, worker.id, worker.lease_ms, raw, pcm, seq, 1000, 60_000, int(is_end)]
+    task = [keys.task(request_id), keys.LEASES]
+    return bool(worker.server.run("append", task, [*args, keys.message(request_id)]))
+
+
+BEGUN = {"event": "begun", "worker": "w#1"}
+CHUNK = {"event": "chunk", "sample_rate": 24_000}
+END = {"event": "end", "worker": "w#1", "cut_off": False, "notes": []}
+
+
+def events(asked: Asked) -> list[str]:
+    """What is heard until the end."""
+    found: list[str] = []
+    while not found or found[-1] not in ("end", "error"):
+        answer = asked.next(30)
+        assert answer is not None
+        found.append(answer.event)
+    return found
+
+
+def make_it(worker: Taker, request_id: str) -> None:
+    for seq, (header, pcm) in enumerate(((BEGUN, b""), (CHUNK, SOUND), (END, b""))):
+        assert send(worker, request_id, seq, header, pcm, is_end=header is END)

@@ -24,19 +24,17 @@ from .asked import Asked
 from .clones import Clones
 from .failures import error_of
 from .lease_times import LeaseTimes
-from .pace import Pace
+from .presence import Presence
 from .requests import Answer, NotOurs, Request, answer_of
 from .server import TIMEOUT_S, Server
 from .storage import FleetQueue, reap, unknown
-from .workers import Announced, Workers
+from .workers import Announced
 
 log = logging.getLogger(__name__)
 
 MAX_LOSSES = 3
 """So many workers may be lost on a request before it fails."""
 FORGOTTEN = WorkerLost("the Redis server forgot it")
-_FRESH_S = 2.0
-"""What was seen so long ago is taken for what is."""
 
 
 class Session:
@@ -53,9 +51,8 @@ class Session:
         self.server = server
         self.client = keys.named(client)
         self.id = f"{self.client}.{secrets.token_hex(4)}"
-        self._lease = LeaseTimes(lease_s)
+        self._times = LeaseTimes(lease_s)
         self.clones = Clones(server)
-        self._workers = Workers(server)
         self._on_change = on_change
         self._queue = FleetQueue(server)
         self._asked: dict[str, Asked] = {}
@@ -65,21 +62,7 @@ class Session:
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
         self._is_closed = threading.Event()
-        self._away: VoxError | None = WorkersAway(
-            f"the Redis server {server.address} was not reached yet"
-        )
-        self._changed_at = -math.inf
-        """When the server was last seen to go, to come back or to be slow."""
-        self._look_began: float | None = None
-        """A look is under way since then."""
-        self._is_forgotten = False
-        """The server lost the session, and what was asked before is not sent again yet."""
-        self._all: tuple[Announced, ...] = ()
-        self._known: tuple[Announced, ...] = ()
-        """Those of them that understand our requests."""
-        self._looked = threading.Condition()
-        self._looked_at: float | None = None
-        self._pace = Pace(self._lease)
+        self._presence = Presence(server, self.id, self._times)
         self._is_asked = threading.Event()
         """Answers may come."""
         self._answers = Answers(server, self.id)
@@ -95,12 +78,12 @@ class Session:
         with self._lock:
             self._is_closed.set()
             self._is_asked.set()
-        self._pace.end()
+        self._presence.pace.end()
         for asked in list(self._asked.values()):
             self._end(asked, WorkersAway("the session with the workers has ended"))
         if self._keeper.is_alive() and self._keeper is not threading.current_thread():
             self._keeper.join(TIMEOUT_S)  # else it might say hello once more
-        if self._away is None:
+        if self._presence.away is None:
             try:
                 self.server.call("delete", keys.session(self.id), keys.answers(self.id))
             except VoxError as exc:
@@ -112,22 +95,33 @@ class Session:
     @property
     def away(self) -> VoxError | None:
         """Why the server cannot be used now; None: it can."""
-        return self._away
+        return self._presence.away
 
     @property
     def workers(self) -> tuple[Announced, ...]:
         """All that are there as of the last look, also those of other versions."""
-        return self._all
+        return self._presence.workers
+
+    @property
+    def concurrency(self) -> int:
+        """How many requests all workers make at once."""
+        return self._presence.concurrency
 
     def wait_looked(self, timeout_s: float) -> bool:
         """Wait until it is known whether the server is there now, and who else."""
-        with self._looked:
-            self._pace.use()
-            return self._looked.wait_for(self._is_fresh, timeout_s)
+        return self._presence.wait_looked(timeout_s)
 
-    def _is_fresh(self) -> bool:
-        at = self._looked_at
-        return at is not None and (self._away is not None or time.monotonic() - at < _FRESH_S)
+    def serves(self, lane: str) -> bool:
+        """Whether a worker is there that takes requests from that lane."""
+        return bool(self._presence.serving(lane))
+
+    def is_warm(self, lane: str) -> bool:
+        """Whether a worker has the model of that lane loaded."""
+        return self._presence.is_warm(lane)
+
+    def width(self, lane: str) -> int:
+        """How many requests of that lane the workers make at once."""
+        return self._presence.width(lane)
 
     # -- asking ------------------------------------------------------------------------------
 
@@ -143,7 +137,7 @@ class Session:
             client=self.client,
             session=self.id,
         )
-        self._pace.use()
+        self._presence.pace.use()
         asked = Asked(request, recording, self.cancel)
         self._send(asked)
         return asked
@@ -164,7 +158,7 @@ class Session:
 
         Returns the worker's id, as far as it is known.
         """
-        if self._away is None:
+        if self._presence.away is None:
             try:
                 told: bytes = self.server.run(
                     "cancel", [keys.task(request_id), keys.LEASES], [keys.PREFIX, request_id]
@@ -183,7 +177,7 @@ class Session:
                 raise WorkersAway("the session with the workers has ended")
             if asked.is_ended:
                 return
-            request = asked.begin(self._serving(asked.request.lane))
+            request = asked.begin(self._presence.serving(asked.request.lane))
             self._asked[request.id] = asked
             self._is_asked.set()
         try:
@@ -209,7 +203,7 @@ class Session:
             try:
                 return self._queue.send(request)
             except LookupError:
-                self._meet()
+                self._presence.meet()
             except NotOurs as exc:
                 raise NotAvailable(f"workers cannot take the request: {exc}") from exc
         raise WorkersAway(
@@ -243,62 +237,22 @@ class Session:
     def _keep(self) -> None:
         """Say that the client is there, look who else is, and find what is lost."""
         while not self._is_closed.is_set():
-            before = self._state
+            before = self._presence.state
             try:
-                self._look()
+                self._presence.look(self._settle)
                 self._look_for_silence()
-                if before != self._state:
+                if before != self._presence.state:
                     self._on_change()
             except Exception:  # without this thread nothing is ever lost or found
                 log.exception("a look at the workers failed")
-            self._pace.wait(bool(self._asked or self._unwanted or self._away))
+            self._presence.pace.wait(bool(self._asked or self._unwanted or self._presence.away))
 
-    def _look(self) -> None:
-        self._look_began = time.monotonic()
-        try:
-            self._meet()
-            if self._is_forgotten:
-                self._is_forgotten = False
-                self._send_all_again()
-            self._forget_unwanted()
-            error = None
-        except VoxError as exc:
-            error = exc
-            if self._away is None or self._away.message != exc.message:
-                log.warning("%s", exc.line)
-        is_changed = self._looked_at is not None and (error is None) != (self._away is None)
-        if is_changed or self._is_slow:
-            self._changed_at = time.monotonic()
-        self._look_began = None
-        with self._looked:
-            self._away, self._looked_at = error, time.monotonic()
-            self._looked.notify_all()
-
-    @property
-    def _is_slow(self) -> bool:
-        """The server takes long to answer: all leases may run out at once meanwhile."""
-        began = self._look_began
-        return began is not None and time.monotonic() - began > self._lease.held_s / 2
-
-    @property
-    def _is_troubled(self) -> bool:
-        """Who is lost now may be lost because of the server."""
-        since_s = time.monotonic() - self._changed_at
-        # Leases that ran out meanwhile are told of once workers had the time of one.
-        return self._away is not None or self._is_slow or since_s < 2 * self._lease.held_s
-
-    @property
-    def _state(self) -> tuple[Any, ...]:
-        """What decides where requests go."""
-        return self._away is None, [(each.id, each.lanes, each.warm) for each in self._known]
-
-    def _meet(self) -> None:
-        """Keep the session alive, and see who else is there."""
-        ttl_s = max(30.0, 3 * self._lease.lease_s)
-        was_known, found = self._workers.look_as(self.id, ttl_s)
-        self._is_forgotten = self._is_forgotten or not was_known
-        self._all = tuple(found)
-        self._known = tuple(worker for worker in found if worker.is_ours)
+    def _settle(self) -> None:
+        """What the server missed. Raises WorkersAway."""
+        if self._presence.is_forgotten:
+            self._presence.is_forgotten = False
+            self._send_all_again()
+        self._forget_unwanted()
 
     def _send_all_again(self) -> None:
         self.clones.forget_all()
@@ -318,17 +272,17 @@ class Session:
 
     def _look_for_silence(self) -> None:
         """End what nobody will answer. After the server came back, workers have time to do so."""
-        long_ago = time.monotonic() - self._lease.held_s
+        long_ago = time.monotonic() - self._times.held_s
         silent = [
             each
             for each in list(self._asked.values())
-            if max(each.heard_at, self._changed_at) < long_ago
+            if max(each.heard_at, self._presence.changed_at) < long_ago
         ]
         if not silent:
             return
-        if self._away is not None:
+        if self._presence.away is not None:
             for asked in silent:
-                self._end(asked, self._away)
+                self._end(asked, self._presence.away)
             return
         missing = self._unknown(silent)
         for asked in silent:
@@ -348,26 +302,6 @@ class Session:
             return unknown(self.server, [each.request.id for each in asked])
         except VoxError:
             return []
-
-    def serves(self, lane: str) -> bool:
-        """Whether a worker is there that takes requests from that lane."""
-        return bool(self._serving(lane))
-
-    def _serving(self, lane: str) -> list[str]:
-        return [worker.id for worker in self._known if lane in worker.lanes]
-
-    def is_warm(self, lane: str) -> bool:
-        """Whether a worker has the model of that lane loaded."""
-        return any(lane in worker.warm for worker in self._known)
-
-    @property
-    def concurrency(self) -> int:
-        """How many requests all workers make at once."""
-        return sum(worker.concurrency for worker in self._known)
-
-    def width(self, lane: str) -> int:
-        """How many requests of that lane the workers make at once."""
-        return sum(worker.concurrency for worker in self._known if lane in worker.lanes)
 
     def _read(self) -> None:
         """Hand the answers to those who asked."""
@@ -411,7 +345,7 @@ class Session:
         """Raises NotOurs."""
         name = answer.header.get("worker")
         if answer.event in ("lost", "back"):
-            is_loss = answer.event == "lost" and not self._is_troubled
+            is_loss = answer.event == "lost" and not self._presence.is_troubled
             what = "was stopped" if answer.event == "back" else "was lost"
             why = WorkerLost(f"the worker {_name(name)} {what}")
             self._again(answer.request_id, why, str(name) if is_loss else None)
