@@ -71,7 +71,8 @@ class Presence:
             if self.away is None or self.away.message != exc.message:
                 log.warning("%s", exc.line)
         is_changed = self._looked_at is not None and (error is None) != (self.away is None)
-        if is_changed or self._is_slow:
+        # One that stays away is no news, however long each look at it takes.
+        if is_changed or (error is None and self._is_slow):
             self.changed_at = time.monotonic()
         self._look_began = None
         with self._looked:
