@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,6 +87,16 @@ def test_a_load_is_told_with_the_name_of_the_worker(workers: FakeWorkers, host: 
     assert host.take_notes() == ["it fell back to the CPU (on the worker gpu1)"]
 
 
+def test_nothing_is_loaded_while_something_is_being_made(
+    workers: FakeWorkers, host: RemoteHost
+) -> None:
+    """The load would be made after all that was asked for, and the job would wait for it."""
+    host.prefetch(said("one"))
+    workers.announce(worker("gpu1", is_warm=False))
+    host.load()
+    assert workers.texts == ["one"]
+
+
 def test_cancel_ends_a_load(workers: FakeWorkers, host: RemoteHost) -> None:
     workers.announce(worker("gpu1", is_warm=False))
     workers.hosts.loads.append([workers.hosts.gate()])
@@ -156,6 +169,19 @@ def test_an_utterance_that_begins_anew_is_not_asked_for_again(
     assert workers.texts == ["one"] and not host.is_going_on
 
 
+def test_what_begins_anew_does_not_go_on_if_the_next_ones_are_refused(
+    workers: FakeWorkers, host: RemoteHost
+) -> None:
+    workers.announce(worker("gpu1", concurrency=4))
+    workers.hosts.script("one", 0.1, Anew())
+    with pytest.raises(WorkerLost):
+        seconds(host, "one")
+    workers.refusal = UnknownVoice("the recording of the voice was changed")
+    with pytest.raises(WorkerLost):
+        host.prefetch(said("one", "two"))
+    assert not host.is_going_on
+
+
 @pytest.mark.parametrize("error", [WorkerLost("lost"), WorkersAway("away")])
 def test_what_is_lost_for_good_is_asked_for_again_if_it_is_wanted(
     workers: FakeWorkers, host: RemoteHost, error: VoxError
@@ -218,6 +244,28 @@ def test_what_is_not_wanted_any_more_is_cancelled_and_the_present_one_never(
     assert [each.text for each in workers.cancelled] == ["two", "three", "one"]
     assert list(chunks) == []
     assert not host.is_alive
+
+
+def test_what_is_asked_for_while_another_thread_closes_the_host_is_cancelled(
+    workers: FakeWorkers, host: RemoteHost
+) -> None:
+    workers.announce(worker("gpu1", concurrency=4))
+    for text in ("one", "two", "three"):
+        workers.hosts.script(text, workers.hosts.gate())
+    host.prefetch(said("one"))
+    ask: Callable[..., Any] = workers.ask
+
+    def ask_slowly(*args: Any) -> Any:
+        asked = ask(*args)
+        closing = threading.Thread(target=host.close)
+        closing.start()
+        closing.join()
+        return asked
+
+    workers.ask = ask_slowly  # type: ignore[method-assign]
+    host.prefetch(said("two", "three"))
+    assert list(host.synthesize(Utterance("two"))) == []
+    assert {each.text for each in workers.cancelled} == set(workers.texts)
 
 
 def test_two_equal_sentences_are_two_requests(workers: FakeWorkers, host: RemoteHost) -> None:

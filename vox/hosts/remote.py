@@ -69,6 +69,8 @@ class RemoteHost:
         self.last_used = time.monotonic()
         self.cut_off = False
         self.made_on: str | None = None
+        self.is_going_on = False
+        """What was lost last is being made again."""
         self._lane = keys.lane(name, model)
         self._model = model
         self._session = session
@@ -77,8 +79,6 @@ class RemoteHost:
         self._notes: list[str] = []
         self._on_progress: Progress = no_progress
         self._current: Asked | None = None
-        self._lost: Asked | None = None
-        """The request whose worker was lost last."""
         self._ahead: list[tuple[Utterance, Asked]] = []
         """What was asked for before it is needed, in this order."""
 
@@ -86,11 +86,6 @@ class RemoteHost:
     def width(self) -> int:
         """How many utterances of the job are asked for at once: none of the workers is to wait."""
         return max(1, min(MOST_AT_ONCE, 2 * self._session.width(self._lane)))
-
-    @property
-    def is_going_on(self) -> bool:
-        """What was lost last is being made again."""
-        return bool(self._ahead) and self._ahead[0][1] is self._lost
 
     @property
     def idle_s(self) -> float:
@@ -101,12 +96,13 @@ class RemoteHost:
         return notes
 
     def load(self, wish: Utterance | None = None, on_progress: Progress = no_progress) -> None:
-        """Have a worker load the model, if none has. `cancel` ends that too.
+        """Have a worker load the model, unless one has or will. `cancel` ends that too.
 
         Raises as `synthesize`, and what `on_progress` raises.
         """
         self._on_progress = on_progress
-        if not self._session.is_warm(self._lane):
+        # What is under way has it loaded, and is made before a load that is asked for now.
+        if not (self._ahead or self._session.is_warm(self._lane)):
             began = time.monotonic()
             asked = self._current = self._ask(wish or Utterance(""), is_load=True)
             try:
@@ -123,7 +119,7 @@ class RemoteHost:
     def expect(self, utterance: Utterance) -> None:
         """Have the utterance made that is synthesized next, unless it is made already."""
         if all(known != utterance for known, _ in self._ahead):
-            self._ahead.insert(0, (utterance, self._ask(utterance)))
+            self._ask_ahead(0, utterance)
 
     def prefetch(self, utterances: Sequence[Utterance]) -> None:
         """Have these made, the present one first; forget what was to be made besides."""
@@ -135,7 +131,12 @@ class RemoteHost:
                 self._ahead.remove((utterance, asked))
                 asked.cancel()
         for utterance in missing[: max(0, self.width - len(self._ahead))]:
-            self._ahead.append((utterance, self._ask(utterance)))
+            self._ask_ahead(len(self._ahead), utterance)
+
+    def _ask_ahead(self, at: int, utterance: Utterance) -> None:
+        self._ahead.insert(at, (utterance, self._ask(utterance)))
+        if not self.is_alive:  # it was closed meanwhile
+            self.close()
 
     def synthesize(
         self, utterance: Utterance, on_begun: Callable[[], None] = nothing
@@ -150,19 +151,21 @@ class RemoteHost:
         import numpy as np
 
         asked = self._current = self._take_ahead(utterance) or self._ask(utterance)
-        is_kept = False
+        self.is_going_on = False
         try:
+            if not self.is_alive:
+                asked.cancel()
             on_begun()
             for answer in self._answers(asked):
                 samples = np.frombuffer(answer.pcm, "<f4").astype(np.float32, copy=False)
                 yield Chunk(samples, int(answer.header["sample_rate"]))
         except WorkerLost:
-            is_kept, self._lost = asked.is_going_on, asked
+            self.is_going_on = asked.is_going_on
             raise
         finally:
             self._current = None
             self.last_used = time.monotonic()
-            if is_kept:
+            if self.is_going_on:
                 self._ahead.insert(0, (utterance, asked))
             else:
                 asked.cancel()
@@ -219,6 +222,7 @@ class RemoteHost:
         try:
             return self._session.ask(request, clone.audio_path if clone else None)
         except NotAvailable as exc:
+            self.is_going_on = False
             raise WorkerLost(exc.message, exc.hint) from exc
 
     def cancel(self) -> None:
@@ -230,9 +234,10 @@ class RemoteHost:
         self.last_used = time.monotonic()
 
     def close(self) -> None:
-        """Forget all that was asked for."""
+        """Forget all that was asked for, and what is being asked for now."""
         self.is_alive = False
-        self.prefetch(())
+        for _, asked in list(self._ahead):
+            asked.cancel()
         self.cancel()
 
     def kill(self) -> None:
