@@ -8,7 +8,7 @@ import pytest
 
 from tests.redis_server import Proxy, RedisServer
 from vox.errors import WorkersAway
-from vox.fleet.server import Server
+from vox.fleet.server import TIMEOUT_S, Server
 from vox.fleet.session import MAX_LOSSES, Session
 
 from .conftest import (
@@ -132,6 +132,22 @@ def test_a_server_that_is_frozen_for_long_is_away_and_what_was_cancelled_is_made
         asked.next(30)
     redis_server.thaw()
     until(lambda: session.away is None and not session._unwanted)
+    assert worker.claim() is None
+
+
+def test_who_cancels_does_not_wait_for_the_server(
+    session: Session, worker: Taker, redis_server: RedisServer
+) -> None:
+    """The player cancels too, and is to be silent at once."""
+    all_asked = [session.ask(request()) for _ in range(3)]
+    redis_server.freeze()
+    began = time.monotonic()
+    for asked in all_asked:
+        asked.cancel()
+    taken_s = time.monotonic() - began
+    redis_server.thaw()
+    assert taken_s < TIMEOUT_S
+    until(lambda: not session._unwanted)
     assert worker.claim() is None
 
 

@@ -113,7 +113,7 @@ def test_a_worker_that_answers_garbage_loses_the_request(
     assert good.endswith(".2")
     assert not send(worker, bad, 2, END, is_end=True)
     make_it(worker, good)
-    assert events(asked) == ["begun", "begun", "chunk", "end"]
+    assert events(asked)[-3:] == ["begun", "chunk", "end"]
     assert "the worker w sent " in caplog.text
 
 
@@ -179,7 +179,23 @@ def test_a_worker_lost_before_its_first_chunk_is_not_noticed_by_who_asked(
     send(worker, claimed(worker), 0, BEGUN)
     worker.lease_ms = 60_000
     make_it(worker, claimed(worker))
-    assert events(asked) == ["begun", "begun", "chunk", "end"]
+    assert events(asked)[-3:] == ["begun", "chunk", "end"]
+
+
+def test_what_a_lost_worker_sent_and_nobody_has_read_yet_is_never_heard(
+    session: Session, worker: Taker
+) -> None:
+    """What was asked for ahead does not begin twice."""
+    asked = session.ask(request())
+    worker.lease_ms = 500
+    got = claimed(worker)
+    send(worker, got, 0, BEGUN)
+    send(worker, got, 1, CHUNK, SOUND)
+    until(lambda: asked.next_seq == 2)
+    worker.lease_ms = 60_000
+    make_it(worker, claimed(worker))
+    until(lambda: asked.is_ended)
+    assert events(asked) == ["begun", "chunk", "end"]
 
 
 def test_a_worker_lost_after_its_first_chunk_is_told_once_and_all_comes_anew(
@@ -275,6 +291,7 @@ def test_a_request_that_is_cancelled_before_anybody_took_it_is_taken_by_nobody(
 ) -> None:
     asked = session.ask(request())
     asked.cancel()
+    until(lambda: not session._unwanted)
     assert worker.claim() is None
 
 

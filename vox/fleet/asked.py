@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import queue
 from collections.abc import Callable, Collection
@@ -43,6 +44,9 @@ class Asked:
 
     def begin(self, serving: Collection[str]) -> Request:
         """The request of the present attempt, which is to be sent. `serving`: ids of workers."""
+        with contextlib.suppress(queue.Empty):
+            while True:  # what nobody has read of the attempt before is not to be heard
+                self.answers.get_nowait()
         avoid = () if self.lost_by.issuperset(serving) else sorted(self.lost_by)
         self.request = replace(self.request, id=f"{self.number}.{self.attempt}", avoid=avoid)
         self.worker, self.next_seq, self.heard_at = None, 0, math.inf

@@ -29,8 +29,12 @@ class Pace:
         """Somebody wants workers, or wants to know of them: after a rest a look is due at once."""
         now = self._clock()
         if now - self._used_at > REST_AFTER_S:
-            self._is_due.set()
+            self.hurry()
         self._used_at = now
+
+    def hurry(self) -> None:
+        """A look is due at once."""
+        self._is_due.set()
 
     def pause_s(self, is_busy: bool) -> float:
         """From one look to the next. `is_busy`: something is under way."""
@@ -47,4 +51,4 @@ class Pace:
     def end(self) -> None:
         """Nobody waits any more."""
         self._is_ended = True
-        self._is_due.set()
+        self.hurry()

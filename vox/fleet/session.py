@@ -58,7 +58,7 @@ class Session:
         self._asked: dict[str, Asked] = {}
         """What is under way, by the id of the present attempt."""
         self._unwanted: set[str] = set()
-        """Requests that the server may have and nobody wants."""
+        """Requests that the server may have and nobody wants: the keeper withdraws them."""
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
         self._is_closed = threading.Event()
@@ -85,6 +85,7 @@ class Session:
             self._keeper.join(TIMEOUT_S)  # else it might say hello once more
         if self._presence.away is None:
             try:
+                self._forget_unwanted()
                 self.server.call("delete", keys.session(self.id), keys.answers(self.id))
             except VoxError as exc:
                 log.debug("%s", exc.line)
@@ -146,29 +147,29 @@ class Session:
         self._end(asked, None)
 
     def _end(self, asked: Asked, why: VoxError | None) -> None:
-        """There will be no more answers. `why`: None: nobody wants them."""
+        """There will be no more answers. `why`: None: nobody wants them. Does not wait."""
         with self._lock:
             is_known = self._asked.pop(asked.request.id, None) is not None
             asked.end(why)
         if is_known:
-            self._withdraw(asked.request.id)
+            self._forget(asked.request.id)
 
-    def _withdraw(self, request_id: str) -> str:
-        """Have the server and the worker forget a request, later if that is not possible now.
-
-        Returns the worker's id, as far as it is known.
-        """
-        if self._presence.away is None:
-            try:
-                told: bytes = self.server.run(
-                    "cancel", [keys.task(request_id), keys.LEASES], [keys.PREFIX, request_id]
-                )
-                return told.decode("utf-8", "replace")
-            except VoxError as exc:
-                log.debug("a request could not be cancelled: %s", exc.line)
+    def _forget(self, request_id: str) -> None:
+        """Have the server and the worker forget a request, as soon as that is possible."""
         with self._lock:
             self._unwanted.add(request_id)
-        return ""
+        if self._presence.away is None:
+            self._presence.pace.hurry()
+
+    def _withdraw(self, request_id: str) -> str:
+        """Have the server and the worker forget a request now.
+
+        Returns the worker's id, as far as it is known. Raises WorkersAway.
+        """
+        told: bytes = self.server.run(
+            "cancel", [keys.task(request_id), keys.LEASES], [keys.PREFIX, request_id]
+        )
+        return told.decode("utf-8", "replace")
 
     def _send(self, asked: Asked) -> None:
         """Send the request as its present attempt. Raises what `ask` does."""
@@ -193,7 +194,7 @@ class Session:
                 asked.heard_at = time.monotonic()
                 asked.request = replace(request, seq=seq or request.seq)
         if not is_wanted:  # it was cancelled before the server knew it
-            self._withdraw(request.id)
+            self._forget(request.id)
 
     def _put(self, request: Request, recording: str | None) -> int:
         """Into the queue. Returns its place there."""
@@ -262,11 +263,9 @@ class Session:
             self._again(request_id, FORGOTTEN)
 
     def _forget_unwanted(self) -> None:
-        """Withdraw what could not be withdrawn at its time."""
+        """Raises WorkersAway."""
         for request_id in list(self._unwanted):
-            self.server.run(
-                "cancel", [keys.task(request_id), keys.LEASES], [keys.PREFIX, request_id]
-            )
+            self._withdraw(request_id)
             with self._lock:
                 self._unwanted.discard(request_id)
 
@@ -337,7 +336,11 @@ class Session:
         try:
             self._judge(asked, answer_of(fields))
         except NotOurs as exc:
-            worker = self._withdraw(request_id)
+            try:
+                worker = self._withdraw(request_id)
+            except VoxError:
+                worker = ""
+                self._forget(request_id)
             name = asked.worker or _name(worker)
             self._again(request_id, WorkerLost(f"the worker {name} sent {exc}"), worker)
 
