@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -85,6 +87,14 @@ def register(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]
 def worlds(tmp_path_factory: pytest.TempPathFactory) -> Worlds:
     """The backends that have environments of their own, with weights that are small."""
     return Worlds(_NAMED, tmp_path_factory.mktemp("worlds"))
+
+
+@pytest.fixture(scope="session")
+def empty_venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with nothing but pip. It takes seconds to make, so tests copy it."""
+    path = tmp_path_factory.mktemp("empty") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", path], check=True, capture_output=True)
+    return path
 
 
 @pytest.fixture(scope="session")

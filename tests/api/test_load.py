@@ -18,7 +18,7 @@ from tests.running import CHECKOUT
 from vox.client import http
 
 CLIENTS = 50
-JOBS_PER_CLIENT = tries(24, 40)
+JOBS_PER_CLIENT = tries(12, 40)
 
 pytestmark = pytest.mark.slow
 
@@ -75,17 +75,23 @@ def test_health_stays_quick_while_a_model_loads_a_host_dies_and_a_crowd_comes(
     daemon = start()
     daemon.ended(daemon.speak("Warm")["id"])
     calm = [_health_s(daemon) for _ in range(100)]
-    # Of two storms the quieter counts: the machine may have other work in one of them.
-    busy = min((_asked_in_a_storm(daemon) for _ in range(2)), key=max)
-    report = {
-        name: [round(1000 * value, 1) for value in (statistics.median(times), max(times))]
-        for name, times in (("calm", calm), ("busy", busy))
-    }
-    print("/health, median and worst, ms:", report, "asked", len(busy), "times in the storm")
-    # The storm takes the same cores; what may not be is that anything blocks: a model's load
-    # alone is a second, the burst of jobs several.
-    assert statistics.median(busy) < 30 * statistics.median(calm), report
-    assert max(busy) < 20 * max(calm) + 150 * statistics.median(calm), report
+    reports = list[dict[str, list[float]]]()
+    for _ in range(2):  # the machine may have other work in one storm
+        busy = _asked_in_a_storm(daemon)
+        reports.append(
+            {
+                name: [round(1000 * value, 1) for value in (statistics.median(times), max(times))]
+                for name, times in (("calm", calm), ("busy", busy))
+            }
+        )
+        print("/health, median and worst, ms:", reports[-1], "asked", len(busy), "times")
+        # The storm takes the same cores; what may not be is that anything blocks: a model's load
+        # alone is a second, the burst of jobs several.
+        if statistics.median(busy) < 30 * statistics.median(calm) and max(busy) < 20 * max(
+            calm
+        ) + 150 * statistics.median(calm):
+            return
+    pytest.fail(f"/health is slow in a storm: {reports}")
 
 
 def _asked_in_a_storm(daemon: RunningDaemon) -> list[float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 from pathlib import Path
@@ -16,6 +17,13 @@ from vox.backends import registry
 from vox.install.status import MARKER
 
 NOWHERE = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0"}
+
+
+@pytest.fixture
+def begun(vox: Vox, empty_venv: Path) -> None:
+    """An installation of kokoro was begun: its environment is there, without packages."""
+    path = Path(vox.paths.backends_dir, "kokoro", "venv")
+    shutil.copytree(empty_venv, path, symlinks=True)
 
 
 def answered(vox: Vox, answer: str, *args: str) -> tuple[int, str]:
@@ -52,6 +60,7 @@ def test_who_leaves_at_the_question_hears_that_nothing_was_installed(vox: Vox) -
     assert code != 0 and "nothing was installed" in shown
 
 
+@pytest.mark.usefixtures("begun")
 @pytest.mark.parametrize("options", [("--yes",), ()])
 def test_yes_goes_on_and_so_does_the_answer(vox: Vox, options: tuple[str, ...]) -> None:
     code, shown = answered(vox, "\n", "backends", "install", "kokoro", *options)
@@ -59,12 +68,14 @@ def test_yes_goes_on_and_so_does_the_answer(vox: Vox, options: tuple[str, ...]) 
     assert ("Install it?" in shown) == (not options)
 
 
+@pytest.mark.usefixtures("begun")
 def test_in_a_pipe_it_does_not_ask(vox: Vox) -> None:
     told = vox("backends", "install", "kokoro", env=NOWHERE)
     assert told.code == 4
     assert "Install it?" not in told.err and "installing kokoro for cpu" in told.err
 
 
+@pytest.mark.usefixtures("begun")
 def test_ctrl_c_says_that_what_was_fetched_is_kept_and_how_to_go_on(vox: Vox) -> None:
     with socket.create_server(("127.0.0.1", 0)) as index:
         url = f"http://127.0.0.1:{index.getsockname()[1]}/simple"

@@ -9,6 +9,7 @@ import http.server
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -75,6 +76,12 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(str(tmp_path / "voices"), str(tmp_path / "backends" / "toy"), device="cpu")
 
 
+@pytest.fixture
+def begun(settings: Settings, empty_venv: Path) -> None:
+    """An installation was begun: its environment is there, without packages."""
+    shutil.copytree(empty_venv, Path(settings.env_dir, "venv"), symlinks=True)
+
+
 def run_install(settings: Settings, **more: object) -> Lines:
     lines: Lines = []
     install("toy", settings, lambda text, _: lines.append(text), **more)  # type: ignore[arg-type]
@@ -139,6 +146,7 @@ def check_a_damaged_one_is_none(settings: Settings) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("begun")
 def test_a_failed_installation_looks_broken_and_goes_on(
     index: Path, settings: Settings, tmp_path: Path
 ) -> None:
@@ -169,6 +177,7 @@ def test_a_failed_installation_looks_broken_and_goes_on(
     assert status_of("toy", settings).is_ready
 
 
+@pytest.mark.usefixtures("begun")
 def test_no_network_is_one_line(
     index: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,6 +189,7 @@ def test_no_network_is_one_line(
     assert caught.value.hint == "connect, then run: vox backends install toy"
 
 
+@pytest.mark.usefixtures("begun")
 def test_weights_that_cannot_be_fetched_leave_the_packages(index: Path, settings: Settings) -> None:
     offline = Settings(settings.voices_dir, settings.env_dir, options={"offline": True})
     with pytest.raises(LoadFailed, match="no connection to the toy shop"):
@@ -260,6 +270,7 @@ class StallingIndex(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("begun")
 def test_ctrl_c_in_mid_download_leaves_what_a_second_run_completes(
     index: Path, settings: Settings
 ) -> None:
@@ -353,6 +364,7 @@ def lock(index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+@pytest.mark.usefixtures("begun")
 def test_a_lock_is_installed_to_the_letter(lock: Path, settings: Settings) -> None:
     right = lock.read_text()
     lock.write_text(re.sub("sha256:.*", "sha256:" + "0" * 64, right))
@@ -381,6 +393,7 @@ def test_packages_that_do_not_exist_here_are_refused_before_anything_is_made(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("begun")
 def test_an_environment_that_cannot_use_its_device_does_not_count(
     index: Path, settings: Settings
 ) -> None:

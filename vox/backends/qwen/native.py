@@ -125,14 +125,15 @@ class QwenNative(QwenBase):
     def _prepare(self) -> None:
         try:
             self._device = pick_device(self.settings.device, self.info)
+            # What cannot be fails before the package is imported, which takes seconds.
+            self._dtype, self._attention = _precision(self._device, self.settings.options)
+            self._engine = _engine(self._device, self.settings.options)
             import qwen_tts  # noqa: F401 - prints on stdout and registers its model classes
         except ImportError as exc:
             raise LoadFailed(
                 f"the package qwen-tts cannot be imported: {exc}",
                 f"run: vox backends install {self.info.name}",
             ) from exc
-        self._dtype, self._attention = _precision(self._device, self.settings.options)
-        self._engine = _engine(self._device, self.settings.options)
 
     def _open(self, checkpoint: Checkpoint) -> Any:
         computed = "bfloat16" if self._dtype == "int8" else self._dtype
