@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vox.errors import BadConfig
-from vox.redis_url import PASSWORD_VARIABLE, Address, parse, password
+from vox.redis_url import PASSWORD_VARIABLE, Address, is_exposed, parse, password
 
 
 @pytest.mark.parametrize(
@@ -118,17 +119,31 @@ def test_the_password_is_the_first_line_of_its_file_or_a_variable(tmp_path: Path
     assert password(None, environ) == password("", environ) == "other"
     assert password(None, {}) is None
     assert password(None, {PASSWORD_VARIABLE: ""}) is None
-    path.write_text("\n")
-    assert password(str(path), environ) is None
+    path.write_bytes("\ufeffs3cret word\r\n".encode())
+    assert password(str(path), environ) == "s3cret word"
 
 
-def test_a_password_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+def test_a_password_file_that_has_none_or_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "latin").write_bytes(b"s\xe9cret\n")
-    for name, why in {"gone": "No such file", "": "Is a directory", "latin": "not UTF-8"}.items():
+    (tmp_path / "empty").touch()
+    (tmp_path / "later").write_text("\ns3cret\n")
+    os.mkfifo(tmp_path / "pipe")
+    bad = {"gone": "No such file", "": "is no file", "latin": "not UTF-8", "pipe": "is no file",
+           "empty": "has no password", "later": "has no password"}  # fmt: skip
+    for name, why in bad.items():
         with pytest.raises(BadConfig) as error:
             password(str(tmp_path / name))
         assert why in error.value.line
         assert "cret" not in error.value.line
+
+
+def test_a_password_file_is_exposed_if_others_may_read_it(tmp_path: Path) -> None:
+    path = tmp_path / "password"
+    path.touch(0o600)
+    assert not is_exposed(str(path))
+    path.chmod(0o640)
+    assert is_exposed(str(path))
+    assert not is_exposed(None) and not is_exposed(str(tmp_path / "gone"))
 
 
 def test_an_address_tells_no_user() -> None:

@@ -100,10 +100,13 @@ class Worker:
         assert self.process is not None
         self.process.send_signal(signal.SIGCONT)
 
+    def send(self, signum: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(signum)
+
     def terminate(self) -> None:
         """Tell it to leave."""
-        assert self.process is not None
-        self.process.send_signal(signal.SIGTERM)
+        self.send(signal.SIGTERM)
 
     def wait(self, timeout_s: float = TIMEOUT_S) -> int:
         """Its exit status, once it has ended."""

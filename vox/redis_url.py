@@ -6,7 +6,9 @@ Redis, for the settings are checked by every command.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -99,12 +101,16 @@ def no_package() -> BadConfig:
 def password(file_path: str | None, environ: Mapping[str, str] = os.environ) -> str | None:
     """The server's password, from the file if one is named, else from the environment.
 
-    Raises BadConfig if the file cannot be read.
+    Raises BadConfig if the file cannot be read, or has none.
     """
     if not file_path:
         return environ.get(PASSWORD_VARIABLE) or None
+    path = os.path.expanduser(file_path)
     try:
-        with open(os.path.expanduser(file_path), encoding="utf-8") as file:
+        # A pipe would make us wait, and gives its password to the first connection only.
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise BadConfig(f"the password file {file_path} is no file", "name a regular file")
+        with open(path, encoding="utf-8-sig") as file:
             found = file.read(4096).partition("\n")[0].strip()
     except (OSError, UnicodeDecodeError) as exc:
         why = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8"
@@ -112,4 +118,16 @@ def password(file_path: str | None, environ: Mapping[str, str] = os.environ) -> 
             f"the password file {file_path} cannot be read: {why}",
             "check its path and its permissions",
         ) from None
-    return found or None
+    if not found:
+        raise BadConfig(
+            f"the password file {file_path} has no password", "write it into the first line"
+        )
+    return found
+
+
+def is_exposed(file_path: str | None) -> bool:
+    """Others than its owner may read the password file."""
+    with contextlib.suppress(OSError):
+        if file_path:
+            return bool(os.stat(os.path.expanduser(file_path)).st_mode & 0o077)
+    return False

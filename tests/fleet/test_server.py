@@ -31,6 +31,10 @@ def test_every_call_says_what_is_wrong_with_the_password() -> None:
         redis.close()
 
 
+def test_a_password_that_the_server_does_not_have_is_named(redis_server: RedisServer) -> None:
+    assert "has no password, and was given one" in told(redis_server.url, "some").message
+
+
 def test_what_is_wrong_with_the_url_is_named(redis_server: RedisServer) -> None:
     assert "has no database 99" in told(f"{redis_server.url}/99", None).message
     url = redis_server.url.replace("redis:", "rediss:")

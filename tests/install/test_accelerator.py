@@ -16,7 +16,7 @@ from vox.backends.kokoro import Kokoro
 from vox.backends.qwen.native import QwenNative
 from vox.backends.voxtream.adapter import Voxtream
 from vox.errors import BackendNotInstalled
-from vox.install.accelerator import Gpu, choose, detect, find_gpu, unusable_gpu
+from vox.install.accelerator import Gpu, absent, choose, detect, find_gpu, unusable_gpu
 
 Driver = Callable[..., None]
 QWEN, VOXTREAM = QwenNative.info, Voxtream.info
@@ -133,6 +133,22 @@ int cuDeviceGetAttribute(int *value, int attribute, int device) {
     return 0;
 }
 """
+
+
+def test_a_device_that_this_machine_does_not_have_is_named(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    driver("Toy, 580.95.05, 7.5", "Toy, 580.95.05, 7.5")
+    for there in ("auto", "cpu", "cuda", "cuda:0", "cuda:1"):
+        assert absent(there) is None
+    assert absent("cuda:2") == "this machine has cuda:0 to cuda:1"
+    assert absent("mps") == "this is no Mac with Apple silicon"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    assert absent("cuda:0") is None
+    assert absent("cuda:1") == "this machine has cuda:0 alone"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert "check: nvidia-smi" in (absent("cuda") or "")
 
 
 @pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler")

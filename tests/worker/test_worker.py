@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -134,7 +135,7 @@ def test_what_a_backend_cannot_do_is_an_error_and_the_worker_goes_on(
 def test_a_model_that_does_not_load_is_an_error_and_the_worker_goes_on(
     make_worker: MakeWorker, say: Say, how: str
 ) -> None:
-    make_worker(settings=f'load_timeout_s = 1\n[backends.scripted]\nmodel = "{how}"\n')
+    make_worker(settings=f'load_timeout_s = 4\n[backends.scripted]\nmodel = "{how}"\n')
     error = failure(say, "one")
     assert error and "\n" not in error
     assert say("one", model="plain").error == ""
@@ -287,7 +288,8 @@ def test_a_worker_waits_for_a_server_that_is_not_there_yet_and_says_so_once(
     make_worker(server.url)
     time.sleep(0.5)  # some tries of each of its threads
     server.start()
-    wait_until(lambda: "the Redis server answers" in caplog.text, "it goes on")
+    answers = f"the Redis server 127.0.0.1:{server.port} answers"
+    wait_until(lambda: answers in caplog.text, "it goes on")
     lines = [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING]
     assert len(lines) == 1 and "Connection refused" in lines[0]
     server.close()
@@ -470,20 +472,54 @@ def begin_long(session: Session, scripted_dir: Path) -> Asked:
     return asked
 
 
-def test_a_process_finishes_and_leaves_at_sigterm(
-    workers: Crew, session: Session, scripted_dir: Path
+@pytest.mark.parametrize("signals", [("SIGTERM",), ("SIGHUP", "SIGHUP")])
+def test_a_process_finishes_and_leaves_when_it_is_told_to_or_its_terminal_is_closed(
+    workers: Crew, session: Session, scripted_dir: Path, signals: tuple[str, ...]
 ) -> None:
     (worker,) = workers.add("gpu")
     asked = begin_long(session, scripted_dir)
     hosts = worker.hosts()
     assert hosts
-    worker.terminate()
-    workers.wait_gone("gpu")
+    for each in signals:
+        worker.send(signal.Signals[each])
+        workers.wait_gone("gpu")
     (scripted_dir / "end").touch()
     assert hear(asked).error == ""
     assert worker.wait() == 0
     wait_until(lambda: not any(host.is_running() for host in hosts), "its hosts are gone")
     assert "Traceback" not in worker.log
+
+
+def test_the_log_tells_a_worker_s_life_in_one_line_for_each_event(
+    workers: Crew, session: Session, scripted_dir: Path
+) -> None:
+    (worker,) = workers.add("gpu")
+    hear(session.ask(request("[say 0.05s] a secret")))
+    begin_long(session, scripted_dir)
+    worker.terminate()
+    workers.wait_gone("gpu")
+    worker.terminate()
+    assert worker.wait() == 0
+    log = worker.log
+    assert "secret" not in log and "Traceback" not in log
+    said = [line.partition(": ")[2] for line in log.splitlines()]
+    wanted = [
+        "starts: vox ", "serves scripted, scripted/plain", "answers",
+        "loaded in", "leaves, and first finishes", "leaves unfinished requests to other workers: 1",
+        "has left",
+    ]  # fmt: skip
+    assert [part for part, line in zip(wanted, said, strict=True) if part not in line] == []
+
+
+def test_a_worker_that_has_the_name_of_another_says_so_once(
+    make_worker: MakeWorker, session: Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_worker()
+    make_worker()
+    words = "a worker on machine is called gpu too; start one with --name"
+    wait_until(lambda: caplog.text.count(words) == 2, "both say so")
+    wait_served(session)
+    assert caplog.text.count(words) == 2
 
 
 def test_a_process_gives_back_at_the_second_sigterm_and_is_gone_at_sigkill(

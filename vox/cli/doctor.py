@@ -25,6 +25,7 @@ from ..install.status import size_mb
 from ..jobs import Wanted
 from ..paths import Paths, get_paths
 from ..quick.place import may_be_elsewhere
+from ..redis_url import is_exposed
 from ..text import say_as_files
 from .options import json_option
 from .output import say, say_json
@@ -269,11 +270,10 @@ def _workers(paths: Paths, config: Config) -> Iterator[Finding]:
         return
     from ..client.workers import inspect
 
-    secret = os.path.expanduser(config["workers_password_file"] or "")
-    with contextlib.suppress(OSError):
-        if secret and os.stat(secret).st_mode & 0o077:
-            hint = f"run: chmod 600 {secret}"
-            yield Finding("workers_password_file", "note", "others may read it", hint, secret)
+    secret = config["workers_password_file"]
+    if is_exposed(secret):
+        hint = f"run: chmod 600 {secret}"
+        yield Finding("workers_password_file", "note", "others may read it", hint, secret)
     found = inspect(config)
     yield from _redis(found)
     with contextlib.suppress(VoxError):

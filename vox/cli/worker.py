@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import platform
+import re
 
 import click
 
@@ -32,17 +32,32 @@ class _Device(click.ParamType[str]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> str:
         from ..config import device
+        from ..install.accelerator import absent
 
         try:
-            return device(value)
+            found = device(value)
         except ValueError as exc:
             self.fail(str(exc), param, ctx)
+        if why := absent(found):
+            self.fail(f"there is no {found}: {why}", param, ctx)
+        return found
+
+
+class _Name(click.ParamType[str]):
+    name = "name"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        if not re.fullmatch(r"\w[\w.-]{0,59}", str(value), re.ASCII):
+            self.fail("must be of at most 60 letters, digits and -._", param, ctx)
+        return str(value)
 
 
 @click.command()
 @click.argument("url", type=_Url(), metavar="URL")
 @click.option("--backends", metavar="NAME,...", help="Serve only these.  [default: all installed]")
-@click.option("--name", help="Its name.  [default: the machine's name, and the device]")
+@click.option("--name", type=_Name(), help="Its name.  [default: the machine's, and the device]")
 @click.option("--device", type=_Device(), help="Where its models run: cpu, cuda, cuda:N or mps.")
 @click.option(
     "--concurrency",
@@ -63,17 +78,19 @@ def worker(
     """Synthesize for other machines. They meet this one at a Redis server.
 
     URL is redis://[USER@]HOST[:PORT][/DB], or rediss:// for TLS. The password comes from
-    --password-file or from VOX_WORKERS_PASSWORD. Run one worker for each GPU. After Ctrl-C or
-    SIGTERM it finishes its utterance and leaves; after a second one it leaves at once, and another
-    worker makes the utterance. See docs/workers.md.
+    --password-file or from VOX_WORKERS_PASSWORD. Run one worker for each GPU. After Ctrl-C,
+    SIGTERM or SIGHUP it finishes its utterance and leaves; after a second one it leaves at once,
+    and another worker makes the utterance. See docs/workers.md.
     """
     from ..backends import registry
 
     names = tuple(each.strip() for each in (backends or "").split(",") if each.strip())
+    if backends is not None and not names:
+        raise BadOption("--backends names none", "name some, or leave it out: all are served")
     for each in names:
         registry.import_string(each)
-    if password_file is not None and not os.path.exists(password_file):
-        raise BadOption(f"--password-file: there is no file {password_file}")
+    if password_file == "":
+        raise BadOption("--password-file names no file", "name it, or leave the option out")
     machine = platform.node() or "unnamed"
     default = f"{machine}-{device.replace(':', '')}" if device else machine
     if importlib.util.find_spec("redis") is None:

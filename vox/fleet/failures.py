@@ -35,7 +35,9 @@ def error_of(worker: str, data: dict[str, Any]) -> VoxError:
     is_known = isinstance(told, _KINDS) and not isinstance(told, WorkerLost | WorkersAway)
     kind = type(told) if is_known else JobFailed
     message = f"{told.message[:MAX_MESSAGE]} (on the worker {worker})"
-    error = kind(message, told.hint[:MAX_MESSAGE])
+    # Its hosts are not those of the daemon here.
+    hint = told.hint[:MAX_MESSAGE].replace("vox daemon logs", "that worker's log")
+    error = kind(message, hint)
     if isinstance(error, OF_THE_UTTERANCE):
         return error
     lost = WorkerLost(error.message, error.hint)

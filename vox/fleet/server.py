@@ -108,12 +108,10 @@ class Server:
 
         where, words = f"the Redis server {self.address}", str(exc)
         code = words.split(" ", 1)[0].rstrip(":").upper()
-        # "Protocol error: unauthenticated multibulk length": it takes no long command before AUTH.
-        if code == "NOAUTH" or words == "Authentication required." or "unauthenticated" in words:
-            return f"{where} wants a password", f"put it into a file: {_PASSWORD_FILE}"
-        if isinstance(exc, exceptions.AuthenticationError) or code == "WRONGPASS":
-            hint = f"check the file ({_PASSWORD_FILE}), and the user in the URL"
-            return f"{where} refuses the password", hint
+        is_refused = isinstance(exc, exceptions.AuthenticationError) or code == "WRONGPASS"
+        if about_password := _about_password(words, code, is_refused):
+            what, hint = about_password
+            return f"{where} {what}", hint
         if isinstance(exc, exceptions.BusyLoadingError):
             return f"{where} is loading its data", "it goes on by itself"
         if isinstance(exc, exceptions.NoPermissionError) or "can't run this command" in words:
@@ -134,13 +132,24 @@ class Server:
             return f"{where} cannot be reached: {why}", "it goes on by itself once it can"
         if isinstance(exc, exceptions.ResponseError) and code.isalpha() and code != "ERR":
             return f"{where} refuses to work ({code})", "look into its log"
-        return f"{where} does not answer as Redis does", "check the setting workers"
+        return f"{where} does not answer as Redis does", "check the address"
 
     def close(self) -> None:
         """End all connections, also of those threads that wait for an answer."""
         for pool in (self.pool, self._patient_pool):
             with contextlib.suppress(Exception):
                 pool.disconnect()
+
+
+def _about_password(words: str, code: str, is_refused: bool) -> tuple[str, str] | None:
+    # "Protocol error: unauthenticated multibulk length": it takes no long command before AUTH.
+    if code == "NOAUTH" or words == "Authentication required." or "unauthenticated" in words:
+        return "wants a password", f"put it into a file: {_PASSWORD_FILE}"
+    if "without any password" in words:
+        return "has no password, and was given one", "set one there, or give none"
+    if is_refused:
+        return "refuses the password", f"check the file ({_PASSWORD_FILE}), and the user in the URL"
+    return None
 
 
 def _cause(exc: Exception) -> BaseException | None:

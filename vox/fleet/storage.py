@@ -143,7 +143,8 @@ class FleetStorage(huey.storage.PriorityRedisStorage):  # type: ignore[misc]  # 
                 data = self.claim(lanes)
         except VoxError as exc:
             self._failures += 1
-            self._on_away(exc)
+            if not self.is_stopped.is_set():  # `stop` may end the connection
+                self._on_away(exc)
             pause_s = min(MAX_WAIT_S, 0.1 * 2 ** min(self._failures, 10))
             self.is_stopped.wait(pause_s * random.uniform(0.5, 1.0))
             return None

@@ -130,11 +130,40 @@ def _word(*path: str) -> str:
 
 def find_gpu() -> Gpu | None:
     """The NVIDIA GPU with the highest compute capability, as torch chooses it; None if none is."""
-    gpus = [*_of_nvidia_smi("name,driver_version,compute_cap")]
-    gpus = gpus or [*_of_nvidia_smi("name,driver_version")]  # before driver 510
-    if gpus:
+    if gpus := _of_driver():
         return max(gpus, key=lambda gpu: gpu.capability or (0, 0))
     return _of_libcuda()
+
+
+def _of_driver() -> list[Gpu]:
+    gpus = _of_nvidia_smi("name,driver_version,compute_cap")
+    return gpus or _of_nvidia_smi("name,driver_version")  # before driver 510
+
+
+def absent(device: str) -> str | None:
+    """Why this machine cannot have models there; None: it can, as far as is known.
+
+    `device`: see `config.device`.
+    """
+    if device == "mps":
+        return None if registry.on_apple_silicon() else "this is no Mac with Apple silicon"
+    if not device.startswith("cuda"):
+        return None
+    count = _count_gpus()
+    if count == 0:
+        return unusable_gpu() or "no NVIDIA GPU answers; check: nvidia-smi"
+    if int(device.partition(":")[2] or 0) < count:
+        return None
+    return f"this machine has {'cuda:0 alone' if count == 1 else f'cuda:0 to cuda:{count - 1}'}"
+
+
+def _count_gpus() -> int:
+    """How many NVIDIA GPUs a process may use."""
+    count = len(_of_driver()) or _count_of_libcuda()
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return count
+    return min(count, len([each for each in visible.split(",") if each.strip() not in ("", "-1")]))
 
 
 def _of_nvidia_smi(query: str) -> list[Gpu]:
@@ -183,13 +212,17 @@ def _cuda_of_libcuda() -> tuple[int, int] | None:
     return version.value // 1000, version.value % 1000 // 10
 
 
+def _count_of_libcuda() -> int:
+    library, count = _libcuda(), ctypes.c_int(0)
+    if library is None or library.cuInit(0) != 0:
+        return 0
+    return count.value if library.cuDeviceGetCount(ctypes.byref(count)) == 0 else 0
+
+
 def _of_libcuda() -> Gpu | None:
     """For containers that have the driver's library but no nvidia-smi."""
     library, cuda = _libcuda(), _cuda_of_libcuda()
-    count = ctypes.c_int(0)
-    if library is None or cuda is None or library.cuInit(0) != 0:
-        return None
-    if library.cuDeviceGetCount(ctypes.byref(count)) != 0 or count.value < 1:
+    if library is None or cuda is None or not _count_of_libcuda():
         return None
     name = ctypes.create_string_buffer(100)
     library.cuDeviceGetName(name, len(name), 0)

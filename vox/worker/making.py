@@ -10,7 +10,7 @@ import traceback
 from dataclasses import replace
 
 from ..backends.base import Clone, Utterance
-from ..errors import JobFailed, NotAvailable, VoxError
+from ..errors import HostCrashed, HostTimeout, JobFailed, NotAvailable, VoxError
 from ..fleet.clones import KeptClones
 from ..fleet.failures import OF_THE_UTTERANCE
 from ..fleet.requests import MAX_LINE, MAX_NOTES, NotOurs, Request, utterance_of
@@ -70,8 +70,11 @@ class Maker:
                 self._fail(lease, JobFailed(f"the worker failed: {type(exc).__name__}"))
 
     def _fail(self, lease: Lease, error: VoxError) -> None:
-        # What a backend says of an utterance may quote it, and the log is not its owner's.
-        what = error.code if isinstance(error, OF_THE_UTTERANCE) else error.message
+        what = error.message
+        if isinstance(error, OF_THE_UTTERANCE):
+            # What a backend says of an utterance may quote it, and the log is not its owner's.
+            is_of_host = isinstance(error, HostCrashed | HostTimeout)
+            what = what.partition(":")[0] if is_of_host else error.code
         log.warning("request %s: %s", lease.request.id, what)
         with contextlib.suppress(Revoked):
             lease.send({"event": "error", "worker": self._worker_id, "error": error.to_dict()})

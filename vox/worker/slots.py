@@ -96,10 +96,13 @@ class Slots:
                 self._free.append(pool)
                 self._changed.notify()
 
-    def unload_due(self) -> None:
+    def unload_due(self) -> list[str]:
+        """Returns the backends of the models that were unloaded."""
+        unloaded = []
         for pool in self._pools:
             pool.keep_alive_s = self.keep_alive_s
-            pool.unload_due()
+            unloaded += pool.unload_due()
+        return unloaded
 
     @property
     def devices(self) -> list[str]:

@@ -82,6 +82,10 @@ class Worker:
         self._maker = Maker(self.id, self._leases, self._slots, self._catalog, self._clones)
         self._workers = Workers(server)
         self._others: tuple[Announced, ...] = ()
+        self._served: tuple[str, ...] | None = None
+        self._has_namesake = False
+        self._namesake_due_at = time.monotonic() + 2 * times.held_s
+        """Before that it may be this worker's own predecessor, which was killed."""
         self._server = server
         self._queue = FleetQueue(
             server,
@@ -91,8 +95,8 @@ class Worker:
             lanes=self._lanes,
             on_away=functools.partial(self._note_away, "take"),
         )
-        self._troubles: dict[str, str] = {}
-        """What is wrong with the server, by what cannot be done for it."""
+        self._troubles: dict[str, str] = {"announce": ""}
+        """What is wrong with the server, by what cannot be done for it. "": not known yet."""
         self._troubles_lock = threading.Lock()
         self._stops: queue.SimpleQueue[None] = queue.SimpleQueue()
 
@@ -101,10 +105,10 @@ class Worker:
 
         Raises JobFailed if it cannot serve any longer.
         """
+        log.info("%s starts: vox %s, server %s", self.id, __version__, self._server.address)
         self._tick()
         self._leases.start()
         self._queue.start(self._options.concurrency)
-        log.info("%s serves %s", self.id, ", ".join(self._slots.lanes) or "nothing yet")
         for name in self._options.backends:
             try:
                 self._catalog.check_installed(name)
@@ -131,7 +135,9 @@ class Worker:
         return True
 
     def _leave(self) -> None:
-        log.info("%s leaves", self.id)
+        is_busy = self._leases.count > 0
+        finishes = f", and first finishes what it makes: {STOP_S:g} s at most" if is_busy else ""
+        log.info("%s leaves%s", self.id, finishes)
         self._queue.stop()
         try:
             self._workers.leave(self.id)
@@ -141,28 +147,51 @@ class Worker:
         while not self._queue.has_ended() and time.monotonic() < deadline:
             if self._is_told_to_stop(_LOOK_S):
                 break
+        if given_back := self._leases.count:
+            log.warning("%s leaves unfinished requests to other workers: %s", self.id, given_back)
         self._leases.close()
         self._slots.close()
         self._server.close()
+        log.info("%s has left", self.id)
 
     def _tick(self) -> None:
         try:
-            self._slots.look()
+            self._look()
             self._announce()
             idle_s = float(self._config()["idle_timeout"])
             self._slots.keep_alive_s = math.inf if idle_s < 0 else idle_s
-            self._slots.unload_due()
+            for name in self._slots.unload_due():
+                log.info("%s is unloaded, for it was idle", name)
             self._clones.tidy()
         except Exception:  # it goes on with what it has
             log.exception("the worker could not look after itself")
+
+    def _look(self) -> None:
+        """Find out what is installed, and say so if it is not what it was."""
+        self._slots.look()
+        served = tuple(self._slots.lanes)
+        if served != self._served:
+            self._served = served
+            log.info("%s serves %s", self.id, ", ".join(served) or "nothing yet")
 
     def _announce(self) -> None:
         try:
             self._workers.announce(self._announcement(), self._times.held_s)
             self._others = tuple(each for each in self._workers.look() if each.id != self.id)
             self._note_away("announce", None)
+            self._note_namesake()
         except VoxError as exc:
             self._note_away("announce", exc)
+
+    def _note_namesake(self) -> None:
+        """Log once that another has the same name: nobody can tell them apart."""
+        if self._has_namesake or time.monotonic() < self._namesake_due_at:
+            return
+        name = keys.named(self._options.name)
+        if namesake := next((each for each in self._others if each.name == name), None):
+            self._has_namesake = True
+            where = namesake.machine or "another machine"
+            log.warning("a worker on %s is called %s too; start one with --name", where, name)
 
     def _note_away(self, doing: str, error: VoxError | None) -> None:
         """Log what is wrong with the server once, whoever of our threads meets it."""
@@ -175,7 +204,7 @@ class Worker:
         for line in now - before:
             log.warning("%s", line)
         if before and not now:
-            log.info("the Redis server answers")
+            log.info("the Redis server %s answers", self._server.address)
 
     def _announcement(self) -> Announced:
         slots, tally = self._slots, self._maker.tally
