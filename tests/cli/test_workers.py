@@ -21,7 +21,8 @@ import pytest
 
 from tests.redis_server import RedisServer
 from tests.running import Vox, read_terminal
-from vox.cli.workers import HEADER, line
+from vox.cli.workers import HEADER
+from vox.client.status import line_of_workers
 from vox.errors import WorkersAway
 from vox.fleet import keys
 from vox.fleet.server import Server
@@ -152,15 +153,15 @@ def test_the_line_of_the_status(
     busy: tuple[int, ...], others: tuple[Announced, ...], expected: str
 ) -> None:
     workers = [Announced(str(n), str(n), keys.PROTOCOL, busy=many) for n, many in enumerate(busy)]
-    assert line(summary("gpu:6379", [*workers, *others])) == expected
+    assert line_of_workers(summary("gpu:6379", [*workers, *others])) == expected
 
 
 def test_the_line_of_the_status_says_why_workers_cannot_be_used() -> None:
     away = WorkersAway("the Redis server gpu:6379 does not answer", "it goes on by itself")
     found = summary("gpu:6379", [HERE], away)
     short = "jobs for them wait: the Redis server gpu:6379 does not answer"
-    assert line(found, is_short=True) == short
-    assert line(found) == f"{short}; it goes on by itself"
+    assert line_of_workers(found, is_short=True) == short
+    assert line_of_workers(found) == f"{short}; it goes on by itself"
     assert (found["count"], found["workers"]) == (0, [])
 
 

@@ -23,11 +23,19 @@ from scripted_backend import Scripted
 
 class Far(Scripted):
     info = replace(Scripted.info, name="far", package="fartts")
+
+class Quick(Scripted):
+    info = replace(Far.info, name="quick", light=True)
+
+    @classmethod
+    def voices(cls, settings):
+        return [replace(each, backend="quick") for each in super().voices(settings)]
 """
 
 
 class Distance:
-    """The user's machine knows the backend `far`; the worker, which is not started, has it."""
+    """The user's machine knows the backends `far` and `quick`; the worker, which is not started,
+    has them."""
 
     def __init__(self, vox: Vox, server: RedisServer, folder: Path) -> None:
         self.vox = vox
@@ -37,14 +45,17 @@ class Distance:
         package.mkdir()
         (plugin / "far_backend.py").write_text(ADAPTER)
         (record / "METADATA").write_text("Metadata-Version: 2.1\nName: vox-far\nVersion: 1.0\n")
-        (record / "entry_points.txt").write_text("[vox.backends]\nfar = far_backend:Far\n")
+        (record / "entry_points.txt").write_text(
+            "[vox.backends]\nfar = far_backend:Far\nquick = far_backend:Quick\n"
+        )
         (package / "fartts.py").touch()
         vox.environ["PYTHONPATH"] += f"{os.pathsep}{plugin}"
         lines = {"workers": f'"{server.url}"', "lease_s": LEASE_S, "cache_mb": 0}
         vox.home.joinpath("config.toml").write_text(
             "".join(f"{name} = {value}\n" for name, value in lines.items())
         )
-        self.worker = Worker("gpu1", server.url, vox.home, "--backends", "far")
+        self.package = package
+        self.worker = Worker("gpu1", server.url, vox.home, "--backends", "far,quick")
         self.worker.environ["PYTHONPATH"] += f"{os.pathsep}{plugin}{os.pathsep}{package}"
 
     def phase(self, job_id: str) -> str:
@@ -122,3 +133,39 @@ def test_calls_for_it_are_as_for_any_backend(far: Distance) -> None:
     vox.ok("config", "unset", "workers")
     missing = vox(*FAR, "3")
     assert missing.code == 4 and "far is not installed" in missing.err
+
+
+def test_a_light_backend_that_workers_are_to_speak_for_is_left_to_the_daemon(
+    far: Distance, sound: object
+) -> None:
+    vox = far.vox
+
+    def spoken(*args: str) -> str | None:
+        assert vox("-b", "quick", *args).code == 0, vox.log()
+        made_on: str | None = vox.jobs()[-1]["made_on"]
+        return made_on
+
+    def state() -> str:
+        rows = [row.split("\t") for row in vox.ok("backends").splitlines()]
+        return next(row[1] for row in rows if row[0] == "quick")
+
+    def marks() -> set[str]:
+        return {row.split("\t")[4] for row in vox.ok("voices", "-b", "quick").splitlines()}
+
+    assert state() == "not installed"
+    assert any("not installed" in each for each in marks())
+    far.worker.start()
+    wait_until(lambda: state() == "on workers", "it is served")
+    assert all("on workers" in each for each in marks())
+    assert vox.pid is None
+    assert spoken("1 [say 0.1s]") == "gpu1"
+    assert vox.pid is not None
+    assert state() == "on workers" and all("on workers" in each for each in marks())
+    vox.ok("daemon", "stop")
+    vox.environ["PYTHONPATH"] += f"{os.pathsep}{far.package}"  # it is installed here as well
+    assert spoken("2 [say 0.1s]") is None
+    assert vox.pid is None and state() == "ready"
+    vox.ok("config", "set", "placement", "remote")
+    assert spoken("--async", "3 [say 0.1s]") is None
+    assert vox("wait", "last").code == 0
+    assert vox.jobs()[-1]["made_on"] == "gpu1"

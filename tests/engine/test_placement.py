@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.voices.conftest import fetching, needs_no_mlx
 from vox.engine.engine import Engine
 from vox.engine.placement import Place
 from vox.engine.rates import Pace
@@ -20,6 +22,7 @@ from vox.hosts.pool import model_key
 from .fake_workers import ELSEWHERE, GPU, FakeWorkers, elsewhere, worker
 from .fakes import LIMIT_S
 from .rig import ONE, TWO, Rig, request
+from .test_cached import clone
 
 pytestmark = pytest.mark.usefixtures("workers")
 
@@ -72,6 +75,35 @@ def test_a_light_backend_stays_here(rig: Rig, engine: Engine, workers: FakeWorke
     assert place(engine, "say") == "local"
     rig.settings["placement"] = "remote"
     assert place(engine, "say") == "remote"
+
+
+@needs_no_mlx
+def test_a_clone_whose_weights_are_missing_here_is_made_by_workers(
+    rig: Rig,
+    engine: Engine,
+    workers: FakeWorkers,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def place_of_clone() -> Place | None:
+        return engine.placement.where("qwen", None, "me").place
+
+    fetch = fetching(engine.catalog, tmp_path, monkeypatch)
+    fetch("0.6B-CustomVoice")
+    clone(rig, "me", b"a voice")
+    workers.announce(worker("gpu1", ["qwen"], is_warm=False))
+    assert (place(engine, "qwen"), place_of_clone()) == ("local", "remote")
+    job = engine.submit(elsewhere(voice="me"))
+    assert rig.until_ended(job)["made_on"] == "gpu1"
+    assert {each.clone is not None for each in workers.asked} == {True}
+    workers.announce()
+    assert (place(engine, "qwen"), place_of_clone()) == ("local", None)
+    waiting = engine.submit(elsewhere(TWO, voice="me"))
+    rig.until(lambda: engine.workers_wait.what(waiting.id))
+    fetch("0.6B-Base")
+    assert place_of_clone() == "local"
+    rig.settings["placement"] = "local"
+    assert place_of_clone() == "local"
 
 
 def test_workers_that_are_away_leave_it_to_this_machine(
@@ -185,7 +217,8 @@ def test_voices_of_what_workers_serve_are_there(
 
     assert installed() and installed(ELSEWHERE)
     workers.announce()
-    assert not installed() and installed(ELSEWHERE)
+    assert not installed() and not installed(ELSEWHERE)
+    workers.announce(GPU)
     rig.settings["placement"] = "local"
     assert not installed(ELSEWHERE)
 
@@ -193,10 +226,12 @@ def test_voices_of_what_workers_serve_are_there(
 def test_how_fast_workers_are_is_foreseen(engine: Engine, workers: FakeWorkers) -> None:
     here = Pace(load_s=7.0, work=0.5)
     workers.announce(worker("gpu1", [ELSEWHERE], speed=20.0))
-    assert engine.placement.pace(ELSEWHERE, None, here) == here._replace(load_s=0.0, work=0.05)
+    assert engine.placement.pace(ELSEWHERE, None, None, here) == here._replace(
+        load_s=0.0, work=0.05
+    )
     workers.announce(worker("gpu1", [ELSEWHERE], is_warm=False))
-    assert engine.placement.pace(ELSEWHERE, None, here) == here
-    assert engine.placement.pace("scripted", None, here) == here
+    assert engine.placement.pace(ELSEWHERE, None, None, here) == here
+    assert engine.placement.pace("scripted", None, None, here) == here
 
 
 def test_workers_do_not_change_what_is_known_of_this_machine(

@@ -321,6 +321,22 @@ def test_it_works_where_no_daemon_runs_and_leaves_the_speaking_to_one(
     asyncio.run(main())
 
 
+def test_workers_are_told_of_if_they_are_set(vox: Vox) -> None:
+    async def main() -> None:
+        async with Client(make_server(vox.paths)) as client:
+            assistant = Assistant(client)
+            before = await assistant.ok("status")
+            assert "workers" not in before.text and before.data["workers"] is None
+            (vox.home / "config.toml").write_text('workers = "redis://127.0.0.1:1"\n')
+            vox.ok("daemon", "start")
+            status = await assistant.ok("status")
+            assert "workers: jobs for them wait: the Redis server 127.0.0.1:1 " in status.text
+            assert status.data["workers"]["reachable"] is False
+            assert "qwen: not installed" in (await assistant.ok("backends")).text
+
+    asyncio.run(main())
+
+
 def test_a_queue_that_cannot_be_opened_is_a_line(daemon: Vox) -> None:
     broken = Vox(daemon.home / "config.toml")
 

@@ -68,6 +68,10 @@ Fetch = Callable[[str], None]
 @pytest.fixture
 def fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, catalog: Catalog) -> Fetch:
     """qwen-native's package is there, without weights; these come when the function is called."""
+    return fetching(catalog, tmp_path, monkeypatch)
+
+
+def fetching(catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fetch:
     (tmp_path / "site" / "qwen_tts").mkdir(parents=True)
     (tmp_path / "site" / "qwen_tts" / "__init__.py").write_text("")
     monkeypatch.syspath_prepend(str(tmp_path / "site"))

@@ -25,9 +25,12 @@ def test_an_error_about_what_is_not_ready_names_the_command_to_run(catalog: Cata
 
 
 def test_what_workers_may_have_is_as_if_it_were_here(catalog: Catalog, config: Settable) -> None:
-    def is_listed(backend: str | None = None) -> bool:
-        found = catalog.voices(backend)
+    def is_listed(backend: str | None = None, has_awaited: bool = False) -> bool:
+        found = catalog.voices(backend, has_awaited=has_awaited)
         return any(voice.installed for voice in found if voice.backend == "qwen")
+
+    def is_described() -> bool:
+        return next(each["on_workers"] for each in catalog.describe() if each["name"] == "qwen")
 
     config.values["workers"] = "redis://gpu"
     catalog.check_ready("qwen")
@@ -35,17 +38,41 @@ def test_what_workers_may_have_is_as_if_it_were_here(catalog: Catalog, config: S
     assert catalog.model("qwen", "1.7b") == "1.7B" and catalog.model("qwen") is None
     with pytest.raises(UnknownModel, match="nonsense"):
         catalog.accepts("qwen", Utterance(""), "nonsense")
-    assert is_listed("qwen") and not is_listed()
+    assert is_listed("qwen", has_awaited=True) and not is_listed("qwen") and not is_described()
     catalog.is_served = lambda name: name == "qwen"
-    assert is_listed()
+    assert is_listed() and is_listed("qwen") and is_described()
     assert not catalog.is_ready("qwen")
     with pytest.raises(BackendNotInstalled):
         catalog.check_installed("qwen")
-    with pytest.raises(BackendNotInstalled):
-        catalog.check_ready("kokoro")  # a light one is for here
     config.values["placement"] = "local"
     with pytest.raises(BackendNotInstalled):
         catalog.check_ready("qwen")
+
+
+@pytest.mark.parametrize(
+    ("workers", "placement", "here", "elsewhere"),
+    [
+        (None, "auto", True, True),
+        (None, "remote", True, True),
+        ("redis://gpu", "local", True, True),
+        ("redis://gpu", "auto", True, False),
+        ("redis://gpu", "remote", False, False),
+    ],
+)
+def test_a_light_backend_needs_the_daemon_if_workers_are_to_speak(
+    catalog: Catalog,
+    config: Settable,
+    workers: str | None,
+    placement: str,
+    here: bool,
+    elsewhere: bool,
+) -> None:
+    config.values |= {"workers": workers, "placement": placement}
+    assert catalog.is_light("say") == here
+    assert not catalog.is_ready("kokoro") and catalog.is_light("kokoro") == elsewhere
+    assert not catalog.is_light("hibari")
+    with pytest.raises(UnknownBackend):
+        catalog.is_light("nope")
 
 
 def test_missing_weights_are_reported(catalog: Catalog, toy: None) -> None:

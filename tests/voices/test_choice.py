@@ -212,11 +212,25 @@ def test_what_is_here_goes_before_what_workers_may_have(
     assert resolve(catalog).backend == "hibari"
     assert who(resolve(catalog, "qwen", clone)) == ("qwen", "me", "eo")
     fetched("0.6B-CustomVoice")
-    chosen = resolve(catalog, "qwen", clone)
-    with pytest.raises(BackendNotInstalled, match=r"0\.6B-Base are not installed"):
-        ignored(catalog, chosen)
-    config.values["placement"] = "remote"
-    assert ignored(catalog, chosen) == []
+    assert catalog.is_ready("qwen") and not catalog.is_ready("qwen", voice=clone)
+    assert ignored(catalog, resolve(catalog, "qwen", clone)) == []
+    assert resolve(catalog, voice=clone).backend == "toy"
+    fetched("0.6B-Base")
+    assert catalog.is_ready("qwen", voice=clone)
+    assert resolve(catalog, voice=clone).backend == "qwen"
+
+
+def test_a_language_that_nothing_here_speaks_goes_to_workers_that_are_there(
+    catalog: Catalog, config: Settable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.values["workers"] = "redis://gpu"
+    catalog.is_served = lambda name: name == "piper"
+    assert resolve(catalog, lang="de").backend == "say"
+    monkeypatch.setenv("PATH", "")  # where the program of `say` is
+    assert resolve(catalog, lang="de").backend == "piper"
+    catalog.is_served = lambda _name: False
+    raised(BackendNotInstalled, catalog, lang="de")
+    assert resolve(catalog, lang="en").backend == "hibari"
 
 
 @needs_no_mlx

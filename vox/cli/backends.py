@@ -18,7 +18,7 @@ from .install_progress import InstallProgress
 from .options import json_option
 from .output import is_terminal, say, say_json, table, tell
 from .text_input import model_name
-from .voices import open_catalog
+from .voices import open_catalog, open_catalog_with_workers
 
 if TYPE_CHECKING:
     from ..install.figures import Figures
@@ -59,7 +59,7 @@ def list_(as_json: bool) -> None:
 
 def _list(as_json: bool) -> None:
     paths = get_paths()
-    described = open_catalog(paths).describe()
+    described = open_catalog_with_workers(paths).describe()
     warm = _loaded_models(paths)
     for each in described:
         each["warm"] = [model for model in warm if model["backend"] == each["name"]]
@@ -99,6 +99,8 @@ def _row(each: dict[str, Any]) -> list[str]:
 
 
 def _state(each: dict[str, Any]) -> str:
+    if each["on_workers"]:
+        return "on workers"
     if each["broken"]:
         return "half installed"
     if not each["installed"]:

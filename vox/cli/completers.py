@@ -34,7 +34,10 @@ def complete_backend(_ctx: click.Context, _param: click.Parameter, incomplete: s
 
 
 def complete_voice(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    """Voices that can be used now, of the backend that is given if one is."""
+    """Voices that can be used now, of the backend that is given if one is.
+
+    Workers that may have it are not asked.
+    """
     return _beginning(incomplete, _voices(ctx.params.get("backend")))
 
 
@@ -125,7 +128,7 @@ def _backends() -> Iterable[str]:
 
 
 def _voices(backend: str | None) -> Iterable[str]:
-    found = _quietly(lambda: _catalog().voices(backend))
+    found = _quietly(lambda: _catalog().voices(backend, has_awaited=backend is not None))
     return (voice.name for voice in found if voice.installed)
 
 

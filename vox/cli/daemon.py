@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ..client import daemon as control
+from ..client.status import line_of_workers
 from ..config import load
 from ..errors import BadConfig, StorageError, VoxError
 from ..jobs import LIVE
@@ -219,10 +220,8 @@ def _addresses(status: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _workers(found: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
     """On the workers on other machines, if any are set; earlier versions know of none."""
-    from .workers import line
-
     if found and found["server"]:
-        yield "workers", line(found)
+        yield "workers", line_of_workers(found)
 
 
 @daemon.command()

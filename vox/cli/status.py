@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import click
 
+from ..client.status import line_of_workers
 from ..client.status import status as status_of
 from ..paths import get_paths
 from ..printable import one_line
@@ -27,7 +28,6 @@ from .output import (
     shortened,
     terminal_width,
 )
-from .workers import line as line_of_workers
 
 Job = dict[str, Any]
 NAME_WIDTH = 8

@@ -29,6 +29,13 @@ def open_catalog(paths: Paths) -> Catalog:
     return Catalog(paths, LiveConfig(paths.config_path))
 
 
+def open_catalog_with_workers(paths: Paths) -> Catalog:
+    """The same, and what workers on other machines speak for now, if any are set."""
+    from ..client.workers import knowing_workers
+
+    return knowing_workers(open_catalog(paths), paths)
+
+
 @click.command()
 @click.option(
     "-b",
@@ -49,21 +56,24 @@ def voices(backend: str | None, lang: str | None, as_json: bool) -> None:
     """List the voices. `vox -v NAME` needs no -b if the name is unique."""
     from ..voices.choice import voices_for
 
-    catalog = open_catalog(get_paths())
+    catalog = open_catalog_with_workers(get_paths())
     found = voices_for(catalog, lang, backend) if lang else catalog.voices(backend)
     if as_json:
         say_json([dataclasses.asdict(voice) for voice in found])
     elif found or not is_terminal(sys.stdout):
-        table(HEADER, [_row(voice) for voice in found], spare=(1, *SPARE) if backend else SPARE)
+        elsewhere = {v.backend for v in found if v.installed and not catalog.is_ready(v.backend)}
+        rows = [_row(voice, voice.backend in elsewhere) for voice in found]
+        table(HEADER, rows, spare=(1, *SPARE) if backend else SPARE)
     else:
         say("no voices found")
 
 
-def _row(voice: Voice) -> list[str]:
+def _row(voice: Voice, is_elsewhere: bool) -> list[str]:
     marks = [
         "default" if voice.is_default else "",
         "clone" if voice.is_clone else "",
         "" if voice.installed else "not installed",
+        "on workers" if is_elsewhere else "",
     ]
     return [
         voice.name,

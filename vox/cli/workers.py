@@ -78,14 +78,3 @@ def _note(worker: dict[str, Any], ours: int) -> str:
         return ""
     where = "there" if worker["protocol"] < ours else "here"
     return f"speaks protocol {worker['protocol']}: update vox {where}"
-
-
-def line(found: dict[str, Any], is_short: bool = False) -> str:
-    """What `/health` says of workers that are set, in one line. `is_short`: without advice."""
-    if not found["reachable"]:
-        reason = found["reason"].partition(";")[0] if is_short else found["reason"]
-        return f"jobs for them wait: {reason}"
-    where, others = found["server"], found["incompatible"]
-    some = f"{found['busy']} of {found['count']} busy at {where}"
-    shown = some if found["count"] else f"none at {where}; jobs for them wait"
-    return shown + (f"; {others} of another version" if others else "")

@@ -17,7 +17,6 @@ from ..errors import (
     DaemonStopped,
     DaemonUnavailable,
     StorageDamaged,
-    VoxError,
     WaitTimeout,
 )
 from ..jobs import AS_IT_WAS, EVERY_JOB, Changes, Request, Wanted, new_id
@@ -143,16 +142,12 @@ class Front:
             return None
         from ..backends import registry
 
-        try:
-            info = registry.get(request.backend).info
-        except VoxError:
-            return None
-        if not info.light:
+        if not self._local.is_light(request.backend, request.model):
             return None
         from .sound import SoundAhead
 
         self._prepare_to_speak()
-        return SoundAhead(self.paths, info.sample_rate)
+        return SoundAhead(self.paths, registry.get(request.backend).info.sample_rate)
 
     def write(self, job_id: str, at: int, text: str) -> Growth:
         self._written.add(job_id)
@@ -181,7 +176,7 @@ class Front:
         """Make sure that this process or a daemon speaks the job, which is in the table."""
         if job["exit_code"] is not None:
             return job  # its source is muted
-        is_light = self._local.is_light(job)
+        is_light = self._local.is_light(job["backend"], job["model"])
         # Not of an open text: others are to be heard while it is silent.
         if is_light and is_followed and not job["open"] and self._speaks_here:
             self._prepare_to_speak()
@@ -234,7 +229,7 @@ class Front:
                     job = self._local.get(job_id)
                     if job["exit_code"] is not None:
                         return job  # No reason to start a daemon.
-                    if self._local.is_light(job):
+                    if self._local.is_light(job["backend"], job["model"]):
                         args = PASSING
                 deaths += 1
                 if deaths > MAX_DEATHS:

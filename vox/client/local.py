@@ -122,15 +122,24 @@ class Local:
                 self._on_note(note)
             yield store
 
-    @staticmethod
-    def is_light(job: Job) -> bool:
-        """Whether the job is spoken without a daemon. Not if its backend is gone."""
+    def is_light(self, backend: str, model: str | None) -> bool:
+        """Whether the backend speaks without a daemon. Not if it is gone."""
         from ..backends import registry
+        from ..config import load
 
         try:
-            return registry.get(job["backend"]).info.light
+            if not registry.get(backend).info.light:
+                return False
+            config = load(self.paths.config_path)
         except UnknownBackend:
             return False
+        except BadConfig:
+            return True  # whoever speaks says what is wrong
+        if config["workers"] is None:
+            return True  # found out without the catalog, which delays the first sound
+        from ..voices.catalog import Catalog
+
+        return Catalog(self.paths, lambda: config).is_light(backend, model)
 
     # -- jobs: see `Jobs` --------------------------------------------------------------------
 
@@ -194,7 +203,8 @@ class Local:
             data = store.show(job)
             if note := note_of(store):
                 data["notes"].append(note)
-            if is_followed and job.is_live and self.is_light(data) and not job.is_open:
+            is_light = self.is_light(job.backend, job.model)
+            if is_followed and job.is_live and is_light and not job.is_open:
                 if job.keep_alive and job.via != "replay":
                     data["notes"].append(NOTHING_STAYS.format(job.backend))
                 if self._kept_store is not None:

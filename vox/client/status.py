@@ -39,3 +39,14 @@ def _of_table(paths: Paths) -> dict[str, Any]:
         "loaded_models": [],
         "inbox": status_of_folder(paths, load(paths.config_path)),
     }
+
+
+def line_of_workers(found: dict[str, Any], is_short: bool = False) -> str:
+    """What `/health` says of workers that are set, in one line. `is_short`: without advice."""
+    if not found["reachable"]:
+        reason = found["reason"].partition(";")[0] if is_short else found["reason"]
+        return f"jobs for them wait: {reason}"
+    where, others = found["server"], found["incompatible"]
+    some = f"{found['busy']} of {found['count']} busy at {where}"
+    shown = some if found["count"] else f"none at {where}; jobs for them wait"
+    return shown + (f"; {others} of another version" if others else "")

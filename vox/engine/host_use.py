@@ -207,7 +207,8 @@ class HostUse:
 
     def foresee_place(self) -> None:
         """Workers are going to make the job, as things are: no other job's turn concerns it."""
-        place = self._uses.placement.place_of(self.run.job.backend, self.run.job.model)
+        job = self.run.job
+        place = self._uses.placement.place_of(job.backend, job.model, job.voice)
         if place == "remote" and not self._is_for_here:
             self._uses.running.set_remote(self.run, True)
 
@@ -218,7 +219,7 @@ class HostUse:
         if self._is_for_here:
             return False
         job = self.run.job
-        place, reason = self._uses.placement.where(job.backend, job.model)
+        place, reason = self._uses.placement.where(job.backend, job.model, job.voice)
         if place is None and reason is not None:
             raise NoPlace(reason)
         return place == "remote"
@@ -247,7 +248,7 @@ class HostUse:
         elif not (self._remote and self._remote.is_going_on):
             self._leave_remote()
             job = self.run.job
-            if not self._uses.placement.is_ready_here(job.backend, job.model):
+            if not self._uses.placement.is_ready_here(job):
                 cause = error.__cause__
                 raise cause if isinstance(cause, VoxError) else error
             self._is_for_here = True

@@ -41,9 +41,11 @@ class LookAhead:
         self._config = config
         self._running = running
         self._serves_streams = serves_streams
-        self.place_of: Callable[[str, str | None], Place | None] = lambda _backend, _model: "local"
-        """Where the jobs of a backend's model are made now; None: nowhere, but for what the cache
-        has of them."""
+        self.place_of: Callable[[str, str | None, str | None], Place | None] = (
+            lambda _backend, _model, _voice: "local"
+        )
+        """Where the jobs of a backend's model and voice are made now; None: nowhere, but for what
+        the cache has of them."""
         self.most_remote: Callable[[], int] = lambda: 1
         """How many jobs may be made by workers on other machines at once."""
         self.alone: set[str] = set()
@@ -59,7 +61,7 @@ class LookAhead:
         place_of = functools.cache(self.place_of)
 
         def is_allowed(entry: QueueEntry) -> bool:
-            return may(entry, place_of(entry.backend, entry.model))
+            return may(entry, place_of(entry.backend, entry.model, entry.voice))
 
         allowed = [each for each in job_ids if each not in entries or is_allowed(entries[each])]
         return self._apart(job_ids, allowed, entries, runs) if self.alone else allowed

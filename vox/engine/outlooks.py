@@ -49,7 +49,7 @@ class EngineOutlooks:
         config: Callable[[], Config],
         rates: Rates,
         making: Callable[[str], Making | None],
-        pace_there: Callable[[str, str | None, Pace], Pace],
+        pace_there: Callable[[str, str | None, str | None, Pace], Pace],
         waits_for: Callable[[str], str | None],
         sizes: Sizes,
     ) -> None:
@@ -153,7 +153,7 @@ class EngineOutlooks:
     def _pace(self, entry: LiveEntry, voice: Voice) -> Pace:
         pace = self._rates.of(voice, entry.speed)
         try:
-            pace = self._pace_there(entry.backend, entry.model, pace)
+            pace = self._pace_there(entry.backend, entry.model, entry.voice, pace)
             tempo = self._catalog.info(entry.backend).tempo(entry.speed)
         except VoxError:  # the backend is gone
             return pace

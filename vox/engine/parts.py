@@ -198,7 +198,7 @@ class Parts:
 
         def waits(entry: QueueEntry) -> bool:
             is_waiting = self.workers_wait.what(entry.id) is not None
-            return is_waiting and place_of(entry.backend, entry.model) is None
+            return is_waiting and place_of(entry.backend, entry.model, entry.voice) is None
 
         recovery.resend_stranded(self.store, self.tasks, self.outcomes.failed, waits)
         self.tasks.wake()

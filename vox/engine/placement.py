@@ -51,12 +51,15 @@ class Placement:
         self._rates = rates
         self._config = config
 
-    def where(self, backend: str, model: str | None) -> Verdict:
-        """Where a job of that model is to be made now. Raises UnknownBackend, BadConfig."""
+    def where(self, backend: str, model: str | None, voice: str | None = None) -> Verdict:
+        """Where a job of that model and voice is to be made now.
+
+        Raises UnknownBackend, BadConfig.
+        """
         wish = self._config()["placement"] if self.fleet.is_set else "local"
         if wish == "local":
             return Verdict("local")
-        is_ready = self._catalog.is_ready(backend, model)
+        is_ready = self._catalog.is_ready(backend, model, voice)
         if not (is_ready or self._catalog.may_be_elsewhere(backend)):
             return Verdict("local")  # where it fails, with what is to be installed
         if wish == "auto" and is_ready and self._catalog.info(backend).light:
@@ -71,17 +74,17 @@ class Placement:
             return Verdict("local", trouble)
         return Verdict(None, trouble or WorkersAway(f"no worker serves {lane}"))
 
-    def place_of(self, backend: str, model: str | None) -> Place | None:
+    def place_of(self, backend: str, model: str | None, voice: str | None = None) -> Place | None:
         """The same for the gate: a job whose backend is gone, or badly set, fails here."""
         try:
-            return self.where(backend, model).place
+            return self.where(backend, model, voice).place
         except VoxError:
             return "local"
 
-    def obstacle(self, backend: str, model: str | None) -> VoxError | None:
-        """Why a job of that model can be made nowhere now; None: it can, or fails here."""
+    def obstacle(self, job: Job) -> VoxError | None:
+        """Why the job can be made nowhere now; None: it can, or fails here."""
         try:
-            place, reason = self.where(backend, model)
+            place, reason = self.where(job.backend, job.model, job.voice)
         except VoxError:
             return None
         return reason if place is None else None
@@ -100,13 +103,13 @@ class Placement:
         session = self.fleet.session
         return max(1, min(MOST_JOBS, session.concurrency)) if session else 1
 
-    def pace(self, backend: str, model: str | None, here: Pace) -> Pace:
-        """How fast jobs of that model are made where they are made now.
+    def pace(self, backend: str, model: str | None, voice: str | None, here: Pace) -> Pace:
+        """How fast jobs of that model and voice are made where they are made now.
 
         `here`: on this machine. Raises UnknownBackend, BadConfig.
         """
         session = self.fleet.session
-        if session is None or self.where(backend, model).place != "remote":
+        if session is None or self.where(backend, model, voice).place != "remote":
             return here
         lane = keys.lane(backend, self._catalog.model(backend, model))
         serving = [each for each in session.workers if each.is_ours and lane in each.lanes]
@@ -114,8 +117,8 @@ class Placement:
         load_s = 0.0 if session.is_warm(lane) else here.load_s
         return here._replace(work=1 / speed if speed else here.work, load_s=load_s)
 
-    def is_ready_here(self, backend: str, model: str | None) -> bool:
-        return self._catalog.is_ready(backend, model)
+    def is_ready_here(self, job: Job) -> bool:
+        return self._catalog.is_ready(job.backend, job.model, job.voice)
 
     def _is_sooner_here(self, backend: str, model: str | None, lane: str) -> bool:
         """By where the model is warm, then by who is busy, then by measured speed."""
@@ -142,12 +145,14 @@ class Placement:
         """A host on workers, for that job. Raises WorkersAway."""
         return self.host_of(job.backend, job.model, job.sink == "file", job.priority)
 
-    def host_elsewhere(self, backend: str, model: str | None) -> RemoteHost | None:
-        """A host on workers if they make that model's jobs now. Raises WorkersAway if nobody does.
+    def host_elsewhere(
+        self, backend: str, model: str | None, voice: str | None
+    ) -> RemoteHost | None:
+        """A host on workers if they make such jobs now. Raises WorkersAway if nobody does.
 
         And as `where`.
         """
-        place, reason = self.where(backend, model)
+        place, reason = self.where(backend, model, voice)
         if place is None and reason is not None:
             raise reason
         return self.host_of(backend, model) if place == "remote" else None

@@ -36,8 +36,10 @@ class Models:
         self._config = config
         self.is_closed = False
         """Nothing is loaded any more."""
-        self.elsewhere: Callable[[str, str | None], Host | None] = lambda _backend, _model: None
-        """A host on other machines, where a model is to be loaded now; None: it is loaded here."""
+        self.elsewhere: Callable[[str, str | None, str | None], Host | None] = (
+            lambda _backend, _model, _voice: None
+        )
+        """A host on other machines, where the model of a voice is to be loaded now; None: here."""
         self.is_made_here: Callable[[str, str | None], bool] = lambda _backend, _model: True
         """Whether the jobs of a model are made on this machine now."""
         self._running: set[Warming | WarmingElsewhere] = set()
@@ -65,7 +67,7 @@ class Models:
         who = resolve(self._catalog, wish)
         ignored(self._catalog, who, model)
         said = Utterance.saying("", who.clone, {"voice": who.voice, "lang": who.lang})
-        host = self.elsewhere(backend, model)
+        host = self.elsewhere(backend, model, who.voice)
         if host is not None:
             return WarmingElsewhere(self, host, said)
         settings = self._catalog.host_settings(backend, model)

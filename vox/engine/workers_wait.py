@@ -51,7 +51,7 @@ class WorkersWait:
         """
         if job.unkept or self.count < MOST_TRIED:
             return False
-        why = self._placement.obstacle(job.backend, job.model)
+        why = self._placement.obstacle(job)
         if why is not None:
             self._why[job.id] = job.discreet(why.line)
         return why is not None
@@ -64,7 +64,7 @@ class WorkersWait:
         job, run = work.job, work.run
         self._why[job.id] = job.discreet(why)
         self._running.rest(run)
-        while self._placement.place_of(job.backend, job.model) is None:
+        while self._placement.place_of(job.backend, job.model, job.voice) is None:
             work.check_wanted()
             if job.sink != "play" or self._store.get(job.id).heard >= utterances_in(work.spool):
                 self._running.put_back(job.id)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from ..client.front import Front
 from ..client.jobs import CallJobs
 from ..client.laptop import find
+from ..client.workers import knowing_workers
 from ..config import LiveConfig
 from ..paths import Paths
 from ..voices.catalog import Catalog
@@ -39,4 +40,4 @@ class Caller:
 
     @property
     def catalog(self) -> Catalog:
-        return Catalog(self.paths, LiveConfig(self.paths.config_path))
+        return knowing_workers(Catalog(self.paths, LiveConfig(self.paths.config_path)), self.paths)

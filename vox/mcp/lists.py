@@ -9,6 +9,7 @@ import itertools
 import time
 from typing import Any
 
+from ..client.status import line_of_workers
 from ..client.status import status as status_of
 from ..errors import BadOption
 from ..jobs import ENDED, STATES, Wanted
@@ -75,6 +76,7 @@ def status(caller: Caller, asked: dict[str, Any]) -> Answer:
         return Answer(f"{job['id']}: {doing(job)}", brief(job))
     found = status_of(caller.paths)
     now, following, failure = found["now"], found["next"], found["last_failure"]
+    workers = found.get("workers") or {"server": None}
     models = [
         " ".join(filter(None, [each["backend"], each["model"]])) for each in found["loaded_models"]
     ]
@@ -84,6 +86,7 @@ def status(caller: Caller, asked: dict[str, Any]) -> Answer:
         *([] if now else ["nothing is being said"]),
         *([f"next: {line(following)}"] if following else []),
         f"{found['waiting']} wait; models loaded: {', '.join(models) or 'none'}",
+        *([f"workers: {line_of_workers(workers)}"] if workers["server"] else []),
         *([f"last failure: {line(failure)}"] if failure else []),
         *([] if found["running"] else ["no daemon runs; speak starts one"]),
     ]
@@ -94,6 +97,7 @@ def status(caller: Caller, asked: dict[str, Any]) -> Answer:
         "next": following and brief(following),
         "waiting": found["waiting"],
         "models": models,
+        "workers": workers if workers["server"] else None,
         "last_failure": failure and brief(failure),
     }
     return Answer("\n".join(lines), data)
@@ -163,7 +167,9 @@ def voices(caller: Caller, asked: dict[str, Any]) -> Answer:
     return Answer("\n".join(lines) or "no voices found", {"voices": data, "total": len(fitting)})
 
 
-_OF_BACKEND = ("name", "summary", "ready", "languages", "voices", "clone", "style", "error")
+_OF_BACKEND = (
+    *("name", "summary", "ready", "on_workers", "languages", "voices", "clone", "style", "error"),
+)
 
 
 def backends(caller: Caller, _asked: dict[str, Any]) -> Answer:
@@ -175,6 +181,8 @@ def backends(caller: Caller, _asked: dict[str, Any]) -> Answer:
     for each in found:
         can = [name for name in ("clone", "style") if each.get(name)]
         state = each["error"] or ("ready" if each["ready"] else "not installed")
+        if each.get("on_workers"):
+            state = "on workers"
         lines.append("; ".join([f"{each['name']}: {state}", each.get("summary", ""), *can]))
     return Answer("\n".join(lines), {"backends": found})
 

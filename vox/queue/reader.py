@@ -40,6 +40,7 @@ class QueueEntry(NamedTuple):
     id: str
     backend: str
     model: str | None
+    voice: str | None
     sink: Sink
     priority: int
     seq: int

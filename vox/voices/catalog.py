@@ -110,7 +110,7 @@ class Catalog:
         """
         if self.info(name).languages:
             return self.speaks(name, lang)
-        voices = self.voices(name, model, clones=False)
+        voices = self.voices(name, model, clones=False, has_awaited=True)
         return any(closeness(v.lang or "", lang) and (v.installed or not installed) for v in voices)
 
     def host_of(self, name: str) -> str:
@@ -178,22 +178,24 @@ class Catalog:
         return self.clones.find(name)
 
     def voices(
-        self, backend: str | None = None, model: str | None = None, clones: bool = True
+        self,
+        backend: str | None = None,
+        model: str | None = None,
+        clones: bool = True,
+        has_awaited: bool = False,
     ) -> list[Voice]:
         """The voices of one backend, or of all; clones appear for each backend that can use them.
 
-        A backend that is not installed here has them as installed if workers serve it, or, if it
-        is asked for by name, if some may. A broken third-party adapter has none. Raises
-        UnknownBackend for an unknown `backend`.
+        A backend that is not installed here has them as installed if workers serve it, with
+        `has_awaited` if some may once they are there. A broken third-party adapter has none.
+        Raises UnknownBackend for an unknown `backend`.
         """
         if backend is not None:
             registry.import_string(backend)
         found: list[Voice] = []
         for name in [backend] if backend is not None else registry.names():
             try:
-                is_elsewhere = self.is_served(name) or (
-                    backend is not None and self.may_be_elsewhere(name)
-                )
+                is_elsewhere = self.is_served(name) or (has_awaited and self.may_be_elsewhere(name))
                 found += self._voices_of(name, model, clones, is_elsewhere)
             except Exception as exc:
                 # Third-party code: one broken adapter must not hide the voices of the others.
@@ -223,6 +225,7 @@ class Catalog:
         return {
             "name": name,
             "ready": status.is_ready,
+            "on_workers": not status.is_ready and self.is_served(name),
             "error": None,
             "installed": status.installed,
             "missing": status.missing,
@@ -259,19 +262,39 @@ class Catalog:
     def _voice_names(self) -> set[str]:
         return {voice.name for voice in self.voices(clones=False)}
 
-    def is_ready(self, name: str, model: str | None = None) -> bool:
-        """True if the backend could speak now; False if it is unknown or broken."""
+    def is_ready(self, name: str, model: str | None = None, voice: str | None = None) -> bool:
+        """True if the backend could speak here now; False if it is unknown or broken.
+
+        `voice`: with that one, which may need further weights.
+        """
         try:
-            return self.is_installed(name) and self.missing(name, model) is None
+            if not self.is_installed(name) or self.missing(name, model) is not None:
+                return False
+            if voice is not None:
+                wish = Utterance.saying("", self.clone(voice), {"voice": voice})
+                registry.get(name).accepts(self.settings_for(name, model), wish)
+            return True
+        except BackendNotInstalled:
+            return False
         except Exception as exc:  # third-party code
             log.info("%s is not ready: %s", name, exc)
             return False
 
     def may_be_elsewhere(self, name: str) -> bool:
         """Whether workers on other machines may speak for the backend. Raises UnknownBackend."""
+        self.info(name)
         config = self._config()
-        is_remote = config["workers"] is not None and config["placement"] != "local"
-        return is_remote and not self.info(name).light
+        return config["workers"] is not None and config["placement"] != "local"
+
+    def is_light(self, name: str, model: str | None = None) -> bool:
+        """Whether the backend speaks in the caller's process. Raises UnknownBackend.
+
+        What workers are to speak it does not: only the daemon asks them.
+        """
+        if not self.info(name).light:
+            return False
+        is_here = self._config()["placement"] != "remote" and self.is_ready(name, model)
+        return is_here or not self.may_be_elsewhere(name)
 
     def is_installed(self, name: str) -> bool:
         """True if its packages are installed, whatever else it lacks. Raises UnknownBackend."""
@@ -307,8 +330,7 @@ class Catalog:
         try:
             return registry.get(name).accepts(self.settings_for(name, model), wish)
         except BackendNotInstalled:
-            is_made_here = self._config()["placement"] != "remote" and self.is_ready(name, model)
-            if is_made_here or not self.may_be_elsewhere(name):
+            if not self.may_be_elsewhere(name):
                 raise
         self._check_model(name, model)
         return []  # workers speak for it

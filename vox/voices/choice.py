@@ -171,7 +171,8 @@ class BackendChoice:
         cloning = self.catalog.cloning()
         obstacles = {name: self._obstacle(name, clone) for name in cloning}
         ready = [name for name in cloning if obstacles[name] is None]
-        ready.sort(key=lambda name: not self.catalog.is_ready(name))  # others are on workers
+        # Others are on workers.
+        ready.sort(key=lambda name: not self.catalog.is_ready(name, self.wish.model, clone.name))
         if self.wish.preferred_backend in ready:
             return str(self.wish.preferred_backend)
         fit = [name for name in ready if self._speaks(name)]
@@ -197,6 +198,9 @@ class BackendChoice:
         model = self.wish.model
         for name in self.catalog.asked_by_default():
             if self.catalog.is_ready(name) and self.catalog.can_speak(name, lang, model):
+                return name
+        for name in self.catalog.asked_by_default():
+            if self.catalog.is_served(name) and self.catalog.can_speak(name, lang, model):
                 return name
         for name in self.catalog.asked_by_default():
             if self.catalog.can_speak(name, lang, model, installed=False):

@@ -60,7 +60,7 @@ class VoiceChoice:
     # -- the voice ---------------------------------------------------------------------------
 
     def _voices(self) -> list[Voice]:
-        return self.catalog.voices(self.name, model=self.wish.model, clones=False)
+        return self.catalog.voices(self.name, self.wish.model, clones=False, has_awaited=True)
 
     def _usual_voice(self) -> str | None:
         wanted = self.wish.source_voice
