@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -189,3 +190,19 @@ def test_what_is_heard_keeps_its_order(rig: Rig, engine: Engine, workers: FakeWo
         assert rig.until_ended(job)["state"] == "done"
     heard = [e.job_id for e in rig.events if e.name == "state" and e.data["state"] == "speaking"]
     assert heard == [job.id for job in jobs]
+
+
+def test_an_engine_that_stops_waits_for_no_load_beside_what_workers_make(
+    rig: Rig, engine: Engine, workers: FakeWorkers, tmp_path: Path
+) -> None:
+    there, here = workers.hosts.gate(), rig.hosts.gate()
+    workers.hosts.script(ONE, there)
+    workers.announce(worker("gpu1", [ELSEWHERE]))
+    rig.hosts.loads.append([here])
+    engine.submit(file_elsewhere(tmp_path / "x.wav", ONE))
+    there.wait_reached()
+    engine.submit(request(TWO))
+    here.wait_reached()
+    began = time.monotonic()
+    rig.close(engine)
+    assert time.monotonic() - began < 8

@@ -161,8 +161,9 @@ class HostUse:
 
     def abort_load(self) -> None:
         """Kill the host that is being loaded for the job, if there is one."""
-        if self._remote is not None:
-            self._remote.cancel()
+        remote = self._remote
+        if remote is not None:
+            remote.cancel()
         elif self._is_loading:
             self._pool.abort(self.key)
 

@@ -130,7 +130,6 @@ class Parts:
         return Worker(
             self.store,
             self.outcomes,
-            self.pool,
             self.player,
             self.lookahead,
             self.running,

@@ -19,7 +19,6 @@ from ..audio.player import Playback, Player
 from ..audio.spool import Spool, SpoolDir
 from ..config import Config
 from ..errors import DaemonLeaving, JobFailed, StorageDamaged, StorageError, VoxError
-from ..hosts.pool import Pool
 from ..jobs import INTERRUPT, Job
 from ..queue import recovery
 from ..queue.store import Store
@@ -55,7 +54,6 @@ class Worker:
         self,
         store: Store,
         outcomes: OutcomeWriter,
-        pool: Pool,
         player: Player,
         lookahead: LookAhead,
         running: Running,
@@ -73,7 +71,6 @@ class Worker:
         self._rates = rates
         self._workers_wait = workers_wait
         self._outcomes = outcomes
-        self._pool = pool
         self._player = player
         self._lookahead = lookahead
         self._spools = spools
@@ -140,9 +137,9 @@ class Worker:
         """Stop working for good. The caller puts the jobs of `begun_ids` back into the queue."""
         self._is_stopped = True
         self._texts.wake()
-        cancelled = [self._synthesizer.cancel(job_id) for job_id in self.running_ids]
-        if not any(cancelled):
-            self._pool.abort()
+        for job_id in self.running_ids:
+            if not self._synthesizer.cancel(job_id):
+                self._synthesizer.abort_load(job_id)
 
     def wait_ended(self, timeout_s: float) -> None:
         """Wait until no job is at work, after `stop`."""
