@@ -184,6 +184,12 @@ class Crew:
         wait_until(are_there, f"{count} make something")
         return [worker for worker in self.workers if worker.name in found]
 
+    def sessions(self) -> list[str]:
+        """Whose requests are at work, as the server has it."""
+        with self.server.client() as client:
+            ids = [each.decode() for each in client.zrange(keys.LEASES, 0, -1)]
+        return [each.partition(":")[0] for each in ids]
+
     def remove(self, worker: Worker) -> None:
         worker.close()
         self.workers.remove(worker)

@@ -109,6 +109,11 @@ class Paths:
         return os.path.join(self.runtime_dir, "daemon.pid")
 
     @property
+    def session_path(self) -> str:
+        """The id of the daemon's last session at the workers' server (see `engine.fleet`)."""
+        return os.path.join(self.runtime_dir, "workers-session")
+
+    @property
     def log_path(self) -> str:
         return os.path.join(self.log_dir, "daemon.log")
 

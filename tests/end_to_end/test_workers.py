@@ -230,6 +230,31 @@ def test_a_cancelled_job_frees_its_workers_at_once(fleet: Fleet, reference: Path
     assert fleet.job(endless)["state"] == "cancelled"
 
 
+def test_a_daemon_that_was_killed_goes_on_and_its_workers_do_not_make_what_it_asked_for(
+    fleet: Fleet, reference: Path
+) -> None:
+    job_id, path = fleet.write(
+        "1 [say 0.2s]. 2 [mark killed-2] [until on] [say 0.2s]. 3 [until on] [say 0.2s]."
+    )
+    fleet.crew.wait_at_work(2)
+    wait_until((fleet.vox.home / "killed-2").exists, "it is at the second sentence")
+    old = set(fleet.crew.sessions())
+    fleet.vox.kill_daemon()
+    fleet.vox.ok("daemon", "start")
+
+    def are_free() -> bool:
+        now = set(fleet.crew.sessions())
+        return bool(now) and not now & old
+
+    # Else they were at it until the session expires, after 30 s.
+    wait_until(are_free, "its workers are at what the new daemon asked for", 15.0)
+    (fleet.vox.home / "on").touch()
+    job = fleet.outcome(job_id)
+    assert (job["state"], job["error"]) == ("done", None)
+    written = read_audio(path)
+    assert read_tones(written.samples, written.sample_rate) == [1, 2, 3]
+
+
 BEEP_PLUGIN = SCRIPTED_PLUGIN.parent / "beep"
 
 

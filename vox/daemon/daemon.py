@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import gc
 import logging
 import math
@@ -100,7 +101,8 @@ class Daemon:
         """Of the newest job when `stop` was called. Jobs after it are a successor's; 0: all are."""
         self._leaves_when_drained = False
         self.bus = Bus()
-        self.engine = Engine(paths, config, self.bus, connect=connect)
+        to_workers = functools.partial(connect, paths.session_path)
+        self.engine = Engine(paths, config, self.bus, connect=to_workers)
         self.inbox = Inbox(
             paths, config, self.engine.submitter, self.engine.store, self.bus, self.touch
         )

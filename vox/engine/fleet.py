@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .. import files
 from ..config import Config
-from ..errors import VoxError, WorkersAway
+from ..errors import StorageError, VoxError, WorkersAway
 from ..fleet.summary import summary
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_MAX_ID = 200
 _LOOK_S = 2.0
 """How long the first request waits for a first look at the server."""
 DISTRUST_S = 1.0
@@ -49,8 +51,13 @@ to call when workers come or go. Raises BadConfig."""
 
 
 def connect(
-    url: str, password_file: str | None, lease_s: float, on_change: Callable[[], None]
+    session_path: str,
+    url: str,
+    password_file: str | None,
+    lease_s: float,
+    on_change: Callable[[], None],
 ) -> Session:
+    """`session_path`: the file that keeps the session's id. The others: see `Connect`."""
     from ..fleet.server import Server
     from ..redis_url import parse, password
 
@@ -58,14 +65,25 @@ def connect(
     from ..fleet import session
 
     made = session.Session(server, platform.node() or "vox", lease_s, on_change)
+    made.predecessor = _replaced(session_path, made.id)
     made.start()
     return made
+
+
+def _replaced(path: str, text: str) -> str | None:
+    """Write the text into the file; returns what it was before, if there was one."""
+    before = None
+    with contextlib.suppress(OSError, ValueError), open(path, encoding="ascii") as file:
+        before = file.read(_MAX_ID)
+    with contextlib.suppress(StorageError):  # then this session, if it is cut off, expires
+        files.write(path, text, mode=0o600)
+    return before
 
 
 class Fleet:
     """Any thread may use it."""
 
-    def __init__(self, config: Callable[[], Config], connect: Connect | None = connect) -> None:
+    def __init__(self, config: Callable[[], Config], connect: Connect | None) -> None:
         """`connect`: None: this process leaves it to the daemon to use workers."""
         self.on_change: Callable[[], None] = lambda: None
         """Called when workers, or their server, come or go."""

@@ -51,6 +51,9 @@ class Session:
         self.server = server
         self.client = keys.named(client)
         self.id = f"{self.client}.{secrets.token_hex(4)}"
+        self.predecessor: str | None = None
+        """The id of the client's session before, which may not have been closed. Set before
+        `start`."""
         self._times = LeaseTimes(lease_s)
         self.clones = Clones(server)
         self._on_change = on_change
@@ -84,12 +87,14 @@ class Session:
         if self._keeper.is_alive() and self._keeper is not threading.current_thread():
             self._keeper.join(TIMEOUT_S)  # else it might say hello once more
         if self._presence.away is None:
-            try:
+            with contextlib.suppress(VoxError):
                 self._forget_unwanted()
-                self.server.call("delete", keys.session(self.id), keys.answers(self.id))
-            except VoxError as exc:
-                log.debug("%s", exc.line)
+                self._remove(self.id)
         self.server.close()
+
+    def _remove(self, session_id: str) -> None:
+        """What that session asked for is nobody's from now on. Raises WorkersAway."""
+        self.server.call("delete", keys.session(session_id), keys.answers(session_id))
 
     # -- what there is -----------------------------------------------------------------------
 
@@ -250,6 +255,10 @@ class Session:
 
     def _settle(self) -> None:
         """What the server missed. Raises WorkersAway."""
+        before, self.predecessor = self.predecessor, None
+        if before:
+            with contextlib.suppress(VoxError):  # else it expires
+                self._remove(before)
         if self._presence.is_forgotten:
             self._presence.is_forgotten = False
             self._send_all_again()
