@@ -1,7 +1,7 @@
 """A fleet on one machine: how far workers, clients and their Redis server go, by simulation.
 
     python -m bench.fleet [--workers 1,2,4,8,16] [--clients 1,10,50,200] [--many 1000]
-                          [--seconds S] [--card NAME] [--checkout FOLDER ...] [--json FILE]
+                          [--seconds S] [--card NAME] [--json FILE]
 
 Redis, workers (`vox worker` with hosts) and clients (sessions) are real; the model is a script that
 sleeps as long as a card takes. Where the processor is busy, the machine is measured, not the
@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .fleet_machines import Card, Fleet, Went
-from .instance import CHECKOUT, machine, markdown
+from .instance import machine, markdown
 
 CARDS = {
     card.name: card
@@ -41,7 +41,6 @@ LOAD = 0.6
 LEASE_S = 10.0
 PROCESSES = 2
 """That the clients are in."""
-CHUNKS = 300
 REQUESTS = 40
 FAIR_AFTER = 3
 """Fairness is told where a client had time for so many sentences."""
@@ -51,7 +50,6 @@ FAIR_AFTER = 3
 class Row:
     """One line of a table: what was done, and how it went."""
 
-    checkout: str
     mode: str
     workers: int
     clients: int
@@ -60,7 +58,7 @@ class Row:
 
     @property
     def jobs_per_minute(self) -> float:
-        return self.went.audio_s / self.sentence_s / self.went.used.seconds * 60
+        return self.went.audio_s / self.sentence_s / self.went.seconds * 60
 
     def first_s(self, share: float) -> tuple[float, bool]:
         """The time to the first sound that this share did not exceed; False: it was longer."""
@@ -87,9 +85,12 @@ class Row:
         most = max(self.shares, default=0.0)
         return min(self.shares) / most if most else math.nan
 
+    @property
+    def errors(self) -> int:
+        return sum(len(each["errors"]) for each in self.went.clients)
+
     def document(self) -> dict[str, Any]:
         return {
-            "checkout": self.checkout,
             "mode": self.mode,
             "workers": self.workers,
             "clients": self.clients,
@@ -98,9 +99,8 @@ class Row:
             "first_p99_s": self.first_s(0.99),
             "fairness": self.fairness,
             "worst_to_best": self.worst_to_best,
-            "clients_cpu_s": self.went.clients_cpu_s,
-            "errors": sum(len(each["errors"]) for each in self.went.clients),
-            "used": asdict(self.went.used),
+            "errors": self.errors,
+            "went": {**asdict(self.went), "clients": None},
         }
 
 
@@ -108,44 +108,35 @@ class Bench:
     def __init__(self, options: argparse.Namespace) -> None:
         self.card = CARDS[options.card]
         self.rows: list[Row] = []
-        self.overheads: dict[str, Any] = {}
+        self.first_sounds: dict[str, list[float]] = {}
         self._options = options
 
     def run(self) -> None:
         for workers in self._options.workers:
-            with self._fleet(workers, CHECKOUT) as fleet:
+            with Fleet(workers, PROCESSES, LEASE_S) as fleet:
                 fleet.warm_up()
-                if not self.overheads:
-                    self.overheads = fleet.overheads(CHUNKS, REQUESTS)
+                self.first_sounds = self.first_sounds or fleet.first_sounds(REQUESTS)
                 for clients in self._options.clients:
                     fleet.have_clients(clients)
                     self._go(fleet, "speak", workers, clients)
                 self._go(fleet, "read_aloud", workers, 1)
-                every_s = clients * self.card.job_s(SENTENCE_S) / (workers * LOAD)
-                self._go(fleet, "speak_now_and_then", workers, clients, every_s=every_s)
+                self._now_and_then(fleet, workers, clients)
                 if workers == max(self._options.workers):
                     self._go(fleet, "share", workers, clients, sentence_s=WORD_S)
-                    if not self._options.checkout:
-                        self._rest(fleet, workers, CHECKOUT)
-        for checkout in self._options.checkout or ():
-            workers = max(self._options.workers)
-            with self._fleet(workers, checkout) as fleet:
-                fleet.warm_up()
-                self._rest(fleet, workers, checkout)
+                    if self._options.many:
+                        self._rest(fleet, workers, self._options.many)
 
-    def _rest(self, fleet: Fleet, workers: int, checkout: str) -> None:
+    def _rest(self, fleet: Fleet, workers: int, clients: int) -> None:
         """Many clients that do nothing, and then a little."""
-        clients, seconds = self._options.many, self._options.seconds
-        if not clients:
-            return
+        seconds = self._options.seconds
         fleet.have_clients(clients)
         time.sleep(2 * seconds)  # until they rest
-        self.rows.append(Row(checkout, "rest", workers, clients, SENTENCE_S, fleet.rest(seconds)))
-        every_s = clients * self.card.job_s(SENTENCE_S) / (workers * LOAD)
-        self._go(fleet, "speak_now_and_then", workers, clients, checkout, every_s=every_s)
+        self.rows.append(Row("rest", workers, clients, SENTENCE_S, fleet.rest(seconds)))
+        self._now_and_then(fleet, workers, clients)
 
-    def _fleet(self, workers: int, checkout: str) -> Fleet:
-        return Fleet(workers, PROCESSES, LEASE_S, checkout)
+    def _now_and_then(self, fleet: Fleet, workers: int, clients: int) -> None:
+        every_s = clients * self.card.job_s(SENTENCE_S) / (workers * LOAD)
+        self._go(fleet, "speak_now_and_then", workers, clients, every_s=every_s)
 
     def _go(
         self,
@@ -153,14 +144,13 @@ class Bench:
         mode: str,
         workers: int,
         clients: int,
-        checkout: str = CHECKOUT,
         sentence_s: float = SENTENCE_S,
         **options: float,
     ) -> None:
-        text = self.card.text(sentence_s)
         print(f"{mode}: {workers} workers, {clients} clients   ", end="\r", file=sys.stderr)
+        text = self.card.text(sentence_s)
         went = fleet.go(mode, clients, text, self._options.seconds, **options)
-        self.rows.append(Row(checkout, mode, workers, clients, sentence_s, went))
+        self.rows.append(Row(mode, workers, clients, sentence_s, went))
 
     def of(self, mode: str) -> list[Row]:
         return [row for row in self.rows if row.mode == mode]
@@ -188,8 +178,8 @@ def table(bench: Bench, mode: str) -> str:
     cores = os.cpu_count() or 1
     rows = []
     for row in bench.of(mode):
-        used = row.went.used
-        is_told = row.jobs_per_minute * used.seconds / 60 >= FAIR_AFTER * row.clients
+        went = row.went
+        is_told = went.audio_s / row.sentence_s >= FAIR_AFTER * row.clients
         rows.append(
             [
                 str(row.workers),
@@ -200,14 +190,14 @@ def table(bench: Bench, mode: str) -> str:
                 _first(row.first_s(0.99)),
                 _number(row.fairness if is_told else math.nan),
                 _number(row.worst_to_best if is_told else math.nan),
-                f"{100 * used.machine_cpu_s / used.seconds / cores:.0f} %",
-                f"{100 * used.redis_cpu_s / used.seconds:.1f} %",
-                f"{used.peak_bytes / 1e6:.1f} MB",
-                f"{used.connections:,}",
-                f"{used.requests / used.seconds:,.0f}",
-                f"{used.in_bytes / used.seconds / 1e6:.2f} MB/s",
-                f"{used.out_bytes / used.seconds / 1e6:.2f} MB/s",
-                str(sum(len(each["errors"]) for each in row.went.clients)),
+                f"{100 * went.machine_cpu_s / went.seconds / cores:.0f} %",
+                f"{100 * went.redis_cpu_s / went.seconds:.1f} %",
+                f"{went.peak_bytes / 1e6:.1f} MB",
+                f"{went.connections:,}",
+                f"{went.requests / went.seconds:,.0f}",
+                f"{went.in_bytes / went.seconds / 1e6:.2f} MB/s",
+                f"{went.out_bytes / went.seconds / 1e6:.2f} MB/s",
+                str(row.errors),
             ]
         )
     return markdown(header, rows)
@@ -217,37 +207,28 @@ def costs(bench: Bench) -> str:
     """Processor time and bytes for a second of sound, where most was made."""
     rows = []
     for row in bench.of("speak"):
-        used, audio_s = row.went.used, row.went.audio_s
+        went, audio_s = row.went, row.went.audio_s
         if row.clients != max(each.clients for each in bench.of("speak")) or not audio_s:
             continue
         rows.append(
             [
                 str(row.workers),
-                f"{1000 * used.workers_cpu_s / audio_s:.1f} ms",
-                f"{1000 * row.went.clients_cpu_s / audio_s:.1f} ms",
-                f"{1000 * used.redis_cpu_s / audio_s:.2f} ms",
-                f"{used.scripts_us:.0f} us",
-                f"{used.requests / audio_s:.1f}",
-                f"{used.in_bytes / audio_s / 1000:.0f} kB",
-                f"{used.out_bytes / audio_s / 1000:.0f} kB",
+                f"{1000 * went.workers_cpu_s / audio_s:.1f} ms",
+                f"{1000 * went.clients_cpu_s / audio_s:.1f} ms",
+                f"{1000 * went.redis_cpu_s / audio_s:.2f} ms",
+                f"{went.scripts_us:.0f} us",
+                f"{went.requests / audio_s:.1f}",
+                f"{went.in_bytes / audio_s / 1000:.0f} kB",
+                f"{went.out_bytes / audio_s / 1000:.0f} kB",
             ]
         )
     header = "workers,worker and host,client,Redis,a script,requests,in,out".split(",")
     return markdown(header, rows)
 
 
-def text_of(found: dict[str, Any]) -> str:
-    def median(values: Sequence[float]) -> str:
-        most = sorted(values)[int(0.99 * len(values))]
-        return f"{statistics.median(values):.2f} ms (p99 {most:.1f} ms)"
-
-    rows = [
-        ["a chunk of 80 ms, from a worker until Redis has it", median(found["chunk_ms"])],
-        ["of it the script", f"{found['script_us']:.0f} us"],
-        ["first sound of a warm worker", median(found["remote_ms"])],
-        ["first sound of a warm host on this machine", median(found["local_ms"])],
-    ]
-    return markdown(["with nothing else under way", "median"], rows)
+def median_and_most(values_ms: Sequence[float]) -> str:
+    most = sorted(values_ms)[int(0.99 * len(values_ms))]
+    return f"{statistics.median(values_ms):.2f} ms (p99 {most:.1f} ms)"
 
 
 def _number(value: float) -> str:
@@ -272,9 +253,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--many", type=int, default=1000, help="clients at rest; 0: leave it out")
     parser.add_argument("--seconds", type=float, default=10.0, help="for each line")
     parser.add_argument("--card", choices=CARDS, default="qwen-4090")
-    parser.add_argument(
-        "--checkout", action="append", help="vox whose clients rest; may be given more than once"
-    )
     parser.add_argument("--json", metavar="FILE", help="write the figures there too")
     options = parser.parse_args(arguments)
     bench = Bench(options)
@@ -283,8 +261,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"{machine()}; {options.seconds:g} s a line, sentences of {SENTENCE_S:g} s of sound")
     first_ms = 1000 * card.first_s
     print(f"{card.name}: {card.x_realtime} x real time, first sound after {first_ms:.0f} ms")
-    if bench.overheads:
-        print(f"\n{text_of(bench.overheads)}")
+    for where, values_ms in bench.first_sounds.items():
+        print(f"first sound, warm, {where}: {median_and_most(values_ms)}")
     for mode, title in TITLES.items():
         if bench.of(mode):
             print(f"\n{title}\n\n{table(bench, mode)}")

@@ -20,16 +20,12 @@ from typing import Any
 from vox.backends.base import Settings, Utterance
 from vox.config import LiveConfig
 from vox.errors import VoxError
-from vox.fleet.lease_times import LeaseTimes
-from vox.fleet.requests import Request
 from vox.fleet.server import Server
 from vox.fleet.session import Session
-from vox.fleet.storage import FleetQueue, Lane
 from vox.hosts.base import Host
 from vox.hosts.launch import subprocess_hosts
 from vox.hosts.remote import RemoteHost
 from vox.redis_url import parse
-from vox.worker.leases import Lease
 
 BACKEND = "scripted"
 EAR, FILES = 0, 1
@@ -105,9 +101,8 @@ class Client:
             host.close()
 
     def _new_host(self, tier: int) -> RemoteHost:
-        host = RemoteHost(BACKEND, None, Settings("", ""), self.session, tier, 0)
-        self._host = host
-        return host
+        self._host = _remote(self.session, tier)
+        return self._host
 
     def _take(self, host: RemoteHost, utterance: Utterance, until: float, began: float) -> None:
         has_sound = False
@@ -123,9 +118,8 @@ class Client:
             self.heard.waits_s.append(time.monotonic() - began)
 
     def stop(self) -> None:
-        host = self._host
-        if host is not None:
-            host.cancel()
+        if self._host is not None:
+            self._host.cancel()
 
 
 class Clients:
@@ -143,7 +137,7 @@ class Clients:
         for client in self._clients:
             if not client.session.wait_looked(LOOK_S) or client.session.away is not None:
                 raise RuntimeError(f"{client.name}: {client.session.away}")
-        return {"workers": len(self._clients[0].session.workers) if names else 0}
+        return {}
 
     def is_warm(self, workers: int) -> dict[str, Any]:
         """Whether so many workers have their model loaded."""
@@ -153,7 +147,7 @@ class Clients:
     def warm(self, count: int, text: str, until: float) -> dict[str, Any]:
         """Ask for so many at once, and drop what is not there by then."""
         session = self._clients[0].session
-        hosts = [RemoteHost(BACKEND, None, Settings("", ""), session, EAR, 0) for _ in range(count)]
+        hosts = [_remote(session, EAR) for _ in range(count)]
         for host in hosts:
             host.prefetch([Utterance(text)])
         for host in hosts:
@@ -190,32 +184,29 @@ class Clients:
         time.sleep(max(0.0, until - time.monotonic()))
         return {"cpu_s": time.process_time() - began_cpu_s}
 
-    def overheads(self, chunks: int, requests: int) -> dict[str, Any]:
-        """What the way over Redis costs, with nothing else under way.
-
-        `remote_ms`, `local_ms`: from a request to the first sound of a warm worker, and of a warm
-        host of this process; they take turns. `chunk_ms`: from a worker's chunk to Redis' answer;
-        `script_us` is Redis' own part of it.
-        """
+    def first_sounds(self, count: int) -> dict[str, list[float]]:
+        """Milliseconds to it, of a warm worker and of a warm host of this process, by turns."""
         home = os.environ["VOX_HOME"]
         config = LiveConfig(os.path.join(home, "none.toml"))
-        session = self._clients[0].session
-        found: dict[str, Any] = {"remote_ms": [], "local_ms": []}
+        found: dict[str, list[float]] = {"worker": [], "local": []}
         host = subprocess_hosts(home, config)(BACKEND, Settings(home, home))
         try:
             host.load()
-            for number in range(requests):
+            for number in range(count):
                 utterance = Utterance(f"[chunk 0.08] [say 0.4s] {number}")
-                remote = RemoteHost(BACKEND, None, Settings("", ""), session, EAR, 0)
-                found["local_ms"].append(_first_ms(host, utterance))
-                found["remote_ms"].append(_first_ms(remote, utterance))
+                found["local"].append(_first_ms(host, utterance))
+                found["worker"].append(_first_ms(_remote(self._clients[0].session, EAR), utterance))
         finally:
             host.close()
-        return found | _of_chunks(session, self._url, chunks)
+        return found
 
     def close(self) -> None:
         for client in self._clients:
             client.session.close()
+
+
+def _remote(session: Session, tier: int) -> RemoteHost:
+    return RemoteHost(BACKEND, None, Settings("", ""), session, tier, 0)
 
 
 def _first_ms(host: Host | RemoteHost, utterance: Utterance) -> float:
@@ -223,28 +214,6 @@ def _first_ms(host: Host | RemoteHost, utterance: Utterance) -> float:
     for _chunk in host.synthesize(utterance):
         first_s = first_s or time.monotonic() - began
     return 1000 * first_s
-
-
-def _of_chunks(session: Session, url: str, count: int) -> dict[str, Any]:
-    """Be a worker that has a request, and send chunks of 80 ms."""
-    server, times, lane = Server(parse(url), lambda: None), LeaseTimes(600.0), "bench"
-    queue = FleetQueue(
-        server, worker_id="bench#1", lease_s=times.held_s, lanes=lambda: [Lane(lane)]
-    )
-    asked = session.ask(Request("", "", "", lane, lane, text="bench"))
-    while queue.storage.dequeue() is None:
-        pass
-    lease = Lease(server, "bench#1", times, asked.request)
-    server.call("config_resetstat")
-    taken_ms = []
-    for _ in range(count):
-        began = time.monotonic()
-        lease.send({"event": "chunk", "sample_rate": 24_000}, bytes(7680))
-        taken_ms.append(1000 * (time.monotonic() - began))
-    script_us = server.call("info", "commandstats")["cmdstat_evalsha"]["usec_per_call"]
-    asked.cancel()
-    server.close()
-    return {"chunk_ms": taken_ms, "script_us": script_us}
 
 
 def main() -> None:

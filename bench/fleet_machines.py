@@ -6,9 +6,9 @@ that are full of clients.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,13 +16,13 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any
+
+import psutil
 
 from tests.redis_server import RedisServer
 from tests.running import SCRIPTED_PLUGIN
 
-from .idle import cpu_s
 from .instance import CHECKOUT
 
 START_S = 120.0
@@ -54,12 +54,13 @@ class Card:
 
 
 @dataclass
-class Used:
-    """What a while cost."""
+class Went:
+    """How a while went, and what it cost."""
 
     seconds: float
     redis_cpu_s: float
     workers_cpu_s: float
+    clients_cpu_s: float
     machine_cpu_s: float
     requests: int
     """That Redis got; several commands may come in one, and a script calls further ones."""
@@ -69,155 +70,62 @@ class Used:
     connections: int
     scripts_us: float
     """The server's time for one call of a script."""
+    clients: list[dict[str, Any]]
+    """As `fleet_clients.Heard`, one for each."""
 
-
-class Meter:
-    """Measures while it is entered; then `used` is set."""
-
-    def __init__(self, fleet: Fleet) -> None:
-        self._fleet = fleet
-        self._is_over = threading.Event()
-        self._peak = 0
-        self._looks = 0
-
-    def __enter__(self) -> Meter:
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._client = self._fleet.redis.client()
-        self._client.config_resetstat()
-        self._before = self._read()
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        after = self._read()
-        self._is_over.set()
-        self._thread.join()
-        began, redis, workers, machine = (b - a for a, b in zip(self._before, after, strict=True))
-        info = self._client.info("all")
-        scripts = info.get("cmdstat_evalsha", {"usec_per_call": 0.0})
-        self.used = Used(
-            seconds=began,
-            redis_cpu_s=redis,
-            workers_cpu_s=workers,
-            machine_cpu_s=machine,
-            requests=info["total_reads_processed"] - self._looks,
-            in_bytes=info["total_net_input_bytes"],
-            out_bytes=info["total_net_output_bytes"],
-            peak_bytes=self._peak,
-            connections=info["connected_clients"],
-            scripts_us=scripts["usec_per_call"],
-        )
-
-    def _read(self) -> tuple[float, float, float, float]:
-        cpu = self._client.info("cpu")
-        redis_s = cpu["used_cpu_sys"] + cpu["used_cpu_user"]
-        workers_s = sum(map(cpu_s, self._fleet.worker_pids()))
-        return time.monotonic(), redis_s, workers_s, _machine_cpu_s()
-
-    def _watch(self) -> None:
-        client = self._fleet.redis.client()
-        while not self._is_over.wait(_SAMPLE_S):
-            self._peak = max(self._peak, client.info("memory")["used_memory"])
-            self._looks += 1
+    @property
+    def audio_s(self) -> float:
+        return sum(float(client["audio_s"]) for client in self.clients)
 
 
 class Fleet:
     """Redis, `workers` workers and `processes` processes of clients while it is entered."""
 
-    def __init__(self, workers: int, processes: int, lease_s: float, checkout: str) -> None:
-        """`checkout`: the folder whose vox the clients and workers are."""
+    def __init__(self, workers: int, processes: int, lease_s: float) -> None:
         self._count = workers
         self._processes = processes
         self._lease_s = lease_s
-        self._checkout = checkout
-        self._workers: list[subprocess.Popen[bytes]] = []
+        self._workers: list[subprocess.Popen[str]] = []
         self._clients: list[subprocess.Popen[str]] = []
 
     def __enter__(self) -> Fleet:
-        self._home = tempfile.mkdtemp(prefix="vox-bench-", dir="/tmp")
-        try:
-            self.redis = RedisServer()
+        with contextlib.ExitStack() as stack:
+            home = stack.enter_context(tempfile.TemporaryDirectory(prefix="vox-bench-", dir="/tmp"))
+            self._redis = RedisServer()
+            stack.callback(self._redis.close)
+            clients = [os.path.join(CHECKOUT, "bench", "fleet_clients.py"), self._redis.url]
             for _ in range(self._processes):
-                self._clients.append(self._start_clients())
-            for number in range(1, self._count + 1):
-                self._workers.append(self._start_worker(f"worker{number}"))
-        except BaseException:
-            self._end()
-            raise
+                self._clients.append(self._start(stack, home, *clients, str(self._lease_s)))
+            worker = ["-m", "vox", "worker", self._redis.url, "--backends", "scripted", "--name"]
+            for number in range(self._count):
+                self._workers.append(self._start(stack, home, *worker, f"worker{number + 1}"))
+            self._stack = stack.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._end()
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
 
-    def _end(self) -> None:
-        everybody: Sequence[subprocess.Popen[Any]] = [*self._clients, *self._workers]
-        for process in everybody:
-            process.terminate()
-        for process in everybody:
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        for client in self._clients:
-            assert client.stdin is not None and client.stdout is not None
-            client.stdin.close()
-            client.stdout.close()
-        self.redis.close()
-        shutil.rmtree(self._home, ignore_errors=True)
-
-    @property
-    def _environ(self) -> dict[str, str]:
+    def _start(
+        self, stack: contextlib.ExitStack, home: str, *command: str
+    ) -> subprocess.Popen[str]:
         environ = {name: value for name, value in os.environ.items() if not name.startswith("VOX_")}
-        # The fleet of that checkout, whatever this one's; the benchmark itself is this one's.
-        path = [self._checkout, str(SCRIPTED_PLUGIN), CHECKOUT, environ.get("PYTHONPATH", "")]
-        environ["PYTHONPATH"] = os.pathsep.join(filter(None, path))
-        return environ | {"VOX_HOME": self._home, "SCRIPTED_DIR": self._home}
-
-    def _start_clients(self) -> subprocess.Popen[str]:
-        program = os.path.join(CHECKOUT, "bench", "fleet_clients.py")
-        return subprocess.Popen(
-            [sys.executable, program, self.redis.url, str(self._lease_s)],
-            env=self._environ,
+        path = [CHECKOUT, str(SCRIPTED_PLUGIN), environ.get("PYTHONPATH", "")]
+        environ |= {
+            "PYTHONPATH": os.pathsep.join(filter(None, path)),
+            "VOX_HOME": home,
+            "SCRIPTED_DIR": home,
+        }
+        process = subprocess.Popen(
+            [sys.executable, *command],
+            env=environ,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL if "worker" in command else None,
             text=True,
         )
-
-    def _start_worker(self, name: str) -> subprocess.Popen[bytes]:
-        log_path = os.path.join(self._home, f"{name}.log")
-        with open(log_path, "wb") as log:
-            return subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "vox", "worker", self.redis.url),
-                    *("--backends", "scripted", "--name", name),
-                ],
-                env=self._environ,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-
-    def worker_pids(self) -> list[int]:
-        """The workers' and their hosts'."""
-        found = [worker.pid for worker in self._workers]
-        for pid in list(found):
-            with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-                found += map(int, file.read().split())
-            for task in os.listdir(f"/proc/{pid}/task"):
-                with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as file:
-                    found += map(int, file.read().split())
-        return sorted(set(found))
+        stack.enter_context(process)  # waits for its end
+        stack.callback(process.terminate)
+        return process
 
     def have_clients(self, count: int) -> None:
         """So many clients have a session."""
@@ -246,9 +154,9 @@ class Fleet:
         ]
         return self._measured("go", commands)
 
-    def overheads(self, chunks: int, requests: int) -> dict[str, Any]:
-        """See `fleet_clients.Clients.overheads`."""
-        return self._ask(self._clients[0], "overheads", chunks=chunks, requests=requests)
+    def first_sounds(self, count: int) -> dict[str, list[float]]:
+        """See `fleet_clients.Clients.first_sounds`."""
+        return self._ask(self._clients[0], "first_sounds", count=count)
 
     def rest(self, seconds: float) -> Went:
         """Nobody does anything for a while."""
@@ -256,10 +164,48 @@ class Fleet:
         return self._measured("rest", [{"until": until}] * self._processes)
 
     def _measured(self, do: str, commands: Sequence[Mapping[str, Any]]) -> Went:
-        with Meter(self) as meter:
-            answers = self._ask_all(do, commands)
-        clients = [client for answer in answers for client in answer.get("clients", ())]
-        return Went(meter.used, clients, sum(answer["cpu_s"] for answer in answers))
+        client = self._redis.client()
+        client.config_resetstat()
+        before = self._used_s()
+        is_over, memory = threading.Event(), list[int]()
+        watch = threading.Thread(target=self._watch, args=(is_over, memory))
+        watch.start()
+        answers = self._ask_all(do, commands)
+        after = self._used_s()
+        is_over.set()
+        watch.join()
+        seconds, redis, workers, machine = (b - a for a, b in zip(before, after, strict=True))
+        info = client.info("all")
+        return Went(
+            seconds=seconds,
+            redis_cpu_s=redis,
+            workers_cpu_s=workers,
+            clients_cpu_s=sum(answer["cpu_s"] for answer in answers),
+            machine_cpu_s=machine,
+            requests=info["total_reads_processed"] - len(memory),
+            in_bytes=info["total_net_input_bytes"],
+            out_bytes=info["total_net_output_bytes"],
+            peak_bytes=max(memory, default=0),
+            connections=info["connected_clients"],
+            scripts_us=info.get("cmdstat_evalsha", {"usec_per_call": 0.0})["usec_per_call"],
+            clients=[client for answer in answers for client in answer.get("clients", ())],
+        )
+
+    def _used_s(self) -> tuple[float, float, float, float]:
+        """The time, and processor time of Redis, of the workers and of everything."""
+        redis = self._redis.client().info("cpu")
+        own = [psutil.Process(worker.pid) for worker in self._workers]
+        workers = [*own, *(host for each in own for host in each.children(recursive=True))]
+        workers_s = sum(sum(each.cpu_times()[:2]) for each in workers)
+        machine = psutil.cpu_times()
+        machine_s = machine.user + machine.nice + machine.system + machine.irq + machine.softirq
+        redis_s = redis["used_cpu_sys"] + redis["used_cpu_user"]
+        return time.monotonic(), redis_s, workers_s, machine_s
+
+    def _watch(self, is_over: threading.Event, memory: list[int]) -> None:
+        client = self._redis.client()
+        while not is_over.wait(_SAMPLE_S):
+            memory.append(client.info("memory")["used_memory"])
 
     def _parts(self, everything: Sequence[Any]) -> list[Sequence[Any]]:
         return [everything[at :: self._processes] for at in range(self._processes)]
@@ -285,24 +231,3 @@ class Fleet:
             raise RuntimeError("the clients have ended")
         found: dict[str, Any] = json.loads(line)
         return found
-
-
-@dataclass
-class Went:
-    """How a while went."""
-
-    used: Used
-    clients: list[dict[str, Any]]
-    """As `fleet_clients.Heard`, one for each."""
-    clients_cpu_s: float
-
-    @property
-    def audio_s(self) -> float:
-        return sum(float(client["audio_s"]) for client in self.clients)
-
-
-def _machine_cpu_s() -> float:
-    """Processor time that everything on this machine has used."""
-    with open("/proc/stat", encoding="ascii") as file:
-        user, nice, system, _idle, _iowait, irq, softirq = map(int, file.readline().split()[1:8])
-    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from bench import fleet, idle
-from bench.fleet_machines import Card, Used, Went
+from bench.fleet_machines import Card, Went
 from bench.heavy import Case, drop_page_cache, parse_case, spoken, table
 from vox.backends.base import Settings
 
@@ -139,9 +139,9 @@ def test_a_small_fleet_is_measured(tmp_path: Path) -> None:
     ]
     for row in rows[:2]:
         assert row["jobs_per_minute"] > 0
-        assert row["used"]["requests"] > 0
+        assert row["went"]["requests"] > 0
         assert row["errors"] == 0
-    assert rows[-2]["used"]["connections"] >= 3
+    assert rows[-2]["went"]["connections"] >= 3
 
 
 def test_fairness_is_what_the_clients_got() -> None:
@@ -150,8 +150,8 @@ def test_fairness_is_what_the_clients_got() -> None:
             {"audio_s": share, "first_s": [], "waits_s": [], "errors": [], **waits}
             for share in shares
         ]
-        used = Used(1.0, 0.0, 0.0, 0.0, 0, 0, 0, 0, 0, 0.0)
-        return fleet.Row("here", "speak", 1, len(shares), 4.0, Went(used, clients, 0.0))
+        went = Went(1.0, 0.0, 0.0, 0.0, 0.0, 0, 0, 0, 0, 0, 0.0, clients)
+        return fleet.Row("speak", 1, len(shares), 4.0, went)
 
     assert row(4.0, 4.0, 4.0).fairness == pytest.approx(1.0)
     assert row(9.0, 0.0, 0.0).fairness == pytest.approx(1 / 3)
