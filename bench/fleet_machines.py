@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -90,7 +91,8 @@ class Fleet:
 
     def __enter__(self) -> Fleet:
         with contextlib.ExitStack() as stack:
-            home = stack.enter_context(tempfile.TemporaryDirectory(prefix="vox-bench-", dir="/tmp"))
+            home = tempfile.mkdtemp(prefix="vox-bench-", dir="/tmp")
+            stack.callback(shutil.rmtree, home, ignore_errors=True)
             self._redis = RedisServer()
             stack.callback(self._redis.close)
             clients = [os.path.join(CHECKOUT, "bench", "fleet_clients.py"), self._redis.url]
@@ -110,21 +112,18 @@ class Fleet:
     ) -> subprocess.Popen[str]:
         environ = {name: value for name, value in os.environ.items() if not name.startswith("VOX_")}
         path = [CHECKOUT, str(SCRIPTED_PLUGIN), environ.get("PYTHONPATH", "")]
-        environ |= {
-            "PYTHONPATH": os.pathsep.join(filter(None, path)),
-            "VOX_HOME": home,
-            "SCRIPTED_DIR": home,
-        }
-        process = subprocess.Popen(
-            [sys.executable, *command],
-            env=environ,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL if "worker" in command else None,
-            text=True,
-        )
+        environ |= {"PYTHONPATH": os.pathsep.join(path), "VOX_HOME": home, "SCRIPTED_DIR": home}
+        with open(os.path.join(home, "log"), "ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, *command],
+                env=environ,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
         stack.enter_context(process)  # waits for its end
-        stack.callback(process.terminate)
+        stack.callback(process.kill)  # hosts end with their worker
         return process
 
     def have_clients(self, count: int) -> None:

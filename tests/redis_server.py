@@ -41,8 +41,9 @@ class RedisServer:
         return f"redis://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Start it, empty, unless it runs."""
+        """Start it, empty, unless it runs. One that a failed test has left frozen goes on."""
         if self._process is not None:
+            self.thaw()
             return
         usual = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", "."]
         self._process = subprocess.Popen(
