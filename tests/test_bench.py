@@ -58,6 +58,7 @@ def test_table_has_a_row_for_each_case() -> None:
     assert "| 4.00 " in table(rows)
 
 
+@pytest.mark.slow
 def test_a_backend_is_measured_at_its_host(tmp_path: Path) -> None:
     answer = tmp_path / "answer.json"
     ask = [
@@ -123,6 +124,7 @@ def test_each_figure_is_a_row_with_its_median_and_range() -> None:
     ]
 
 
+@pytest.mark.slow
 @on_linux
 @pytest.mark.skipif(not shutil.which("redis-server"), reason="there is no redis-server")
 def test_a_small_fleet_is_measured(tmp_path: Path) -> None:

@@ -75,6 +75,7 @@ def with_entry(folder: Path) -> str:
     return f"{folder}:{SCRIPTED_PLUGIN}"
 
 
+@pytest.mark.slow
 def test_one_entry_makes_an_option_everywhere(vox: Vox, tmp_path: Path) -> None:
     old_id = json.loads(vox.ok("-b", "scripted", "-o", str(tmp_path / "0.wav"), "0", "--json"))[
         "id"

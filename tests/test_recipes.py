@@ -219,6 +219,7 @@ def test_a_commit_is_said_by_its_subject(calls: Calls) -> None:
     assert not Path(calls.folder, "harm").exists()
 
 
+@pytest.mark.slow
 @needs("git")
 def test_the_real_vox_keeps_whose_commit_it_was(vox: Vox, calls: Calls, sound: object) -> None:
     folder = calls.folder / "kettle"

@@ -188,6 +188,7 @@ def documents(draw: st.DrawFn) -> str:
     return f"{mark}{draw(BLANKS)}{whole}{draw(BLANKS)}"
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(documents(), st.sampled_from([(), ("mcpServers",), ("a", "b")]))
 def test_any_document_keeps_the_rest_and_is_the_same_without_ours(

@@ -180,6 +180,7 @@ def test_a_damaged_file_is_refused_and_nothing_is_done_for_that_assistant(
     assert user.tree() == there
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(documents(), st.sampled_from(["cursor", "qwen-code", "opencode", "zed"]))
 def test_any_json_is_left_as_it_was(text: str, name: str) -> None:

@@ -356,6 +356,7 @@ def test_not_ready_when_the_default_backend_is_not_installed(start: Start) -> No
     assert "voxtream" in daemon.http.get("/ready").json()["checks"]["backend"]
 
 
+@pytest.mark.slow
 def test_not_ready_while_the_host_of_the_default_backend_hangs(start: Start) -> None:
     daemon = start()
     daemon.ended(daemon.speak("Load it")["id"])
@@ -402,6 +403,7 @@ def test_stop_leaves_and_takes_its_files_along(start: Start) -> None:
     assert not os.path.exists(daemon.paths.socket_path)
 
 
+@pytest.mark.slow
 def test_looking_does_not_keep_an_idle_daemon(start: Start) -> None:
     daemon = start(idle_timeout=2, http="")
     quiet = ("/health", "/ready", "/metrics", "/ping", "/status")

@@ -123,6 +123,7 @@ ODD_VALUES = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [path for path in BODIES if path not in ("/stop", "/warm")])
 def test_no_value_of_any_field_crashes_a_route(daemon: RunningDaemon, path: str) -> None:
     model, needed = BODIES[path]
@@ -156,6 +157,7 @@ MEDIA_TYPES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [path for path, (_, needed) in BODIES.items() if needed])
 def test_no_body_of_any_kind_crashes_a_route(daemon: RunningDaemon, path: str) -> None:
     for media_type in MEDIA_TYPES:

@@ -6,6 +6,8 @@ import itertools
 import socket
 from collections.abc import Iterator
 
+import pytest
+
 from tests.api.conftest import RunningDaemon, Start
 from vox.client.http import SseEvent
 
@@ -131,6 +133,7 @@ def test_an_unbound_listener_that_goes_leaves_the_job_alone(daemon: RunningDaemo
     assert daemon.ended(job["id"])["state"] == "done"
 
 
+@pytest.mark.slow
 def test_a_listener_that_does_not_read_stalls_nobody(daemon: RunningDaemon) -> None:
     with _raw(daemon, "GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n"):
         jobs = [daemon.speak("[say 0.1s] Quick", source_name="x" * 1000) for _ in range(100)]

@@ -116,6 +116,7 @@ def test_the_client_takes_no_cut_off_array_for_the_whole(body: bytes, home: Path
         list(answer.items())
 
 
+@pytest.mark.slow
 def test_a_list_needs_no_more_memory_than_its_parts(context: FakeContext) -> None:
     store = context.engine.store
 

@@ -176,6 +176,7 @@ def test_a_cancelled_job_is_answered_although_the_body_goes_on(daemon: RunningDa
     body.drop()
 
 
+@pytest.mark.slow
 def test_slow_bodies_are_bounded_in_number(daemon: RunningDaemon) -> None:
     bodies = [SlowBody(daemon) for _ in range(MAX_OPEN)]
     until(lambda: sum(job["open"] for job in daemon.http.get("/queue").json()) == MAX_OPEN)
@@ -187,6 +188,7 @@ def test_slow_bodies_are_bounded_in_number(daemon: RunningDaemon) -> None:
     assert post(daemon, b"1 one.").status_code == 200
 
 
+@pytest.mark.slow
 def test_what_came_before_the_daemon_was_killed_is_spoken_by_the_next(start: Start) -> None:
     first = start()
     body = SlowBody(first)

@@ -391,6 +391,7 @@ def test_a_client_that_goes_away_before_the_first_byte_cancels_too(daemon: Runni
     until(lambda: not daemon.http.get("/queue").json())
 
 
+@pytest.mark.slow
 def test_a_slow_reader_stalls_nobody(daemon: RunningDaemon, client: openai.OpenAI) -> None:
     with _raw_speech(daemon, "[say 150s] Nobody reads these minutes") as connection:
         assert connection.recv(100).startswith(b"HTTP/1.1 200")

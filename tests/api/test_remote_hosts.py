@@ -87,6 +87,7 @@ def test_who_follows_bound_and_goes_cancels_the_job(
     until(lambda: daemon.job(job_id)["state"] == "cancelled")
 
 
+@pytest.mark.slow
 def test_it_sees_no_job_of_anybody_else(daemon: RunningDaemon, server: httpx.Client) -> None:
     # Also one whose sender calls itself by the server's name.
     mine = daemon.speak("Secret.", source=BUILD)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
+
 from tests.sound import Recorder
 from vox.audio.line import FLOOR_S
 from vox.audio.playback import Playback
@@ -30,6 +32,7 @@ def word(spools: SpoolDir, number: int, seconds: float = 0.3, source: str = "rea
     )
 
 
+@pytest.mark.slow
 def test_what_it_interrupted_does_not_begin_between_two_of_its_words(
     player: Player, listener: RecordingListener, spools: SpoolDir, recorder: Recorder
 ) -> None:
@@ -49,6 +52,7 @@ def test_what_it_interrupted_does_not_begin_between_two_of_its_words(
     assert silences[2] > FLOOR_S - 0.1
 
 
+@pytest.mark.slow
 def test_nor_does_it_when_a_word_is_cut_off_for_the_next(
     player: Player, listener: RecordingListener, spools: SpoolDir, recorder: Recorder
 ) -> None:
@@ -74,6 +78,7 @@ def test_one_that_was_cut_off_before_it_sounded_holds_no_floor(
     assert not player._line.floor_left_s or listener.of("5")
 
 
+@pytest.mark.slow
 def test_while_speech_is_paused_it_is_heard_and_nothing_else(
     player: Player, listener: RecordingListener, spools: SpoolDir, recorder: Recorder
 ) -> None:

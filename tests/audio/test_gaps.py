@@ -114,6 +114,7 @@ def test_a_sink_that_was_silent_is_given_the_lead_in_and_none_within_or_between_
     assert gaps_heard(recorder) == []
 
 
+@pytest.mark.slow
 def test_after_a_moment_of_silence_an_open_device_is_given_the_lead_in_again(
     player: Player, listener: RecordingListener, spools: SpoolDir, recorder: Recorder
 ) -> None:
@@ -129,6 +130,7 @@ def test_after_a_moment_of_silence_an_open_device_is_given_the_lead_in_again(
     assert recorder.wait_for_sound(since=added_at) - added_at > LONG_S - 0.02
 
 
+@pytest.mark.slow
 def test_speech_that_goes_on_after_a_long_pause_is_given_the_lead_in(
     player: Player, listener: RecordingListener, spools: SpoolDir, recorder: Recorder
 ) -> None:
@@ -178,6 +180,7 @@ def test_a_job_can_be_cancelled_and_speech_stopped_during_the_lead_in(
     assert listener.events == []
 
 
+@pytest.mark.slow
 def test_a_lost_device_is_given_the_lead_in_when_it_is_back(
     server: SoundServer, listener: RecordingListener, spools: SpoolDir
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.sound import Recorder
 from vox.audio.playback import Playback
 from vox.audio.player import Player
@@ -16,6 +18,7 @@ URGENT = (False, -20, 9)
 HIGH = (False, -10, 8)
 
 
+@pytest.mark.slow
 def test_what_is_heard_stops_and_goes_on_afterwards_from_its_sentence(
     player: Player, listener: RecordingListener, spools: SpoolDir, recorder: Recorder
 ) -> None:
@@ -38,6 +41,7 @@ def test_what_is_heard_stops_and_goes_on_afterwards_from_its_sentence(
     assert listener.of("a")[-2] == ("heard", 3)
 
 
+@pytest.mark.slow
 def test_nothing_is_silent_while_what_interrupts_is_made(
     player: Player, listener: RecordingListener, spools: SpoolDir, recorder: Recorder
 ) -> None:
@@ -70,6 +74,7 @@ def test_what_interrupts_is_not_interrupted(
     assert numbers(recorder.stop())[:3] == [0, 7, 8]
 
 
+@pytest.mark.slow
 def test_while_paused_it_is_silent_and_heard_first_after_resume(
     player: Player, listener: RecordingListener, spools: SpoolDir, recorder: Recorder
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.sound import Recorder
 from vox.audio.playback import Mark, Playback
 from vox.audio.player import Player
@@ -52,6 +54,7 @@ def test_none_is_told_before_there_is_a_sound(
     assert listener.of("x")[:2] == [("started", None), ("mark", "a")]
 
 
+@pytest.mark.slow
 def test_after_an_interruption_none_is_told_again_and_none_is_missing(
     player: Player, listener: RecordingListener, spools: SpoolDir
 ) -> None:

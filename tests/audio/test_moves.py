@@ -59,6 +59,7 @@ def numbers(recording: Recording) -> list[int]:
     return [each.number for each in timed(recording)]
 
 
+@pytest.mark.slow
 def test_back_after_a_while_leads_to_the_start_of_the_sentence(
     player: Player, listener: RecordingListener, spools: SpoolDir, recorder: Recorder
 ) -> None:
@@ -151,6 +152,7 @@ def test_while_paused_it_moves_in_silence_and_resume_speaks_there(
     assert numbers(recorder.stop().after(paused_at)) == [3]
 
 
+@pytest.mark.slow
 def test_two_backs_at_once_are_two_steps(
     player: Player, listener: RecordingListener, spools: SpoolDir, recorder: Recorder
 ) -> None:
@@ -175,6 +177,7 @@ def test_where_nothing_is_heard_there_is_nothing_to_move_in(
     assert listener.of("a")[-1] == ("finished", None)
 
 
+@pytest.mark.slow
 def test_back_while_the_device_is_away_is_heard_once_it_is_there(
     sound: SoundServer, player: Player, listener: RecordingListener, spools: SpoolDir
 ) -> None:
@@ -257,6 +260,7 @@ def make(spool: Spool, index: int, blocks: int) -> None:
     spool.end_utterance(is_unsaid=not blocks)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(_LENGTHS, st.integers(1, 6), st.lists(_ACTION, min_size=10, max_size=30))
 def test_whatever_is_done_the_sentence_that_the_model_says_is_heard(

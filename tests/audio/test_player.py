@@ -330,6 +330,7 @@ def test_the_first_sound_of_an_open_stream_comes_soon(
     assert player.describe()["state"] == "open"
 
 
+@pytest.mark.slow
 def test_a_real_voice_is_understood(
     player: Player, listener: RecordingListener, spools: SpoolDir, recorder: Recorder
 ) -> None:

@@ -44,6 +44,7 @@ def loaded(name: str, tmp_path: Path, device: str) -> Host:
     return start_host(name, settings, str(tmp_path), Limits())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["hibari", "say"])
 def test_the_first_job_on_a_host_is_told_of_a_device_without_effect(
     name: str, tmp_path: Path

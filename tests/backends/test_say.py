@@ -40,6 +40,7 @@ def duration_s(say: Say, text: str, **how: object) -> float:
     return sound(list(say.synthesize(Utterance(text, **how)))).duration_s  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_it_says_the_words(say: Say) -> None:
     sentence = "Good morning. Please open the window and close the door."
     heard = recognise(sound(list(say.synthesize(Utterance(sentence, speed=0.8)))))

@@ -24,6 +24,7 @@ def env_dir(vox: Vox) -> Path:
     return Path(vox.paths.backends_dir) / "scripted"
 
 
+@pytest.mark.slow
 def test_a_report_tells_the_load_from_the_speech(vox: Vox) -> None:
     done = vox("backends", "test", "scripted", "-m", "load-slow:0.5", "--json")
     facts = done.json()
@@ -44,6 +45,7 @@ def test_a_report_tells_the_load_from_the_speech(vox: Vox) -> None:
     assert re.fullmatch(r"\d\.\d\d s with the load, \d\.\d\d s warm", lines["first sound"])
 
 
+@pytest.mark.slow
 def test_a_report_is_whole_where_nothing_stays_loaded(vox: Vox) -> None:
     vox.ok("config", "set", "daemon", "false")
     done = vox("backends", "test", "scripted", "--json")
@@ -51,6 +53,7 @@ def test_a_report_is_whole_where_nothing_stays_loaded(vox: Vox) -> None:
     assert " on cpu none tones" in vox.ok("backends", "test", "scripted")
 
 
+@pytest.mark.slow
 def test_a_report_of_what_does_not_work_says_what_is_known_and_why(vox: Vox) -> None:
     failed = vox("backends", "test", "scripted", "-m", "load-fail", "--report")
     assert failed.code != 0
@@ -81,6 +84,7 @@ def test_a_report_names_no_folder_in_which_a_model_lies(vox: Vox) -> None:
     assert "secret" not in done.out
 
 
+@pytest.mark.slow
 def test_a_model_on_the_cpu_of_a_machine_with_a_gpu_fails_the_test(vox: Vox) -> None:
     gpu = {"gpu": "NVIDIA X", "driver": "580.65", "cuda": "13.0"}
     install_environment(env_dir(vox), SCRIPTED_PLUGIN, accelerator="cpu", **gpu)

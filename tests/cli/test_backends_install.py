@@ -60,6 +60,7 @@ def test_who_leaves_at_the_question_hears_that_nothing_was_installed(vox: Vox) -
     assert code != 0 and "nothing was installed" in shown
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("begun")
 @pytest.mark.parametrize("options", [("--yes",), ()])
 def test_yes_goes_on_and_so_does_the_answer(vox: Vox, options: tuple[str, ...]) -> None:
@@ -68,6 +69,7 @@ def test_yes_goes_on_and_so_does_the_answer(vox: Vox, options: tuple[str, ...]) 
     assert ("Install it?" in shown) == (not options)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("begun")
 def test_in_a_pipe_it_does_not_ask(vox: Vox) -> None:
     told = vox("backends", "install", "kokoro", env=NOWHERE)
@@ -75,6 +77,7 @@ def test_in_a_pipe_it_does_not_ask(vox: Vox) -> None:
     assert "Install it?" not in told.err and "installing kokoro for cpu" in told.err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("begun")
 def test_ctrl_c_says_that_what_was_fetched_is_kept_and_how_to_go_on(vox: Vox) -> None:
     with socket.create_server(("127.0.0.1", 0)) as index:

@@ -92,6 +92,7 @@ def test_the_shell_completes_commands_options_and_names(
     assert f"plain,{offered}" in vox(env=environ).out.split()
 
 
+@pytest.mark.slow
 def test_the_shell_completes_ids_of_jobs(vox: Vox) -> None:
     written = vox("-b", "hibari", "-o", str(vox.home / "x.wav"), "--json", "Hello.").json()
     job_id = written["id"]

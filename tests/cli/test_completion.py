@@ -112,6 +112,7 @@ def terminal(request: pytest.FixtureRequest, vox: Vox, home_of_user: Path) -> It
         terminal.close()
 
 
+@pytest.mark.slow
 def test_a_real_shell_completes_what_is_typed(terminal: Terminal, vox: Vox) -> None:
     for typed, completed in [
         ("vox hist", "vox history"),

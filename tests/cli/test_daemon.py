@@ -33,6 +33,7 @@ def test_without_a_daemon(vox: Vox) -> None:
     assert not vox.client.is_up()
 
 
+@pytest.mark.slow
 def test_a_daemon_is_there_until_its_lock_is_free(vox: Vox) -> None:
     make_private_dir(vox.paths.runtime_dir)
     lock = os.open(vox.paths.lock_path, os.O_RDWR | os.O_CREAT)
@@ -52,6 +53,7 @@ def test_a_daemon_is_there_until_its_lock_is_free(vox: Vox) -> None:
     assert is_free.is_set()
 
 
+@pytest.mark.slow
 def test_from_start_to_stop(vox: Vox, sound: object) -> None:
     first = vox.ok("daemon", "start")
     assert first == f"running, PID {vox.pid}"
@@ -85,6 +87,7 @@ def test_from_start_to_stop(vox: Vox, sound: object) -> None:
     assert vox.ok("daemon", "stop") == "not running"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("setting", "scheme"), [("http", "http"), ("wyoming", "tcp")])
 def test_a_port_that_is_taken_is_told_by_start_status_and_doctor(
     vox: Vox, sound: object, setting: str, scheme: str
@@ -128,6 +131,7 @@ def status_of_started(vox: Vox) -> str:
     return vox.ok("daemon", "status")
 
 
+@pytest.mark.slow
 def test_stopping_finishes_what_is_spoken_unless_told_otherwise(vox: Vox, sound: object) -> None:
     vox.ok("daemon", "start")
     short = vox.ok("-b", "scripted", "--async", "1 [say 1s]")

@@ -19,6 +19,7 @@ def lines(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("with_daemon", [False, True])
 def test_jobs_and_their_audio_are_exported(vox: Vox, tmp_path: Path, with_daemon: bool) -> None:
     vox.ok(
@@ -66,6 +67,7 @@ def test_what_cannot_be_exported_is_said_on_one_line(
     assert result.err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_who_reads_no_further_is_no_error(vox: Vox) -> None:
     text = "word " * 100
     for _ in range(300):

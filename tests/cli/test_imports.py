@@ -62,6 +62,7 @@ def modules_after(vox: Vox, *args: str) -> set[str]:
     return set(modules)
 
 
+@pytest.mark.slow
 def test_a_warm_call_loads_nothing_heavy_and_no_command(vox: Vox, sound: object) -> None:
     vox.ok("daemon", "start")
     assert modules_after(vox, "-b", "scripted", "--async", "1") == QUICK | OF_PYTHON
@@ -121,6 +122,7 @@ def test_redis_can_be_imported_although_the_queue_s_library_was_kept_from_it() -
     assert {"redis", "huey.storage"} <= loaded
 
 
+@pytest.mark.slow
 def test_a_daemon_loads_redis_only_once_workers_are_set(vox: Vox) -> None:
     # In place of the package: it tells that it was imported.
     folder = vox.home / "packages"
@@ -140,6 +142,7 @@ def test_a_daemon_loads_redis_only_once_workers_are_set(vox: Vox) -> None:
     assert found["reason"].startswith("the package redis is not installed; install it: ")
 
 
+@pytest.mark.slow
 def test_with_workers_set_only_who_asks_them_loads_redis(vox: Vox, sound: object) -> None:
     Path(vox.paths.config_path).write_text('workers = "redis://127.0.0.1:1"\n')
     for command in (f"-b hibari -o {vox.home}/a.wav 1", "status", "config show"):

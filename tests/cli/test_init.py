@@ -102,6 +102,7 @@ def test_one_that_is_not_there_is_set_up_by_its_name(user: User) -> None:
     assert user.tree() == before
 
 
+@pytest.mark.slow
 def test_after_it_a_turn_that_ends_is_heard(user: User, sound: SoundServer) -> None:
     user.ok("claude-code")
     hooks = json.loads((user.home / ".claude/skills/vox/hooks/hooks.json").read_text())

@@ -100,6 +100,7 @@ def test_clearing_forgets_ended_jobs_and_asks_on_a_terminal_only(with_jobs: Vox)
     assert json.loads(with_jobs.ok("history", "clear", "--json")) == {"cleared": 0}
 
 
+@pytest.mark.slow
 def test_clearing_removes_the_audio_too(vox: Vox, sound: object) -> None:
     vox.ok("-b", "scripted", "1 [say 0.1s]")
     vox.ok("daemon", "stop")
@@ -110,6 +111,7 @@ def test_clearing_removes_the_audio_too(vox: Vox, sound: object) -> None:
     assert not vox.client.is_up()
 
 
+@pytest.mark.slow
 def test_the_same_commands_over_the_daemon(vox: Vox, sound: object) -> None:
     vox.ok("daemon", "start")
     vox.ok("pause")
@@ -152,6 +154,7 @@ def test_jobs_that_wait_without_a_daemon_are_told_of(with_jobs: Vox) -> None:
     assert not with_jobs.client.is_up()
 
 
+@pytest.mark.slow
 def test_a_daemon_that_does_not_listen_cannot_skip_and_finds_the_pause_later(vox: Vox) -> None:
     make_private_dir(vox.paths.runtime_dir)
     with open(vox.paths.lock_path, "w") as lock:
@@ -164,6 +167,7 @@ def test_a_daemon_that_does_not_listen_cannot_skip_and_finds_the_pause_later(vox
     assert vox.client.is_paused()
 
 
+@pytest.mark.slow
 def test_positions_are_the_same_wherever_they_are_shown(vox: Vox, sound: object) -> None:
     vox.ok("config", "set", "lookahead_s", "0")
     vox.ok("daemon", "start")
@@ -190,6 +194,7 @@ def test_positions_are_the_same_wherever_they_are_shown(vox: Vox, sound: object)
     assert [job["id"] for job in json.loads(vox.ok("queue", "--json"))] == list(expected)
 
 
+@pytest.mark.slow
 def test_all_that_waits_can_be_waited_for(vox: Vox, sound: object) -> None:
     assert vox.ok("wait", "--all") == ""
     vox.ok("daemon", "start")

@@ -48,6 +48,7 @@ def test_audio_goes_to_standard_output_as_a_whole_wav(vox: Vox, backend: str, da
     assert not Path(vox.jobs()[0]["output"]).exists()
 
 
+@pytest.mark.slow
 def test_a_replay_goes_to_standard_output_as_well(vox: Vox) -> None:
     vox.ok(*SPEAK, str(vox.home / "x.wav"), "1 [say 0.5s]")
     for args, seconds in (("@1",), 0.5), (("@2", "--speed", "2"), 0.25):
@@ -61,6 +62,7 @@ def test_a_replay_goes_to_standard_output_as_well(vox: Vox) -> None:
     assert b"no audio was written" in late.stderr
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_had_enough_is_no_error(vox: Vox) -> None:
     done = written(vox, *SPEAK, "-", "-q", "[say 20s]", shell="| head -c 4")
     assert (done.returncode, done.stdout, done.stderr) == (0, b"RIFF", b"")
@@ -71,6 +73,7 @@ def test_a_reader_that_has_had_enough_is_no_error(vox: Vox) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_pipe_that_never_blocks_is_waited_for(vox: Vox) -> None:
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
@@ -105,6 +108,7 @@ def test_audio_goes_to_no_terminal_and_not_with_what_else_is_printed(vox: Vox) -
     assert vox.jobs() == []
 
 
+@pytest.mark.slow
 def test_a_text_that_cannot_be_written_to_standard_output_leaves_it_empty(vox: Vox) -> None:
     failed = written(vox, *SPEAK, "-", "[fail so it is]")
     assert (failed.returncode, failed.stdout, failed.stderr.count(b"\n")) == (1, b"", 1)
@@ -114,6 +118,7 @@ def test_a_text_that_cannot_be_written_to_standard_output_leaves_it_empty(vox: V
     vox.until(vox.jobs()[-1]["id"], "cancelled")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extension", ["m4a", "aac"])
 def test_aac_is_written(vox: Vox, tmp_path: Path, extension: str) -> None:
     path = tmp_path / f"x.{extension}"
@@ -122,6 +127,7 @@ def test_aac_is_written(vox: Vox, tmp_path: Path, extension: str) -> None:
     assert path.read_bytes()[4:8] == b"ftyp" or extension == "aac"
 
 
+@pytest.mark.slow
 def test_each_text_gets_its_file(vox: Vox, tmp_path: Path) -> None:
     out = tmp_path / "out"
     files = []
@@ -139,6 +145,7 @@ def test_each_text_gets_its_file(vox: Vox, tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_what_is_wrong_with_several_files_is_told_before_any_is_made(
     vox: Vox, tmp_path: Path
 ) -> None:

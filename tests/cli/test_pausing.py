@@ -73,6 +73,7 @@ def test_an_empty_or_unprintable_name_is_not_taken_for_all_sources(
     assert vox("queue").err == ""
 
 
+@pytest.mark.slow
 def test_a_muted_source_s_jobs_are_done_unheard(waiting: Vox) -> None:
     assert waiting.ok("mute", "--source", "my b") == "my b is muted"
     assert [job["source"] for job in json.loads(waiting.ok("queue", "--json"))] == ["a"]
@@ -118,6 +119,7 @@ def tones(recorder: Recorder) -> list[int]:
     return [number for number, _ in itertools.groupby(told)]
 
 
+@pytest.mark.slow
 def test_others_are_heard_while_a_source_is_paused_and_its_sentence_comes_again(
     quiet: Vox, recorder: Recorder
 ) -> None:
@@ -137,6 +139,7 @@ def test_others_are_heard_while_a_source_is_paused_and_its_sentence_comes_again(
     assert told[: held["heard"]] == list(range(1, held["heard"] + 1))
 
 
+@pytest.mark.slow
 def test_a_call_that_speaks_by_itself_heeds_the_pause_of_its_source(
     vox: Vox, recorder: Recorder
 ) -> None:
@@ -148,6 +151,7 @@ def test_a_call_that_speaks_by_itself_heeds_the_pause_of_its_source(
     assert call.communicate(timeout=120)[1].count("Traceback") == 0 and call.returncode == 0
 
 
+@pytest.mark.slow
 def test_a_muted_file_of_the_inbox_is_done(vox: Vox, sound: object) -> None:
     vox.ok("mute", "--source", "inbox")
     vox.ok("inbox", "on")

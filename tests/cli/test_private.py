@@ -48,6 +48,7 @@ def scripted(register: Callable[[str], None]) -> None:
     register("scripted")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "code"),
     [(SECRET, 0), ("[silent] " + SECRET, 1), (SECRET + "\n\n[silent] xylophone.", 0)],
@@ -85,6 +86,7 @@ def test_a_light_private_job_is_erased_by_its_own_call(vox: Vox, tmp_path: Path)
     assert not any((vox.home / "cache").glob("utterances/*"))
 
 
+@pytest.mark.slow
 def test_one_that_was_cancelled_or_whose_daemon_died_is_erased_at_the_next_start(
     vox: Vox, tmp_path: Path
 ) -> None:
@@ -104,6 +106,7 @@ def test_one_that_was_cancelled_or_whose_daemon_died_is_erased_at_the_next_start
         wait_until_erased(vox, job_id)
 
 
+@pytest.mark.slow
 def test_a_private_file_of_the_inbox_stays_and_is_spoken_once(
     vox: Vox, scripted: None, tmp_path: Path
 ) -> None:
@@ -137,6 +140,7 @@ def test_a_private_request_that_comes_again_is_the_same_job(vox: Vox, tmp_path: 
     assert len(vox.jobs()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

@@ -136,6 +136,7 @@ def test_it_tells_what_it_did_and_twice_is_once(world: World) -> None:
     assert world.remote("list").out == f"{HOST}\t{there}\theard\n"
 
 
+@pytest.mark.slow
 def test_a_test_speaks_a_sentence_and_leaves_nothing(world: World) -> None:
     for _ in range(2):
         result = world.remote("test", HOST)
@@ -202,6 +203,7 @@ def test_words_on_the_server_are_heard_on_the_laptop(
     assert job["source"] == f"{HOST}:shell"
 
 
+@pytest.mark.slow
 def test_it_is_as_if_the_laptop_s_daemon_were_here(connected: World) -> None:
     laptop = connected.laptop
     assert connected("--source", "repo", "One.") == Result(0, "", "")
@@ -273,6 +275,7 @@ def test_assistants_on_the_server_are_heard_on_the_laptop(connected: World) -> N
     assert connected.laptop.job(made["id"])["source"] == f"{HOST}:claude"
 
 
+@pytest.mark.slow
 def test_files_and_what_is_to_be_spoken_here_are_made_on_the_server(connected: World) -> None:
     count = len(connected.laptop.jobs())
     path = connected.server.folder / "made.wav"
@@ -320,6 +323,7 @@ def test_what_a_killed_login_left_is_removed_and_the_next_one_leads_home(world: 
         path.unlink()
 
 
+@pytest.mark.slow
 def test_a_laptop_that_sleeps_is_not_waited_for(world: World) -> None:
     login = world.server.connect()
     try:
@@ -336,6 +340,7 @@ def test_a_laptop_that_sleeps_is_not_waited_for(world: World) -> None:
             path.unlink()
 
 
+@pytest.mark.slow
 def test_a_laptop_without_a_daemon_says_so_until_it_is_back(connected: World) -> None:
     laptop = connected.laptop
     with connected.calling("[until never] Words.") as call:
@@ -349,6 +354,7 @@ def test_a_laptop_without_a_daemon_says_so_until_it_is_back(connected: World) ->
     until(lambda: connected("Hello.").code == 0, "it is heard again")
 
 
+@pytest.mark.slow
 def test_a_login_takes_the_place_of_a_stale_one_where_sshd_may_remove_it(
     world: World, folder: Path
 ) -> None:

@@ -56,6 +56,7 @@ def test_bad_words_are_refused_in_one_line(vox: Vox) -> None:
     assert vox.ok("say-as", "list") == ""
 
 
+@pytest.mark.slow
 def test_what_would_be_said_is_printed_without_a_daemon(vox: Vox) -> None:
     vox.ok("say-as", "add", "WCAG", "W C A G", "-l", "en")
     assert vox.ok("say-as", "test", "The WCAG is it. It's", "very good.").splitlines() == [
@@ -86,6 +87,7 @@ def test_a_running_daemon_says_words_as_the_list_has_them_now(vox: Vox, tmp_path
     assert (vox.home / "respelled").exists()
 
 
+@pytest.mark.slow
 def test_a_broken_shared_file_is_noted_and_the_text_is_spoken(vox: Vox, tmp_path: Path) -> None:
     team = tmp_path / "team.toml"
     team.write_text('[[say_as]]\nword = "done"\nsay = "[mark shared]"\n')

@@ -32,6 +32,7 @@ def queued(vox: Vox, *args: str, **options: object) -> dict[str, object]:
     return vox.job(vox.ok(*SCRIPTED, "--async", *args, **options))
 
 
+@pytest.mark.slow
 def test_text_comes_from_arguments_a_file_or_standard_input(warm: Vox, tmp_path: Path) -> None:
     warm.ok("pause")
     file = tmp_path / "text.txt"
@@ -79,6 +80,7 @@ def test_a_model_s_path_is_taken_from_where_the_caller_stands(warm: Vox, tmp_pat
     warm.ok("cancel", "--all")
 
 
+@pytest.mark.slow
 def test_variables_of_the_call_that_starts_the_daemon_are_not_those_of_the_next(
     vox: Vox, sound: object
 ) -> None:
@@ -140,6 +142,7 @@ def test_what_was_written_is_named_with_its_length_and_size(warm: Vox, tmp_path:
     assert "wrote" not in failed.err
 
 
+@pytest.mark.slow
 def test_a_timeout_leaves_the_job_alone(warm: Vox) -> None:
     late = warm(*SCRIPTED, "--timeout", "0.2", "--json", "1 [say 2s]")
     assert late.code == 7
@@ -277,6 +280,7 @@ def test_a_replay_is_a_new_job_of_the_old_text(warm: Vox) -> None:
     assert warm("wait", later).code == 0
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_what_is_waited_for_and_erases_it(warm: Vox) -> None:
     control, terminal = os.openpty()
     text = "1 [say 0.7s]. 2 [say 0.7s]. 3 [say 0.7s]."
@@ -291,6 +295,7 @@ def test_a_terminal_shows_what_is_waited_for_and_erases_it(warm: Vox) -> None:
     assert b"\n" not in shown
 
 
+@pytest.mark.slow
 def test_a_light_backend_starts_no_daemon(vox: Vox, sound: object) -> None:
     spoken = vox("-b", "say", "--json", "Hello.")
     assert (spoken.code, spoken.err) == (0, ""), vox.log()
@@ -309,6 +314,7 @@ def test_a_light_backend_joins_the_daemon_that_is_up(warm: Vox) -> None:
     assert warm.pid == pid
 
 
+@pytest.mark.slow
 def test_two_light_calls_at_once_are_both_spoken(vox: Vox, sound: object) -> None:
     calls = [vox.popen("-q", "-b", "say", f"Number {number}.") for number in range(2)]
     for call in calls:
@@ -317,6 +323,7 @@ def test_two_light_calls_at_once_are_both_spoken(vox: Vox, sound: object) -> Non
     assert [job["state"] for job in vox.jobs()] == ["done", "done"]
 
 
+@pytest.mark.slow
 def test_a_light_async_call_leaves_nothing_behind(vox: Vox, sound: object) -> None:
     job_id = vox.ok("-b", "say", "--async", "Hello.")
     assert vox("wait", job_id).code == 0
@@ -346,6 +353,7 @@ def test_a_call_under_nohup_outlives_the_terminal(warm: Vox) -> None:
     assert call.wait(timeout=60) == 0
 
 
+@pytest.mark.slow
 def test_who_waits_long_without_a_terminal_is_told_once_what_for(warm: Vox) -> None:
     warm.ok(*SCRIPTED, "--async", "1 [say 5s]")
     waiting = warm.popen(*SCRIPTED, "2 [say 0.1s]")
@@ -355,6 +363,7 @@ def test_who_waits_long_without_a_terminal_is_told_once_what_for(warm: Vox) -> N
     assert quiet.waited_for == ""
 
 
+@pytest.mark.slow
 def test_who_waits_for_a_model_is_told_so_once(warm: Vox) -> None:
     warm.ok("pause")  # a wait that was told of already
     held = warm.popen(*SCRIPTED, "--timeout", "3s", "1 [say 0.1s]")

@@ -13,6 +13,7 @@ from tests.running import Vox, read_terminal
 from vox.cli.stats import bar, time_of
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("with_daemon", [False, True])
 def test_stats_are_printed_and_as_json(vox: Vox, tmp_path: Path, with_daemon: bool) -> None:
     vox.ok("-q", "-b", "hibari", "--source", "repo", "-o", str(tmp_path / "a.wav"), "Spoken.")
@@ -29,6 +30,7 @@ def test_stats_are_printed_and_as_json(vox: Vox, tmp_path: Path, with_daemon: bo
     assert "█" not in "".join(lines)
 
 
+@pytest.mark.slow
 def test_bars_are_drawn_on_a_terminal(vox: Vox, tmp_path: Path) -> None:
     vox.ok("-q", "-b", "hibari", "-o", str(tmp_path / "a.wav"), "Spoken.")
     control, terminal = os.openpty()
@@ -39,6 +41,7 @@ def test_bars_are_drawn_on_a_terminal(vox: Vox, tmp_path: Path) -> None:
     assert "█" * 20 in shown.decode()
 
 
+@pytest.mark.slow
 def test_what_the_cache_and_a_warm_model_save_is_counted(
     vox: Vox, register: Callable[[str], None], tmp_path: Path
 ) -> None:

@@ -31,6 +31,7 @@ def test_without_a_daemon_nothing_is_said_and_the_exit_code_is_0(vox: Vox) -> No
     assert not Path(vox.paths.log_path).exists()  # it started none
 
 
+@pytest.mark.slow
 def test_the_five_lines_of_a_daemon_at_work(vox: Vox, sound: object) -> None:
     assert vox(*SCRIPTED, "0 [fail no luck]").code == 1
     failed = vox.jobs()[0]["id"]
@@ -57,6 +58,7 @@ def test_the_five_lines_of_a_daemon_at_work(vox: Vox, sound: object) -> None:
     vox.ok("cancel", "--all")
 
 
+@pytest.mark.slow
 def test_what_is_held_says_so(vox: Vox, sound: object) -> None:
     vox.ok("daemon", "start")
     vox.ok("pause")
@@ -71,6 +73,7 @@ def test_what_is_held_says_so(vox: Vox, sound: object) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_asking_keeps_no_idle_daemon_alive(vox: Vox) -> None:
     vox.ok("config", "set", "idle_timeout", "1s")
     vox.ok("daemon", "start")
@@ -78,6 +81,7 @@ def test_asking_keeps_no_idle_daemon_alive(vox: Vox) -> None:
         pass
 
 
+@pytest.mark.slow
 def test_files_that_are_written_stand_beside_what_is_heard(vox: Vox, sound: object) -> None:
     vox.ok(*SCRIPTED, "--async", "1 [say 20s] one.")
     book = vox.ok(*SCRIPTED, "--async", "-o", f"{vox.home}/book.wav", "2 [until never].")

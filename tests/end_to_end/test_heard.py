@@ -27,6 +27,7 @@ def test_a_sentence_is_heard_as_these_words(vox: Vox, recorder: Recorder) -> Non
     assert word_overlap(SENTENCE, recognise(recorder.stop())) >= 0.7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extension", ["wav", "flac", "ogg", "mp3"])
 def test_a_sentence_is_written_as_these_words(vox: Vox, tmp_path: Path, extension: str) -> None:
     path = tmp_path / f"out.{extension}"
@@ -34,6 +35,7 @@ def test_a_sentence_is_written_as_these_words(vox: Vox, tmp_path: Path, extensio
     assert word_overlap(SENTENCE, recognise(read_audio(path))) >= 0.8
 
 
+@pytest.mark.slow
 def test_writing_a_file_makes_no_sound(vox: Vox, recorder: Recorder, tmp_path: Path) -> None:
     vox.ok("-o", str(tmp_path / "out.wav"), SENTENCE)
     assert segments_of_sound(recorder.stop()) == []
@@ -64,6 +66,7 @@ def test_every_sentence_of_a_long_text_is_heard_once_and_in_order(
     assert len(heard) <= len(topics) + 2
 
 
+@pytest.mark.slow
 def test_silence_at_the_ends_is_trimmed_and_sentences_are_apart(vox: Vox, tmp_path: Path) -> None:
     path = tmp_path / "out.wav"
     vox.ok("-o", str(path), "One sentence is here. Another sentence is there.")

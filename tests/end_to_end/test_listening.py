@@ -6,6 +6,8 @@ import itertools
 import json
 import time
 
+import pytest
+
 from tests.running import Vox
 from tests.sound import Recorder, segments_of_sound
 from tests.tones import read_timed_tones, read_tones
@@ -20,6 +22,7 @@ def sentences(*seconds: float) -> str:
     return " ".join(f"{n} [say {length}s]." for n, length in enumerate(seconds, start=1))
 
 
+@pytest.mark.slow
 def test_back_and_next_are_heard_at_once(vox: Vox, recorder: Recorder) -> None:
     job_id = vox.ok(*SCRIPTED, "--async", sentences(0.4, 20, 20, 0.5))
     while vox.until(job_id, "speaking")["heard"] < 1:
@@ -43,6 +46,7 @@ def test_back_and_next_are_heard_at_once(vox: Vox, recorder: Recorder) -> None:
     assert (vox.job(job_id)["state"], vox.job(job_id)["heard"]) == ("done", 4)
 
 
+@pytest.mark.slow
 def test_a_daemon_that_dies_after_back_goes_on_where_the_ear_was(
     vox: Vox, recorder: Recorder
 ) -> None:
@@ -78,6 +82,7 @@ def test_back_and_next_say_what_is_wrong(vox: Vox, sound: object) -> None:
     assert result.code == 2 and len(result.err.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_stop_is_silent_at_once_and_cancels_all(vox: Vox, recorder: Recorder) -> None:
     assert vox.ok("stop") == "nothing is being spoken, and nothing waits"
     ids = [vox.ok(*SCRIPTED, "--async", f"{n} [say 20s]") for n in range(1, 4)]
@@ -123,6 +128,7 @@ def test_pause_and_skip_reach_a_call_that_speaks_without_a_daemon(
     assert call.wait(20) == 5
 
 
+@pytest.mark.slow
 def test_continue_goes_on_with_the_sentence_that_was_cut_off(vox: Vox, recorder: Recorder) -> None:
     result = vox("continue")
     assert result.code == 2 and result.err == (
@@ -165,6 +171,7 @@ def test_back_and_next_reach_a_call_that_speaks_without_a_daemon(
     assert result.code == 3 and "nothing is being spoken" in result.err
 
 
+@pytest.mark.slow
 def test_an_interruption_is_heard_while_a_long_text_is_made_and_said(
     vox: Vox, recorder: Recorder
 ) -> None:

@@ -41,6 +41,7 @@ def astray(vox: Vox, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> Vox
     return vox
 
 
+@pytest.mark.slow
 def test_the_callers_sound_server_is_heard_though_another_started_the_daemon(
     astray: Vox, sound: SoundServer, recorder: Recorder
 ) -> None:
@@ -50,6 +51,7 @@ def test_the_callers_sound_server_is_heard_though_another_started_the_daemon(
     astray.ok(*SCRIPTED, "2 [say 0.3s]")  # what works is kept
 
 
+@pytest.mark.slow
 def test_jobs_wait_for_a_device_say_so_and_are_spoken_once_there_is_one(
     astray: Vox, sound: SoundServer, recorder: Recorder
 ) -> None:
@@ -74,6 +76,7 @@ def test_jobs_wait_for_a_device_say_so_and_are_spoken_once_there_is_one(
     assert segments_of_sound(recorder.stop())
 
 
+@pytest.mark.slow
 def test_who_waits_for_a_job_gets_8_after_a_while_and_is_told_why_it_waits(astray: Vox) -> None:
     astray.ok("config", "set", "device_wait_s", "0.5")
     waiting = astray.ok(*SCRIPTED, "--async", "1 [say 0.3s]")
@@ -87,6 +90,7 @@ def test_who_waits_for_a_job_gets_8_after_a_while_and_is_told_why_it_waits(astra
     assert astray.ok("queue") == ""
 
 
+@pytest.mark.slow
 def test_a_job_that_hangs_in_its_host_is_skipped_and_nothing_else(
     vox: Vox, sound: SoundServer
 ) -> None:
@@ -98,6 +102,7 @@ def test_a_job_that_hangs_in_its_host_is_skipped_and_nothing_else(
     assert vox.ok("skip") == "nothing is being spoken"
 
 
+@pytest.mark.slow
 def test_a_daemon_whose_jobs_wait_for_a_device_stays(astray: Vox) -> None:
     vox = astray
     vox.ok("config", "set", "idle_timeout", "0")
@@ -118,6 +123,7 @@ def test_a_light_call_without_a_daemon_waits_and_fails_like_any_other(
     assert "no sound device" in result.err
 
 
+@pytest.mark.slow
 def test_a_pause_outlasts_a_crash(vox: Vox, recorder: Recorder) -> None:
     vox.ok("daemon", "start")
     vox.ok("pause")
@@ -132,6 +138,7 @@ def test_a_pause_outlasts_a_crash(vox: Vox, recorder: Recorder) -> None:
     assert segments_of_sound(recorder.stop())
 
 
+@pytest.mark.slow
 def test_a_light_call_without_a_daemon_is_silent_until_speech_is_resumed(
     vox: Vox, recorder: Recorder
 ) -> None:
@@ -147,6 +154,7 @@ def test_a_light_call_without_a_daemon_is_silent_until_speech_is_resumed(
     assert segments_of_sound(recorder.stop())
 
 
+@pytest.mark.slow
 def test_the_doctor_tests_what_the_daemon_would_do(astray: Vox, sound: SoundServer) -> None:
     def examined(**env: str) -> list[dict[str, str]]:
         found = json.loads(astray("doctor", "--json", env=env).out)

@@ -16,6 +16,8 @@ from tests.sound import Recorder
 from tests.tones import read_timed_tones
 from tests.workers import LEASE_S, Worker, wait_until
 
+pytestmark = pytest.mark.slow
+
 FAR = ("-b", "far")
 ADAPTER = """
 from dataclasses import replace

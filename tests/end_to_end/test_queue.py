@@ -49,6 +49,7 @@ def test_fifty_calls_at_once_are_one_daemon_and_fifty_jobs_in_order(
     assert Path(vox.paths.log_path).read_text().count(" starts, PID ") == 1
 
 
+@pytest.mark.slow
 def test_a_killed_daemon_resumes_the_job_at_the_interrupted_sentence(
     vox: Vox, recorder: Recorder
 ) -> None:
@@ -104,6 +105,7 @@ def test_a_job_that_kills_the_daemon_again_and_again_fails_after_the_others_were
     assert "died 8 times" in vox.job(job_id)["error"]
 
 
+@pytest.mark.slow
 def test_async_returns_at_once_and_is_always_spoken(vox: Vox, recorder: Recorder) -> None:
     down = vox.ok(*SCRIPTED, "--async", "1 [say 0.2s]")
     starting = vox.ok(*SCRIPTED, "--async", "2 [say 0.2s]")
@@ -131,6 +133,7 @@ def test_no_job_is_stranded_however_often_the_daemon_leaves(vox: Vox, recorder: 
     assert tones(recorder) == list(numbers)
 
 
+@pytest.mark.slow
 def test_an_idle_daemon_leaves_with_its_models_and_the_next_call_brings_one_back(
     vox: Vox, sound: object
 ) -> None:
@@ -146,6 +149,7 @@ def test_an_idle_daemon_leaves_with_its_models_and_the_next_call_brings_one_back
     assert vox.pid != pid
 
 
+@pytest.mark.slow
 def test_a_daemon_that_serves_http_stays_without_models_until_http_is_unset(
     vox: Vox, sound: object
 ) -> None:

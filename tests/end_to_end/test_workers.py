@@ -38,6 +38,8 @@ from vox.fleet.session import Session
 from vox.fleet.workers import Announced, Workers
 from vox.redis_url import parse
 
+pytestmark = pytest.mark.slow
+
 SCRIPTED = ("-b", "scripted")
 COUNT = 6
 TEXT = " ".join(f"{number} [slow 0.1] [say 0.2s]." for number in range(1, COUNT + 1))

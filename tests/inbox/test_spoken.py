@@ -29,6 +29,7 @@ def spoken(vox: Vox, name: str) -> dict[str, object]:
     return next(job for job in vox.jobs() if job["source_name"] == name)
 
 
+@pytest.mark.slow
 def test_a_dropped_file_is_heard_as_its_words_and_stands_in_the_history(
     vox: Vox, recorder: Recorder
 ) -> None:
@@ -58,6 +59,7 @@ def spoken_at(job: dict[str, object]) -> float:
     return seconds(str(job["first_audio_at"]))
 
 
+@pytest.mark.slow
 def test_a_header_picks_who_speaks_and_the_output_is_written_into_done(vox: Vox) -> None:
     vox.ok("inbox", "on")
     header = "---\nbackend: scripted\nmodel: plain\nvoice: two\noutput: news.wav\n---\n"
@@ -67,6 +69,7 @@ def test_a_header_picks_who_speaks_and_the_output_is_written_into_done(vox: Vox)
     assert (vox.home / "inbox/done/news.wav").read_bytes()[:4] == b"RIFF"
 
 
+@pytest.mark.slow
 def test_a_daemon_that_stays_for_nothing_still_takes_what_was_dropped_and_then_leaves(
     vox: Vox, sound: object
 ) -> None:
@@ -82,6 +85,7 @@ def test_a_daemon_that_stays_for_nothing_still_takes_what_was_dropped_and_then_l
     assert vox.pid is None
 
 
+@pytest.mark.slow
 def test_a_daemon_that_is_told_to_stop_as_it_speaks_puts_the_file_where_it_belongs(
     vox: Vox, sound: object
 ) -> None:
@@ -92,6 +96,7 @@ def test_a_daemon_that_is_told_to_stop_as_it_speaks_puts_the_file_where_it_belon
     assert (vox.home / "inbox/done/news.txt").exists()
 
 
+@pytest.mark.slow
 def test_a_killed_daemon_leaves_a_file_that_the_next_speaks_to_its_end(
     vox: Vox, sound: object
 ) -> None:

@@ -271,6 +271,7 @@ def nobody(home: Path) -> Iterator[Callable[..., Nobody]]:
         yield start
 
 
+@pytest.mark.slow
 def test_a_read_only_inbox_is_an_error_that_is_shown_and_mends(
     home: Path, nobody: Callable[..., Nobody]
 ) -> None:

@@ -50,6 +50,7 @@ def elsewhere(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", [SLOW_WRITER, REOPENING_WRITER], ids=["open", "reopening"])
 def test_a_slow_writer_is_waited_for(new_rig: Callable[..., Rig], program: str) -> None:
     rig = new_rig(settle_s=1.0)
@@ -107,6 +108,7 @@ def test_what_is_moved_in_right_after_another_was_taken_is_not_held_up(
     assert min(waits_s[1:]) < 0.3
 
 
+@pytest.mark.slow
 def test_many_single_drops_in_a_row_are_each_taken_soon(new_rig: Callable[..., Rig]) -> None:
     """Our own renames must not delay the events of later files."""
     rig = new_rig(settle_s=1.0)

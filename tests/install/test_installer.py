@@ -100,6 +100,7 @@ def backends_dir(settings: Settings) -> str:
     return os.path.dirname(settings.env_dir)
 
 
+@pytest.mark.slow
 def test_install_makes_an_environment_that_status_and_hosts_find(
     index: Path, settings: Settings
 ) -> None:
@@ -177,6 +178,7 @@ def test_a_failed_installation_looks_broken_and_goes_on(
     assert status_of("toy", settings).is_ready
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("begun")
 def test_no_network_is_one_line(
     index: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
@@ -189,6 +191,7 @@ def test_no_network_is_one_line(
     assert caught.value.hint == "connect, then run: vox backends install toy"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("begun")
 def test_weights_that_cannot_be_fetched_leave_the_packages(index: Path, settings: Settings) -> None:
     offline = Settings(settings.voices_dir, settings.env_dir, options={"offline": True})
@@ -364,6 +367,7 @@ def lock(index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("begun")
 def test_a_lock_is_installed_to_the_letter(lock: Path, settings: Settings) -> None:
     right = lock.read_text()

@@ -144,6 +144,7 @@ def test_who_may_not_ask_is_refused_as_everywhere(daemon: Vox) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.slow
 def test_twenty_agents_neither_overlap_nor_lose_a_word(daemon: Vox, recorder: Recorder) -> None:
     """Each says two things; half of the agents are of either era, and some wait."""
 
@@ -194,6 +195,7 @@ def test_words_of_agents_at_once_are_all_recognised(daemon: Vox, recorder: Recor
     assert sum(word in heard for word in words_of(" ".join(WORDS))) >= 7, heard
 
 
+@pytest.mark.slow
 def test_a_daemon_that_leaves_ends_calls_soon_and_their_jobs_go_on(vox: Vox, sound: object) -> None:
     (vox.home / "config.toml").write_text('backend = "scripted"\n')
     vox.ok("daemon", "start")

@@ -30,6 +30,7 @@ def environ(vox: Vox) -> dict[str, str]:
     return {**os.environ, **vox.environ}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_the_official_client_speaks_under_the_project_s_name(
     daemon: Vox, mode: str, tmp_path: Path
@@ -115,6 +116,7 @@ def until(is_so: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_however_it_ends_what_is_waited_for_ends_with_it_and_nothing_else(
     daemon: Vox, tmp_path: Path
 ) -> None:

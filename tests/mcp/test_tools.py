@@ -92,6 +92,7 @@ def test_one_that_is_waited_for_was_heard(daemon: Vox, ask: Ask) -> None:
     ask(conversation)
 
 
+@pytest.mark.slow
 def test_a_wait_ends_after_its_time_and_the_job_goes_on(daemon: Vox, ask: Ask) -> None:
     async def conversation(assistant: Assistant) -> None:
         told: list[tuple[float, str | None]] = []
@@ -301,6 +302,7 @@ def test_prompts_and_unknown_names(ask: Ask) -> None:
     ask(conversation)
 
 
+@pytest.mark.slow
 def test_it_works_where_no_daemon_runs_and_leaves_the_speaking_to_one(
     vox: Vox, sound: object
 ) -> None:

@@ -8,6 +8,8 @@ import signal
 import time
 from typing import Any
 
+import pytest
+
 from tests.quick.recording import RecordingDaemon, accept
 from tests.running import Vox
 from vox.flat_json import flat_json
@@ -80,6 +82,7 @@ def test_output_that_cannot_be_written_is_told(vox: Vox) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_call_that_waits_for_long_says_once_what_for(vox: Vox, sound: object) -> None:
     vox.ok("daemon", "start")
     vox.ok(*SCRIPTED, "--async", "1 [say 4s]")
@@ -91,6 +94,7 @@ def test_a_call_that_waits_for_long_says_once_what_for(vox: Vox, sound: object) 
     assert (call.returncode, call.waited_for) == (0, "")
 
 
+@pytest.mark.slow
 def test_a_call_that_is_interrupted_cancels_its_job_at_once(vox: Vox, sound: object) -> None:
     vox.ok("daemon", "start")
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -111,6 +115,7 @@ def spoken_now(vox: Vox) -> str:
     return found
 
 
+@pytest.mark.slow
 def test_a_daemon_that_is_killed_is_replaced(vox: Vox, sound: object) -> None:
     vox.ok("daemon", "start")
     call = vox.popen(*SCRIPTED, "1 [say 2s]. 2 [say 0.1s]")
@@ -120,6 +125,7 @@ def test_a_daemon_that_is_killed_is_replaced(vox: Vox, sound: object) -> None:
     assert (call.returncode, vox.job(job_id)["state"]) == (0, "done")
 
 
+@pytest.mark.slow
 def test_a_second_interrupt_ends_it_without_a_word(vox: Vox, sound: object) -> None:
     vox.ok("daemon", "start")
     assert vox.pid is not None

@@ -99,6 +99,7 @@ def test_a_folder_that_is_gone_is_no_error(tmp_path: Path) -> None:
     assert sent_by("sh", "-c", f"rmdir '{gone}'; {PROGRAM}", cwd=gone) not in ("", "gone")
 
 
+@pytest.mark.slow
 def test_a_job_is_sent_by_who_says_so(vox: Vox, tmp_path: Path) -> None:
     def source(*args: str, **environ: str) -> tuple[str, str]:
         vox.environ.update(environ)

@@ -174,6 +174,7 @@ def test_status_says_what_is_not_there(user: Vox) -> None:
     assert user.ok("speechd", "uninstall") == "not installed"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 def test_a_server_of_the_user_s_finds_it_and_loses_it_again(user: Vox, sound: object) -> None:
     environ = {**os.environ, **user.environ}

@@ -78,6 +78,7 @@ def test_the_module_ends_with_the_server_in_the_middle_of_a_request(alone: Piped
     assert alone.leave() == 0
 
 
+@pytest.mark.slow
 def test_a_message_is_heard_and_leaves_nothing_in_the_history(
     module: Piped, spoken: Vox, recorder: Recorder
 ) -> None:
@@ -154,6 +155,7 @@ def test_a_message_interrupts_a_book_which_goes_on_afterwards(
     spoken.client.cancel(book)
 
 
+@pytest.mark.slow
 def test_letters_are_made_while_nobody_speaks(module: Piped, spoken: Vox) -> None:
     """So that one is heard without a synthesis; what was said itself is not kept."""
     kept = Path(spoken.paths.utterances_dir)
@@ -221,6 +223,7 @@ def test_a_module_that_starts_no_daemon_says_so_in_its_log_and_ends_its_messages
     assert "Hello" not in piped.log
 
 
+@pytest.mark.slow
 def test_while_there_is_no_device_a_message_waits_and_can_be_stopped(
     server: SoundServer, vox: Vox
 ) -> None:
@@ -261,6 +264,7 @@ def test_marks_are_passed_in_order_while_it_is_heard(module: Piped) -> None:
     assert second - first > 0.3
 
 
+@pytest.mark.slow
 def test_a_pause_is_at_once_and_a_second_one_waits_for_the_next_mark(
     module: Piped, recorder: Recorder
 ) -> None:

@@ -53,6 +53,7 @@ def names(client: Client) -> list[str]:
     return [name for _, name in client.events]
 
 
+@pytest.mark.slow
 def test_spd_say_is_heard_as_these_words(server: Server, recorder: Recorder) -> None:
     text = "The build is finished and all the tests pass."
     server.say("-w", text)
@@ -91,6 +92,7 @@ def test_a_client_that_stops_is_told_and_hears_nothing_more(
     recorder.wait_for_silence()
 
 
+@pytest.mark.slow
 def test_messages_of_two_clients_are_said_one_after_the_other(
     server: Server, client: Client, recorder: Recorder
 ) -> None:
@@ -117,6 +119,7 @@ def test_words_are_marked_as_a_screen_reader_asks_for_it(client: Client) -> None
     assert names(client) == ["BEGIN", *map(str, range(len(words))), "END"]
 
 
+@pytest.mark.slow
 def test_a_paused_message_goes_on_with_its_sentence(client: Client, recorder: Recorder) -> None:
     message = client.speak("Money is here. The water of the city is there. People are everywhere.")
     client.until_event(message, "BEGIN")
@@ -133,6 +136,7 @@ def test_a_paused_message_goes_on_with_its_sentence(client: Client, recorder: Re
     assert {"water", "people"} & set(heard), heard
 
 
+@pytest.mark.slow
 def test_speech_goes_on_after_the_daemon_was_killed_in_the_middle_of_a_word(
     client: Client, at_home: Vox, recorder: Recorder
 ) -> None:

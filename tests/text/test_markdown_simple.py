@@ -20,6 +20,7 @@ SOURCES = st.tuples(
 ).map(lambda parts: "".join(parts).strip())
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(SOURCES.filter(simple), st.booleans())
 def test_it_is_read_as_the_parser_reads_it(source: str, sure: bool) -> None:

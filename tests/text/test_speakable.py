@@ -157,6 +157,7 @@ def _seconds(do: Callable[[], object]) -> float:
     return time.thread_time() - start
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "unit",
     [

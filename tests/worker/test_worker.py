@@ -279,6 +279,7 @@ def test_the_end_of_a_session_frees_its_worker(
 # -- the network and the server ---------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_worker_waits_for_a_server_that_is_not_there_yet_and_says_so_once(
     make_worker: MakeWorker, caplog: pytest.LogCaptureFixture, scripted_dir: Path
 ) -> None:
@@ -308,6 +309,7 @@ def test_a_worker_outlives_a_server_that_is_killed_and_one_that_is_emptied(
     assert say("[say 0.1s]").error == ""
 
 
+@pytest.mark.slow
 def test_a_worker_whose_network_is_gone_gives_the_request_up_and_is_heard_no_more(
     make_worker: MakeWorker, session: Session, redis_server: RedisServer, scripted_dir: Path,
     caplog: pytest.LogCaptureFixture,
@@ -522,6 +524,7 @@ def test_a_worker_that_has_the_name_of_another_says_so_once(
     assert caplog.text.count(words) == 2
 
 
+@pytest.mark.slow
 def test_a_process_gives_back_at_the_second_sigterm_and_is_gone_at_sigkill(
     workers: Crew, session: Session, scripted_dir: Path
 ) -> None:

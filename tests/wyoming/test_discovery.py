@@ -31,6 +31,7 @@ class Listener:
         return "198.51.100.7", 10200
 
 
+@pytest.mark.slow
 def test_a_browser_finds_it_until_it_ends() -> None:
     async def browse() -> AsyncServiceInfo:
         announcement = Announcement([LOOPBACK])

@@ -337,6 +337,7 @@ def test_a_text_for_a_service_manager_s_socket_starts_the_daemon(vox: Vox) -> No
         assert len(manager.started) == 1
 
 
+@pytest.mark.slow
 def test_vox_stop_and_the_daemon_s_end_are_told(home: Path) -> None:
     with serving(home) as server:
         with server.raw() as raw:
