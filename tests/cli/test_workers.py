@@ -157,11 +157,11 @@ def test_the_line_of_the_status(
 
 
 def test_the_line_of_the_status_says_why_workers_cannot_be_used() -> None:
-    away = WorkersAway("the Redis server gpu:6379 does not answer", "it goes on by itself")
+    away = WorkersAway("the Redis server gpu:6379 does not answer", "vox keeps trying")
     found = summary("gpu:6379", [HERE], away)
     short = "jobs for them wait: the Redis server gpu:6379 does not answer"
     assert line_of_workers(found, is_short=True) == short
-    assert line_of_workers(found) == f"{short}; it goes on by itself"
+    assert line_of_workers(found) == f"{short}; vox keeps trying"
     assert (found["count"], found["workers"]) == (0, [])
 
 
@@ -215,8 +215,7 @@ def test_a_server_that_is_away_is_one_line(vox: Vox, redis: RedisServer) -> None
     assert (told.code, told.out) == (1, "")
     where = f"127.0.0.1:{redis.port}"
     assert told.err == (
-        f"vox: the Redis server {where} cannot be reached: Connection refused; "
-        "it goes on by itself once it can\n"
+        f"vox: the Redis server {where} cannot be reached: Connection refused; vox keeps trying\n"
     )
     checked = vox("doctor").out
     assert f"FAIL  workers: the Redis server {where} cannot be reached" in checked

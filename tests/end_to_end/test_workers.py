@@ -330,9 +330,7 @@ def test_a_wrong_password_is_told_and_a_mended_one_is_taken_by_itself(vox: Vox) 
             guest.start()
             vox.ok(*SCRIPTED, "--async", "-o", str(vox.home / "2.wav"), "2 [say 0.1s].")
             for log in (lambda: guest.log, vox.log):
-                wait_until(
-                    lambda log=log: "does not permit its user" in log(), guest.log + vox.log()
-                )
+                wait_until(lambda log=log: "denies its user" in log(), guest.log + vox.log())
             assert "sesame" not in vox.log() + worker.log + guest.log
     finally:
         server.close()
@@ -359,7 +357,7 @@ def test_where_all_workers_answer_nonsense_it_is_made_here_or_fails_and_names_on
     try:
         vox.ok(*SCRIPTED, "-o", str(vox.home / "here.wav"), "1 [say 0.1s].")
         (job,) = vox.jobs()
-        assert job["notes"] == ["made here: the worker rogue sent what is not an answer"]
+        assert job["notes"] == ["made here: the worker rogue sent an invalid answer"]
         assert (job["state"], job["made_on"]) == ("done", None)
         vox.ok("daemon", "stop")
         vox.environ["SCRIPTED_MISSING"] = "yes"

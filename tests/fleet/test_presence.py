@@ -40,7 +40,7 @@ def test_a_wrong_or_missing_password_is_told_in_one_line(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     locked = others("--requirepass", "the right one")
-    for secret, words in ((SECRET, "refuses the password"), (None, "wants a password")):
+    for secret, words in ((SECRET, "refuses the password"), (None, "requires a password")):
         session = make_session(locked.url, secret)
         told(session, words, caplog)
         with pytest.raises(WorkersAway) as error:
@@ -69,7 +69,7 @@ def test_a_user_who_may_not_do_it_is_told_in_one_line(
     )
     port = redis_server.port
     session = make_session(f"redis://guest@127.0.0.1:{port}", SECRET.replace(" ", ""))
-    told(session, "does not permit its user what vox does", caplog)
+    told(session, "denies its user what vox needs", caplog)
     told(make_session(f"redis://guest@127.0.0.1:{port}", SECRET), "refuses the password", caplog)
     redis_server.client().execute_command("ACL", "DELUSER", "guest")
 

@@ -25,14 +25,14 @@ def test_every_call_says_what_is_wrong_with_the_password() -> None:
     redis = RedisServer("--requirepass", "right")
     try:
         for args in ((), ["x"] * 50):  # Redis does not even read a long command
-            assert "wants a password" in told(redis.url, None, *args).message
+            assert "requires a password" in told(redis.url, None, *args).message
             assert "refuses the password" in told(redis.url, "wrong", *args).message
     finally:
         redis.close()
 
 
 def test_a_password_that_the_server_does_not_have_is_named(redis_server: RedisServer) -> None:
-    assert "has no password, and was given one" in told(redis_server.url, "some").message
+    assert "has no password, but one was given" in told(redis_server.url, "some").message
 
 
 def test_what_is_wrong_with_the_url_is_named(redis_server: RedisServer) -> None:

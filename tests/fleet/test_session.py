@@ -155,7 +155,7 @@ def test_workers_that_answer_nothing_but_garbage_fail_the_request(
     asked = session.ask(request())
     for _ in range(MAX_LOSSES):
         send(worker, claimed(worker), 0, b"garbage")
-    with pytest.raises(WorkerLost, match="sent what is not an answer"):
+    with pytest.raises(WorkerLost, match="sent an invalid answer"):
         asked.next(30)
     assert not asked.is_going_on
     assert worker.claim() is None

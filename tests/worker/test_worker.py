@@ -325,7 +325,7 @@ def test_a_worker_whose_network_is_gone_gives_the_request_up_and_is_heard_no_mor
     read_sound(asked)
     proxy.stall()
     wait_until(lambda: far.worker._leases.count == 0, "it gives up")
-    assert "nobody waits for it any more" in caplog.text
+    assert "no longer wanted" in caplog.text
     wait_until(lambda: asked.worker == "near", "another makes it")
     proxy.resume()
     with pytest.raises(WorkerLost):

@@ -137,6 +137,8 @@ class Fleet:
         To be called every second or so.
         """
         _ = self.session
+        if self._trouble is not None:
+            self._begin_again()
         if self._distrusted is not None and time.monotonic() >= self._distrusted_until:
             self._distrusted = None
             self._tell()
@@ -144,9 +146,21 @@ class Fleet:
     def _begin(self, connect: Connect, url: str, password_file: str | None, lease_s: float) -> None:
         try:
             self._session = connect(url, password_file, lease_s, self._tell)
+            self._trouble = None
         except VoxError as exc:
-            log.warning("%s", exc.line)
+            if self._trouble is None:
+                log.warning("%s", exc.line)
             self._trouble = exc
+
+    def _begin_again(self) -> None:
+        """The package may have been installed meanwhile."""
+        with self._lock:
+            wanted = self._wanted
+            is_due = self._trouble is not None and wanted == self._made_for and not self._is_closed
+            if is_due and self._connect is not None and wanted is not None:
+                self._begin(self._connect, *wanted)
+                if self._session is not None:
+                    self._tell()
 
     def _end(self) -> None:
         """In a thread: it takes its time if the server does not answer."""
@@ -194,7 +208,7 @@ class Fleet:
         away = (
             session.away
             if session
-            else trouble or WorkersAway(f"the Redis server {address} was not reached yet")
+            else trouble or WorkersAway(f"the Redis server {address} has not been reached yet")
         )
         return summary(str(address), session.workers if session else (), away)
 

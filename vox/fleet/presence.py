@@ -21,7 +21,7 @@ from .workers import Announced, Workers
 log = logging.getLogger(__name__)
 
 _FRESH_S = 2.0
-"""What was seen so long ago is taken for what is."""
+"""What was seen within this time still holds."""
 
 
 class Presence:
@@ -29,7 +29,7 @@ class Presence:
 
     def __init__(self, server: Server, session_id: str, times: LeaseTimes) -> None:
         self.away: VoxError | None = WorkersAway(
-            f"the Redis server {server.address} was not reached yet"
+            f"the Redis server {server.address} has not been reached yet"
         )
         """Why the server cannot be used now; None: it can."""
         self.workers: tuple[Announced, ...] = ()

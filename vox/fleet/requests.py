@@ -30,7 +30,7 @@ Event = Literal["loading", "begun", "chunk", "end", "error", "need-clone", "lost
 
 
 class NotOurs(ValueError):
-    """What was read is not what it should be."""
+    """What was read is invalid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,16 +121,16 @@ def answer_of(fields: Mapping[bytes, bytes]) -> Answer:
     except NotOurs:
         raise
     except (KeyError, ValueError, RecursionError) as exc:
-        raise NotOurs("what is not an answer") from exc
+        raise NotOurs("an invalid answer") from exc
     event = header.get("event") if isinstance(header, dict) else None
     wanted = _ANSWERS.get(event) if isinstance(event, str) else None
     if wanted is None:
-        raise NotOurs("what is not an answer")
+        raise NotOurs("an invalid answer")
     _checked({name: header.get(name) for name in wanted}, wanted)
     if event == "chunk":
         _check_sound(pcm)
     elif pcm:
-        raise NotOurs(f"sound in an answer of the kind {event}")
+        raise NotOurs(f"sound in an answer '{event}'")
     return Answer(request_id, seq, header, pcm)
 
 
@@ -140,7 +140,7 @@ def _check_sound(pcm: bytes) -> None:
         raise NotOurs(f"a chunk of {len(pcm)} bytes")
     # So many of the largest floats still have a finite sum in a double.
     if not math.isfinite(sum(array("f", pcm))):
-        raise NotOurs("sound that is not finite")
+        raise NotOurs("samples that are not finite")
 
 
 _Fits = Callable[[Any], bool]
@@ -148,11 +148,11 @@ _Fits = Callable[[Any], bool]
 
 def _checked(data: Any, fields: Mapping[str, _Fits]) -> dict[str, Any]:
     if not isinstance(data, dict):
-        raise NotOurs("what is not an object")
+        raise NotOurs("something that is not an object")
     for name, value in data.items():
         fits = fields.get(name)
         if fits is None or not fits(value):
-            raise NotOurs(f"a wrong value of {str(name)[:40]!r}")
+            raise NotOurs(f"an invalid value of {str(name)[:40]!r}")
     return dict(data)
 
 

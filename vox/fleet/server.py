@@ -21,7 +21,8 @@ BLOCK_S = 2.0
 SEND_S = 60.0
 """For a call that sends a recording: from home it may take so long."""
 CONNECT_S = 2.0
-_PASSWORD_FILE = "--password-file of vox worker, else the setting workers_password_file"
+_PASSWORD_FILE = "workers_password_file (vox worker: --password-file)"
+_RETRIES = "vox keeps trying"
 _DOCUMENT = "https://github.com/voxqueue/vox/blob/main/docs/workers.md"
 _SCRIPTS = ("submit", "claim", "append", "reap", "cancel", "look")
 
@@ -98,7 +99,7 @@ class Server:
             raise
         except VoxError as exc:  # the password cannot be read
             raise WorkersAway(exc.message, exc.hint) from exc
-        # Something that is no Redis makes the library raise all sorts of things.
+        # Something that is not Redis makes the library raise all sorts of things.
         except Exception as exc:
             raise WorkersAway(*self._explained(exc)) from exc
 
@@ -113,13 +114,13 @@ class Server:
             what, hint = about_password
             return f"{where} {what}", hint
         if isinstance(exc, exceptions.BusyLoadingError):
-            return f"{where} is loading its data", "it goes on by itself"
+            return f"{where} is loading its data", _RETRIES
         if isinstance(exc, exceptions.NoPermissionError) or "can't run this command" in words:
-            return f"{where} does not permit its user what vox does", f"see {_DOCUMENT}"
+            return f"{where} denies its user what vox needs", f"see {_DOCUMENT}"
         if isinstance(exc, exceptions.OutOfMemoryError) or code == "OOM":
             return f"{where} is full", "raise its maxmemory"
         if isinstance(exc, exceptions.TimeoutError):
-            return f"{where} does not answer", "it goes on by itself once it does"
+            return f"{where} does not answer", _RETRIES
         if "DB index" in words:
             return f"{where} has no database {self.address.db}", "check the number in the URL"
         if self.address.tls and isinstance(_cause(exc), FileNotFoundError | PermissionError):
@@ -129,10 +130,10 @@ class Server:
             return f"{where} cannot be used: {why}", f"see TLS in {_DOCUMENT}"
         if isinstance(exc, exceptions.ConnectionError):
             why = _why_unreachable(exc, words)
-            return f"{where} cannot be reached: {why}", "it goes on by itself once it can"
+            return f"{where} cannot be reached: {why}", _RETRIES
         if isinstance(exc, exceptions.ResponseError) and code.isalpha() and code != "ERR":
-            return f"{where} refuses to work ({code})", "look into its log"
-        return f"{where} does not answer as Redis does", "check the address"
+            return f"{where} refuses commands ({code})", "see its log"
+        return f"{where} does not speak the Redis protocol", "check its address"
 
     def close(self) -> None:
         """End all connections, also of those threads that wait for an answer."""
@@ -144,11 +145,11 @@ class Server:
 def _about_password(words: str, code: str, is_refused: bool) -> tuple[str, str] | None:
     # "Protocol error: unauthenticated multibulk length": it takes no long command before AUTH.
     if code == "NOAUTH" or words == "Authentication required." or "unauthenticated" in words:
-        return "wants a password", f"put it into a file: {_PASSWORD_FILE}"
+        return "requires a password", f"name a file with it: {_PASSWORD_FILE}"
     if "without any password" in words:
-        return "has no password, and was given one", "set one there, or give none"
+        return "has no password, but one was given", "set requirepass there, or give none"
     if is_refused:
-        return "refuses the password", f"check the file ({_PASSWORD_FILE}), and the user in the URL"
+        return "refuses the password", f"check {_PASSWORD_FILE}, and the user in the URL"
     return None
 
 
@@ -161,10 +162,10 @@ def _why_unreachable(exc: Exception, words: str) -> str:
     if isinstance(cause, OSError) and cause.strerror:
         return cause.strerror
     if "max number of clients" in words:
-        return "it has too many connections"
+        return "it has too many clients"
     if "protected mode" in words.lower() or words.startswith("DENIED"):
         return "it is in protected mode"
-    return "the connection ended"
+    return "connection closed"
 
 
 def _source(name: str) -> str:

@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 MAX_LOSSES = 3
 """So many workers may be lost on a request before it fails."""
-FORGOTTEN = WorkerLost("the Redis server forgot it")
+FORGOTTEN = WorkerLost("the Redis server lost the request")
 
 
 class Session:

@@ -60,7 +60,7 @@ class Maker:
                 lease.send({"event": "begun", "worker": self._worker_id})
                 self._make(lease)
             except Revoked:
-                log.info("request %s: nobody waits for it any more", request.id)
+                log.info("request %s: no longer wanted", request.id)
             except VoxError as exc:
                 if not lease.is_revoked:  # else its host was stopped
                     self._fail(lease, exc)

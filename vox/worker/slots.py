@@ -32,7 +32,10 @@ class Slots:
         device: str | None = None,
         backends: tuple[str, ...] = (),
     ) -> None:
-        """`device`: instead of what the settings say. `backends`: serve only these."""
+        """`device`: for backends that can use it, instead of what the settings say.
+
+        `backends`: serve only these.
+        """
         needs = Needs(memory_path)
         self._catalog = catalog
         self._device = device
@@ -48,7 +51,9 @@ class Slots:
     def settings(self, backend: str, model: str | None) -> Settings:
         """What a host of that model is started with. Raises UnknownBackend, BadConfig."""
         settings = self._catalog.host_settings(backend, model)
-        return replace(settings, device=self._device) if self._device else settings
+        if self._device is None or not self._catalog.info(backend).can_use(self._device):
+            return settings
+        return replace(settings, device=self._device)
 
     def look(self) -> None:
         """Find out what is installed."""

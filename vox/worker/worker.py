@@ -164,7 +164,7 @@ class Worker:
                 log.info("%s is unloaded, for it was idle", name)
             self._clones.tidy()
         except Exception:  # it goes on with what it has
-            log.exception("the worker could not look after itself")
+            log.exception("the worker could not announce itself or tidy up")
 
     def _look(self) -> None:
         """Find out what is installed, and say so if it is not what it was."""
