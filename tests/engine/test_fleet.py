@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,7 +24,7 @@ def redis() -> Iterator[RedisServer]:
     server.close()
 
 
-def test_it_begins_once_the_package_is_installed(redis: RedisServer) -> None:
+def test_it_begins_once_the_package_is_installed(redis: RedisServer, tmp_path: Path) -> None:
     is_installed = False
 
     def begin(
@@ -31,7 +32,7 @@ def test_it_begins_once_the_package_is_installed(redis: RedisServer) -> None:
     ) -> Session:
         if not is_installed:
             raise no_package()
-        return connect(url, password_file, lease_s, on_change)
+        return connect(str(tmp_path / "session"), url, password_file, lease_s, on_change)
 
     config = load("/dev/null", {"VOX_WORKERS": redis.url})
     fleet = Fleet(lambda: config, begin)
