@@ -249,19 +249,20 @@ def test_doctor_looks_at_the_server_and_who_is_there(
 ) -> None:
     assert doctor(vox) == []
     secret = Path(vox.paths.config_dir, "secret")
-    secret.write_text("")
+    secret.write_text("secret")
     secret.chmod(0o644)
-    set_workers(vox, redis.url)
     Path(vox.paths.config_path).write_text(
         f'workers = "{redis.url}"\nworkers_password_file = "{secret}"\n'
     )
-    readable, answers, none = doctor(vox)
+    readable, refused = doctor(vox)
     assert (readable["level"], readable["hint"]) == ("note", f"run: chmod 600 {secret}")
+    assert refused["text"].endswith("has no password, but one was given")
+    set_workers(vox, redis.url)
+    answers, none = doctor(vox)
     assert answers["level"] == "ok"
     assert f" at 127.0.0.1:{redis.port} answers in " in answers["text"]
     assert answers["text"].startswith("Redis ")
     assert (none["level"], none["text"]) == ("note", "none is available")
-    secret.chmod(0o600)
     announce(fleet, HERE, OLD)
     redis.client().config_set("maxmemory-policy", "allkeys-lru")
     redis.client().config_set("maxmemory", "100mb")
