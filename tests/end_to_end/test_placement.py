@@ -27,7 +27,9 @@ class Far(Scripted):
     info = replace(Scripted.info, name="far", package="fartts")
 
 class Quick(Scripted):
-    info = replace(Far.info, name="quick", light=True)
+    info = replace(
+        Far.info, name="quick", light=True, languages=("en", "ain"), asked_by_default="last"
+    )
 
     @classmethod
     def voices(cls, settings):
@@ -142,10 +144,10 @@ def test_a_light_backend_that_workers_are_to_speak_for_is_left_to_the_daemon(
 ) -> None:
     vox = far.vox
 
-    def spoken(*args: str) -> str | None:
-        assert vox("-b", "quick", *args).code == 0, vox.log()
-        made_on: str | None = vox.jobs()[-1]["made_on"]
-        return made_on
+    def made_on(*args: str) -> str | None:
+        assert vox(*args).code == 0, vox.log()
+        name: str | None = vox.jobs()[-1]["made_on"]
+        return name
 
     def state() -> str:
         rows = [row.split("\t") for row in vox.ok("backends").splitlines()]
@@ -160,14 +162,19 @@ def test_a_light_backend_that_workers_are_to_speak_for_is_left_to_the_daemon(
     wait_until(lambda: state() == "on workers", "it is served")
     assert all("on workers" in each for each in marks())
     assert vox.pid is None
-    assert spoken("1 [say 0.1s]") == "gpu1"
+    assert made_on("-b", "quick", "1 [say 0.1s]") == "gpu1"
     assert vox.pid is not None
     assert state() == "on workers" and all("on workers" in each for each in marks())
     vox.ok("daemon", "stop")
+    vox.ok("config", "set", "lang", "ain")
+    assert "OK    backend: quick speaks on workers alone" in vox("doctor").out
+    vox.ok("config", "unset", "lang")
+    assert made_on("-l", "ain", "1 [say 0.1s]") == "gpu1"  # nothing else speaks it
+    vox.ok("daemon", "stop")
     vox.environ["PYTHONPATH"] += f"{os.pathsep}{far.package}"  # it is installed here as well
-    assert spoken("2 [say 0.1s]") is None
+    assert made_on("-b", "quick", "2 [say 0.1s]") is None
     assert vox.pid is None and state() == "ready"
     vox.ok("config", "set", "placement", "remote")
-    assert spoken("--async", "3 [say 0.1s]") is None
+    assert made_on("-b", "quick", "--async", "3 [say 0.1s]") is None
     assert vox("wait", "last").code == 0
     assert vox.jobs()[-1]["made_on"] == "gpu1"

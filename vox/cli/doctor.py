@@ -30,7 +30,7 @@ from ..text import say_as_files
 from .options import json_option
 from .output import say, say_json
 from .speaking import open_jobs
-from .voices import open_catalog
+from .voices import open_catalog, open_catalog_with_workers
 
 if TYPE_CHECKING:
     from ..client.workers import Inspection
@@ -220,7 +220,7 @@ def _sound_here(config: Config) -> Finding:
 def _backend(paths: Paths, config: Config) -> Iterator[Finding]:
     from ..voices.choice import usual
 
-    catalog = open_catalog(paths)
+    catalog = open_catalog_with_workers(paths)
     name = usual(catalog, config).backend
     catalog.check_ready(name)
     what = "is installed" if catalog.is_ready(name) else "speaks on workers alone"
@@ -313,7 +313,7 @@ def _unserved(paths: Paths, config: Config, served: set[str]) -> Iterator[Findin
     """Whether a call that names no backend has to wait. Raises as `usual`."""
     from ..voices.choice import usual
 
-    catalog = open_catalog(paths)
+    catalog = open_catalog_with_workers(paths)
     name = usual(catalog, config).backend
     if name not in served and not catalog.is_ready(name):
         hint = f"on a worker, or here, {install_hint(name)}"

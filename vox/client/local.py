@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import (
+    BackendNotInstalled,
     BadConfig,
     DaemonUnavailable,
     NothingSpoken,
@@ -191,15 +192,24 @@ class Local:
         with contextlib.ExitStack() as opened:
             opened.callback(store.close)
             sender = _SenderIfDrained(self.paths)
+            catalog = Catalog(self.paths, config)
             submitter = Submitter(
                 store,
                 sender,
-                Catalog(self.paths, config),
+                catalog,
                 config,
                 say_as=LiveSayAs(self.paths, config),
                 obstacles=lambda: [PAUSED] if store.is_set(PAUSE) else [],
             )
-            job = make(submitter)
+            try:
+                job = make(submitter)
+            except BackendNotInstalled:
+                if config()["workers"] is None:
+                    raise
+                from .workers import knowing_workers
+
+                knowing_workers(catalog, self.paths)  # only now: to ask them takes a while
+                job = make(submitter)
             data = store.show(job)
             if note := note_of(store):
                 data["notes"].append(note)
