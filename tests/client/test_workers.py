@@ -29,6 +29,11 @@ from vox.client.workers import told
             {"maxmemory": 1000, "maxmemory_policy": "noeviction"},
             ("Redis 8.0.0", False, None),
         ),
+        (
+            {"redis_version": "\x1b[2J²." + "9" * 5000},
+            {"maxmemory": 1, "maxmemory_policy": "a\nb\ud800"},
+            (r"Redis \x1b[2J²." + "9" * 31, False, r"a b\ud800"),
+        ),
     ],
 )
 def test_its_version_and_what_it_does_when_it_is_full(

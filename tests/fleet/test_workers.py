@@ -86,7 +86,11 @@ def test_what_is_no_announcement_is_left_out(
         {"name": "\x1b[2J"}, {"name": "x" * 201}, {"name": 1}, {"busy": -1}, {"busy": True},
         {"concurrency": "2"}, {"audio_s": float("inf")}, {"audio_s": -1}, {"lanes": "qwen"},
         {"lanes": [1]}, {"warm": {"qwen": 1}}, {"load_s": {"qwen": "1"}}, {"load_s": {"\ud800": 1}},
-        {"seen_s": -5},
+        {"seen_s": -5}, {"name": ""}, {"name": " "}, {"name": "\ud800"}, {"name": "\u202ex"},
+        {"device": "cuda\n0"}, {"machine": "\x9b2J"}, {"lanes": [""]}, {"warm": ["\x1b[2J"]},
+        {"busy": 33}, {"busy": 1e9}, {"concurrency": 0}, {"concurrency": 10**9},
+        {"requests": 10**400}, {"audio_s": 10**400}, {"synthesis_s": float("nan")},
+        {"load_s": {"qwen": 10**400}}, {"load_s": {"qwen": -1}}, {"load_s": {"": 1}},
         {"id": "other#1"}, {"unknown": 1},
     ],
 )  # fmt: skip
@@ -109,8 +113,21 @@ def test_when_it_was_seen_is_a_number_whatever_stands_there(
     assert 0 <= found.to_dict()["seen_s"] <= FORGOTTEN_S
 
 
-def test_a_worker_that_only_loaded_models_has_no_speed_yet() -> None:
-    assert replace(GPU, audio_s=0.0).x_realtime is None
+@pytest.mark.parametrize(
+    ("audio_s", "synthesis_s"),
+    [(0.0, 1.0), (1.0, 0.0), (9e15, 5e-324), (5e-324, 9e15), (9e15, 1.0), (1.0, 9e15)],
+)
+def test_a_speed_that_was_not_measured_is_not_known(audio_s: float, synthesis_s: float) -> None:
+    found = replace(GPU, audio_s=audio_s, synthesis_s=synthesis_s)
+    assert found.x_realtime is None and found.to_dict()["x_realtime"] is None
+
+
+@pytest.mark.parametrize("worker_id", ["", "\x1b[2J", "a\nb", "x" * 201, "\u202e"])
+def test_who_has_no_name_is_no_worker(
+    server: Server, redis_server: RedisServer, worker_id: str
+) -> None:
+    write(redis_server, worker_id, json.dumps({"protocol": keys.PROTOCOL}))
+    assert Workers(server).look() == []
 
 
 def write(redis_server: RedisServer, worker_id: str, text: str) -> None:

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 MIN_FREE_MB = 200
 RECENT_S = 24 * 3600
 """Failures that are older than this are not reported."""
+MOST_NAMED = 8
+"""Workers."""
 SEE_DOCTOR = ", or check: vox doctor"
 """Some errors end with this advice; here it would be circular."""
 
@@ -282,8 +284,9 @@ def _workers(paths: Paths, config: Config) -> Iterator[Finding]:
             yield Finding("workers", "fail", f"the daemon cannot use them: {of_daemon['reason']}")
     ours = [each for each in found.workers if each.is_ours]
     if ours:
-        names = ", ".join(each.name for each in ours)
-        yield Finding("workers", "ok", f"{len(ours)} available: {names}")
+        names = [each.name for each in ours[:MOST_NAMED]]
+        names += [f"{len(ours) - MOST_NAMED} more"] if len(ours) > MOST_NAMED else []
+        yield Finding("workers", "ok", f"{len(ours)} available: {', '.join(names)}")
     else:
         yield Finding(
             "workers",

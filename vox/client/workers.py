@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from ..config import Config, load
 from ..errors import VoxError
+from ..fleet.checks import line_of
 from ..fleet.server import Server
 from ..fleet.summary import summary
 from ..fleet.workers import Announced, Workers
@@ -19,6 +20,7 @@ from ..voices.catalog import Catalog
 from .jobs import NoDaemon
 from .remote import Remote
 
+MAX_WORD = 40
 LEAST_VERSION = (6, 2)
 """Of Redis. Valkey names the version of Redis that it is like."""
 
@@ -103,14 +105,19 @@ def _told(server: Server) -> tuple[str, bool, str | None]:
 
 def told(about: Mapping[str, Any], memory: Mapping[str, Any]) -> tuple[str, bool, str | None]:
     """What the sections of INFO say: see the fields of `Inspection`."""
-    name, version = "Redis", str(about.get("redis_version"))
+    name, version = "Redis", _word(about.get("redis_version"))
     is_too_old = _numbers(version) < LEAST_VERSION
     if "valkey_version" in about:
-        name, version = "Valkey", str(about["valkey_version"])
+        name, version = "Valkey", _word(about["valkey_version"])
     policy, limit = memory.get("maxmemory_policy"), memory.get("maxmemory")
-    evicts = str(policy) if limit and policy not in (None, "noeviction") else None
+    evicts = _word(policy) if limit and policy not in (None, "noeviction") else None
     return f"{name} {version}", is_too_old, evicts
 
 
+def _word(told: object) -> str:
+    """What the server says of itself, such that it can be shown."""
+    return line_of(str(told))[:MAX_WORD]
+
+
 def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit())
+    return tuple(int(part) for part in version.split(".") if part.isascii() and part.isdigit())

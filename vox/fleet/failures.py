@@ -18,8 +18,6 @@ from ..errors import (
     from_dict,
 )
 
-MAX_MESSAGE = 2000
-"""The characters of a message that are kept."""
 OF_THE_UTTERANCE = (SynthesisFailed, HostCrashed, HostTimeout, BadInput)
 """What is wrong with these, another host would not do better. Their messages may quote the text."""
 _KINDS = (HostError, NotAvailable, BadInput)
@@ -29,14 +27,14 @@ _KINDS = (HostError, NotAvailable, BadInput)
 def error_of(worker: str, data: dict[str, Any]) -> VoxError:
     """The error, with the worker's name; a WorkerLost that it caused if the worker is at fault.
 
-    `data`: see `VoxError.to_dict`.
+    `data`: see `VoxError.to_dict`; its words have been checked.
     """
     told = from_dict(data)
     is_known = isinstance(told, _KINDS) and not isinstance(told, WorkerLost | WorkersAway)
     kind = type(told) if is_known else JobFailed
-    message = f"{told.message[:MAX_MESSAGE]} (on the worker {worker})"
+    message = f"{told.message} (on the worker {worker})"
     # Its hosts are not those of the daemon here.
-    hint = told.hint[:MAX_MESSAGE].replace("vox daemon logs", "that worker's log")
+    hint = told.hint.replace("vox daemon logs", "that worker's log")
     error = kind(message, hint)
     if isinstance(error, OF_THE_UTTERANCE):
         return error

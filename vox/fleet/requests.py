@@ -9,11 +9,12 @@ import json
 import math
 import re
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from ..backends.base import HIGHEST_RATE, LOWEST_RATE, Utterance
+from .checks import Fits, is_name, is_number, is_text, line_of
 
 TIERS = 2
 """0: for the ear; 1: files. A worker takes from the next tier when the one before is empty."""
@@ -23,7 +24,6 @@ MAX_TEXT = 100_000
 MAX_PCM = 64 * 1024
 """Bytes of one chunk: a longer one is sent in parts."""
 MAX_HEADER = 64 * 1024
-MAX_LINE = 2000
 MAX_NOTES = 10
 
 Event = Literal["loading", "begun", "chunk", "end", "error", "need-clone", "lost", "back"]
@@ -126,12 +126,27 @@ def answer_of(fields: Mapping[bytes, bytes]) -> Answer:
     wanted = _ANSWERS.get(event) if isinstance(event, str) else None
     if wanted is None:
         raise NotOurs("an invalid answer")
-    _checked({name: header.get(name) for name in wanted}, wanted)
+    told = _checked({name: header.get(name) for name in wanted}, wanted)
     if event == "chunk":
         _check_sound(pcm)
     elif pcm:
         raise NotOurs(f"sound in an answer '{event}'")
-    return Answer(request_id, seq, header, pcm)
+    return Answer(request_id, seq, {"event": event, **_shown(told)}, pcm)
+
+
+def _shown(told: dict[str, Any]) -> dict[str, Any]:
+    """The fields of an answer, its words such that they can be stored and shown."""
+    if "text" in told:
+        fraction = told["fraction"]
+        is_sensible = fraction is not None and 0 <= fraction <= 1
+        return {"text": line_of(told["text"]), "fraction": fraction if is_sensible else None}
+    if "notes" in told:
+        return {**told, "notes": [line_of(note) for note in told["notes"]]}
+    if "error" in told:
+        given = {name: told["error"].get(name) for name in ("code", "message", "hint")}
+        error = {name: line_of(text) for name, text in given.items() if isinstance(text, str)}
+        return {**told, "error": error}
+    return told
 
 
 def _check_sound(pcm: bytes) -> None:
@@ -143,10 +158,7 @@ def _check_sound(pcm: bytes) -> None:
         raise NotOurs("samples that are not finite")
 
 
-_Fits = Callable[[Any], bool]
-
-
-def _checked(data: Any, fields: Mapping[str, _Fits]) -> dict[str, Any]:
+def _checked(data: Any, fields: Mapping[str, Fits]) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise NotOurs("something that is not an object")
     for name, value in data.items():
@@ -156,20 +168,11 @@ def _checked(data: Any, fields: Mapping[str, _Fits]) -> dict[str, Any]:
     return dict(data)
 
 
-def _is_text(most: int) -> _Fits:
-    return lambda value: isinstance(value, str) and len(value) <= most
-
-
-def _or_none(fits: _Fits) -> _Fits:
+def _or_none(fits: Fits) -> Fits:
     return lambda value: value is None or fits(value)
 
 
-def _is_number(value: Any) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and math.isfinite(value)
-
-
-def _is_between(low: int, high: int) -> _Fits:
+def _is_between(low: int, high: int) -> Fits:
     return lambda value: type(value) is int and low <= value <= high
 
 
@@ -179,56 +182,60 @@ def _is_flag(value: Any) -> bool:
 
 def _are_lines(value: Any) -> bool:
     is_list = isinstance(value, list) and len(value) <= MAX_NOTES
-    return is_list and all(map(_is_text(MAX_LINE), value))
+    return is_list and all(isinstance(line, str) for line in value)
 
 
 def _is_plain(value: Any) -> bool:
     """A table of options."""
-    return isinstance(value, dict) and len(json.dumps(value)) <= MAX_HEADER
+    if not isinstance(value, dict):
+        return False
+    try:
+        return len(json.dumps(value, ensure_ascii=False).encode()) <= MAX_HEADER
+    except (UnicodeEncodeError, RecursionError):
+        return False
 
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_NAME = _is_text(200)
-_SAID: dict[str, _Fits] = {
-    "voice": _or_none(_NAME),
-    "lang": _or_none(_NAME),
-    "speed": lambda value: _is_number(value) and 0 < value <= 10,
-    "style": _or_none(_is_text(MAX_TEXT)),
-    "gender": _or_none(_NAME),
+_SAID: dict[str, Fits] = {
+    "voice": _or_none(is_name),
+    "lang": _or_none(is_name),
+    "speed": lambda value: is_number(value) and 0 < value <= 10,
+    "style": _or_none(is_text(MAX_TEXT)),
+    "gender": _or_none(is_name),
     "private": _is_flag,
     "options": _is_plain,
 }
-_CLONE: dict[str, _Fits] = {
+_CLONE: dict[str, Fits] = {
     "digest": lambda value: isinstance(value, str) and bool(_DIGEST.fullmatch(value)),
-    "transcript": _or_none(_is_text(MAX_TEXT)),
-    "lang": _or_none(_NAME),
+    "transcript": _or_none(is_text(MAX_TEXT)),
+    "lang": _or_none(is_name),
 }
-_REQUEST: dict[str, _Fits] = {
-    "id": _NAME,
-    "client": _NAME,
-    "session": _NAME,
-    "lane": _NAME,
-    "backend": _NAME,
-    "model": _or_none(_NAME),
-    "text": _or_none(_is_text(MAX_TEXT)),
+_REQUEST: dict[str, Fits] = {
+    "id": is_name,
+    "client": is_name,
+    "session": is_name,
+    "lane": is_name,
+    "backend": is_name,
+    "model": _or_none(is_name),
+    "text": _or_none(is_text(MAX_TEXT)),
     "said": _is_plain,
     "clone": _or_none(lambda value: isinstance(value, dict)),
     "tier": _is_between(0, TIERS - 1),
     "priority": _is_between(-MAX_PRIORITY, MAX_PRIORITY),
     "seq": _or_none(_is_between(0, 2**53)),
-    "avoid": lambda value: isinstance(value, list | tuple) and all(map(_NAME, value)),
+    "avoid": lambda value: isinstance(value, list | tuple) and all(map(is_name, value)),
 }
-_ANSWERS: dict[str, dict[str, _Fits]] = {
-    "loading": {"text": _is_text(MAX_LINE), "fraction": _or_none(_is_number)},
-    "begun": {"worker": _NAME},
+_ANSWERS: dict[str, dict[str, Fits]] = {
+    "loading": {"text": lambda value: isinstance(value, str), "fraction": _or_none(is_number)},
+    "begun": {"worker": is_name},
     "chunk": {"sample_rate": _is_between(LOWEST_RATE, HIGHEST_RATE)},
     "end": {
-        "worker": _NAME,
+        "worker": is_name,
         "cut_off": _is_flag,
         "notes": _are_lines,
     },
-    "error": {"worker": _NAME, "error": _is_plain},
+    "error": {"worker": is_name, "error": lambda value: isinstance(value, dict)},
     "need-clone": {},
-    "lost": {"worker": _NAME},
-    "back": {"worker": _NAME},
+    "lost": {"worker": is_name},
+    "back": {"worker": is_name},
 }

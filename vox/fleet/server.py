@@ -24,6 +24,8 @@ CONNECT_S = 2.0
 _PASSWORD_FILE = "workers_password_file (vox worker: --password-file)"
 _RETRIES = "vox keeps trying"
 _DOCUMENT = "https://github.com/voxqueue/vox/blob/main/docs/workers.md"
+_MAX_CODE = 20
+"""Characters of what a Redis server calls an error: NOREPLICAS."""
 _SCRIPTS = ("submit", "claim", "append", "reap", "cancel", "look")
 
 
@@ -131,7 +133,8 @@ class Server:
         if isinstance(exc, exceptions.ConnectionError):
             why = _why_unreachable(exc, words)
             return f"{where} cannot be reached: {why}", _RETRIES
-        if isinstance(exc, exceptions.ResponseError) and code.isalpha() and code != "ERR":
+        is_code = code.isascii() and code.isalpha() and len(code) < _MAX_CODE
+        if isinstance(exc, exceptions.ResponseError) and is_code and code != "ERR":
             return f"{where} refuses commands ({code})", "see its log"
         return f"{where} does not speak the Redis protocol", "check its address"
 

@@ -21,6 +21,7 @@ from ..errors import NotAvailable, VoxError, WorkerLost, WorkersAway
 from . import keys
 from .answers import Answers
 from .asked import Asked
+from .checks import is_name
 from .clones import Clones
 from .failures import error_of
 from .lease_times import LeaseTimes
@@ -174,7 +175,8 @@ class Session:
         told: bytes = self.server.run(
             "cancel", [keys.task(request_id), keys.LEASES], [keys.PREFIX, request_id]
         )
-        return told.decode("utf-8", "replace")
+        worker = told.decode("utf-8", "replace")
+        return worker if is_name(worker) else ""
 
     def _send(self, asked: Asked) -> None:
         """Send the request as its present attempt. Raises what `ask` does."""

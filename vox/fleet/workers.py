@@ -7,12 +7,12 @@ worker that is too old is seen to be there.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from . import keys
+from .checks import is_name, is_number
 from .server import Server
 
 MAX_WORKERS = 1000
@@ -20,6 +20,8 @@ FORGOTTEN_S = 600.0
 """A worker that announced nothing for so long, which is more than any lease, is struck off."""
 MAX_CONCURRENCY = 32
 _MAX_BYTES = 64 * 1024
+SLOWEST, FASTEST = 0.001, 100_000.0
+"""What is beyond was not measured: times real time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +58,9 @@ class Announced:
 
     @property
     def x_realtime(self) -> float | None:
-        """Seconds of sound that it makes in a second; None: not known yet."""
-        is_known = self.audio_s > 0 and self.synthesis_s > 0
-        return self.audio_s / self.synthesis_s if is_known else None
+        """Seconds of sound that it makes in a second; None: not known yet, or nonsense."""
+        speed = self.audio_s / self.synthesis_s if self.synthesis_s else 0.0
+        return speed if SLOWEST <= speed <= FASTEST else None
 
     @property
     def backends(self) -> tuple[str, ...]:
@@ -133,6 +135,8 @@ def _read(worker_id: str, data: bytes, seen_s: float) -> Announced | None:
         return None
     if not isinstance(raw, dict) or not _fits("protocol", raw.get("protocol")):
         return None
+    if not _is_name(worker_id):
+        return None
     known = {each.name: each.default for each in fields(Announced)}
     given: dict[str, Any] = {}
     for name, value in raw.items():
@@ -143,35 +147,34 @@ def _read(worker_id: str, data: bytes, seen_s: float) -> Announced | None:
     return Announced(**given)
 
 
-_TEXTS = ("name", "version", "machine", "device")
-_COUNTS = ("protocol", "busy", "requests")
+_NAMES = ("name", "version", "machine", "device")
+_COUNTS = ("protocol", "requests")
 _SECONDS = ("audio_s", "synthesis_s")
 
 
 def _fits(name: str, value: Any) -> bool:
-    if name in _TEXTS:
-        return _is_text(value)
-    if name == "concurrency":
-        return type(value) is int and 1 <= value <= MAX_CONCURRENCY
+    if name in _NAMES:
+        return _is_name(value)
+    if name in ("concurrency", "busy"):
+        return type(value) is int and (name == "concurrency") <= value <= MAX_CONCURRENCY
     if name in _COUNTS:
         return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
     if name in _SECONDS:
         return _is_seconds(value)
     if name in ("lanes", "warm"):
-        return isinstance(value, list) and all(map(_is_text, value))
+        return isinstance(value, list) and all(map(_is_name, value))
     if name == "load_s":
         return (
             isinstance(value, dict)
-            and all(map(_is_text, value))
+            and all(map(_is_name, value))
             and all(map(_is_seconds, value.values()))
         )
     return False
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and len(value) <= 200 and value.isprintable()
+def _is_name(value: Any) -> bool:
+    return is_name(value) and bool(value.strip())
 
 
 def _is_seconds(value: Any) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and math.isfinite(value) and value >= 0
+    return is_number(value) and value >= 0

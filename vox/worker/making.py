@@ -11,9 +11,10 @@ from dataclasses import replace
 
 from ..backends.base import Clone, Utterance
 from ..errors import HostCrashed, HostTimeout, JobFailed, NotAvailable, VoxError
+from ..fleet.checks import MAX_LINE
 from ..fleet.clones import KeptClones
 from ..fleet.failures import OF_THE_UTTERANCE
-from ..fleet.requests import MAX_LINE, MAX_NOTES, NotOurs, Request, utterance_of
+from ..fleet.requests import MAX_NOTES, NotOurs, Request, utterance_of
 from ..hosts import sound_checks
 from ..hosts.pool import Pool
 from ..voices.catalog import Catalog
