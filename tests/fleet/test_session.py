@@ -161,11 +161,14 @@ def test_workers_that_answer_nothing_but_garbage_fail_the_request(
     assert worker.claim() is None
 
 
-def test_a_workers_name_and_words_obey_no_terminal(session: Session, worker: Taker) -> None:
+def test_what_has_a_name_that_a_terminal_would_obey_is_no_worker(
+    session: Session, worker: Taker
+) -> None:
     asked = session.ask(request())
     send(worker, claimed(worker), 0, {"event": "begun", "worker": "\x1b[31mw\n#1"})
-    assert asked.next(30) is not None
-    assert asked.worker == "31mw"
+    make_it(worker, claimed(worker))
+    assert events(asked)[-3:] == ["begun", "chunk", "end"]
+    assert asked.worker == "w" and asked.losses == 1
 
 
 # -- lost workers ---------------------------------------------------------------------------------
