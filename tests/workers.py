@@ -11,7 +11,9 @@ import subprocess
 import sys
 import tempfile
 import time
+import wave
 from collections.abc import Callable, Iterable, Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,6 +40,18 @@ def wait_until(is_true: Callable[[], object], what: str, timeout_s: float = TIME
     while not is_true():
         assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
         time.sleep(0.02)
+
+
+def wav(seconds: float, claimed: int | None = None) -> bytes:
+    """A recording of noise. `claimed`: the bytes of sound that its header tells."""
+    file = BytesIO()
+    with wave.open(file, "wb") as made:
+        made.setparams((1, 2, 24_000, 0, "NONE", ""))
+        made.writeframes(os.urandom(2 * round(24_000 * seconds)))
+    data = bytearray(file.getvalue())
+    if claimed is not None:
+        data[40:44] = claimed.to_bytes(4, "little")
+    return bytes(data)
 
 
 class Worker:

@@ -111,8 +111,8 @@ class Taker:
         taken: Sequence[Lane] = [
             each if isinstance(each, Lane) else Lane(each) for each in lanes or ("scripted",)
         ]
-        data = self._storage.claim(taken)
-        return None if data is None else Request.of(json.loads(data)[6][0])
+        found = self._storage.claim(taken)
+        return None if found is None else Request.of(json.loads(found.message)[6][0])
 
     def claim_ids(self, count: int, *lanes: str | Lane) -> str:
         """The ids of so many, or of all that there are."""

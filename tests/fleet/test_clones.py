@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.redis_server import RedisServer
+from tests.workers import wav
 from vox.errors import UnknownVoice
 from vox.fleet import clones, keys
 from vox.fleet.clones import KEPT_S, MAX_BYTES, Clones, KeptClones, digest_of
@@ -39,7 +40,7 @@ def counted(server: Server) -> Counted:
 @pytest.fixture
 def recording(tmp_path: Path) -> str:
     path = tmp_path / "anna.wav"
-    path.write_bytes(b"RIFF" + os.urandom(50_000))
+    path.write_bytes(wav(1.0))
     return str(path)
 
 

@@ -16,8 +16,6 @@ from tests.workers import Fleet, crew, settings
 from vox.fleet import keys
 
 DOCUMENT = (CHECKOUT / "docs" / "workers.md").read_text(encoding="utf-8")
-CLONES = {"get", "strlen"}
-"""Commands that only the recordings of cloned voices need."""
 LINES = re.findall(r"^user \w+ (?:off|on).*$", DOCUMENT, re.MULTILINE)
 PASSWORDS = {"anna": "a-password", "worker": "another-password"}
 
@@ -75,7 +73,7 @@ def test_laptops_and_workers_may_do_what_they_do_and_nothing_else(
         called = {name.removeprefix("cmdstat_") for name in client.info("commandstats")}
     assert refused == []
     permitted = {each for line in LINES for each in re.findall(r" \+(\S+)", line)}
-    assert permitted - called <= CLONES
+    assert permitted - called == set()
 
 
 @pytest.mark.parametrize(

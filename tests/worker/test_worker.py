@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.redis_server import Proxy, RedisServer, free_port
-from tests.workers import Crew, Worker, crew, wait_until
+from tests.workers import Crew, Worker, crew, wait_until, wav
 from vox.errors import WorkerLost, WorkersAway
 from vox.fleet import keys
 from vox.fleet.asked import Asked
@@ -200,7 +200,7 @@ def test_a_recording_is_kept_by_the_worker_and_is_fetched_again_if_it_is_gone(
 ) -> None:
     make_worker()
     recording = home / "anna.wav"
-    recording.write_bytes(b"RIFF" + bytes(1000))
+    recording.write_bytes(wav(1.0))
     digest = digest_of(str(recording))
 
     def say() -> Asked:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 import time
+import wave
 
 from ..errors import UnknownVoice
 from ..files import write
@@ -23,11 +25,25 @@ KEPT_S = 7 * 86400.0
 KEPT_BYTES = 256_000_000
 MAX_BYTES = 16_000_000
 """Of one recording: 30 s in 48 kHz and 32 bits, twice over."""
+MOST_S = 60.0
+"""How long it may be. Those that vox makes have half of it at most."""
 
 
 def digest_of(path: str) -> str:
     """The SHA-256 of a recording. Raises UnknownVoice if it cannot be read."""
     return hashlib.sha256(_content(path)).hexdigest()
+
+
+def _is_recording(data: bytes) -> bool:
+    """Whether it is a plain WAV file, as `vox clone` makes them."""
+    try:
+        with wave.open(io.BytesIO(data)) as wav:
+            frames, rate = wav.getnframes(), wav.getframerate()
+            size = frames * wav.getsampwidth() * wav.getnchannels()
+            is_usual: bool = 0 < frames <= MOST_S * rate and size <= len(data)
+            return is_usual
+    except (wave.Error, EOFError, ValueError, ArithmeticError):
+        return False
 
 
 def _content(path: str) -> bytes:
@@ -83,7 +99,8 @@ class KeptClones:
         """Where the recording is, fetched if need be; None: the server does not have it, or not as
         it was.
 
-        Raises WorkersAway, StorageError.
+        Raises WorkersAway, StorageError, and UnknownVoice if it is no recording: what reads it
+        may be given nothing that unpacks to more than it seems.
         """
         path = os.path.join(self._folder, f"{digest}.wav")
         if os.path.exists(path):
@@ -97,6 +114,8 @@ class KeptClones:
             if length:
                 self._server.call("delete", key)  # so that the client sends it again
             return None
+        if not _is_recording(data):
+            raise UnknownVoice(f"the recording of the voice is no WAV file of at most {MOST_S:g} s")
         self.tidy(len(data))
         write(path, data, mode=0o600)
         return path

@@ -24,6 +24,8 @@ MAX_TEXT = 100_000
 MAX_PCM = 64 * 1024
 """Bytes of one chunk: a longer one is sent in parts."""
 MAX_HEADER = 64 * 1024
+MAX_DEPTH = 20
+"""Of tables and lists within each other."""
 MAX_NOTES = 10
 
 Event = Literal["loading", "begun", "chunk", "end", "error", "need-clone", "lost", "back"]
@@ -187,12 +189,17 @@ def _are_lines(value: Any) -> bool:
 
 def _is_plain(value: Any) -> bool:
     """A table of options."""
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or not _is_shallow(value, MAX_DEPTH):
         return False
     try:
         return len(json.dumps(value, ensure_ascii=False).encode()) <= MAX_HEADER
-    except (UnicodeEncodeError, RecursionError):
+    except UnicodeEncodeError:
         return False
+
+
+def _is_shallow(value: Any, most: int) -> bool:
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return most > 0 and all(_is_shallow(each, most - 1) for each in parts)
 
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")

@@ -172,4 +172,6 @@ def _why_unreachable(exc: Exception, words: str) -> str:
 
 
 def _source(name: str) -> str:
-    return (Path(__file__).parent / "scripts" / f"{name}.lua").read_text(encoding="utf-8")
+    folder = Path(__file__).parent / "scripts"
+    parts = [(folder / f"{each}.lua").read_text(encoding="utf-8") for each in ("run", name)]
+    return "".join(parts)

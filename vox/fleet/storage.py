@@ -12,7 +12,7 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import huey
 import huey.consumer
@@ -36,6 +36,7 @@ ANSWERS_TTL_MS = 60_000
 MAX_WAIT_S = 2.0
 """Between two tries while the server cannot be reached."""
 QUEUE = "vox"
+TASK = "vox.synthesize"
 
 
 # Huey was imported without it: see `queue.broker`.
@@ -51,6 +52,12 @@ def reap(server: Server, *given_back: str) -> None:
     """
     limits = (MAX_ANSWERS, ANSWERS_TTL_MS)
     server.run("reap", [keys.LEASES], [keys.PREFIX, *limits, *given_back])
+
+
+class Claimed(NamedTuple):
+    request_id: str
+    message: bytes
+    """What was sent, whatever it is; b"": it was too long."""
 
 
 class Lane:
@@ -134,13 +141,17 @@ class FleetStorage(huey.storage.PriorityRedisStorage):  # type: ignore[misc]  # 
     # -- the worker's side -------------------------------------------------------------------
 
     def dequeue(self) -> bytes | None:
-        """The next request, leased to this worker; None: there is none yet."""
+        """A task for the next request, leased to this worker; None: there is none yet.
+
+        What was sent is in it as a text: whoever sent it may not use Huey's schedules and retries,
+        nor tasks that follow.
+        """
         try:
             lanes = list(self._lanes())
-            data = self.claim(lanes)
-            if data is None and not self.is_stopped.is_set():
+            claimed = self.claim(lanes)
+            if claimed is None and not self.is_stopped.is_set():
                 self._wait(lanes)
-                data = self.claim(lanes)
+                claimed = self.claim(lanes)
         except VoxError as exc:
             self._failures += 1
             if not self.is_stopped.is_set():  # `stop` may end the connection
@@ -150,9 +161,12 @@ class FleetStorage(huey.storage.PriorityRedisStorage):  # type: ignore[misc]  # 
             return None
         self._failures = 0
         self._on_away(None)
-        return data
+        if claimed is None:
+            return None
+        args = [claimed.request_id, claimed.message.decode("utf-8", "replace")]
+        return json.dumps([claimed.request_id, TASK, None, 0, 0, None, args, {}]).encode()
 
-    def claim(self, lanes: Sequence[Lane]) -> bytes | None:
+    def claim(self, lanes: Sequence[Lane]) -> Claimed | None:
         """The next request of these lanes, without waiting for one. Raises WorkersAway."""
         if not lanes or self.is_stopped.is_set():
             return None
@@ -163,7 +177,7 @@ class FleetStorage(huey.storage.PriorityRedisStorage):  # type: ignore[misc]  # 
             [keys.LEASES, keys.SERVED, *rings],
             [keys.PREFIX, self._worker_id, self._lease_ms, len(lanes), *ages],
         )
-        return found[1] if found else None
+        return Claimed(found[0].decode("utf-8", "replace"), found[1]) if found else None
 
     def _wait(self, lanes: Sequence[Lane]) -> None:
         """Until there may be a request in one of the lanes, or `stop` was called."""
@@ -204,9 +218,16 @@ class FleetQueue:
     """The queue of requests, as one side sees it."""
 
     def __init__(
-        self, server: Server, serve: Callable[[Request], None] | None = None, **worker: Any
+        self,
+        server: Server,
+        serve: Callable[[Request], None] | None = None,
+        refuse: Callable[[str, str], None] | None = None,
+        **worker: Any,
     ) -> None:
-        """`worker`: what FleetStorage needs of one. `serve` is called in a thread of Huey's."""
+        """`worker`: what FleetStorage needs of one. `serve` is called in a thread of Huey's.
+
+        So is `refuse`, with the id of what is no request, and why.
+        """
         self._huey = huey.Huey(
             QUEUE,
             results=False,
@@ -218,18 +239,18 @@ class FleetQueue:
         self.storage: FleetStorage = self._huey.storage
         self._consumer: Consumer | None = None
 
-        def synthesize(request: dict[str, Any]) -> None:
-            if serve is None:
-                return
+        def synthesize(request_id: str, message: str) -> None:
             try:
-                wanted = Request.of(request)
+                request = _request_of(request_id, message)
             except NotOurs as exc:
-                log.warning("a request that is none: %s", exc)
+                if refuse is not None:
+                    refuse(request_id, str(exc))
             else:
-                serve(wanted)
+                if serve is not None:
+                    serve(request)
 
-        synthesize.__module__ = "vox"
-        self._task = self._huey.task(name="synthesize")(synthesize)
+        synthesize.__module__, name = TASK.split(".")
+        self._task = self._huey.task(name=name)(synthesize)
 
     def send(self, request: Request) -> int:
         """See `FleetStorage.enqueue`."""
@@ -264,3 +285,20 @@ class FleetQueue:
         if self._consumer is not None:
             self._consumer.stop_flag.set()
             self.storage.stop()
+
+
+def _request_of(request_id: str, message: str) -> Request:
+    """The request that was claimed under that id. Raises NotOurs."""
+    try:
+        fields = json.loads(message)
+        name, (found, *_) = fields[1], fields[6]
+        request = Request.of(found)
+    except NotOurs:
+        raise
+    except (ValueError, LookupError, TypeError, RecursionError) as exc:
+        raise NotOurs("what is no request") from exc
+    if name != TASK:
+        raise NotOurs("another task")
+    if request.id != request_id:  # its answers would go to whoever has that id
+        raise NotOurs("the id of another request")
+    return request

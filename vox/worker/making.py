@@ -70,6 +70,11 @@ class Maker:
                 log.error("request %s failed in %s, line %s", request.id, at.filename, at.lineno)
                 self._fail(lease, JobFailed(f"the worker failed: {type(exc).__name__}"))
 
+    def refuse(self, request_id: str, why: str) -> None:
+        """Answer what is no request. Raises nothing."""
+        with self._leases.holding(Request(request_id, "", "", "", "")) as lease:
+            self._fail(lease, JobFailed(f"the worker does not understand the request: {why}"))
+
     def _fail(self, lease: Lease, error: VoxError) -> None:
         what = error.message
         if isinstance(error, OF_THE_UTTERANCE):

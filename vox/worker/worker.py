@@ -90,6 +90,7 @@ class Worker:
         self._queue = FleetQueue(
             server,
             self._maker.make,
+            self._maker.refuse,
             worker_id=self.id,
             lease_s=times.held_s,
             lanes=self._lanes,

@@ -1,34 +1,35 @@
 -- Take the next request for a worker, and its lease, in one step.
 -- KEYS leases vt, then the rings: all lanes of the first tier, then of the next
 -- ARGV prefix worker lease_ms lanes, then for each lane how long a request waits at least, in ms
--- -> {id, message} or nothing
+-- -> {id, message} or nothing; '' instead of a message that is too long, or is none
 -- Those that a request avoids, by their ids, leave it to others for a while.
 local avoided_ms = 30000
+local most_bytes = 4194304 -- 12 for each character of the longest texts
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local prefix, worker, lease, width = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 
 local function drop(ring, queue, client, id)
-  redis.call('ZREM', queue, id)
+  run('ZREM', queue, id)
   redis.call('DEL', prefix .. ':u:' .. id, prefix .. ':m:' .. id)
-  if redis.call('ZCARD', queue) == 0 then redis.call('ZREM', ring, client) end
+  if redis.call('ZCARD', queue) == 0 then run('ZREM', ring, client) end
 end
 
 -- The first request of a client, what is nobody's any more thrown out; nil if there is none.
 local function first(ring, client)
   local queue = ring .. ':' .. client
   for _ = 1, 100 do
-    local id = redis.call('ZRANGE', queue, 0, 0)[1]
+    local id = run('ZRANGE', queue, 0, 0)[1]
     if not id then
-      redis.call('ZREM', ring, client)
+      run('ZREM', ring, client)
       return nil
     end
-    local task = redis.call('HMGET', prefix .. ':u:' .. id, 'state', 'at', 'session', 'cost',
-      'avoid')
-    if task[1] == 'queued' and redis.call('EXISTS', task[3]) == 1 then
-      return {ring = ring, queue = queue, client = client, id = id, at = tonumber(task[2]),
-        cost = tonumber(task[4]),
-        is_avoided = string.find(' ' .. task[5] .. ' ', ' ' .. worker .. ' ', 1, true)}
+    local task = run('HMGET', prefix .. ':u:' .. id, 'state', 'at', 'session', 'cost', 'avoid')
+    local at, cost = tonumber(task[2] or ''), tonumber(task[4] or '')
+    if task[1] == 'queued' and task[3] and redis.call('EXISTS', task[3]) == 1 then
+      return {ring = ring, queue = queue, client = client, id = id,
+        at = at and at <= now and at or now, cost = cost and cost >= 1 and cost <= 1e6 and cost or 1,
+        is_avoided = string.find(' ' .. (task[5] or '') .. ' ', ' ' .. worker .. ' ', 1, true)}
     end
     drop(ring, queue, client, id)
   end
@@ -36,10 +37,10 @@ end
 
 -- The first request of the client that is the most behind in this ring.
 local function best_of(ring, min_age)
-  local clients = redis.call('ZRANGE', ring, 0, 31, 'WITHSCORES')
+  local clients = run('ZRANGE', ring, 0, 31, 'WITHSCORES')
   local is_stale = false
   for i = 1, #clients, 2 do
-    local own = tonumber(redis.call('HGET', KEYS[2], clients[i]) or 0)
+    local own = tonumber(run('HGET', KEYS[2], clients[i]) or 0) or 0
     if own > tonumber(clients[i + 1]) then -- it was served from another ring meanwhile
       redis.call('ZADD', ring, 'XX', own, clients[i])
       is_stale = true
@@ -63,18 +64,21 @@ for from = 3, #KEYS, width do
     if found and (not best or found.vt < best.vt) then best = found end
   end
   if best then
-    redis.call('ZREM', best.queue, best.id)
+    run('ZREM', best.queue, best.id)
     redis.call('HSET', prefix .. ':u:' .. best.id, 'state', 'leased', 'worker', worker)
     redis.call('PEXPIRE', prefix .. ':u:' .. best.id, 3600000) -- it may have waited for long
-    redis.call('ZADD', KEYS[1], now + lease, best.id)
-    redis.call('HSET', KEYS[2], '', best.vt, best.client, best.vt + best.cost)
+    run('ZADD', KEYS[1], now + lease, best.id)
+    run('HSET', KEYS[2], '', best.vt, best.client, best.vt + best.cost)
     redis.call('PEXPIRE', KEYS[2], 86400000)
     if redis.call('ZCARD', best.queue) == 0 then
       redis.call('ZREM', best.ring, best.client)
     else
       redis.call('ZADD', best.ring, 'XX', best.vt + best.cost, best.client)
     end
-    return {best.id, redis.call('GET', prefix .. ':m:' .. best.id)}
+    local message = prefix .. ':m:' .. best.id
+    local size = redis.pcall('STRLEN', message)
+    if type(size) ~= 'number' or size == 0 or size > most_bytes then return {best.id, ''} end
+    return {best.id, redis.call('GET', message)}
   end
 end
 return nil

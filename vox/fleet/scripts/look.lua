@@ -13,7 +13,7 @@ if KEYS[1] then
 end
 local time = redis.call('TIME')
 local found = {was_known, time[1] .. '.' .. string.format('%06d', time[2])}
-local seen = redis.call('ZREVRANGE', ARGV[1], 0, ARGV[3] - 1, 'WITHSCORES')
+local seen = run('ZREVRANGE', ARGV[1], 0, ARGV[3] - 1, 'WITHSCORES')
 local announcements = {}
 for i = 1, #seen, 2 do announcements[#announcements + 1] = ARGV[2] .. seen[i] end
 if #announcements > 0 then announcements = redis.call('MGET', unpack(announcements)) end

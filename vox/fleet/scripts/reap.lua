@@ -7,20 +7,17 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local ids, event = {ARGV[4]}, 'back'
 if not ARGV[4] then
   event = 'lost'
-  ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, 50)
+  ids = run('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, 50)
 end
 local ended = {}
 for _, id in ipairs(ids) do
   local key = ARGV[1] .. ':u:' .. id
-  local task = redis.call('HMGET', key, 'worker', 'out', 'session')
+  local task = run('HMGET', key, 'worker', 'out', 'session')
   if not ARGV[5] or task[1] == ARGV[5] then
-    redis.call('ZREM', KEYS[1], id)
+    run('ZREM', KEYS[1], id)
     redis.call('DEL', key, ARGV[1] .. ':m:' .. id)
-    if task[2] and redis.call('EXISTS', task[3]) == 1 then
-      redis.call('XADD', task[2], 'MAXLEN', '~', ARGV[2], '*', 'u', id, 's', '-1',
-        'h', cjson.encode({event = event, worker = task[1]}), 'd', '')
-      redis.call('PEXPIRE', task[2], ARGV[3])
-    end
+    tell(KEYS[1], task[2], task[3], ARGV[3], ARGV[2], 'u', id, 's', '-1',
+      'h', cjson.encode({event = event, worker = task[1]}), 'd', '')
     ended[#ended + 1] = id
   end
 end
