@@ -96,6 +96,7 @@ GARBAGE = {
     "notes that are no text": ({**END, "notes": [1]}, b""),
     "an error without one": ({"event": "error", "worker": "w"}, b""),
     "a long header": ({**END, "more": "x" * 70_000}, b""),
+    "an answer that only the server gives": ({"event": "lost", "worker": "innocent#1"}, b""),
     "a gap": ({"event": "chunk", "sample_rate": 24_000, "seq": 3}, SOUND),
 }
 
@@ -115,6 +116,46 @@ def test_a_worker_that_answers_garbage_loses_the_request(
     make_it(worker, good)
     assert events(asked)[-3:] == ["begun", "chunk", "end"]
     assert "the worker w sent " in caplog.text
+
+
+def test_sound_that_changes_its_rate_loses_the_request(session: Session, worker: Taker) -> None:
+    asked = session.ask(request())
+    bad = claimed(worker)
+    for seq, header in enumerate((BEGUN, CHUNK, {**CHUNK, "sample_rate": 16_000})):
+        send(worker, bad, seq, header, b"" if header is BEGUN else SOUND)
+    make_it(worker, claimed(worker))
+    assert events(asked)[-3:] == ["begun", "chunk", "end"]
+
+
+def test_sound_without_end_loses_the_request(session: Session, worker: Taker) -> None:
+    asked = session.ask(request())
+    bad = claimed(worker)
+    send(worker, bad, 0, BEGUN)
+    sound = bytes(4 * 16_000)
+    for seq in range(1, 1000):  # four seconds at a time
+        if not send(worker, bad, seq, {**CHUNK, "sample_rate": 4_000}, sound):
+            break
+    assert seq < 200
+    make_it(worker, claimed(worker))
+    assert events(asked)[-3:] == ["begun", "chunk", "end"]
+
+
+def test_garbage_that_ends_the_request_is_not_asked_for_again_of_the_same_worker(
+    session: Session, worker: Taker, server: Server
+) -> None:
+    """The server no longer knows whose the request was."""
+    other = Taker(server, "other#1")
+    announce(server, other.id)
+    until(lambda: len(session.workers) == 2)
+    asked = session.ask(request())
+    bad = claimed(worker)
+    send(worker, bad, 0, BEGUN)
+    send(worker, bad, 1, CHUNK, b"", is_end=True)
+    until(lambda: server.call("exists", keys.task(f"{asked.number}.2")))
+    assert worker.claim() is None
+    good = claimed(other)
+    make_it(other, good)
+    assert events(asked)[-3:] == ["begun", "chunk", "end"]
 
 
 BROKEN = {"code": "load-failed", "message": "no memory"}
@@ -194,7 +235,7 @@ def test_what_a_lost_worker_sent_and_nobody_has_read_yet_is_never_heard(
     got = claimed(worker)
     send(worker, got, 0, BEGUN)
     send(worker, got, 1, CHUNK, SOUND)
-    until(lambda: asked.next_seq == 2)
+    until(lambda: asked.answers.qsize() == 2)
     worker.lease_ms = 60_000
     make_it(worker, claimed(worker))
     until(lambda: asked.is_ended)

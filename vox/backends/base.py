@@ -243,6 +243,18 @@ class Utterance:
             known["voice"] = None
         return cls(text, **known, clone=clone, options=others)
 
+    @property
+    def longest_s(self) -> float:
+        """The most sound that it may have, in seconds: far more than any speech needs."""
+        return (SPARE_S + SECONDS_PER_CHAR * len(self.text)) / min(1.0, self.speed)
+
+
+SECONDS_PER_CHAR = 2.0
+"""Slow speech takes 0.2 s for a letter, and 0.5 s for a Chinese character, a digit or a sign that
+is read as a word; long numbers and emoji take the most, about one second."""
+SPARE_S = 300.0
+"""For a short text: of the backends' own limits, which end a voice that babbles, the longest is
+164 s (2,048 frames of qwen-tts)."""
 
 LOWEST_RATE = 4_000
 """Below it speech cannot be understood; a telephone has 8,000."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from ..config import Config
 from ..errors import VoxError, WorkersAway
 from ..fleet import keys
+from ..hosts.launch import limits_of
 from ..hosts.pool import Pool, model_key
 from ..jobs import Job
 from ..voices.catalog import Catalog
@@ -168,4 +169,5 @@ class Placement:
 
         settings = self._catalog.host_settings(backend, model)
         named = self._catalog.model(backend, model)
-        return RemoteHost(backend, named, settings, session, int(is_file), priority)
+        limits = limits_of(self._config())
+        return RemoteHost(backend, named, settings, session, int(is_file), priority, limits)

@@ -5,18 +5,23 @@ from __future__ import annotations
 import contextlib
 import math
 import queue
+import time
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from ..errors import VoxError, WorkerLost
-from .requests import Answer, Request
+from .requests import Answer, NotOurs, Request, utterance_of
 
 
 class Asked:
     """The thread that asked reads it; the session's threads fill it, under the session's lock."""
 
     def __init__(
-        self, request: Request, recording: str | None, cancel: Callable[[Asked], None]
+        self,
+        request: Request,
+        recording: str | None,
+        cancel: Callable[[Asked], None],
+        give_up: Callable[[Asked, str, str], None] = lambda _asked, _id, _what: None,
     ) -> None:
         self.request = request
         self.recording = recording
@@ -28,6 +33,7 @@ class Asked:
         """The ids of the workers that have failed it."""
         self.worker: str | None = None
         """Who makes it, once somebody does."""
+        self.worker_id: str | None = None
         self.heard_at = math.inf
         """When it was sent, or a worker last said something of it; inf: it is being sent."""
         self.missing_since = math.inf
@@ -35,9 +41,15 @@ class Asked:
         self.is_ended = False
         """No more answers will come."""
         self.is_cancelled = False
-        self.next_seq = 0
+        self._next_seq = 0
+        self._sample_rate: int | None = None
+        self._sound_s = 0.0
+        self._longest_s = utterance_of(request).longest_s
         self.answers: queue.SimpleQueue[Answer | VoxError | None] = queue.SimpleQueue()
         self._cancel = cancel
+        self._give_up = give_up
+        self._read_id = ""
+        """The attempt of which an answer was read last."""
         self._begun_id: str | None = None
         """The attempt of which sound was read."""
         self._unread: Answer | None = None
@@ -49,9 +61,34 @@ class Asked:
                 self.answers.get_nowait()
         avoid = () if self.lost_by.issuperset(serving) else sorted(self.lost_by)
         self.request = replace(self.request, id=f"{self.number}.{self.attempt}", avoid=avoid)
-        self.worker, self.next_seq, self.heard_at = None, 0, math.inf
-        self.missing_since = math.inf
+        self.worker = self.worker_id = None
+        self._next_seq, self._sample_rate, self._sound_s = 0, None, 0.0
+        self.heard_at = self.missing_since = math.inf
         return self.request
+
+    def is_next(self, answer: Answer) -> bool:
+        """Whether it follows those before. Raises NotOurs if it cannot."""
+        if self.request.id != answer.request_id:
+            return False
+        self.heard_at = time.monotonic()
+        if answer.seq > self._next_seq:
+            raise NotOurs("an answer out of order")
+        if answer.seq < self._next_seq:
+            return False  # it was sent twice: the worker did not learn that it had come
+        self._next_seq += 1
+        if answer.event == "chunk":
+            self._check_sound(answer)
+        return True
+
+    def _check_sound(self, chunk: Answer) -> None:
+        """A worker's own checks let neither pass (see `hosts.sound_checks`)."""
+        rate: int = chunk.header["sample_rate"]
+        self._sample_rate = self._sample_rate or rate
+        self._sound_s += len(chunk.pcm) / 4 / rate
+        if rate != self._sample_rate:
+            raise NotOurs("another sample rate in mid-utterance")
+        if self._sound_s > self._longest_s:
+            raise NotOurs("sound without end")
 
     def next(self, timeout_s: float) -> Answer | None:
         """The next answer: "loading", "begun", "chunk", "end" or "error".
@@ -71,6 +108,7 @@ class Asked:
             if got is None:
                 return None
             found = got
+        self._read_id = found.request_id
         if found.event in ("chunk", "end"):
             if self._begun_id not in (None, found.request_id):
                 self._begun_id, self._unread = None, found
@@ -92,3 +130,7 @@ class Asked:
     def cancel(self) -> None:
         """It is not wanted any more. May be called from any thread, and more than once."""
         self._cancel(self)
+
+    def give_up(self, what: str) -> None:
+        """Have another worker make it: this one failed, in the way that is said after its name."""
+        self._give_up(self, self._read_id, what)

@@ -145,7 +145,7 @@ class Session:
             session=self.id,
         )
         self._presence.pace.use()
-        asked = Asked(request, recording, self.cancel)
+        asked = Asked(request, recording, self.cancel, self._give_up)
         self._send(asked)
         return asked
 
@@ -347,23 +347,36 @@ class Session:
         try:
             self._judge(asked, answer_of(fields))
         except NotOurs as exc:
-            try:
-                worker = self._withdraw(request_id)
-            except VoxError:
-                worker = ""
-                self._forget(request_id)
-            name = asked.worker or _name(worker)
-            self._again(request_id, WorkerLost(f"the worker {name} sent {exc}"), worker)
+            self._give_up(asked, request_id, f"sent {exc}")
+
+    def _give_up(self, asked: Asked, request_id: str, what: str) -> None:
+        """Have another worker make it, if that is still the present attempt."""
+        with self._lock:
+            if asked.request.id != request_id:
+                return
+            worker_id, name = asked.worker_id or "", asked.worker
+        try:
+            # Once the request was answered to its end, the server no longer knows whose it was.
+            worker_id = self._withdraw(request_id) or worker_id
+        except VoxError:
+            self._forget(request_id)
+        why = WorkerLost(f"the worker {name or _name(worker_id)} {what}")
+        self._again(request_id, why, worker_id)
 
     def _judge(self, asked: Asked, answer: Answer) -> None:
         """Raises NotOurs."""
         name = answer.header.get("worker")
         if answer.event in ("lost", "back"):
+            if answer.seq >= 0:
+                raise NotOurs("what only the server may say")
             is_loss = answer.event == "lost" and not self._presence.is_troubled
             what = "was stopped" if answer.event == "back" else "was lost"
             why = WorkerLost(f"the worker {_name(name)} {what}")
             self._again(answer.request_id, why, str(name) if is_loss else None)
-        elif self._is_next(asked, answer):
+            return
+        with self._lock:
+            is_next = asked.is_next(answer)
+        if is_next:
             if answer.event == "need-clone":
                 if asked.request.clone is not None:
                     self.clones.forget(asked.request.clone.digest)
@@ -379,24 +392,11 @@ class Session:
                 if self._asked.get(answer.request_id) is not asked:
                     return
                 if isinstance(name, str):
-                    asked.worker = _name(name)
+                    asked.worker, asked.worker_id = _name(name), name
                 if answer.event in ("end", "error"):
                     asked.is_ended = True
                     del self._asked[answer.request_id]
                 asked.answers.put(answer)
-
-    def _is_next(self, asked: Asked, answer: Answer) -> bool:
-        """Raises NotOurs if answers are missing before it."""
-        with self._lock:
-            if asked.request.id != answer.request_id:
-                return False
-            asked.heard_at = time.monotonic()
-            if answer.seq > asked.next_seq:
-                raise NotOurs("an answer out of order")
-            if answer.seq < asked.next_seq:
-                return False  # it was sent twice: the worker did not learn that it had come
-            asked.next_seq += 1
-            return True
 
 
 def _name(worker_id: Any) -> str:

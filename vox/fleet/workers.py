@@ -93,6 +93,7 @@ class Workers:
             pipe.set(keys.worker(worker.id), json.dumps(data), px=round(1000 * ttl_s))
             pipe.zadd(keys.WORKERS, {worker.id: seconds + micros / 1e6})
             pipe.zremrangebyscore(keys.WORKERS, "-inf", seconds - FORGOTTEN_S)
+            pipe.pexpire(keys.WORKERS, round(1000 * FORGOTTEN_S))
             pipe.execute()
 
     def leave(self, worker_id: str) -> None:

@@ -27,7 +27,7 @@ def subprocess_hosts(backends_dir: str, config: Callable[[], Config]) -> HostFac
     """A factory of hosts that run in subprocesses of this machine."""
 
     def start(name: str, settings: Settings) -> Handle:
-        return start_host(name, settings, backends_dir, _limits(config()))
+        return start_host(name, settings, backends_dir, limits_of(config()))
 
     return start
 
@@ -40,7 +40,7 @@ def inline_hosts(backends_dir: str, config: Callable[[], Config]) -> HostFactory
 
     def start(name: str, settings: Settings) -> Host:
         adapter = registry.get(name)
-        limits = _limits(config())
+        limits = limits_of(config())
         if adapter.info.light and not adapter.info.package:
             return InlineHost(name, adapter(settings), limits)
         return start_host(name, settings, backends_dir, limits)
@@ -48,7 +48,7 @@ def inline_hosts(backends_dir: str, config: Callable[[], Config]) -> HostFactory
     return start
 
 
-def _limits(config: Config) -> Limits:
+def limits_of(config: Config) -> Limits:
     return Limits(
         load_s=config["load_timeout_s"],
         first_chunk_s=config["first_chunk_timeout_s"],

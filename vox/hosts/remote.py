@@ -5,6 +5,7 @@ It holds nothing of this machine, so each job has one of its own, and needs no t
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, Protocol
@@ -16,12 +17,14 @@ from ..fleet.clones import digest_of
 from ..fleet.failures import error_of
 from ..fleet.requests import Answer, CloneRef, Request, said_of
 from .base import no_progress, nothing
+from .handle import Limits
 
 WORKERS = "workers"
 """What such a host names as its device."""
 MOST_AT_ONCE = 32
 """Utterances of one job that are made at once, however many workers there are."""
 _LOOK_S = 1.0
+_USUAL_LIMITS = Limits()
 
 
 class Asked(Protocol):
@@ -35,6 +38,7 @@ class Asked(Protocol):
     def is_going_on(self) -> bool: ...
     def next(self, timeout_s: float) -> Answer | None: ...
     def cancel(self) -> None: ...
+    def give_up(self, what: str) -> None: ...
 
 
 class Session(Protocol):
@@ -56,9 +60,14 @@ class RemoteHost:
         session: Session,
         tier: int,
         priority: int,
+        limits: Limits = _USUAL_LIMITS,
     ) -> None:
-        """`name`: the backend that speaks. `tier`, `priority`: see `fleet.requests.Request`."""
+        """`name`: the backend that speaks. `tier`, `priority`: see `fleet.requests.Request`.
+
+        `limits`: after them a worker counts as hung that still renews its lease.
+        """
         self.name = name
+        self.limits = limits
         self.settings = settings
         self.device: str | None = None
         self.load_s: float | None = None
@@ -172,16 +181,25 @@ class RemoteHost:
 
     def _answers(self, asked: Asked) -> Generator[Answer, None, None]:
         """The chunks that answer a request, until its end."""
+        limit_s, since = math.inf, 0.0
         while True:
             answer = asked.next(_LOOK_S)
+            has_sound_or_end = answer is not None and answer.event != "loading"
+            if not has_sound_or_end and time.monotonic() - since > limit_s:
+                asked.give_up(f"did not go on for {limit_s:g} s")
+                limit_s = math.inf
             if answer is None:
                 if asked.is_cancelled:
                     self.cut_off = True
                     return
                 continue
             header = answer.header
-            if answer.event == "chunk":
+            if answer.event == "begun":
+                limit_s = self.limits.load_s + self.limits.first_chunk_s
+                since = time.monotonic()
+            elif answer.event == "chunk":
                 yield answer
+                limit_s, since = self.limits.stall_s, time.monotonic()
             elif answer.event == "loading":
                 text, fraction = f"{header['text']} on {_name(asked)}", header["fraction"]
                 self._on_progress(text, fraction)

@@ -12,24 +12,12 @@ from ..backends.base import HIGHEST_RATE, LOWEST_RATE, Chunk, Utterance
 from ..errors import SynthesisFailed
 from .base import Host, nothing
 
-SECONDS_PER_CHAR = 2.0
-"""Slow speech takes 0.2 s for a letter, and 0.5 s for a Chinese character, a digit or a sign that
-is read as a word; long numbers and emoji take the most, about one second."""
-SPARE_S = 300.0
-"""For a short text: of the backends' own limits, which end a voice that babbles, the longest is
-164 s (2,048 frames of qwen-tts)."""
-
-
-def longest_s(utterance: Utterance) -> float:
-    """The most audio that an utterance may have, in seconds: far more than any speech needs."""
-    return (SPARE_S + SECONDS_PER_CHAR * len(utterance.text)) / min(1.0, utterance.speed)
-
 
 def synthesize(
     host: Host, utterance: Utterance, on_begun: Callable[[], None] = nothing
 ) -> Generator[Chunk, None, None]:
     """As `Host.synthesize`, but what cannot be speech stops the host and raises SynthesisFailed."""
-    most_s, made_s = longest_s(utterance), 0.0
+    most_s, made_s = utterance.longest_s, 0.0
     rate = None
     with contextlib.closing(host.synthesize(utterance, on_begun)) as chunks:
         for chunk in chunks:

@@ -8,6 +8,7 @@ if redis.call('EXISTS', KEYS[7]) == 0 then return -1 end
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 local seq = ARGV[9]
 if seq == '' then seq = run('INCR', KEYS[5]) end
+redis.call('PEXPIRE', KEYS[5], 86400000)
 local now = redis.call('TIME')
 redis.call('HSET', KEYS[1], 'client', ARGV[2], 'ring', KEYS[3], 'session', KEYS[7], 'cost', ARGV[4],
   'out', ARGV[6], 'at', now[1] * 1000 + math.floor(now[2] / 1000), 'state', 'queued',
