@@ -45,9 +45,9 @@ class FakeAsked:
     def _make(self) -> None:
         text = self.request.text
         try:
-            if text is None:
+            if text is None or self._workers.hosts.loads:
                 self._host.load(None, self._tell_loading)
-            else:
+            if text is not None:
                 if text in self._workers.loaded_for:
                     self._tell_loading("loading the script", None)
                 for samples, rate in self._host.synthesize(Utterance(text)):

@@ -92,6 +92,15 @@ def test_notes_of_a_load_are_told(rig: Rig, engine: Engine, workers: FakeWorkers
     assert "loading the script on gpu1" in steps
 
 
+def test_the_worker_that_loads_the_model_makes_the_utterance(
+    rig: Rig, engine: Engine, workers: FakeWorkers
+) -> None:
+    workers.announce(worker("gpu1", [ELSEWHERE], is_warm=False))
+    job = engine.submit(elsewhere())
+    assert rig.until_ended(job)["state"] == "done"
+    assert workers.texts == [job.text], "a load of its own may go to another worker"
+
+
 def test_a_load_by_another_worker_is_over_with_its_utterance(
     rig: Rig, engine: Engine, workers: FakeWorkers, tmp_path: Path
 ) -> None:

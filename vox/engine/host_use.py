@@ -179,16 +179,17 @@ class HostUse:
 
     # -- from the job's thread ---------------------------------------------------------------
 
-    def take(self, is_urgent: bool = True) -> Host:
+    def take(self, is_urgent: bool = True, first: Utterance | None = None) -> Host:
         """The job's host, with its model loaded; waits for the turn if it has none.
 
-        `is_urgent`: files give up the utterances that keep it waiting. Raises NoPlace, NotLoaded,
-        HostCrashed, WorkersAway, WorkerLost, BackendNotInstalled and what `check_wanted` raises.
+        `is_urgent`: files give up the utterances that keep it waiting. `first`: what it makes next.
+        Raises NoPlace, NotLoaded, HostCrashed, WorkersAway, WorkerLost, BackendNotInstalled and
+        what `check_wanted` raises.
         """
         if self.host is not None:
             return self.host
         if self._is_made_elsewhere():
-            return self._take_remote()
+            return self._take_remote(first)
         self._uses.running.set_remote(self.run, False)
         turns = self._pool.turns
         if turns.is_taken and not self.is_warm:
@@ -225,9 +226,11 @@ class HostUse:
             raise NoPlace(reason)
         return place == "remote"
 
-    def _take_remote(self) -> Host:
+    def _take_remote(self, first: Utterance | None) -> Host:
         self._uses.running.set_remote(self.run, True)
         host = self._remote = self._remote or self._uses.placement.host(self.run.job)
+        if first is not None:  # after a load alone another worker may get it, and load as well
+            host.expect(first)
         try:
             host.load(self._said, self._show_loading_there)
         finally:

@@ -286,9 +286,10 @@ class Synthesizer:
 
     def _has_made(self, piece: Piece, key: str | None, work: Work) -> bool:
         """Have the host make the utterance; False if it was given up, and is the next once more."""
-        host = work.use.take(self._lookahead.is_urgent(work.job))
+        utterance = replace(work.said, text=piece.text)
+        host = work.use.take(self._lookahead.is_urgent(work.job), utterance)
         self._prefetch(piece, work)
-        chunks = Timed(shaped(host, replace(work.said, text=piece.text), work.use.check))
+        chunks = Timed(shaped(host, utterance, work.use.check))
         try:
             with work.use.saying():
                 parts, sample_rate = self._say(chunks, piece, work)
