@@ -270,6 +270,7 @@ class Entry(NamedTuple):
     header: str
     pcm: bytes = b""
     seq: int = 0
+    """After what the claim told."""
 
 
 Nonsense = Iterable[Entry]
@@ -343,8 +344,8 @@ class Rogue:
                 "append",
                 [keys.task(request.id), keys.LEASES],
                 [
-                    request.id, self._id, round(1000 * LEASE_S), entry.header, entry.pcm, entry.seq,
-                    1024, 60_000, 0, keys.message(request.id),
+                    request.id, self._id, round(1000 * LEASE_S), entry.header, entry.pcm,
+                    1 + entry.seq, 1024, 60_000, 0, keys.message(request.id),
                 ],
             )  # fmt: skip
             if not is_wanted:

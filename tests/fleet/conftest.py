@@ -84,8 +84,8 @@ class Client:
         return str(found.decode())
 
     def leave(self) -> None:
-        """Its session ends, as it does when nobody keeps it up."""
-        self.server.call("delete", keys.session(self.session))
+        """Its session ends."""
+        self.server.call("delete", keys.session(self.session), keys.answers(self.session))
 
     def answers(self) -> list[Answer]:
         found = self.server.call("xrange", keys.answers(self.session))
@@ -225,7 +225,6 @@ def send(
     return bool(worker.server.run("append", task, [*args, keys.message(request_id)]))
 
 
-BEGUN = {"event": "begun", "worker": "w#1"}
 CHUNK = {"event": "chunk", "sample_rate": 24_000}
 END = {"event": "end", "worker": "w#1", "cut_off": False, "notes": []}
 
@@ -241,5 +240,5 @@ def events(asked: Asked) -> list[str]:
 
 
 def make_it(worker: Taker, request_id: str) -> None:
-    for seq, (header, pcm) in enumerate(((BEGUN, b""), (CHUNK, SOUND), (END, b""))):
-        assert send(worker, request_id, seq, header, pcm, is_end=header is END)
+    assert send(worker, request_id, 1, CHUNK, SOUND)
+    assert send(worker, request_id, 2, END, is_end=True)

@@ -13,7 +13,7 @@ from vox.fleet.session import Session
 from vox.hosts.handle import Limits
 from vox.hosts.remote import RemoteHost
 
-from .conftest import BEGUN, CHUNK, SOUND, Taker, announce, claimed, make_it, send, until
+from .conftest import CHUNK, SOUND, Taker, announce, claimed, make_it, send, until
 
 LIMITS = Limits(load_s=0.1, first_chunk_s=0.1, stall_s=0.1)
 LOADING = {"event": "loading", "text": "the model", "fraction": 0.5}
@@ -43,7 +43,6 @@ def test_a_worker_that_begins_and_gives_no_sound_is_given_up(
     with ThreadPoolExecutor() as threads:
         made = threads.submit(samples, host)
         bad, seq = claimed(worker), 1
-        assert send(worker, bad, 0, BEGUN)
         found = None
         while found is None:
             if does == "load for ever" and send(worker, bad, seq, LOADING):
@@ -61,8 +60,7 @@ def test_a_worker_that_stalls_in_mid_utterance_is_given_up(
     with ThreadPoolExecutor() as threads:
         made = threads.submit(samples, host)
         bad = claimed(worker)
-        for seq, (header, pcm) in enumerate(((BEGUN, b""), (CHUNK, SOUND))):
-            assert send(worker, bad, seq, header, pcm)
+        assert send(worker, bad, 1, CHUNK, SOUND)
         make_it(other, claimed(other))
         with pytest.raises(WorkerLost):
             made.result(60)
@@ -76,6 +74,6 @@ def test_workers_that_all_hang_fail_the_request_with_a_name(
     with ThreadPoolExecutor() as threads:
         made = threads.submit(samples, host)
         for _ in range(3):
-            assert send(worker, claimed(worker), 0, BEGUN)
+            claimed(worker)
         with pytest.raises(WorkerLost, match=r"the worker w did not go on for 0\.2 s"):
             made.result(60)

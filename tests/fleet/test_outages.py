@@ -12,7 +12,6 @@ from vox.fleet.server import TIMEOUT_S, Server
 from vox.fleet.session import MAX_LOSSES, Session
 
 from .conftest import (
-    BEGUN,
     CHUNK,
     END,
     SOUND,
@@ -33,7 +32,6 @@ def test_an_emptied_server_gets_all_requests_again(
 ) -> None:
     waiting = [session.ask(request(str(number))) for number in range(3)]
     begun = claimed(worker)
-    send(worker, begun, 0, BEGUN)
     redis_server.client().flushall()
     announce(server)
     for _ in waiting:
@@ -92,7 +90,7 @@ def test_a_frozen_server_loses_nothing(
     """For longer than leases last, and not so long that a call fails."""
     worker.lease_ms = 750
     asked = session.ask(request())
-    send(worker, claimed(worker), 0, BEGUN)
+    assert worker.answer(claimed(worker))
     assert asked.next(30) is not None  # a server that is frozen at once may not have sent it
     redis_server.freeze()
     assert asked.next(1.2) is None
@@ -110,7 +108,7 @@ def test_workers_that_are_lost_with_the_server_do_not_count_against_a_request(
     worker.lease_ms = 750
     asked = session.ask(request())
     for _ in range(MAX_LOSSES):
-        send(worker, claimed(worker), 0, BEGUN)
+        assert worker.answer(claimed(worker))
         time.sleep(0.2)  # a look is under way from now on
         redis_server.freeze()
         time.sleep(1.2)
@@ -161,7 +159,6 @@ def test_what_was_made_and_takes_long_to_be_read_is_not_asked_for_again(
         all_asked = [session.ask(request()) for _ in range(4)]
         for _ in all_asked:
             made = claimed(worker)
-            send(worker, made, 0, BEGUN)
             send(worker, made, 1, CHUNK, 150 * SOUND)
             send(worker, made, 2, END, is_end=True)
         for asked in all_asked:
@@ -178,7 +175,7 @@ def test_cut_connections_lose_nothing(
     session = make_session(proxy.url)
     asked = session.ask(request())
     got = claimed(worker)
-    for seq, header in enumerate((BEGUN, CHUNK, CHUNK, END)):
+    for seq, header in enumerate((CHUNK, CHUNK, END), 1):
         proxy.cut()
         assert send(worker, got, seq, header, SOUND if header is CHUNK else b"", header is END)
     assert events(asked) == ["begun", "chunk", "chunk", "end"]

@@ -20,7 +20,6 @@ from vox.fleet.workers import Workers
 from vox.redis_url import parse
 
 from .conftest import (
-    BEGUN,
     CHUNK,
     END,
     SOUND,
@@ -43,7 +42,6 @@ def test_answers_are_heard_in_order_and_doubles_are_dropped(
 ) -> None:
     asked = session.ask(request())
     got = claimed(worker)
-    send(worker, got, 0, BEGUN)
     for seq in (1, 1, 2, 1, 3):
         sound = np.full(10, seq / 10, "<f4").tobytes()
         send(worker, got, seq, CHUNK, sound)
@@ -108,7 +106,6 @@ def test_a_worker_that_answers_garbage_loses_the_request(
     header, pcm = GARBAGE[what]
     asked = session.ask(request())
     bad = claimed(worker)
-    send(worker, bad, 0, BEGUN)
     send(worker, bad, 2 if what == "a gap" else 1, header, pcm)
     good = claimed(worker)
     assert good.endswith(".2")
@@ -121,8 +118,8 @@ def test_a_worker_that_answers_garbage_loses_the_request(
 def test_sound_that_changes_its_rate_loses_the_request(session: Session, worker: Taker) -> None:
     asked = session.ask(request())
     bad = claimed(worker)
-    for seq, header in enumerate((BEGUN, CHUNK, {**CHUNK, "sample_rate": 16_000})):
-        send(worker, bad, seq, header, b"" if header is BEGUN else SOUND)
+    for seq, header in enumerate((CHUNK, {**CHUNK, "sample_rate": 16_000}), 1):
+        send(worker, bad, seq, header, SOUND)
     make_it(worker, claimed(worker))
     assert events(asked)[-3:] == ["begun", "chunk", "end"]
 
@@ -130,7 +127,6 @@ def test_sound_that_changes_its_rate_loses_the_request(session: Session, worker:
 def test_sound_without_end_loses_the_request(session: Session, worker: Taker) -> None:
     asked = session.ask(request())
     bad = claimed(worker)
-    send(worker, bad, 0, BEGUN)
     sound = bytes(4 * 16_000)
     for seq in range(1, 1000):  # four seconds at a time
         if not send(worker, bad, seq, {**CHUNK, "sample_rate": 4_000}, sound):
@@ -149,7 +145,6 @@ def test_garbage_that_ends_the_request_is_not_asked_for_again_of_the_same_worker
     until(lambda: len(session.workers) == 2)
     asked = session.ask(request())
     bad = claimed(worker)
-    send(worker, bad, 0, BEGUN)
     send(worker, bad, 1, CHUNK, b"", is_end=True)
     until(lambda: server.call("exists", keys.task(f"{asked.number}.2")))
     assert worker.claim() is None
@@ -171,7 +166,7 @@ def test_what_a_worker_is_not_able_to_make_is_made_by_another(
     asked = session.ask(request())
     bad = claimed(worker)
     error = {"event": "error", "worker": worker.id, "error": failure}
-    send(worker, bad, 0, error, is_end=True)
+    send(worker, bad, 1, error, is_end=True)
     good = claimed(other)
     assert worker.claim() is None
     make_it(other, good)
@@ -184,9 +179,9 @@ def test_what_no_worker_is_able_to_make_fails_with_its_reason(
     asked = session.ask(request())
     error = {"event": "error", "worker": worker.id, "error": BROKEN}
     for _ in range(MAX_LOSSES):
-        send(worker, claimed(worker), 0, error, is_end=True)
+        send(worker, claimed(worker), 1, error, is_end=True)
     with pytest.raises(WorkerLost, match=r"no memory \(on the worker w\)") as caught:
-        asked.next(30)
+        events(asked)
     assert isinstance(caught.value.__cause__, LoadFailed)
 
 
@@ -195,9 +190,9 @@ def test_workers_that_answer_nothing_but_garbage_fail_the_request(
 ) -> None:
     asked = session.ask(request())
     for _ in range(MAX_LOSSES):
-        send(worker, claimed(worker), 0, b"garbage")
+        send(worker, claimed(worker), 1, b"garbage")
     with pytest.raises(WorkerLost, match="sent an invalid answer"):
-        asked.next(30)
+        events(asked)
     assert not asked.is_going_on
     assert worker.claim() is None
 
@@ -206,7 +201,7 @@ def test_what_has_a_name_that_a_terminal_would_obey_is_no_worker(
     session: Session, worker: Taker
 ) -> None:
     asked = session.ask(request())
-    send(worker, claimed(worker), 0, {"event": "begun", "worker": "\x1b[31mw\n#1"})
+    claimed(Taker(worker.server, "\x1b[31mw\n#1"))
     make_it(worker, claimed(worker))
     assert events(asked)[-3:] == ["begun", "chunk", "end"]
     assert asked.worker == "w" and asked.losses == 1
@@ -220,7 +215,7 @@ def test_a_worker_lost_before_its_first_chunk_is_not_noticed_by_who_asked(
 ) -> None:
     asked = session.ask(request())
     worker.lease_ms = 20
-    send(worker, claimed(worker), 0, BEGUN)
+    assert worker.answer(claimed(worker))
     worker.lease_ms = 60_000
     make_it(worker, claimed(worker))
     assert events(asked)[-3:] == ["begun", "chunk", "end"]
@@ -233,7 +228,6 @@ def test_what_a_lost_worker_sent_and_nobody_has_read_yet_is_never_heard(
     asked = session.ask(request())
     worker.lease_ms = 500
     got = claimed(worker)
-    send(worker, got, 0, BEGUN)
     send(worker, got, 1, CHUNK, SOUND)
     until(lambda: asked.answers.qsize() == 2)
     worker.lease_ms = 60_000
@@ -248,7 +242,6 @@ def test_a_worker_lost_after_its_first_chunk_is_told_once_and_all_comes_anew(
     asked = session.ask(request())
     worker.lease_ms = 500
     got = claimed(worker)
-    send(worker, got, 0, BEGUN)
     send(worker, got, 1, CHUNK, SOUND)
     assert [answer.event for answer in (asked.next(30), asked.next(30)) if answer] == [
         "begun",
@@ -272,7 +265,7 @@ def test_a_request_that_loses_too_many_workers_fails_and_names_the_last(
     for _ in range(MAX_LOSSES):
         claimed(dying)
     with pytest.raises(WorkerLost, match="the worker w was lost"):
-        asked.next(30)
+        events(asked)
     assert not asked.is_going_on
 
 
@@ -323,10 +316,11 @@ def test_a_session_that_waits_for_nothing_reads_nothing_and_leaves_nothing_unrea
 def test_who_waits_is_told_of_a_cancel_from_another_thread(session: Session, worker: Taker) -> None:
     asked = session.ask(request())
     got = claimed(worker)
+    assert asked.next(30) is not None
     threading.Timer(0.05, asked.cancel).start()
     assert asked.next(30) is None
     assert asked.is_cancelled and not asked.is_going_on
-    until(lambda: not send(worker, got, 0, BEGUN))
+    until(lambda: not worker.answer(got))
     asked.cancel()
 
 
@@ -367,10 +361,10 @@ def test_a_session_that_is_closed_ends_what_is_waited_for_and_leaves_nothing(
     threading.Timer(0.05, session.close).start()
     for asked in waiting:
         with pytest.raises(WorkersAway, match="ended"):
-            asked.next(30)
+            events(asked)
     session._keeper.join(30)
     until(lambda: not worker.server.call("exists", keys.session(session.id)))
-    assert not send(worker, got, 0, BEGUN)
+    assert not worker.answer(got)
     left = {key.decode() for key in redis_server.client().keys("vox:1:*")}
     assert left <= {keys.SEQ, keys.SERVED, keys.wake("scripted")}
     with pytest.raises(WorkersAway):

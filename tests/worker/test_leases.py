@@ -43,7 +43,7 @@ def test_a_lease_is_renewed_as_long_as_it_is_held(
     with leases.holding(claimed) as lease:
         time.sleep(1.0)
         lease.check()
-        lease.send({"event": "begun", "worker": "w#1"})
+        lease.send({"event": "loading", "text": "", "fraction": None})
     assert leases.count == 0
     wait_until(lambda: not server.call("exists", keys.task(claimed.id)), "it runs out")
 
@@ -62,7 +62,7 @@ def test_a_cancel_stops_what_is_made_and_nothing_afterwards(
         with pytest.raises(Revoked), lease.stopping(stopped.set):
             pass
         with pytest.raises(Revoked):
-            lease.send({"event": "begun", "worker": "w#1"})
+            lease.send({"event": "loading", "text": "", "fraction": None})
 
 
 def test_who_stops_waiting_for_a_host_waits_until_it_is_told(server: Server) -> None:
@@ -102,7 +102,7 @@ def test_leases_are_renewed_after_an_error_that_nobody_expected(
         wait_until(lambda: "nobody expected this" in caplog.text, "it fails")
         lease.renew = renew  # type: ignore[method-assign]
         time.sleep(1.0)
-        lease.send({"event": "begun", "worker": "w#1"})
+        lease.send({"event": "loading", "text": "", "fraction": None})
 
 
 def test_cancels_are_heard_again_after_the_server_was_gone(

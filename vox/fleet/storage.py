@@ -175,7 +175,7 @@ class FleetStorage(huey.storage.PriorityRedisStorage):  # type: ignore[misc]  # 
         found = self.server.run(
             "claim",
             [keys.LEASES, keys.SERVED, *rings],
-            [keys.PREFIX, self._worker_id, self._lease_ms, len(lanes), *ages],
+            [keys.PREFIX, self._worker_id, self._lease_ms, MAX_ANSWERS, ANSWERS_TTL_MS, *ages],
         )
         return Claimed(found[0].decode("utf-8", "replace"), found[1]) if found else None
 

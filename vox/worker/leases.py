@@ -39,7 +39,7 @@ class Lease:
         self._server = server
         self._worker_id = worker_id
         self._times = times
-        self._seq = 0
+        self._seq = 1  # 0 is "begun", which the claim told
         self._renewed_at = time.monotonic()
         self._revoked = threading.Event()
         self._on_revoked: Callable[[], None] | None = None

@@ -58,7 +58,6 @@ class Maker:
         """Synthesize what is asked for. Raises nothing: failures are answers too."""
         with self._leases.holding(request) as lease:
             try:
-                lease.send({"event": "begun", "worker": self._worker_id})
                 self._make(lease)
             except Revoked:
                 log.info("request %s: no longer wanted", request.id)

@@ -1,13 +1,16 @@
--- Take the next request for a worker, and its lease, in one step.
+-- Take the next request for a worker, and its lease, in one step, and tell its client (`begun`).
 -- KEYS leases vt, then the rings: all lanes of the first tier, then of the next
--- ARGV prefix worker lease_ms lanes, then for each lane how long a request waits at least, in ms
+-- ARGV prefix worker lease_ms max_entries out_ttl_ms
+--      then for each lane how long a request waits at least, in ms
 -- -> {id, message} or nothing; '' instead of a message that is too long, or is none
 -- Those that a request avoids, by their ids, leave it to others for a while.
 local avoided_ms = 30000
 local most_bytes = 4194304 -- 12 for each character of the longest texts
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local prefix, worker, lease, width = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local prefix, worker, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local before_ages = 5
+local width = #ARGV - before_ages
 
 local function drop(ring, queue, client, id)
   run('ZREM', queue, id)
@@ -24,10 +27,11 @@ local function first(ring, client)
       run('ZREM', ring, client)
       return nil
     end
-    local task = run('HMGET', prefix .. ':u:' .. id, 'state', 'at', 'session', 'cost', 'avoid')
+    local task = run('HMGET', prefix .. ':u:' .. id, 'state', 'at', 'session', 'cost', 'avoid',
+      'out')
     local at, cost = tonumber(task[2] or ''), tonumber(task[4] or '')
     if task[1] == 'queued' and task[3] and redis.call('EXISTS', task[3]) == 1 then
-      return {ring = ring, queue = queue, client = client, id = id,
+      return {ring = ring, queue = queue, client = client, id = id, session = task[3], out = task[6],
         at = at and at <= now and at or now, cost = cost and cost >= 1 and cost <= 1e6 and cost or 1,
         is_avoided = string.find(' ' .. (task[5] or '') .. ' ', ' ' .. worker .. ' ', 1, true)}
     end
@@ -60,7 +64,7 @@ end
 for from = 3, #KEYS, width do
   local best
   for lane = 1, width do
-    local found = best_of(KEYS[from + lane - 1], tonumber(ARGV[4 + lane]))
+    local found = best_of(KEYS[from + lane - 1], tonumber(ARGV[before_ages + lane]))
     if found and (not best or found.vt < best.vt) then best = found end
   end
   if best then
@@ -75,6 +79,8 @@ for from = 3, #KEYS, width do
     else
       redis.call('ZADD', best.ring, 'XX', best.vt + best.cost, best.client)
     end
+    tell(KEYS[1], best.out, best.session, ARGV[5], ARGV[4], 'u', best.id, 's', '0',
+      'h', cjson.encode({event = 'begun', worker = worker}), 'd', '')
     local message = prefix .. ':m:' .. best.id
     local size = redis.pcall('STRLEN', message)
     if type(size) ~= 'number' or size == 0 or size > most_bytes then return {best.id, ''} end
