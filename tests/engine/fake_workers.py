@@ -106,6 +106,8 @@ class FakeWorkers:
         self.loaded_for: set[str] = set()
         """Texts that come to a worker which has to load the model first."""
         self.looks = 0
+        self.expected = 0
+        """How often it was told that it will be used."""
         self.refusal: VoxError | None = None
         """Why requests cannot be sent, although the workers seem to be there."""
         self.is_closed = threading.Event()
@@ -141,6 +143,9 @@ class FakeWorkers:
     @property
     def concurrency(self) -> int:
         return sum(each.concurrency for each in self._workers)
+
+    def expect_use(self) -> None:
+        self.expected += 1
 
     def wait_looked(self, timeout_s: float) -> bool:
         return True

@@ -106,6 +106,17 @@ def test_a_clone_whose_weights_are_missing_here_is_made_by_workers(
     assert place_of_clone() == "local"
 
 
+def test_workers_are_looked_at_while_a_job_is_taken_in(
+    rig: Rig, engine: Engine, workers: FakeWorkers
+) -> None:
+    engine.fleet.tick()
+    engine.submit(elsewhere())
+    assert workers.expected == 1
+    rig.settings["placement"] = "local"
+    engine.submit(request())
+    assert workers.expected == 1
+
+
 def test_workers_that_are_away_leave_it_to_this_machine(
     engine: Engine, workers: FakeWorkers
 ) -> None:

@@ -208,6 +208,7 @@ class Engine(Parts):
 
     def submit(self, request: Request) -> Job:
         """See `Submitter.submit`. Whatever comes may be a reason to look for a device again."""
+        self.fleet.expect_job()
         job = self.submitter.submit(request)
         self.player.try_again()
         return job

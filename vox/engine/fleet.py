@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         def workers(self) -> Sequence[Announced]: ...
         @property
         def concurrency(self) -> int: ...
+        def expect_use(self) -> None: ...
         def wait_looked(self, timeout_s: float) -> bool: ...
         def serves(self, lane: str) -> bool: ...
         def close(self) -> None: ...
@@ -170,6 +171,12 @@ class Fleet:
 
     def _tell(self) -> None:
         self.on_change()
+
+    def expect_job(self) -> None:
+        """Look at the workers while a job is taken in, if the last look was long ago."""
+        session = self._session
+        if session is not None and self._config()["placement"] != "local":
+            session.expect_use()
 
     def trouble(self) -> VoxError | None:
         """Why no worker can be used now; None: some may be there."""

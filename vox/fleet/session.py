@@ -114,6 +114,10 @@ class Session:
         """How many requests all workers make at once."""
         return self._presence.concurrency
 
+    def expect_use(self) -> None:
+        """Begin a look if the last one was long ago, and do not wait for it."""
+        self._presence.pace.use()
+
     def wait_looked(self, timeout_s: float) -> bool:
         """Wait until it is known whether the server is there now, and who else."""
         return self._presence.wait_looked(timeout_s)
