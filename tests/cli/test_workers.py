@@ -33,7 +33,7 @@ from vox.redis_url import no_package, parse
 HERE = Announced(
     "gpu#1", "gpu", keys.PROTOCOL, device="cuda:0", concurrency=2, busy=1,
     lanes=("qwen", "qwen/1.7b", "voxtream"), warm=("qwen", "qwen/1.7b"), load_s={"qwen/1.7b": 2.0},
-    requests=12, audio_s=30.0, synthesis_s=10.0,
+    requests=12, audio_s=30.0, synthesis_s=10.0, failing=("voxtream",),
 )  # fmt: skip
 OLD = Announced("old#1", "old", 0)
 NEW = Announced("new#1", "new", keys.PROTOCOL + 1)
@@ -98,6 +98,7 @@ def test_without_a_daemon_it_looks_itself(vox: Vox, fleet: Workers, redis: Redis
     assert gpu.split("\t")[:7] == [
         "gpu", "qwen, voxtream", "cuda:0", "qwen/1.7b", "1/2", "3.0x", "12",
     ]  # fmt: skip
+    assert gpu.endswith("\tcould not load voxtream: see its log")
     assert new.endswith("\tspeaks protocol 2: update vox here")
     assert old.endswith("\tspeaks protocol 0: update vox there")
     told = json.loads(vox.ok("workers", "--json"))

@@ -380,6 +380,27 @@ def test_a_cold_worker_helps_when_the_warm_one_is_busy(
     assert {*heard.workers, *hear(asked).workers} == {"warm", "cold"}
 
 
+def test_a_model_that_does_not_fit_is_left_to_another_worker_and_this_one_goes_on(
+    make_worker: MakeWorker, session: Session, say: Say
+) -> None:
+    made = {name: make_worker(name=name) for name in ("first", "second")}
+    for name in made:
+        wait_served(session, name)
+    heard = say("[oom once][say 0.1s]")
+    assert (heard.error, heard.seconds) == ("", pytest.approx(0.1, abs=0.001))
+    assert len(heard.workers) == 2
+    full, other = heard.workers
+    wait_until(lambda: wait_served(session, full).failing == ("scripted",), "it is told")
+    assert wait_served(session, other).failing == ()
+    assert not wait_served(session, full).can_make("scripted")
+    for _ in range(6):
+        assert say("[say 0.05s]").workers == [other]
+    made[other].stop()
+    made[other].wait()
+    assert say("[say 0.05s]").workers == [full]
+    wait_until(lambda: wait_served(session, full).failing == (), "it is told")
+
+
 def test_an_idle_model_is_unloaded_by_the_workers_own_setting(
     make_worker: MakeWorker, session: Session, say: Say
 ) -> None:

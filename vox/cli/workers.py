@@ -75,6 +75,7 @@ def _loaded(lanes: Sequence[str]) -> list[str]:
 
 def _note(worker: dict[str, Any], ours: int) -> str:
     if worker["compatible"]:
-        return ""
+        failing = ", ".join(_loaded(worker["failing"]))
+        return f"could not load {failing}: see its log" if failing else ""
     where = "there" if worker["protocol"] < ours else "here"
     return f"speaks protocol {worker['protocol']}: update vox {where}"

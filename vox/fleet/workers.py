@@ -42,6 +42,8 @@ class Announced:
     """Where it takes requests from."""
     warm: tuple[str, ...] = ()
     """Those of its lanes whose model is loaded."""
+    failing: tuple[str, ...] = ()
+    """Those whose model could not be loaded a short time ago."""
     load_s: Mapping[str, float] = field(default_factory=dict)
     """By lane: how long its model takes to load."""
     requests: int = 0
@@ -55,6 +57,10 @@ class Announced:
     def is_ours(self) -> bool:
         """It speaks this vox's protocol."""
         return self.protocol == keys.PROTOCOL
+
+    def can_make(self, lane: str) -> bool:
+        """It takes requests from there, and has not failed at that."""
+        return self.is_ours and lane in self.lanes and lane not in self.failing
 
     @property
     def x_realtime(self) -> float | None:
@@ -162,7 +168,7 @@ def _fits(name: str, value: Any) -> bool:
         return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
     if name in _SECONDS:
         return _is_seconds(value)
-    if name in ("lanes", "warm"):
+    if name in ("lanes", "warm", "failing"):
         return isinstance(value, list) and all(map(_is_name, value))
     if name == "load_s":
         return (

@@ -9,6 +9,7 @@ import time
 import traceback
 from dataclasses import replace
 
+from .. import __version__
 from ..backends.base import Clone, Utterance
 from ..errors import HostCrashed, HostTimeout, JobFailed, NotAvailable, VoxError
 from ..fleet.checks import MAX_LINE
@@ -72,7 +73,7 @@ class Maker:
     def refuse(self, request_id: str, why: str) -> None:
         """Answer what is no request. Raises nothing."""
         with self._leases.holding(Request(request_id, "", "", "", "")) as lease:
-            self._fail(lease, JobFailed(f"the worker does not understand the request: {why}"))
+            self._fail(lease, _not_understood(why))
 
     def _fail(self, lease: Lease, error: VoxError) -> None:
         what = error.message
@@ -90,7 +91,7 @@ class Maker:
         try:
             utterance = utterance_of(request)
         except NotOurs as exc:
-            raise JobFailed(f"the worker does not understand the request: {exc}") from exc
+            raise _not_understood(str(exc)) from exc
         if request.clone is not None:
             path = self._clones.path(request.clone.digest)
             if path is None:
@@ -136,3 +137,10 @@ class Maker:
         notes = [note[:MAX_LINE] for note in notes[:MAX_NOTES]]
         end = {"event": "end", "worker": self._worker_id, "cut_off": cut_off, "notes": notes}
         lease.send(end)
+
+
+def _not_understood(why: str) -> JobFailed:
+    """A newer vox may have sent it, though it speaks our protocol."""
+    return JobFailed(
+        f"vox {__version__} does not understand the request: {why}", "update vox on both machines"
+    )

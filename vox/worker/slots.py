@@ -8,16 +8,20 @@ from __future__ import annotations
 import contextlib
 import math
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
 from ..backends.base import Settings
-from ..errors import VoxError
+from ..errors import LoadFailed, OutOfMemory, VoxError
 from ..fleet import keys
 from ..hosts.base import HostFactory
 from ..hosts.memory import Needs
 from ..hosts.pool import Pool, model_key
 from ..voices.catalog import Catalog
+
+FAILING_S = 60.0
+"""A model that could not be loaded is left to other workers for so long."""
 
 
 class Slots:
@@ -43,6 +47,8 @@ class Slots:
         self._pools = [Pool(start_host, needs) for _ in range(count)]
         self._free = list(self._pools)
         self._changed = threading.Condition()
+        self._failed_at: dict[str, float] = {}
+        """When a model could not be loaded, by its key (`time.monotonic`)."""
         self.keep_alive_s = math.inf
         """How long an idle model stays loaded."""
         self.lanes: dict[str, tuple[str, str | None]] = {}
@@ -96,10 +102,20 @@ class Slots:
             self._free.remove(pool)
         try:
             yield pool
+            self._failed_at.pop(key, None)
+        except (LoadFailed, OutOfMemory):
+            if key not in pool.loaded:
+                self._failed_at[key] = time.monotonic()
+            raise
         finally:
             with self._changed:
                 self._free.append(pool)
                 self._changed.notify()
+
+    def is_failing(self, backend: str, model: str | None) -> bool:
+        """Its model did not fit or did not load a short time ago."""
+        failed_at = self._failed_at.get(self._key(backend, model), -math.inf)
+        return time.monotonic() - failed_at < FAILING_S
 
     def unload_due(self) -> list[str]:
         """Returns the backends of the models that were unloaded."""

@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 MAX_HEAD_START_S = 3.0
 """For at most so long a model that is loaded elsewhere has a request to itself."""
+FAILED_HEAD_START_S = 10.0
+"""The same for a model that could not be loaded here, and may be elsewhere."""
 USUAL_HEAD_START_S = 1.0
 """If it is not known how long loading takes."""
 STOP_S = 20.0
@@ -221,6 +223,7 @@ class Worker:
             busy=self._leases.count,
             lanes=tuple(slots.lanes),
             warm=tuple(warm),
+            failing=tuple(lane for lane, which in slots.lanes.items() if slots.is_failing(*which)),
             load_s={lane: slots.load_s(*which) or 0.0 for lane, which in warm.items()},
             requests=tally.requests,
             audio_s=round(tally.audio_s, 3),
@@ -234,5 +237,8 @@ class Worker:
             loaded = [each for each in self._others if each.is_ours and lane in each.warm]
             is_left = bool(loaded) and not self._slots.is_warm(*which)
             load_s = max((each.load_s.get(lane, USUAL_HEAD_START_S) for each in loaded), default=0)
-            lanes.append(Lane(lane, min(MAX_HEAD_START_S, load_s) if is_left else 0.0))
+            min_age_s = min(MAX_HEAD_START_S, load_s) if is_left else 0.0
+            if self._slots.is_failing(*which) and any(each.can_make(lane) for each in self._others):
+                min_age_s = FAILED_HEAD_START_S
+            lanes.append(Lane(lane, min_age_s))
         return lanes
