@@ -13,7 +13,7 @@ from rich.cells import cell_len
 
 from vox.cli import backends, voices
 from vox.cli.install_progress import InstallProgress
-from vox.cli.job_view import ordinal, phase_of, when
+from vox.cli.job_view import ordinal, phase_and_reason, phase_of, when
 from vox.cli.output import (
     clock,
     duration,
@@ -169,6 +169,8 @@ def test_a_job_without_workers_says_so_and_why() -> None:
     book = job("waiting", waits_for=why, output="/b/book.mp3")
     assert line(("state", book)) == f"book.mp3: waiting for {why}"
     assert phase_of(waiting) == "waiting for a worker"
+    assert phase_and_reason(waiting) == "waiting for a worker (no worker serves qwen)"
+    assert phase_and_reason(job("waiting")) == phase_of(job("waiting"))
     assert line(("state", waiting), ("state", job("making"))) == "making"
 
 

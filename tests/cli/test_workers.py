@@ -85,7 +85,7 @@ def test_without_the_setting_one_line_says_what_to_do(vox: Vox) -> None:
     told = vox("workers")
     assert (told.code, told.out) == (2, "")
     assert told.err == (
-        "vox: no workers are set; set their server: vox config set workers redis://HOST\n"
+        "vox: no workers are set; to set their server: vox config set workers redis://HOST\n"
     )
 
 

@@ -132,7 +132,7 @@ def test_calls_for_it_are_as_for_any_backend(far: Distance) -> None:
     _, err = waiting.communicate(timeout=60)
     assert waiting.returncode == 0 and path.exists()
     assert "waiting for a worker: no worker serves far" in waiting.waited_for + err
-    assert "far is loaded: workers" in vox.ok("daemon", "warm", "far")
+    assert "far is loaded: on a worker" in vox.ok("daemon", "warm", "far")
     assert "drei" in vox.ok("voices", "-b", "far")
     vox.ok("config", "unset", "workers")
     missing = vox(*FAR, "3")

@@ -278,7 +278,8 @@ def warm(
 
 
 def _what_is_loaded(model: dict[str, Any]) -> str:
-    parts = [str(model["model"] or ""), engine_of(model)]
+    where = "on a worker" if model["device"] == "workers" else engine_of(model)
+    parts = [str(model["model"] or ""), where]
     if model["load_s"] is not None:
         parts.append(f"loaded in {model['load_s']:.1f} s")
     stays_s = model["keep_alive_s"]

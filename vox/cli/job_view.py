@@ -84,6 +84,13 @@ def phase_of(job: Job) -> str:
     return str(phase or job["state"])
 
 
+def phase_and_reason(job: Job) -> str:
+    """As `phase_of`, and why it waits: `waiting for a worker (no worker serves qwen)`."""
+    phase = phase_of(job)
+    reason = (job.get("waits_for") or "").partition(": ")[2].partition(";")[0]
+    return f"{phase} ({reason})" if reason and job.get("phase") == "waiting" else phase
+
+
 def sentence(job: Job) -> str:
     """ "5/27": which utterance is heard now, of how many."""
     return f"{min(job['heard'] + 1, job['utterances'])}/{job['utterances']}"

@@ -152,7 +152,7 @@ class Status(NamedTuple):
         if job is None:
             return "nothing waits"
         starts = job_view.starts_in(job)
-        how = f"in {starts}" if starts else job_view.phase_of(job)
+        how = f"in {starts}" if starts else job_view.phase_and_reason(job)
         more = f", {waiting - 1:,} more" if waiting > 1 else ""
         start = "" if self.document["running"] else "; to begin: vox daemon start"
         return _quoting(f"{how}: {QUOTE}{more}{start}", [job["text"]], room)

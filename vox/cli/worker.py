@@ -57,14 +57,16 @@ class _Name(click.ParamType[str]):
 @click.command()
 @click.argument("url", type=_Url(), metavar="URL")
 @click.option("--backends", metavar="NAME,...", help="Serve only these.  [default: all installed]")
-@click.option("--name", type=_Name(), help="Its name.  [default: the machine's, and the device]")
-@click.option("--device", type=_Device(), help="Where its models run: cpu, cuda, cuda:N or mps.")
+@click.option("--name", type=_Name(), help="Its name.  [default: the host name, and the device]")
+@click.option(
+    "--device", type=_Device(), help="Where its models run: auto, cpu, cuda, cuda:N or mps."
+)
 @click.option(
     "--concurrency",
     type=click.IntRange(1, 32),
     default=1,
     show_default=True,
-    help="Utterances that it makes at once. Each takes the memory of a model.",
+    help="Utterances made at once. Each needs the memory of a model.",
 )
 @click.option("--password-file", type=click.Path(), help="File with the server's password.")
 def worker(
@@ -75,22 +77,22 @@ def worker(
     concurrency: int,
     password_file: str | None,
 ) -> None:
-    """Synthesize for other machines. They meet this one at a Redis server.
+    """Synthesize for other machines, which connect to the same Redis server.
 
     URL is redis://[USER@]HOST[:PORT][/DB], or rediss:// for TLS. The password comes from
-    --password-file or from VOX_WORKERS_PASSWORD. Run one worker for each GPU. After Ctrl-C,
-    SIGTERM or SIGHUP it finishes its utterance and leaves; after a second one it leaves at once,
-    and another worker makes the utterance. See docs/workers.md.
+    --password-file or VOX_WORKERS_PASSWORD. Run one worker for each GPU. Ctrl-C, SIGTERM or SIGHUP
+    stops it after its utterance; a second one stops it at once, and another worker makes the
+    utterance. See docs/workers.md.
     """
     from ..backends import registry
 
     names = tuple(each.strip() for each in (backends or "").split(",") if each.strip())
     if backends is not None and not names:
-        raise BadOption("--backends names none", "name some, or leave it out: all are served")
+        raise BadOption("--backends names none", "name some, or omit it to serve all")
     for each in names:
         registry.import_string(each)
     if password_file == "":
-        raise BadOption("--password-file names no file", "name it, or leave the option out")
+        raise BadOption("--password-file names no file", "name one, or omit it")
     machine = platform.node() or "unnamed"
     default = f"{machine}-{device.replace(':', '')}" if device else machine
     if importlib.util.find_spec("redis") is None:

@@ -23,18 +23,18 @@ SPARE = (6,)
 def workers(as_json: bool) -> None:
     """List the workers that synthesize for this machine.
 
-    Their speed is in seconds of speech per second of synthesis. To start one, run on its machine:
-    vox worker redis://HOST
+    Speed is seconds of speech per second of synthesis. To start a worker, run on its machine: vox
+    worker redis://HOST
 
-    Piped, the lines are tab-separated: worker, backends, device, warm models, requests that it
-    makes of those that it can make at once, speed, requests so far, when it was seen, and a note.
+    Piped, the lines are tab-separated: worker, backends, device, warm models, busy slots of all,
+    speed, requests so far, when it was last seen, and a note.
     """
     from ..client.workers import workers as look
 
     found = look(get_paths())
     if found["server"] is None:
         raise BadConfig(
-            "no workers are set", "set their server: vox config set workers redis://HOST"
+            "no workers are set", "to set their server: vox config set workers redis://HOST"
         )
     if not found["reachable"]:
         raise VoxError(found["reason"])

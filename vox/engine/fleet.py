@@ -185,7 +185,7 @@ class Fleet:
         session = self.session
         if session is None:
             return self._trouble or WorkersAway(
-                "no workers are set", "set their server: vox config set workers redis://HOST"
+                "no workers are set", "to set their server: vox config set workers redis://HOST"
             )
         if self._distrusted is not None and time.monotonic() < self._distrusted_until:
             return self._distrusted

@@ -273,7 +273,7 @@ class RemoteHost:
             "engine": None,
             "notes": self._notes,
             "state": "idle",
-            "load_s": None if self.load_s is None else round(self.load_s, 3),
+            "load_s": round(self.load_s, 3) if self.load_s else None,
             "idle_s": round(self.idle_s, 1),
             "keep_alive_s": None,
             "expires_at": None,
