@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from typing import Any
 
 import httpx
 import pytest
+from rich.cells import cell_len
 
 from tests.redis_server import RedisServer
 from tests.running import Vox, read_terminal
@@ -72,13 +74,15 @@ def announce(fleet: Workers, *workers: Announced) -> None:
         fleet.announce(worker, 600.0)
 
 
-def on_terminal(vox: Vox, *args: str) -> str:
-    """What is shown of that command on a terminal of 80 columns."""
+def on_terminal(vox: Vox, *args: str, columns: int = 80) -> str:
+    """What is shown of that command on a terminal of so many columns."""
     control, terminal = pty.openpty()
-    environ = {**os.environ, **vox.environ, "COLUMNS": "80", "TERM": "dumb"}
-    subprocess.run([*vox.command, *args], env=environ, stdout=terminal, check=True)
-    os.close(terminal)
-    return read_terminal(control).decode().replace("\r\n", "\n")
+    environ = {**os.environ, **vox.environ, "COLUMNS": str(columns), "TERM": "dumb"}
+    with subprocess.Popen([*vox.command, *args], env=environ, stdout=terminal) as command:
+        os.close(terminal)
+        shown = read_terminal(control).decode()
+    assert command.returncode in (0, 1), shown
+    return shown.replace("\r\n", "\n")
 
 
 def test_without_the_setting_one_line_says_what_to_do(vox: Vox) -> None:
@@ -99,8 +103,8 @@ def test_without_a_daemon_it_looks_itself(vox: Vox, fleet: Workers, redis: Redis
         "gpu", "qwen, voxtream", "cuda:0", "qwen/1.7b", "1/2", "3.0x", "12",
     ]  # fmt: skip
     assert gpu.endswith("\tcould not load voxtream: see its log")
-    assert new.endswith("\tspeaks protocol 2: update vox here")
-    assert old.endswith("\tspeaks protocol 0: update vox there")
+    assert new.endswith("\tupdate vox here (protocol 2)")
+    assert old.endswith("\tupdate vox there (protocol 0)")
     told = json.loads(vox.ok("workers", "--json"))
     assert [(each["name"], each["compatible"]) for each in told] == [
         ("gpu", True), ("new", False), ("old", False),
@@ -111,7 +115,7 @@ def test_without_a_daemon_it_looks_itself(vox: Vox, fleet: Workers, redis: Redis
     shown = on_terminal(vox, "workers").splitlines()
     assert shown[0].split() == [*HEADER]
     assert shown[1].split()[:8] == "gpu qwen, voxtream cuda:0 qwen/1.7b 1/2 3.0x 12".split()
-    assert shown[-1] == "old speaks protocol 0: update vox there"
+    assert shown[-1] == "old: update vox there (protocol 0)"
     assert max(map(len, shown)) <= 80
 
 
@@ -133,13 +137,65 @@ def test_a_table_fits_whatever_workers_are_called(
     set_workers(vox, redis.url)
     shown = on_terminal(vox, "workers")
     assert max(map(len, shown.splitlines())) <= 80
-    assert "speaks protocol 0" in shown
+    assert "(protocol 0)" in shown
     assert shown.replace("\n", "").isprintable()
     assert vox.ok("workers", "--json").replace("\n", "").isprintable()
     fleet.leave("x" * 60 + "#1")
     announce(fleet, replace(HERE, name="studio-cuda0", lanes=lanes, warm=lanes))
     header, *_ = on_terminal(vox, "workers").split("\n")
     assert header.split() == "worker backends device warm busy speed seen".split()
+
+
+NAMES = (*("x" * 60, "漢字" * 100, "x" * 200, "e\u0301" * 90, "%s{0}", "ا" * 200, "\x1b[2J", 5),)
+DAY_S = 86_400
+
+
+def crowd(redis: RedisServer, count: int) -> None:
+    """So many workers are there, as whoever can write to the server could make them up."""
+    client = redis.client()
+    seconds, _ = client.time()
+    with client.pipeline() as pipe:
+        for number in range(count):
+            name = NAMES[number % len(NAMES)]
+            lanes = [f"{name}/{lane}"[:200] for lane in range(15)]
+            numbers = (10**400, -1, 1e308, 2**53, float("nan"), 0)[number % 6]
+            told = {
+                "protocol": (1, 1, 0, 999)[number % 4], "name": name, "device": name,
+                "version": name, "machine": name, "lanes": lanes, "warm": lanes, "busy": numbers, "failing": lanes,
+                "concurrency": numbers, "requests": numbers, "audio_s": numbers,
+                "synthesis_s": 1e-300, "load_s": {str(name): numbers},
+            }  # fmt: skip
+            if number % 5 == 0:
+                told = {"protocol": 1}
+            seen_at = seconds + (0, DAY_S, -DAY_S)[number % 3]
+            pipe.zadd(keys.WORKERS, {f"w{number}#1": seen_at})
+            pipe.set(keys.worker(f"w{number}#1"), json.dumps(told), ex=600)
+        pipe.execute()
+
+
+def test_any_number_of_workers_that_say_anything_is_shown(vox: Vox, redis: RedisServer) -> None:
+    def refuse(number: str) -> None:
+        raise AssertionError(number)
+
+    crowd(redis, 500)
+    set_workers(vox, redis.url)
+    vox.ok("daemon", "start")
+    until(vox, " busy at ")
+    for command in ("workers", "status", "daemon status", "doctor"):
+        shown = on_terminal(vox, *command.split(), columns=40)
+        assert "Traceback" not in shown and shown.replace("\n", "").isprintable()
+        if command != "doctor":
+            rows = [row for row in shown.splitlines() if ": " not in row]
+            assert max(map(cell_len, rows)) <= 40, command
+        assert len(shown) < 40_000, command
+    told = json.loads(vox.ok("workers", "--json"), parse_constant=refuse)
+    assert len(told) == 500
+    assert all(1 <= each["concurrency"] <= 32 and each["busy"] <= 32 for each in told)
+    assert {each["x_realtime"] for each in told} == {None}
+    assert vox.client.call("GET", "/health")["workers"]["count"] > 200
+    metrics = metrics_of(vox)
+    assert 'vox_worker_busy{worker="other"}' in metrics
+    assert not re.search(r"vox_worker.* -|vox_worker.*(nan|inf)", metrics, re.IGNORECASE)
 
 
 @pytest.mark.parametrize(
@@ -177,6 +233,12 @@ def until(vox: Vox, words: str) -> str:
         time.sleep(0.05)
 
 
+def metrics_of(vox: Vox) -> str:
+    transport = httpx.HTTPTransport(uds=vox.paths.socket_path)
+    with httpx.Client(transport=transport, base_url="http://localhost") as http:
+        return http.get("/metrics").text
+
+
 def test_a_daemon_tells_of_them_everywhere(vox: Vox, fleet: Workers, redis: RedisServer) -> None:
     vox.ok("daemon", "start")
     assert "workers" not in vox.ok("status")
@@ -193,9 +255,7 @@ def test_a_daemon_tells_of_them_everywhere(vox: Vox, fleet: Workers, redis: Redi
         "count": 1, "busy": 1, "incompatible": 1,
     }  # fmt: skip
     assert vox.client.call("GET", "/workers")["workers"][0]["name"] == "gpu"
-    transport = httpx.HTTPTransport(uds=vox.paths.socket_path)
-    with httpx.Client(transport=transport, base_url="http://localhost") as http:
-        metrics = http.get("/metrics").text
+    metrics = metrics_of(vox)
     assert "vox_workers_reachable 1.0" in metrics
     assert 'vox_worker_requests_total{worker="gpu"} 12.0' in metrics
     redis.kill()

@@ -69,7 +69,7 @@ def test_who_may_only_read_can_look(server: Server, redis_server: RedisServer) -
 @pytest.mark.parametrize(
     "text",
     ["", "[]", "null", "{}", "[" * 60_000, "x" * 70_000, "\udcff", '{"name": "x"}']
-    + [json.dumps({"protocol": value}) for value in (True, None, "1", 1.5, -1, 2**60)],
+    + [json.dumps({"protocol": value}) for value in (True, None, "1", 1.5, -1, 1000)],
 )
 def test_what_is_no_announcement_is_left_out(
     server: Server, redis_server: RedisServer, text: str
@@ -86,7 +86,7 @@ def test_what_is_no_announcement_is_left_out(
         {"name": "\x1b[2J"}, {"name": "x" * 201}, {"name": 1}, {"busy": -1}, {"busy": True},
         {"concurrency": "2"}, {"audio_s": float("inf")}, {"audio_s": -1}, {"lanes": "qwen"},
         {"lanes": [1]}, {"warm": {"qwen": 1}}, {"load_s": {"qwen": "1"}}, {"load_s": {"\ud800": 1}},
-        {"seen_s": -5}, {"name": ""}, {"name": " "}, {"name": "\ud800"}, {"name": "\u202ex"},
+        {"seen_s": -5}, {"name": ""}, {"name": "a b"}, {"name": "漢字"}, {"name": "\ud800"},
         {"device": "cuda\n0"}, {"machine": "\x9b2J"}, {"lanes": [""]}, {"warm": ["\x1b[2J"]},
         {"busy": 33}, {"busy": 1e9}, {"concurrency": 0}, {"concurrency": 10**9},
         {"requests": 10**400}, {"audio_s": 10**400}, {"synthesis_s": float("nan")},

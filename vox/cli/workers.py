@@ -11,11 +11,12 @@ import click
 from ..errors import BadConfig, VoxError
 from ..paths import get_paths
 from .options import json_option
-from .output import is_terminal, say, say_json, table
+from .output import TEXT_WIDTH, is_terminal, say, say_json, shortened, table, terminal_width
 
 HEADER = ("worker", "backends", "device", "warm", "busy", "speed", "requests", "seen")
 NUMBERS = (4, 5, 6, 7)
 SPARE = (6,)
+FAILING_WIDTH = 60
 
 
 @click.command()
@@ -43,10 +44,11 @@ def workers(as_json: bool) -> None:
     elif not is_terminal(sys.stdout):
         table((), [[*_row(each), _note(each, found["protocol"])] for each in found["workers"]])
     elif found["workers"]:
-        table(HEADER, map(_row, found["workers"]), NUMBERS, SPARE)
-        for each in found["workers"]:
-            if note := _note(each, found["protocol"]):
-                say(f"{each['name']} {note}")
+        room = terminal_width(sys.stdout) // 2
+        rows = [(shortened(name, room), *row) for name, *row in map(_row, found["workers"])]
+        table(HEADER, rows, NUMBERS, SPARE)
+        for line in _notes(found):
+            say(line)
     else:
         say(
             f"no worker is at {found['server']}; start one on another machine: vox worker redis://HOST"
@@ -73,9 +75,21 @@ def _loaded(lanes: Sequence[str]) -> list[str]:
     return [lane for lane in lanes if lane not in named]
 
 
+def _notes(found: dict[str, Any]) -> list[str]:
+    """One line on all workers of which the same is to be said."""
+    names: dict[str, list[str]] = {}
+    for each in found["workers"]:
+        if note := _note(each, found["protocol"]):
+            names.setdefault(note, []).append(shortened(each["name"], TEXT_WIDTH))
+    return [
+        f"{first}{f' and {len(others)} more' if others else ''}: {note}"
+        for note, (first, *others) in names.items()
+    ]
+
+
 def _note(worker: dict[str, Any], ours: int) -> str:
     if worker["compatible"]:
-        failing = ", ".join(_loaded(worker["failing"]))
+        failing = shortened(", ".join(_loaded(worker["failing"])), FAILING_WIDTH)
         return f"could not load {failing}: see its log" if failing else ""
     where = "there" if worker["protocol"] < ours else "here"
-    return f"speaks protocol {worker['protocol']}: update vox {where}"
+    return f"update vox {where} (protocol {worker['protocol']})"

@@ -12,13 +12,14 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from . import keys
-from .checks import is_name, is_number
+from .checks import MAX_NUMBER, is_name, is_number
 from .server import Server
 
 MAX_WORKERS = 1000
 FORGOTTEN_S = 600.0
 """A worker that announced nothing for so long, which is more than any lease, is struck off."""
 MAX_CONCURRENCY = 32
+MAX_PROTOCOL = 999
 _MAX_BYTES = 64 * 1024
 SLOWEST, FASTEST = 0.001, 100_000.0
 """What is beyond was not measured: times real time."""
@@ -154,18 +155,25 @@ def _read(worker_id: str, data: bytes, seen_s: float) -> Announced | None:
     return Announced(**given)
 
 
-_NAMES = ("name", "version", "machine", "device")
-_COUNTS = ("protocol", "requests")
+_NAMES = ("version", "machine", "device")
+_COUNTS = {
+    "protocol": (0, MAX_PROTOCOL),
+    "concurrency": (1, MAX_CONCURRENCY),
+    "busy": (0, MAX_CONCURRENCY),
+    "requests": (0, MAX_NUMBER),
+}
+"""From and to."""
 _SECONDS = ("audio_s", "synthesis_s")
 
 
 def _fits(name: str, value: Any) -> bool:
+    if name == "name":
+        return _is_name(value) and value == keys.named(value)
     if name in _NAMES:
         return _is_name(value)
-    if name in ("concurrency", "busy"):
-        return type(value) is int and (name == "concurrency") <= value <= MAX_CONCURRENCY
     if name in _COUNTS:
-        return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
+        low, high = _COUNTS[name]
+        return type(value) is int and low <= value <= high
     if name in _SECONDS:
         return _is_seconds(value)
     if name in ("lanes", "warm", "failing"):
