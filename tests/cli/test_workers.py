@@ -161,8 +161,8 @@ def crowd(redis: RedisServer, count: int) -> None:
             numbers = (10**400, -1, 1e308, 2**53, float("nan"), 0)[number % 6]
             told = {
                 "protocol": (1, 1, 0, 999)[number % 4], "name": name, "device": name,
-                "version": name, "machine": name, "lanes": lanes, "warm": lanes, "busy": numbers, "failing": lanes,
-                "concurrency": numbers, "requests": numbers, "audio_s": numbers,
+                "version": name, "machine": name, "lanes": lanes, "warm": lanes, "failing": lanes,
+                "busy": numbers, "concurrency": numbers, "requests": numbers, "audio_s": numbers,
                 "synthesis_s": 1e-300, "load_s": {str(name): numbers},
             }  # fmt: skip
             if number % 5 == 0:
