@@ -36,6 +36,7 @@ class FakeAsked:
         self.request = request
         self.worker: str | None = worker
         self.is_cancelled = False
+        self.has_sound = False
         self._workers = workers
         self._answers: queue.SimpleQueue[Answer | VoxError | None] = queue.SimpleQueue()
         self._is_ended = False
@@ -71,6 +72,9 @@ class FakeAsked:
 
     def _put(self, event: str, pcm: bytes = b"", **header: object) -> None:
         self._answers.put(Answer(self.request.id, 0, {"event": event, **header}, pcm))
+        with self._workers.hosts.changed:
+            self.has_sound = self.has_sound or event == "chunk"
+            self._workers.hosts.changed.notify_all()
 
     @property
     def is_going_on(self) -> bool:

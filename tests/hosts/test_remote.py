@@ -41,8 +41,8 @@ def host(workers: FakeWorkers) -> RemoteHost:
     return make(workers)
 
 
-def make(workers: FakeWorkers, model: str | None = None) -> RemoteHost:
-    return RemoteHost("scripted", model, Settings("", ""), workers, tier=1, priority=5)
+def make(workers: FakeWorkers, model: str | None = None, tier: int = 1) -> RemoteHost:
+    return RemoteHost("scripted", model, Settings("", ""), workers, tier=tier, priority=5)
 
 
 def seconds(host: RemoteHost, text: str) -> float:
@@ -227,6 +227,33 @@ def test_as_many_are_asked_for_as_the_workers_keep_busy(
     assert host.width == 32
     workers.announce()
     assert host.width == 1
+
+
+def test_what_is_to_be_heard_waits_for_few_further_requests_once_it_has_sound(
+    workers: FakeWorkers,
+) -> None:
+    """Each is a round trip, which may take long on a laptop's network."""
+    workers.announce(worker("gpu1", concurrency=8))
+    ask: Callable[..., Any] = workers.ask
+    all_asked: list[Any] = []
+
+    def ask_slowly(*args: Any) -> Any:
+        all_asked.append(ask(*args))
+        workers.until(lambda: all_asked[0].has_sound)
+        return all_asked[-1]
+
+    workers.ask = ask_slowly  # type: ignore[method-assign]
+    texts = [f"Number {number}." for number in range(12)]
+    heard, written = make(workers, tier=0), make(workers, tier=1)
+    heard.prefetch(said(*texts))
+    assert len(all_asked) < 4
+    for at, text in enumerate(texts):  # and so the next ones are made meanwhile all the same
+        heard.prefetch(said(*texts[at:]))
+        assert seconds(heard, text) == 0.1
+    assert workers.texts == texts
+    all_asked.clear()
+    written.prefetch(said(*texts))
+    assert len(all_asked) == len(texts)
 
 
 def test_what_is_not_wanted_any_more_is_cancelled_and_the_present_one_never(

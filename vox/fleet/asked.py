@@ -117,6 +117,11 @@ class Asked:
         return found
 
     @property
+    def has_sound(self) -> bool:
+        """The present attempt has brought some."""
+        return self._sound_s > 0
+
+    @property
     def is_going_on(self) -> bool:
         """There are answers to come, or to read."""
         return self._unread is not None or not self.is_ended

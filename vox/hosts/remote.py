@@ -23,6 +23,8 @@ WORKERS = "workers"
 """What such a host names as its device."""
 MOST_AT_ONCE = 32
 """Utterances of one job that are made at once, however many workers there are."""
+_MORE = 2
+"""Utterances that are asked for ahead at least, each time: one more than is used up."""
 _LOOK_S = 1.0
 _USUAL_LIMITS = Limits()
 
@@ -36,6 +38,8 @@ class Asked(Protocol):
     def is_cancelled(self) -> bool: ...
     @property
     def is_going_on(self) -> bool: ...
+    @property
+    def has_sound(self) -> bool: ...
     def next(self, timeout_s: float) -> Answer | None: ...
     def cancel(self) -> None: ...
     def give_up(self, what: str) -> None: ...
@@ -131,7 +135,10 @@ class RemoteHost:
             self._ask_ahead(0, utterance)
 
     def prefetch(self, utterances: Sequence[Utterance]) -> None:
-        """Have these made, the present one first; forget what was to be made besides."""
+        """Have these made, the present one first; forget what was to be made besides.
+
+        If it is for the ear and the present one has sound, the others are asked for by and by.
+        """
         missing = list(utterances)
         for utterance, asked in list(self._ahead):
             if utterance in missing:
@@ -139,8 +146,11 @@ class RemoteHost:
             else:
                 self._ahead.remove((utterance, asked))
                 asked.cancel()
-        for utterance in missing[: max(0, self.width - len(self._ahead))]:
+        for count, utterance in enumerate(missing[: max(0, self.width - len(self._ahead))], 1):
             self._ask_ahead(len(self._ahead), utterance)
+            # Each is a round trip, and the sound that there is waits for it.
+            if self._tier == 0 and count >= _MORE and self._ahead[0][1].has_sound:
+                return
 
     def _ask_ahead(self, at: int, utterance: Utterance) -> None:
         self._ahead.insert(at, (utterance, self._ask(utterance)))
