@@ -13,6 +13,7 @@ from tests.redis_server import Proxy, RedisServer
 from vox.errors import LoadFailed, NotAvailable, UnknownVoice, VoxError, WorkerLost, WorkersAway
 from vox.fleet import keys
 from vox.fleet.clones import digest_of
+from vox.fleet.failures import error_of
 from vox.fleet.requests import CloneRef
 from vox.fleet.server import Server
 from vox.fleet.session import MAX_LOSSES, Session
@@ -94,6 +95,7 @@ GARBAGE = {
     "notes that are no text": ({**END, "notes": [1]}, b""),
     "an error without one": ({"event": "error", "worker": "w"}, b""),
     "a long header": ({**END, "more": "x" * 70_000}, b""),
+    "a question for a recording": ({"event": "need-clone"}, b""),
     "an answer that only the server gives": ({"event": "lost", "worker": "innocent#1"}, b""),
     "a gap": ({"event": "chunk", "sample_rate": 24_000, "seq": 3}, SOUND),
 }
@@ -171,6 +173,19 @@ def test_what_a_worker_is_not_able_to_make_is_made_by_another(
     assert worker.claim() is None
     make_it(other, good)
     assert events(asked) == ["begun", "chunk", "end"]
+
+
+def test_an_error_of_any_length_ends_with_the_name_of_the_worker(
+    session: Session, worker: Taker
+) -> None:
+    asked = session.ask(request())
+    failure = {"code": "synthesis-failed", "message": "x" * 50_000}
+    error = {"event": "error", "worker": worker.id, "error": failure}
+    send(worker, claimed(worker), 1, error, is_end=True)
+    while (answer := asked.next(30)) and answer.event == "begun":
+        pass
+    assert answer is not None
+    assert "(on the worker w)" in error_of("w", answer.header["error"]).line
 
 
 def test_what_no_worker_is_able_to_make_fails_with_its_reason(

@@ -18,6 +18,8 @@ from ..errors import (
     from_dict,
 )
 
+MAX_MESSAGE = 1900
+"""The characters of a message that are kept: a line is cut at its end, where the name stands."""
 OF_THE_UTTERANCE = (SynthesisFailed, HostCrashed, HostTimeout, BadInput)
 """What is wrong with these, another host would not do better. Their messages may quote the text."""
 _KINDS = (HostError, NotAvailable, BadInput)
@@ -32,7 +34,7 @@ def error_of(worker: str, data: dict[str, Any]) -> VoxError:
     told = from_dict(data)
     is_known = isinstance(told, _KINDS) and not isinstance(told, WorkerLost | WorkersAway)
     kind = type(told) if is_known else JobFailed
-    message = f"{told.message} (on the worker {worker})"
+    message = f"{told.message[:MAX_MESSAGE]} (on the worker {worker})"
     # Its hosts are not those of the daemon here.
     hint = told.hint.replace("vox daemon logs", "that worker's log")
     error = kind(message, hint)

@@ -382,8 +382,9 @@ class Session:
             is_next = asked.is_next(answer)
         if is_next:
             if answer.event == "need-clone":
-                if asked.request.clone is not None:
-                    self.clones.forget(asked.request.clone.digest)
+                if asked.request.clone is None:
+                    raise NotOurs("a question for a recording that there is not")
+                self.clones.forget(asked.request.clone.digest)
                 why = WorkerLost("the Redis server no longer has the recording of the voice")
                 self._again(answer.request_id, why, "")
                 return
