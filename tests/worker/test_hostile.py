@@ -219,7 +219,7 @@ def test_a_recording_that_is_none_is_neither_kept_nor_given_to_a_backend(
     path.write_bytes(BAD_RECORDINGS[kind])
     clone = CloneRef(digest_of(str(path)))
     asked = session.ask(request("one", clone=clone), str(path))
-    with pytest.raises(WorkerLost, match="no WAV file of at most 60 s"):
+    with pytest.raises(WorkerLost, match="not a WAV file of at most 60 s"):
         hear(asked)
     assert not os.path.exists(get_paths().clones_dir)
     assert say("[say 0.05s]").error == ""

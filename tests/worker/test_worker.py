@@ -528,8 +528,8 @@ def test_the_log_tells_a_worker_s_life_in_one_line_for_each_event(
     said = [line.partition(": ")[2] for line in log.splitlines()]
     wanted = [
         "starts: vox ", "serves scripted, scripted/plain", "answers",
-        "loaded in", "leaves, and first finishes", "leaves unfinished requests to other workers: 1",
-        "has left",
+        "loaded in", "stops once its utterance is made", "gave unfinished requests back: 1",
+        "has stopped",
     ]  # fmt: skip
     assert [part for part, line in zip(wanted, said, strict=True) if part not in line] == []
 

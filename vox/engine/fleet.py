@@ -43,7 +43,7 @@ _MAX_ID = 200
 _LOOK_S = 2.0
 """How long the first request waits for a first look at the server."""
 DISTRUST_S = 1.0
-"""For so long nothing is asked of workers after a request failed for want of them."""
+"""How long workers are not used after a request failed for lack of them."""
 
 
 Connect = Callable[[str, str | None, float, Callable[[], None]], "Session"]
@@ -100,7 +100,7 @@ class Fleet:
 
     @property
     def is_set(self) -> bool:
-        """There are workers, as far as the settings go."""
+        """Whether the settings name workers."""
         return self._config()["workers"] is not None
 
     @property
@@ -116,12 +116,12 @@ class Fleet:
                 if self._connect is not None and wanted is not None:
                     self._begin(self._connect, *wanted)
                 self._made_for = wanted
-                self._tell()  # those that wait for workers may be made here now, or by others
+                self._tell()  # waiting jobs may be made here now, or by other workers
             return self._session
 
     @property
     def _wanted(self) -> tuple[str, str | None, float] | None:
-        """What the settings say of a session; None: there is to be none."""
+        """The session that the settings ask for; None: none."""
         config = self._config()
         if self._connect is None or config["workers"] is None:
             return None
@@ -193,7 +193,7 @@ class Fleet:
         return session.away
 
     def distrust(self, error: VoxError) -> None:
-        """A request has just failed with that, although the workers seemed to be there."""
+        """A request has just failed with that error, although workers seemed to be there."""
         self._distrusted_until = time.monotonic() + DISTRUST_S
         self._distrusted = error
 

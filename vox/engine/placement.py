@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Place = Literal["local", "remote"]
 MOST_JOBS = 16
-"""That workers make at once, however many workers there are: each may hold 32 utterances."""
+"""Most jobs that workers make at once: each may hold 32 utterances."""
 
 
 class Verdict(NamedTuple):

@@ -1,4 +1,4 @@
-"""Jobs that wait for workers on other machines: nobody else could make them, and none is there.
+"""Jobs that wait for workers: nobody else can make them, and no worker is there.
 
 They are in the job table, but Huey holds no tasks for them (see `Parts.send_stranded`): so they
 hold up nobody, however many there are. Before it waits a job is tried, for the cache may have all
@@ -33,7 +33,7 @@ class WorkersWait:
         self._lookahead = lookahead
         self._running = running
         self._why: dict[str, str] = {}
-        """On one line, by the jobs' ids."""
+        """Why they wait, in one line, by job id."""
 
     @property
     def count(self) -> int:
@@ -78,7 +78,7 @@ class WorkersWait:
         self._why.pop(job_id, None)
 
     def forget_ended(self, live_ids: Callable[[], Collection[str]]) -> None:
-        """Know only those that are live. Raises what `live_ids` raises."""
+        """Forget all others than the live ones. Raises what `live_ids` raises."""
         known = set(self._why)  # first: what begins to wait meanwhile is live
         for job_id in known.difference(live_ids()) if known else ():
             self.end(job_id)

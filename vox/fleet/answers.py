@@ -1,4 +1,4 @@
-"""A client's stream: what workers answer, read in order, and deleted once it was read."""
+"""A client's stream of answers, read in order and then deleted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .storage import ANSWERS_TTL_MS
 
 _AT_ONCE = 64
 _KEPT_BYTES = 250_000
-"""What was read is deleted once it is so much, or `forget_read` is called."""
+"""Entries that were read are deleted at this size, or by `forget_read`."""
 
 
 class Answers:
@@ -24,23 +24,22 @@ class Answers:
         self._server = server
         self._key = keys.answers(session_id)
         self.handled_at = -math.inf
-        """What was written before that time (`time.monotonic`) was read, and the reader is through
-        with it."""
+        """Everything written before this time (`time.monotonic`) was read and handled."""
         self._read_at = self.handled_at
-        """The same, but for what the reader is at."""
+        """Everything written before this time was read."""
         self._last: bytes | str = "0"
         self._was_read: list[bytes] = []
         self._read_bytes = 0
 
     def restart(self) -> None:
-        """From its beginning: an emptied server whose clock went back gives lower ids.
+        """Read from the beginning: an emptied server whose clock went back gives lower ids.
 
         Any thread may call it.
         """
         self._last = "0"
 
     def next(self) -> list[dict[bytes, bytes]]:
-        """The next entries, of which there are none for BLOCK_S if it is empty."""
+        """The next entries; waits up to BLOCK_S for them."""
         self.handled_at, began = self._read_at, time.monotonic()
         found: Any = self._server.call(
             "xread", {self._key: self._last}, count=_AT_ONCE, block=round(1000 * BLOCK_S)
@@ -48,14 +47,14 @@ class Answers:
         entries = found[0][1] if found else []
         if len(entries) < _AT_ONCE:
             self._read_at = began
-        else:  # over a slow network it may take long until all of it is read
+        else:  # reading all of it may take long on a slow network
             self._server.call("pexpire", self._key, ANSWERS_TTL_MS)
         for entry_id, fields in entries:
             self._last = entry_id
             self._was_read.append(entry_id)
             self._read_bytes += sum(map(len, fields.values()))
         if self._read_bytes > _KEPT_BYTES:
-            with contextlib.suppress(WorkersAway):  # what was read is not to be lost with it
+            with contextlib.suppress(WorkersAway):  # the entries just read must not be lost
                 self.forget_read()
         return [fields for _, fields in entries]
 

@@ -32,12 +32,12 @@ class Asked:
         self.lost_by: set[str] = set()
         """The ids of the workers that have failed it."""
         self.worker: str | None = None
-        """Who makes it, once somebody does."""
+        """The worker that makes it, once known."""
         self.worker_id: str | None = None
         self.heard_at = math.inf
-        """When it was sent, or a worker last said something of it; inf: it is being sent."""
+        """When it was sent or last answered; inf: it is being sent."""
         self.missing_since = math.inf
-        """The server does not know it, and nobody has said why yet."""
+        """Since when the server does not know it, without an answer that says why."""
         self.is_ended = False
         """No more answers will come."""
         self.is_cancelled = False
@@ -57,7 +57,7 @@ class Asked:
     def begin(self, serving: Collection[str]) -> Request:
         """The request of the present attempt, which is to be sent. `serving`: ids of workers."""
         with contextlib.suppress(queue.Empty):
-            while True:  # what nobody has read of the attempt before is not to be heard
+            while True:  # unread answers of the last attempt must not be heard
                 self.answers.get_nowait()
         avoid = () if self.lost_by.issuperset(serving) else sorted(self.lost_by)
         self.request = replace(self.request, id=f"{self.number}.{self.attempt}", avoid=avoid)
@@ -74,7 +74,7 @@ class Asked:
         if answer.seq > self._next_seq:
             raise NotOurs("an answer out of order")
         if answer.seq < self._next_seq:
-            return False  # it was sent twice: the worker did not learn that it had come
+            return False  # sent twice: the worker did not know that it had arrived
         self._next_seq += 1
         if answer.event == "chunk":
             self._check_sound(answer)
@@ -137,5 +137,5 @@ class Asked:
         self._cancel(self)
 
     def give_up(self, what: str) -> None:
-        """Have another worker make it: this one failed, in the way that is said after its name."""
+        """Have another worker make it. The message says, after its name, how this one failed."""
         self._give_up(self, self._read_id, what)

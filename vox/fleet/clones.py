@@ -19,9 +19,9 @@ from . import keys
 from .server import Server
 
 TTL_S = 3600.0
-"""How long the server keeps a recording after it was last asked for."""
+"""How long the server keeps a recording after its last use."""
 KEPT_S = 7 * 86400.0
-"""And a worker."""
+"""How long a worker keeps it."""
 KEPT_BYTES = 256_000_000
 MAX_BYTES = 16_000_000
 """Of one recording: 30 s in 48 kHz and 32 bits, twice over."""
@@ -65,10 +65,10 @@ class Clones:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._offered: dict[str, float] = {}
-        """When the server was seen to have a recording, by digest (`time.monotonic`)."""
+        """When the server last had a recording, by digest (`time.monotonic`)."""
 
     def offer(self, digest: str, path: str) -> None:
-        """See that the server has the recording. Raises WorkersAway, UnknownVoice."""
+        """Make sure that the server has the recording. Raises WorkersAway, UnknownVoice."""
         now = time.monotonic()
         if now - self._offered.get(digest, -TTL_S) < TTL_S / 4:
             return
@@ -115,7 +115,9 @@ class KeptClones:
                 self._server.call("delete", key)  # so that the client sends it again
             return None
         if not _is_recording(data):
-            raise UnknownVoice(f"the recording of the voice is no WAV file of at most {MOST_S:g} s")
+            raise UnknownVoice(
+                f"the recording of the voice is not a WAV file of at most {MOST_S:g} s"
+            )
         self.tidy(len(data))
         write(path, data, mode=0o600)
         return path

@@ -21,9 +21,9 @@ from ..errors import (
 MAX_MESSAGE = 1900
 """The characters of a message that are kept: a line is cut at its end, where the name stands."""
 OF_THE_UTTERANCE = (SynthesisFailed, HostCrashed, HostTimeout, BadInput)
-"""What is wrong with these, another host would not do better. Their messages may quote the text."""
+"""Faults of the utterance, which no other host can avoid. Their messages may quote the text."""
 _KINDS = (HostError, NotAvailable, BadInput)
-"""What a host may raise; all else is a failure of the worker's own."""
+"""What a host may raise; everything else is the worker's own failure."""
 
 
 def error_of(worker: str, data: dict[str, Any]) -> VoxError:

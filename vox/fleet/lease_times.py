@@ -1,4 +1,4 @@
-"""How long a worker may be silent, and how often both sides look."""
+"""How long a worker may be silent, and how often both sides check."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from typing import NamedTuple
 
 
 class LeaseTimes(NamedTuple):
-    """What follows from `lease_s`: within it a worker that is gone has been noticed."""
+    """Times derived from `lease_s`, within which a lost worker is noticed."""
 
     lease_s: float
 
     @property
     def held_s(self) -> float:
-        """A lease, and a worker's announcement, last for so long after they were renewed."""
+        """Lifetime of a lease, and of a worker's announcement, after each renewal."""
         return 0.75 * self.lease_s
 
     @property
     def beat_s(self) -> float:
-        """They are renewed, and looked at, so often: three may fail before one is lost."""
+        """Interval of renewals and looks: three may fail before a worker is lost."""
         return self.lease_s / 6
 
     @property
     def rest_s(self) -> float:
-        """A client that wants nothing looks so often."""
+        """Interval of looks for an idle client."""
         return min(5.0, self.lease_s / 2)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from .lease_times import LeaseTimes
 
 REST_AFTER_S = 15.0
-"""A client rests that has wanted nothing for so long."""
+"""A client rests after this time without a request."""
 
 
 class Pace:
@@ -26,7 +26,7 @@ class Pace:
         self._is_ended = False
 
     def use(self) -> None:
-        """Somebody wants workers, or wants to know of them: after a rest a look is due at once."""
+        """Note a use of the workers: after a rest, a look is due at once."""
         now = self._clock()
         if now - self._used_at > REST_AFTER_S:
             self.hurry()
@@ -37,18 +37,18 @@ class Pace:
         self._is_due.set()
 
     def pause_s(self, is_busy: bool) -> float:
-        """From one look to the next. `is_busy`: something is under way."""
+        """Seconds between two looks. `is_busy`: requests are under way."""
         if is_busy or self._clock() - self._used_at < REST_AFTER_S:
             return min(1.0, self._times.beat_s)
         return self._times.rest_s
 
     def wait(self, is_busy: bool) -> None:
-        """Until a look is due."""
+        """Wait until a look is due."""
         self._is_due.wait(self.pause_s(is_busy))
         if not self._is_ended:
             self._is_due.clear()
 
     def end(self) -> None:
-        """Nobody waits any more."""
+        """End the waiting for good."""
         self._is_ended = True
         self.hurry()

@@ -1,4 +1,4 @@
-"""A client's presence at the server: it says that it is there, and sees who else is.
+"""A client's presence at the server: it announces itself and sees the workers.
 
 Knows workers, no requests.
 """
@@ -33,19 +33,19 @@ class Presence:
         )
         """Why the server cannot be used now; None: it can."""
         self.workers: tuple[Announced, ...] = ()
-        """All that are there as of the last look, also those of other versions."""
+        """All workers as of the last look, also of other versions."""
         self.is_forgotten = False
-        """The server lost the session, and its requests were not sent again yet."""
+        """The server lost the session; its requests have yet to be sent again."""
         self.changed_at = -math.inf
-        """When the server was last seen to go, to come back or to be slow."""
+        """When the server last went away, came back or was slow."""
         self.pace = Pace(times)
         self._id = session_id
         self._times = times
         self._announcements = Workers(server)
         self._known: tuple[Announced, ...] = ()
-        """Those workers that understand our requests."""
+        """The workers that speak our protocol."""
         self._look_began: float | None = None
-        """A look is under way since then."""
+        """When the look under way began."""
         self._looked = Condition()
         self._looked_at: float | None = None
 
@@ -71,7 +71,7 @@ class Presence:
             if self.away is None or self.away.message != exc.message:
                 log.warning("%s", exc.line)
         is_changed = self._looked_at is not None and (error is None) != (self.away is None)
-        # One that stays away is no news, however long each look at it takes.
+        # A server that stays away is no change, however long each look takes.
         if is_changed or (error is None and self._is_slow):
             self.changed_at = time.monotonic()
         self._look_began = None
@@ -89,15 +89,15 @@ class Presence:
 
     @property
     def _is_slow(self) -> bool:
-        """The server takes long to answer: all leases may run out at once meanwhile."""
+        """The server answers slowly: all leases may run out at once."""
         began = self._look_began
         return began is not None and time.monotonic() - began > self._times.held_s / 2
 
     @property
     def is_troubled(self) -> bool:
-        """Who is lost now may be lost because of the server."""
+        """Whether the server may be to blame for workers that are lost now."""
         since_s = time.monotonic() - self.changed_at
-        # Leases that ran out meanwhile are told of once workers had the time of one.
+        # Leases that ran out meanwhile are reported up to one lease later.
         return self.away is not None or self._is_slow or since_s < 2 * self._times.held_s
 
     @property

@@ -25,7 +25,7 @@ MAX_PCM = 64 * 1024
 """Bytes of one chunk: a longer one is sent in parts."""
 MAX_HEADER = 64 * 1024
 MAX_DEPTH = 20
-"""Of tables and lists within each other."""
+"""Depth of nested tables and lists."""
 MAX_NOTES = 10
 
 Event = Literal["loading", "begun", "chunk", "end", "error", "need-clone", "lost", "back"]
@@ -37,7 +37,7 @@ class NotOurs(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class CloneRef:
-    """A cloned voice: its recording is found by the SHA-256 of its bytes."""
+    """A cloned voice, named by the SHA-256 of its recording."""
 
     digest: str
     transcript: str | None = None
@@ -65,11 +65,11 @@ class Request:
     seq: int | None = None
     """The place in the client's queue of an earlier attempt; None: at its end."""
     avoid: Sequence[str] = ()
-    """Workers that are to leave it to others, for a while."""
+    """Workers that leave it to others for a while."""
 
     @property
     def cost(self) -> int:
-        """How much of the workers' time it takes: its characters."""
+        """How much of the workers' time it takes, in characters."""
         return max(1, len(self.text or ""))
 
     def to_dict(self) -> dict[str, Any]:
@@ -155,7 +155,7 @@ def _check_sound(pcm: bytes) -> None:
     """Raises NotOurs unless it can be played."""
     if not pcm or len(pcm) > MAX_PCM or len(pcm) % 4:
         raise NotOurs(f"a chunk of {len(pcm)} bytes")
-    # So many of the largest floats still have a finite sum in a double.
+    # The sum of so many of the largest floats is still finite as a double.
     if not math.isfinite(sum(array("f", pcm))):
         raise NotOurs("samples that are not finite")
 

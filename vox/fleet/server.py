@@ -19,7 +19,7 @@ TIMEOUT_S = 3.0
 BLOCK_S = 2.0
 """How long a blocking read waits."""
 SEND_S = 60.0
-"""For a call that sends a recording: from home it may take so long."""
+"""For a call that sends a recording over a slow line."""
 CONNECT_S = 2.0
 _PASSWORD_FILE = "workers_password_file (vox worker: --password-file)"
 _RETRIES = "vox keeps trying"
@@ -88,7 +88,7 @@ class Server:
             return getattr(self.client, command)(*args, **options)
 
     def put(self, key: str, data: bytes, ttl_ms: int) -> None:
-        """Keep so much data for so long that no other call would send it in time."""
+        """Store a large value for that time, with time to send it."""
         with self.translated():
             self._patient_client.set(key, data, px=ttl_ms)
 

@@ -1,4 +1,4 @@
-"""A client's side: sends requests to workers, takes their answers, sends again what is lost.
+"""The client's side: sends requests, takes the answers, and sends again what is lost.
 
 The daemon is the one that knows what it wants, so it alone decides what happens to a request: Redis
 and the workers may forget all of it at any time. Knows Redis and workers, no jobs and no engine.
@@ -34,7 +34,7 @@ from .workers import Announced
 log = logging.getLogger(__name__)
 
 MAX_LOSSES = 3
-"""So many workers may be lost on a request before it fails."""
+"""A request fails after it lost this many workers."""
 FORGOTTEN = WorkerLost("the Redis server lost the request")
 
 
@@ -60,9 +60,9 @@ class Session:
         self._on_change = on_change
         self._queue = FleetQueue(server)
         self._asked: dict[str, Asked] = {}
-        """What is under way, by the id of the present attempt."""
+        """The requests under way, by the id of the present attempt."""
         self._unwanted: set[str] = set()
-        """Requests that the server may have and nobody wants: the keeper withdraws them."""
+        """Requests that the server may still have and nobody wants: the keeper withdraws them."""
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
         self._is_closed = threading.Event()
@@ -78,7 +78,7 @@ class Session:
         self._reader.start()
 
     def close(self) -> None:
-        """Leave: what was asked for ends, and the workers stop it."""
+        """End the session: its requests end, and the workers stop them."""
         with self._lock:
             self._is_closed.set()
             self._is_asked.set()
@@ -285,7 +285,7 @@ class Session:
                 self._unwanted.discard(request_id)
 
     def _look_for_silence(self) -> None:
-        """End what nobody will answer. After the server came back, workers have time to do so."""
+        """End requests that nobody will answer. After an outage, workers get time to answer."""
         long_ago = time.monotonic() - self._times.held_s
         silent = [
             each
@@ -360,7 +360,7 @@ class Session:
                 return
             worker_id, name = asked.worker_id or "", asked.worker
         try:
-            # Once the request was answered to its end, the server no longer knows whose it was.
+            # After its end the server no longer knows who made the request.
             worker_id = self._withdraw(request_id) or worker_id
         except VoxError:
             self._forget(request_id)
@@ -372,7 +372,7 @@ class Session:
         name = answer.header.get("worker")
         if answer.event in ("lost", "back"):
             if answer.seq >= 0:
-                raise NotOurs("what only the server may say")
+                raise NotOurs("an answer that only the server may send")
             is_loss = answer.event == "lost" and not self._presence.is_troubled
             what = "was stopped" if answer.event == "back" else "was lost"
             why = WorkerLost(f"the worker {_name(name)} {what}")
@@ -405,5 +405,5 @@ class Session:
 
 
 def _name(worker_id: Any) -> str:
-    """What a worker is called, without what tells it from others of its name."""
+    """A worker's name, without the suffix of its id."""
     return keys.named(str(worker_id).partition("#")[0])

@@ -28,13 +28,13 @@ from .server import BLOCK_S, Server
 log = logging.getLogger(__name__)
 
 TTL_MS = 3_600_000
-"""A request that nobody takes for so long is forgotten: its client sent it again long ago."""
+"""Lifetime of a request that nobody takes: its client sent it again long ago."""
 MAX_ANSWERS = 1024
-"""About the entries of a client's stream: at most 64 MB."""
+"""Rough limit of the entries in a client's stream: at most 64 MB."""
 ANSWERS_TTL_MS = 60_000
-"""What a client has not read for so long is nobody's."""
+"""Lifetime of a client's unread answers."""
 MAX_WAIT_S = 2.0
-"""Between two tries while the server cannot be reached."""
+"""Longest pause between two tries while the server is unreachable."""
 QUEUE = "vox"
 TASK = "vox.synthesize"
 
@@ -180,15 +180,15 @@ class FleetStorage(huey.storage.PriorityRedisStorage):  # type: ignore[misc]  # 
         return Claimed(found[0].decode("utf-8", "replace"), found[1]) if found else None
 
     def _wait(self, lanes: Sequence[Lane]) -> None:
-        """Until there may be a request in one of the lanes, or `stop` was called."""
+        """Wait until there may be a request in one of the lanes, or for `stop`."""
         own = keys.wake(f"@{self._worker_id}")
-        # What is too young to be taken here is to wake those that it is left to, so we look.
+        # Requests too young for us must wake the workers that they are left to, so we look.
         lists = [own, *(keys.wake(lane.name) for lane in lanes if not lane.min_age_s)]
         block_s = min([BLOCK_S, *(lane.min_age_s / 2 for lane in lanes if lane.min_age_s)])
         self.server.call("blpop", lists, timeout=max(0.2, block_s))
 
     def stop(self) -> None:
-        """Take nothing more, and end the wait."""
+        """Take no more requests, and end the wait."""
         self.is_stopped.set()
         try:
             own = keys.wake(f"@{self._worker_id}")
@@ -197,7 +197,7 @@ class FleetStorage(huey.storage.PriorityRedisStorage):  # type: ignore[misc]  # 
         except VoxError:
             self.server.close()
 
-    # -- what Huey asks for besides, and is not needed ------------------------------------------
+    # -- what Huey also asks for; not needed ------------------------------------------
 
     def peek_many(self, _keys: Sequence[str]) -> dict[str, bytes]:
         return {}
@@ -277,11 +277,11 @@ class FleetQueue:
         return all(thread.is_alive() for thread in self._threads)
 
     def has_ended(self) -> bool:
-        """All that was taken before `stop` has been made."""
+        """Whether all that was taken before `stop` is done."""
         return not any(thread.is_alive() for thread in self._threads)
 
     def stop(self) -> None:
-        """Take nothing more. What is being made is made to its end."""
+        """Take no more requests. Those under way are finished."""
         if self._consumer is not None:
             self._consumer.stop_flag.set()
             self.storage.stop()
@@ -296,7 +296,7 @@ def _request_of(request_id: str, message: str) -> Request:
     except NotOurs:
         raise
     except (ValueError, LookupError, TypeError, RecursionError) as exc:
-        raise NotOurs("what is no request") from exc
+        raise NotOurs("something that is not a request") from exc
     if name != TASK:
         raise NotOurs("another task")
     if request.id != request_id:  # its answers would go to whoever has that id

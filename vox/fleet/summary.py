@@ -1,4 +1,4 @@
-"""What users are told of the workers: one JSON document, whoever looked at the server.
+"""What users see of the workers: one JSON document, whoever looked at the server.
 
 Imports nothing of Redis: it also says that there is none.
 """

@@ -1,4 +1,4 @@
-"""What workers announce of themselves: who they are, what they serve, and how they did.
+"""What workers announce: who they are, what they serve and what they have done.
 
 An announcement expires unless it is renewed. Every version of vox reads every version's, so that a
 worker that is too old is seen to be there.
@@ -17,7 +17,7 @@ from .server import Server
 
 MAX_WORKERS = 1000
 FORGOTTEN_S = 600.0
-"""A worker that announced nothing for so long, which is more than any lease, is struck off."""
+"""A worker is removed after this time without an announcement, longer than any lease."""
 MAX_CONCURRENCY = 32
 MAX_PROTOCOL = 999
 _MAX_BYTES = 64 * 1024
@@ -30,7 +30,7 @@ class Announced:
     """One worker, as it announced itself."""
 
     id: str
-    """Its name, and what tells it from others of that name."""
+    """Its name and a random suffix."""
     name: str
     protocol: int
     version: str = ""
@@ -38,21 +38,21 @@ class Announced:
     device: str = ""
     concurrency: int = 1
     busy: int = 0
-    """Requests that it makes now."""
+    """Requests under way."""
     lanes: tuple[str, ...] = ()
     """Where it takes requests from."""
     warm: tuple[str, ...] = ()
-    """Those of its lanes whose model is loaded."""
+    """The lanes whose model is loaded."""
     failing: tuple[str, ...] = ()
-    """Those whose model could not be loaded a short time ago."""
+    """The lanes whose model could not be loaded a short time ago."""
     load_s: Mapping[str, float] = field(default_factory=dict)
-    """By lane: how long its model takes to load."""
+    """Loading time of the model, by lane."""
     requests: int = 0
-    """That it made so far: `audio_s` seconds of sound in `synthesis_s` seconds of work."""
+    """Requests made so far: `audio_s` seconds of sound in `synthesis_s` seconds of work."""
     audio_s: float = 0.0
     synthesis_s: float = 0.0
     seen_s: float = 0.0
-    """Seconds since it announced itself, by the server's clock."""
+    """Seconds since its last announcement, by the server's clock."""
 
     @property
     def is_ours(self) -> bool:
@@ -65,7 +65,7 @@ class Announced:
 
     @property
     def x_realtime(self) -> float | None:
-        """Seconds of sound that it makes in a second; None: not known yet, or nonsense."""
+        """Seconds of sound made per second; None: not known yet, or implausible."""
         speed = self.audio_s / self.synthesis_s if self.synthesis_s else 0.0
         return speed if SLOWEST <= speed <= FASTEST else None
 

@@ -20,11 +20,11 @@ from .base import no_progress, nothing
 from .handle import Limits
 
 WORKERS = "workers"
-"""What such a host names as its device."""
+"""The `device` of such a host."""
 MOST_AT_ONCE = 32
-"""Utterances of one job that are made at once, however many workers there are."""
+"""Most utterances of one job that are asked for at once."""
 _MORE = 2
-"""Utterances that are asked for ahead at least, each time: one more than is used up."""
+"""Fewest utterances to ask for ahead each time: one more than is used up."""
 _LOOK_S = 1.0
 _USUAL_LIMITS = Limits()
 
@@ -83,7 +83,7 @@ class RemoteHost:
         self.cut_off = False
         self.made_on: str | None = None
         self.is_going_on = False
-        """What was lost last is being made again."""
+        """The utterance that was lost last is being made again."""
         self._lane = keys.lane(name, model)
         self._model = model
         self._session = session
@@ -93,11 +93,11 @@ class RemoteHost:
         self._on_progress: Progress = no_progress
         self._current: Asked | None = None
         self._ahead: list[tuple[Utterance, Asked]] = []
-        """What was asked for before it is needed, in this order."""
+        """Requests for the utterances to come, in order."""
 
     @property
     def width(self) -> int:
-        """How many utterances of the job are asked for at once: none of the workers is to wait."""
+        """How many utterances are asked for at once, so that no worker has to wait."""
         return max(1, min(MOST_AT_ONCE, 2 * self._session.width(self._lane)))
 
     @property
@@ -130,14 +130,15 @@ class RemoteHost:
         self.last_used = time.monotonic()
 
     def expect(self, utterance: Utterance) -> None:
-        """Have the utterance made that is synthesized next, unless it is made already."""
+        """Have the next utterance made, unless it was asked for already."""
         if all(known != utterance for known, _ in self._ahead):
             self._ask_ahead(0, utterance)
 
     def prefetch(self, utterances: Sequence[Utterance]) -> None:
-        """Have these made, the present one first; forget what was to be made besides.
+        """Have these made, the present one first; cancel the others that were asked for.
 
-        If it is for the ear and the present one has sound, the others are asked for by and by.
+        If the job is for the ear and the present one has sound, the others are asked for bit by
+        bit.
         """
         missing = list(utterances)
         for utterance, asked in list(self._ahead):
@@ -262,7 +263,7 @@ class RemoteHost:
         self.last_used = time.monotonic()
 
     def close(self) -> None:
-        """Forget all that was asked for, and what is being asked for now."""
+        """Cancel all requests, also the present one."""
         self.is_alive = False
         for _, asked in list(self._ahead):
             asked.cancel()

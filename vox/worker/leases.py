@@ -1,4 +1,4 @@
-"""The requests that this worker makes: each is leased, and answers go to its client.
+"""The leases of the requests that this worker makes, and their answers to the clients.
 
 A lease is renewed while the request is worked at. Once it is lost, or the request was cancelled,
 nothing of it reaches the client any more, and its host is stopped.
@@ -24,15 +24,15 @@ from ..fleet.storage import ANSWERS_TTL_MS, MAX_ANSWERS, reap
 log = logging.getLogger(__name__)
 
 _PAUSE_S = 0.05
-"""Between two tries to send an answer, at first."""
+"""Pause before the first retry of an answer."""
 
 
 class Revoked(Exception):
-    """Nobody waits for the request any more. This is not an error."""
+    """The request is no longer wanted. This is not an error."""
 
 
 class Lease:
-    """One request's. Its thread sends answers; `revoke` and `renew` may come from others."""
+    """The lease of one request. Its thread sends; any thread may call `revoke` and `renew`."""
 
     def __init__(self, server: Server, worker_id: str, times: LeaseTimes, request: Request) -> None:
         self.request = request
@@ -50,12 +50,12 @@ class Lease:
         return self._revoked.is_set()
 
     def check(self) -> None:
-        """Raises Revoked if nobody waits for the request any more."""
+        """Raises Revoked if the request is no longer wanted."""
         if self._revoked.is_set():
             raise Revoked
 
     def revoke(self) -> None:
-        # Under the lock, which is this lease's alone: afterwards the host makes another request.
+        # Under this lease's own lock: afterwards the host makes another request.
         with self._lock:
             self._revoked.set()
             if self._on_revoked is not None:
@@ -85,7 +85,7 @@ class Lease:
         while True:
             self.check()
             try:
-                # If it was carried out although it failed, the client drops the second one.
+                # If the failed call arrived after all, the client drops the second copy.
                 is_ours = self._append(json.dumps(header), pcm, header["event"] in ENDS)
                 break
             except WorkersAway as exc:
@@ -127,7 +127,7 @@ class Lease:
             self._give_up_if_lost(exc)
 
     def _give_up_if_lost(self, why: WorkersAway) -> None:
-        """Once the lease must have run out, the client has another worker make the request."""
+        """Give up after `lease_s`: by then the client has sent the request again."""
         if time.monotonic() - self._renewed_at > self._times.lease_s:
             log.warning("request %s: %s", self.request.id, why.message)
             self.revoke()
@@ -143,7 +143,7 @@ ENDS = ("end", "error", "need-clone")
 
 
 class Leases:
-    """Those of one worker, which it renews. Any thread may use it."""
+    """Holds and renews the leases of one worker. Any thread may use it."""
 
     def __init__(self, server: Server, worker_id: str, times: LeaseTimes) -> None:
         self._server = server
@@ -212,7 +212,7 @@ class Leases:
             self._is_closed.wait(1.0)
 
     def _listen_on(self, channel: Any) -> None:
-        """Until it is closed, or silent although it was asked for an answer."""
+        """Return when we are closed, or when the server does not answer a ping."""
         is_asked = False
         while not self._is_closed.is_set():
             message = channel.get_message(timeout=BLOCK_S)
@@ -222,7 +222,7 @@ class Leases:
                     self._cancel(message["data"])
             elif is_asked:
                 return
-            else:  # a connection that is gone is as silent as one on which nothing happens
+            else:  # a dead connection is as silent as an idle one
                 channel.ping()
                 is_asked = True
 

@@ -1,4 +1,4 @@
-"""The worker's entry point: its log, its signals, and what it says when it cannot begin."""
+"""The worker's entry point: log, signals and errors at the start."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def serve(address: Address, options: Options, paths: Paths, password_file: str |
     """
     config = LiveConfig(paths.config_path)
     set_up_log(str(config()["log_level"]))
-    password(password_file)  # an error of it is told now
+    password(password_file)  # raises its errors now
     if is_exposed(password_file):
         log.warning("others may read the password file; run: chmod 600 %s", password_file)
     server = Server(address, lambda: password(password_file))
@@ -53,7 +53,7 @@ def serve(address: Address, options: Options, paths: Paths, password_file: str |
 
 
 def set_up_log(level: str) -> None:
-    """To stderr: whoever runs a worker, systemd or a terminal, keeps it."""
+    """Log to stderr, for systemd or a terminal."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(LineFormatter())
     logging.getLogger().addHandler(handler)

@@ -1,4 +1,4 @@
-"""Makes requests: each is an utterance, whose sound goes to its client as it comes."""
+"""Synthesizes requests. Each is an utterance; its sound goes to the client as it comes."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Maker:
         self._clones = clones
 
     def make(self, request: Request) -> None:
-        """Synthesize what is asked for. Raises nothing: failures are answers too."""
+        """Synthesize the request. Raises nothing: failures are answers too."""
         with self._leases.holding(request) as lease:
             try:
                 self._make(lease)
@@ -78,7 +78,7 @@ class Maker:
     def _fail(self, lease: Lease, error: VoxError) -> None:
         what = error.message
         if isinstance(error, OF_THE_UTTERANCE):
-            # What a backend says of an utterance may quote it, and the log is not its owner's.
+            # A backend's message may quote the text, and the log belongs to somebody else.
             is_of_host = isinstance(error, HostCrashed | HostTimeout)
             what = what.partition(":")[0] if is_of_host else error.code
         log.warning("request %s: %s", lease.request.id, what)

@@ -1,4 +1,4 @@
-"""A worker's hosts: as many pools as it makes requests at once, so that each has its own.
+"""A worker's hosts: a pool for each request that it makes at once.
 
 Knows models, not requests.
 """
@@ -21,7 +21,7 @@ from ..hosts.pool import Pool, model_key
 from ..voices.catalog import Catalog
 
 FAILING_S = 60.0
-"""A model that could not be loaded is left to other workers for so long."""
+"""How long a model that could not be loaded is left to other workers."""
 
 
 class Slots:
@@ -94,7 +94,7 @@ class Slots:
 
     @contextlib.contextmanager
     def taking(self, backend: str, model: str | None) -> Iterator[Pool]:
-        """A pool that nobody else uses in the block, one with the model loaded if there is one."""
+        """A pool for exclusive use in the block, with the model loaded if there is one."""
         key = self._key(backend, model)
         with self._changed:
             self._changed.wait_for(lambda: bool(self._free))

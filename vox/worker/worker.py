@@ -31,13 +31,13 @@ from .slots import Slots
 log = logging.getLogger(__name__)
 
 MAX_HEAD_START_S = 3.0
-"""For at most so long a model that is loaded elsewhere has a request to itself."""
+"""Longest time for which a request is left to workers with its model loaded."""
 FAILED_HEAD_START_S = 10.0
-"""The same for a model that could not be loaded here, and may be elsewhere."""
+"""The same after the model could not be loaded here."""
 USUAL_HEAD_START_S = 1.0
-"""If it is not known how long loading takes."""
+"""The same if the loading time is not known."""
 STOP_S = 20.0
-"""How long what is being made may take when the worker is to leave."""
+"""How long a stopping worker may take to finish its utterances."""
 _LOOK_S = 0.05
 
 
@@ -48,9 +48,9 @@ class Options:
     name: str
     machine: str
     backends: tuple[str, ...] = ()
-    """Those that it serves; empty: all that are installed."""
+    """The backends to serve; empty: all that are installed."""
     device: str | None = None
-    """Where its models run; None: where the settings say."""
+    """Where models run; None: as in the settings."""
     concurrency: int = 1
 
 
@@ -126,7 +126,7 @@ class Worker:
             self._leave()
 
     def stop(self) -> None:
-        """Leave. Called again: and give back what is being made."""
+        """Stop. The second call gives back what is being made."""
         self._stops.put(None)
 
     def _is_told_to_stop(self, timeout_s: float) -> bool:
@@ -139,8 +139,8 @@ class Worker:
 
     def _leave(self) -> None:
         is_busy = self._leases.count > 0
-        finishes = f", and first finishes what it makes: {STOP_S:g} s at most" if is_busy else ""
-        log.info("%s leaves%s", self.id, finishes)
+        finishes = f" once its utterance is made, within {STOP_S:g} s" if is_busy else ""
+        log.info("%s stops%s", self.id, finishes)
         self._queue.stop()
         try:
             self._workers.leave(self.id)
@@ -151,11 +151,11 @@ class Worker:
             if self._is_told_to_stop(_LOOK_S):
                 break
         if given_back := self._leases.count:
-            log.warning("%s leaves unfinished requests to other workers: %s", self.id, given_back)
+            log.warning("%s gave unfinished requests back: %s", self.id, given_back)
         self._leases.close()
         self._slots.close()
         self._server.close()
-        log.info("%s has left", self.id)
+        log.info("%s has stopped", self.id)
 
     def _tick(self) -> None:
         try:
