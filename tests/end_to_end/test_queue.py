@@ -37,6 +37,7 @@ def tones(recorder: Recorder) -> list[int]:
 def test_fifty_calls_at_once_are_one_daemon_and_fifty_jobs_in_order(
     vox: Vox, recorder: Recorder
 ) -> None:
+    vox.ok("config", "set", "pause_s", "0.1")
     calls = [vox.popen(*SCRIPTED, "-q", f"{number} [say 0.2s]") for number in range(50)]
     for call in calls:
         out, err = call.communicate(timeout=240)
@@ -621,6 +622,7 @@ def test_a_light_call_and_a_daemon_that_starts_share_the_queue(
 
 @pytest.mark.slow
 def test_many_short_jobs_wait_while_paused(vox: Vox, recorder: Recorder) -> None:
+    vox.ok("config", "set", "pause_s", "0.1")
     vox.ok("daemon", "start")
     vox.ok("pause")
     for number in range(50):
