@@ -22,12 +22,6 @@ from vox.text.incremental import Decoder
 STREAM = ("-b", "scripted", "--stream")
 
 
-@pytest.fixture
-def warm(vox: Vox, sound: object) -> Vox:
-    vox.ok("daemon", "start")
-    return vox
-
-
 class Call:
     """A call of `vox --stream` and the end of a pipe that it reads."""
 
