@@ -108,7 +108,7 @@ def _print_status(status: dict[str, Any]) -> None:
             ("audio", _brief(status.get("audio"))),
             ("inbox", _inbox(status["inbox"])),
             *_addresses(status),
-            *_workers(status.get("workers")),
+            *(("workers", line) for line in [line_of_workers(status.get("workers"))] if line),
             ("cache", _cache()),
             ("models", _models_line(status)),
             *(("keep", line) for line in status.get("keep_errors", {}).values()),
@@ -216,12 +216,6 @@ def _addresses(status: dict[str, Any]) -> Iterator[tuple[str, str]]:
             if as_what := found.get("announced_as"):
                 shown += f", announced as {as_what}"
             yield name, shown
-
-
-def _workers(found: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
-    """On the workers on other machines, if any are set; earlier versions know of none."""
-    if found and found["server"]:
-        yield "workers", line_of_workers(found)
 
 
 @daemon.command()

@@ -123,12 +123,8 @@ class Status(NamedTuple):
 
     def _workers(self) -> dict[str, str]:
         """Few have any, and only a daemon asks for them."""
-        found = self.document.get("workers") or {"server": None}
-        return (
-            {"workers": line_of_workers(found, is_short=not self.is_full)}
-            if found["server"]
-            else {}
-        )
+        line = line_of_workers(self.document.get("workers"), is_short=not self.is_full)
+        return {"workers": line} if line else {}
 
     def _wyoming(self) -> str:
         """Of a server that is off, nothing: few have one."""

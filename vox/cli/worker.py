@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import platform
 import re
+from collections.abc import Callable
+from typing import TypeVar
 
 import click
 
@@ -12,54 +14,50 @@ from ..errors import BadOption
 from ..paths import get_paths
 from ..redis_url import Address, no_package, parse
 
+T = TypeVar("T")
 
-class _Url(click.ParamType[Address]):
-    name = "url"
 
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Address:
+def _checked(check: Callable[[str], T]) -> Callable[..., T | None]:
+    """The value as `check` gives it; its ValueError is what is wrong with it."""
+
+    def callback(ctx: click.Context, param: click.Parameter, value: str | None) -> T | None:
         try:
-            return value if isinstance(value, Address) else parse(str(value))
+            return None if value is None else check(value)
         except ValueError as exc:
-            self.fail(str(exc), param, ctx)
+            raise click.BadParameter(str(exc), ctx, param) from exc
+
+    return callback
 
 
-class _Device(click.ParamType[str]):
-    name = "device"
+def _device(value: str) -> str:
+    from ..config import device
+    from ..install.accelerator import absent
 
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> str:
-        from ..config import device
-        from ..install.accelerator import absent
-
-        try:
-            found = device(value)
-        except ValueError as exc:
-            self.fail(str(exc), param, ctx)
-        if why := absent(found):
-            self.fail(f"there is no {found}: {why}", param, ctx)
-        return found
+    if why := absent(device(value)):
+        raise ValueError(f"there is no {value}: {why}")
+    return value
 
 
-class _Name(click.ParamType[str]):
-    name = "name"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> str:
-        if not re.fullmatch(r"\w[\w.-]{0,59}", str(value), re.ASCII):
-            self.fail("must be of at most 60 letters, digits and -._", param, ctx)
-        return str(value)
+def _name(value: str) -> str:
+    if not re.fullmatch(r"\w[\w.-]{0,59}", value, re.ASCII):
+        raise ValueError("must be of at most 60 letters, digits and -._")
+    return value
 
 
 @click.command()
-@click.argument("url", type=_Url(), metavar="URL")
+@click.argument("url", metavar="URL", callback=_checked(parse))
 @click.option("--backends", metavar="NAME,...", help="Serve only these.  [default: all installed]")
-@click.option("--name", type=_Name(), help="Its name.  [default: the host name, and the device]")
 @click.option(
-    "--device", type=_Device(), help="Where its models run: auto, cpu, cuda, cuda:N or mps."
+    "--name",
+    metavar="NAME",
+    callback=_checked(_name),
+    help="Its name.  [default: the host name, and the device]",
+)
+@click.option(
+    "--device",
+    metavar="DEVICE",
+    callback=_checked(_device),
+    help="Where its models run: auto, cpu, cuda, cuda:N or mps.",
 )
 @click.option(
     "--concurrency",

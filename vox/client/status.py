@@ -41,8 +41,13 @@ def _of_table(paths: Paths) -> dict[str, Any]:
     }
 
 
-def line_of_workers(found: dict[str, Any], is_short: bool = False) -> str:
-    """What `/health` says of workers that are set, in one line. `is_short`: without advice."""
+def line_of_workers(found: dict[str, Any] | None, is_short: bool = False) -> str | None:
+    """What `/health` says of the workers, in one line; None if none are set.
+
+    `found` is None where no daemon, or an earlier one, is up. `is_short`: without advice.
+    """
+    if not found or found["server"] is None:
+        return None
     if not found["reachable"]:
         reason = found["reason"].partition(";")[0] if is_short else found["reason"]
         return f"jobs for them wait: {reason}"

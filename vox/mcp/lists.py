@@ -76,7 +76,7 @@ def status(caller: Caller, asked: dict[str, Any]) -> Answer:
         return Answer(f"{job['id']}: {doing(job)}", brief(job))
     found = status_of(caller.paths)
     now, following, failure = found["now"], found["next"], found["last_failure"]
-    workers = found.get("workers") or {"server": None}
+    workers = line_of_workers(found.get("workers"))
     models = [
         " ".join(filter(None, [each["backend"], each["model"]])) for each in found["loaded_models"]
     ]
@@ -86,7 +86,7 @@ def status(caller: Caller, asked: dict[str, Any]) -> Answer:
         *([] if now else ["nothing is being said"]),
         *([f"next: {line(following)}"] if following else []),
         f"{found['waiting']} wait; models loaded: {', '.join(models) or 'none'}",
-        *([f"workers: {line_of_workers(workers)}"] if workers["server"] else []),
+        *([f"workers: {workers}"] if workers else []),
         *([f"last failure: {line(failure)}"] if failure else []),
         *([] if found["running"] else ["no daemon runs; speak starts one"]),
     ]
@@ -97,7 +97,7 @@ def status(caller: Caller, asked: dict[str, Any]) -> Answer:
         "next": following and brief(following),
         "waiting": found["waiting"],
         "models": models,
-        "workers": workers if workers["server"] else None,
+        "workers": found["workers"] if workers else None,
         "last_failure": failure and brief(failure),
     }
     return Answer("\n".join(lines), data)
