@@ -20,7 +20,6 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from .fleet_machines import Card, Fleet, Went
 from .instance import machine, markdown
@@ -88,20 +87,6 @@ class Row:
     @property
     def errors(self) -> int:
         return sum(len(each["errors"]) for each in self.went.clients)
-
-    def document(self) -> dict[str, Any]:
-        return {
-            "mode": self.mode,
-            "workers": self.workers,
-            "clients": self.clients,
-            "jobs_per_minute": self.jobs_per_minute,
-            "first_p50_s": self.first_s(0.5),
-            "first_p99_s": self.first_s(0.99),
-            "fairness": self.fairness,
-            "worst_to_best": self.worst_to_best,
-            "errors": self.errors,
-            "went": {**asdict(self.went), "clients": None},
-        }
 
 
 class Bench:
@@ -270,8 +255,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"\nA second of sound costs, with most clients\n\n{costs(bench)}")
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
-            rows = [row.document() for row in bench.rows]
-            json.dump({"machine": machine(), "card": asdict(card), "rows": rows}, file, indent=2)
+            json.dump([asdict(row) for row in bench.rows], file)
 
 
 TITLES = {
