@@ -276,12 +276,13 @@ def test_a_replay_is_a_new_job_of_the_old_text(warm: Vox) -> None:
 
 
 @pytest.mark.slow
-def test_a_terminal_shows_what_is_waited_for_and_erases_it(warm: Vox) -> None:
+def test_a_terminal_shows_what_is_waited_for_and_erases_it(vox: Vox, sound: object) -> None:
+    vox.ok("daemon", "start")
     control, terminal = os.openpty()
     text = "1 [say 0.7s]. 2 [say 0.7s]. 3 [say 0.7s]."
     # Narrower than the line, which could not be erased if it went over two.
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("4H", 24, 14, 0, 0))
-    call = warm.popen(*SCRIPTED, text, stderr=terminal)
+    call = vox.popen(*SCRIPTED, text, stderr=terminal)
     os.close(terminal)
     shown = read_terminal(control)
     assert call.wait(timeout=60) == 0
