@@ -203,8 +203,8 @@ class Vox:
             return Path(self.paths.log_path).read_text(errors="replace")[-4000:]
         return ""
 
-    def stop(self) -> None:
-        """End every call that was started, and the daemon, whatever they do."""
+    def end_calls(self) -> None:
+        """End every call that was started."""
         for call in self._calls:
             if call.poll() is None:
                 call.kill()
@@ -212,6 +212,11 @@ class Vox:
             for stream in (call.stdin, call.stdout, call.stderr):
                 if stream is not None:
                     stream.close()
+        self._calls.clear()
+
+    def stop(self) -> None:
+        """End every call that was started, and the daemon, whatever they do."""
+        self.end_calls()
         with contextlib.suppress(Exception):
             self.client.call("POST", "/stop", {"now": True}, timeout_s=5)
         deadline = time.monotonic() + 10

@@ -27,6 +27,7 @@ def shared(sound_server: SoundServer) -> Iterator[Vox]:
 @pytest.fixture
 def warm(shared: Vox) -> Vox:
     """A daemon is up. Nothing waits, nothing is paused or set, and the history is empty."""
+    shared.end_calls()
     if not shared.client.is_up():
         shared.ok("daemon", "start")
     for left in ("config.toml", "go"):

@@ -75,6 +75,12 @@ class Screen:
 
 
 @pytest.fixture
+def warm(vox: Vox, sound: object) -> Vox:
+    vox.ok("daemon", "start")
+    return vox
+
+
+@pytest.fixture
 def held(warm: Vox) -> Vox:
     """Jobs wait, for speech is paused."""
     warm.ok("pause")
