@@ -314,7 +314,7 @@ def test_a_worker_whose_network_is_gone_gives_the_request_up_and_is_heard_no_mor
     make_worker: MakeWorker, session: Session, redis_server: RedisServer, scripted_dir: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.DEBUG)
     proxy = Proxy(redis_server.port)
     far = make_worker(proxy.url, "far")
     wait_served(session, "far")
@@ -402,12 +402,14 @@ def test_a_model_that_does_not_fit_is_left_to_another_worker_and_this_one_goes_o
 
 
 def test_an_idle_model_is_unloaded_by_the_workers_own_setting(
-    make_worker: MakeWorker, session: Session, say: Say
+    make_worker: MakeWorker, session: Session, say: Say, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     make_worker(settings="idle_timeout = 1\n")
     say("[say 0.05s]")
     wait_until(lambda: wait_served(session).warm, "it is warm")
     wait_until(lambda: not wait_served(session).warm, "it is unloaded")
+    assert "scripted is unloaded, for it was idle" in caplog.text
     assert say("[say 0.05s]").error == ""
 
 

@@ -504,6 +504,7 @@ class Worker(BaseModel):
     backends: list[str]
     lanes: list[str] = Field(description="The models that it serves: BACKEND or BACKEND/MODEL.")
     warm: list[str] = Field(description="Those of them that are loaded.")
+    failing: list[str] = Field(description="Those that could not be loaded a short time ago.")
     load_s: dict[str, float] = Field(description="How long loading took, by lane.")
     requests: int = Field(description="That it made so far.")
     audio_s: float = Field(description="Seconds of speech in them.")

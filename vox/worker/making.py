@@ -61,7 +61,7 @@ class Maker:
             try:
                 self._make(lease)
             except Revoked:
-                log.info("request %s: no longer wanted", request.id)
+                log.debug("request %s: no longer wanted", request.id)
             except VoxError as exc:
                 if not lease.is_revoked:  # else its host was stopped
                     self._fail(lease, exc)
