@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 
@@ -13,10 +14,7 @@ from tests.redis_server import RedisServer, free_port
 from vox.errors import WorkersAway
 from vox.fleet.session import Session
 
-from .conftest import (
-    MakeSession,
-    request,
-)
+from .conftest import MakeSession, Taker, request, until
 
 SECRET = "a s3cret/of#ours"
 Others = Callable[..., RedisServer]
@@ -74,12 +72,77 @@ def test_a_user_who_may_not_do_it_is_told_in_one_line(
     redis_server.client().execute_command("ACL", "DELUSER", "guest")
 
 
-def test_a_full_server_is_told_in_one_line(
+REFUSALS = {
+    "full": (("--maxmemory", "1mb"), "is full; raise its maxmemory"),
+    "a replica": (("--replicaof", "127.0.0.1", "1"), "is a read-only replica; name its primary"),
+    "its disk is gone": (("--save", "1 1"), "cannot save to its disk, so it takes nothing; free"),
+    "a cluster": (("--cluster-enabled", "yes"), "is part of a cluster; vox needs a single server"),
+    "no scripts": (("--rename-command", "EVALSHA", ""), "lacks a command that vox needs: evalsha;"),
+    "no SET": (("--rename-command", "SET", ""), "lacks a command that vox needs; vox needs"),
+}
+
+
+@pytest.mark.parametrize("state", REFUSALS)
+def test_what_a_server_refuses_is_told_in_one_line(
+    make_session: MakeSession, others: Others, caplog: pytest.LogCaptureFixture, state: str
+) -> None:
+    options, words = REFUSALS[state]
+    server = others(*options, "--enable-debug-command", "yes")
+    client = server.client()
+    if state == "full":
+        client.execute_command("debug", "populate", 2000, "full", 1000)
+    if state == "its disk is gone":
+        shutil.rmtree(server.folder)
+        client.set("what", "ever")
+        until(lambda: client.info("persistence")["rdb_last_bgsave_status"] == "err")
+    if state == "a cluster":
+        client.execute_command("cluster", "addslotsrange", 0, 16383)
+        until(lambda: b"cluster_state:ok" in client.execute_command("cluster", "info"))
+    told(make_session(server.url), words, caplog)
+
+
+def test_a_server_that_loads_its_data_is_waited_for(
     make_session: MakeSession, others: Others, caplog: pytest.LogCaptureFixture
 ) -> None:
-    full = others("--maxmemory", "1mb", "--enable-debug-command", "yes")
-    full.client().execute_command("debug", "populate", 2000, "full", 1000)
-    told(make_session(full.url), "is full; raise its maxmemory", caplog)
+    server = others()
+    client = server.client()
+    for number in range(1000):
+        client.set(f"key-{number}", "x" * 100)
+    client.save()
+    server.kill()
+    server.options = (*server.options, "--key-load-delay", "2000")
+    server.options = (*server.options, "--loading-process-events-interval-bytes", "1024")
+    server.start()
+    session = make_session(server.url)
+    told(session, "is loading its data; vox keeps trying", caplog)
+    until(lambda: session.away is None)
+
+
+@pytest.mark.parametrize("command", ["evalsha", "set", "mget", "xread", "zrevrange"])
+def test_a_user_who_may_not_do_one_thing_is_told_and_it_goes_on_once_he_may(
+    redis_server: RedisServer, worker: Taker, make_session: MakeSession, command: str
+) -> None:
+    """Also if nothing fails but to read what workers answer."""
+    admin = redis_server.client()
+    admin.execute_command(*f"acl setuser guest on nopass ~* &* +@all -{command}".split())
+    try:
+        session = make_session(f"redis://guest@127.0.0.1:{redis_server.port}")
+        with pytest.raises(WorkersAway, match="denies its user what vox needs"):
+            heard_of(session)
+        assert session.away is not None
+        admin.execute_command("acl", "setuser", "guest", f"+{command}")
+        until(lambda: session.away is None)
+        session.ask(request())
+        until(worker.claim)
+    finally:
+        admin.execute_command("acl", "deluser", "guest")
+
+
+def heard_of(session: Session) -> None:
+    """All that is answered to a request."""
+    asked = session.ask(request())
+    while True:
+        asked.next(30)
 
 
 def test_a_server_that_is_none_is_told_in_one_line(

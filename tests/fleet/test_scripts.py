@@ -9,7 +9,7 @@ import pytest
 from tests.redis_server import RedisServer
 from vox.fleet import keys
 from vox.fleet.server import Server
-from vox.fleet.storage import Lane, reap
+from vox.fleet.storage import FleetStorage, Lane, reap
 
 from .conftest import Client, Taker, announce
 
@@ -370,11 +370,14 @@ def test_a_request_that_nobody_knows_cannot_be_cancelled(anna: Client) -> None:
 
 
 def test_all_that_may_stay_expires(server: Server, anna: Client, taker: Taker) -> None:
-    """Nobody serves the lane, and the client and the worker die."""
+    """Nobody serves a lane, and clients and workers die with what they have."""
     announce(server)
     anna.send("a", lane="nobody's")
-    anna.send("b")
+    for request_id in "bcd":
+        anna.send(request_id)
     taker.claim()
     taker.answer("b", "end", is_end=True)
+    taker.claim()
+    FleetStorage("vox", server, taker.id).stop()
     lasting = {key.decode() for key in server.call("keys", "*") if server.call("pttl", key) == -1}
     assert not lasting

@@ -5,6 +5,7 @@ A thousand clients may share a server, and most of them rest.
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -44,7 +45,8 @@ class Pace:
 
     def wait(self, is_busy: bool) -> None:
         """Wait until a look is due."""
-        self._is_due.wait(self.pause_s(is_busy))
+        # Clients that lost their server at one instant do not come back to it at one instant.
+        self._is_due.wait(self.pause_s(is_busy) * random.uniform(0.8, 1.0))
         if not self._is_ended:
             self._is_due.clear()
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import VoxError, WorkersAway
 from ..redis_url import Address, no_package
+from .refusals import meaning
 
 TIMEOUT_S = 3.0
 """For one call. Blocking reads wait for less."""
@@ -115,12 +116,9 @@ class Server:
         if about_password := _about_password(words, code, is_refused):
             what, hint = about_password
             return f"{where} {what}", hint
-        if isinstance(exc, exceptions.BusyLoadingError):
-            return f"{where} is loading its data", _RETRIES
-        if isinstance(exc, exceptions.NoPermissionError) or "can't run this command" in words:
-            return f"{where} denies its user what vox needs", f"see {_DOCUMENT}"
-        if isinstance(exc, exceptions.OutOfMemoryError) or code == "OOM":
-            return f"{where} is full", "raise its maxmemory"
+        if refusal := meaning(exc, _DOCUMENT):
+            what, hint = refusal
+            return f"{where} {what}", hint
         if isinstance(exc, exceptions.TimeoutError):
             return f"{where} does not answer", _RETRIES
         if "DB index" in words:
@@ -134,8 +132,9 @@ class Server:
             why = _why_unreachable(exc, words)
             return f"{where} cannot be reached: {why}", _RETRIES
         is_code = code.isascii() and code.isalpha() and len(code) < _MAX_CODE
-        if isinstance(exc, exceptions.ResponseError) and is_code and code != "ERR":
-            return f"{where} refuses commands ({code})", "see its log"
+        if isinstance(exc, exceptions.ResponseError):
+            named = f" ({code})" if is_code and code != "ERR" else ""
+            return f"{where} refuses what vox sends{named}", "vox needs Redis 6.2 or newer"
         return f"{where} does not speak the Redis protocol", "check its address"
 
     def close(self) -> None:

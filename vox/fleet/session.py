@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import logging
 import math
+import random
 import secrets
 import threading
 import time
@@ -67,6 +68,8 @@ class Session:
         self._numbers = itertools.count(1)
         self._is_closed = threading.Event()
         self._presence = Presence(server, self.id, self._times)
+        self._unreadable: VoxError | None = None
+        """Why answers cannot be read."""
         self._is_asked = threading.Event()
         """Answers may come."""
         self._answers = Answers(server, self.id)
@@ -269,6 +272,8 @@ class Session:
             self._presence.is_forgotten = False
             self._send_all_again()
         self._forget_unwanted()
+        if self._unreadable is not None:
+            raise self._unreadable
 
     def _send_all_again(self) -> None:
         self.clones.forget_all()
@@ -323,18 +328,20 @@ class Session:
         while not self._is_closed.is_set():
             try:
                 self._read_some()
-                failures = 0
+                failures, self._unreadable = 0, None
                 continue
-            except VoxError:
+            except VoxError as exc:
                 failures += 1
+                # A connection that was cut is there again at the second try.
+                self._unreadable = exc if failures > 2 else None
             except Exception:  # without this thread nothing is ever heard
                 log.exception("answers could not be read")
                 failures = 10
-            self._is_closed.wait(min(2.0, 0.05 * 2 ** min(failures, 10)))
+            self._is_closed.wait(min(2.0, 0.05 * 2 ** min(failures, 10)) * random.uniform(0.5, 1.0))
 
     def _read_some(self) -> None:
         with self._lock:
-            if not self._asked and not self._is_closed.is_set():
+            if not (self._asked or self._unreadable or self._is_closed.is_set()):
                 self._is_asked.clear()
         if not self._is_asked.is_set():
             self._answers.forget_read()

@@ -117,7 +117,7 @@ class Workers:
 
     def look_as(self, session_id: str, ttl_s: float) -> tuple[bool, list[Announced]]:
         """As `look`, and keep a client's session alive for so long: False if it was not known."""
-        return self._look((keys.session(session_id),), ttl_s)
+        return self._look((keys.session(session_id), keys.LEASES), ttl_s)
 
     def _look(self, session: Sequence[str], ttl_s: float) -> tuple[bool, list[Announced]]:
         args = (keys.WORKERS, keys.worker(""), MAX_WORKERS, round(1000 * ttl_s))

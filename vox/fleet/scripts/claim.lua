@@ -72,6 +72,7 @@ for from = 3, #KEYS, width do
     redis.call('HSET', prefix .. ':u:' .. best.id, 'state', 'leased', 'worker', worker)
     redis.call('PEXPIRE', prefix .. ':u:' .. best.id, 3600000) -- it may have waited for long
     run('ZADD', KEYS[1], now + lease, best.id)
+    redis.call('PEXPIRE', KEYS[1], 3600000)
     run('HSET', KEYS[2], '', best.vt, best.client, best.vt + best.cost)
     redis.call('PEXPIRE', KEYS[2], 86400000)
     if redis.call('ZCARD', best.queue) == 0 then

@@ -1,5 +1,5 @@
 -- Say that a client is there, and see which workers are.
--- KEYS session (none: only look)
+-- KEYS session leases (none: only look). A cluster refuses both together, as it would all else.
 -- ARGV workers prefix_of_announcements most ttl_ms
 -- The workers' keys are no KEYS: EVALSHA wants the right to read and write its KEYS, and a client may
 -- only read those.
