@@ -145,7 +145,8 @@ def test_a_daemon_loads_redis_only_once_workers_are_set(vox: Vox) -> None:
 @pytest.mark.slow
 def test_with_workers_set_only_who_asks_them_loads_redis(vox: Vox, sound: object) -> None:
     Path(vox.paths.config_path).write_text('workers = "redis://127.0.0.1:1"\n')
-    for command in (f"-b hibari -o {vox.home}/a.wav 1", "status", "config show"):
+    light = f"-b say -o {vox.home}/b.wav 1"
+    for command in (light, f"-b hibari -o {vox.home}/a.wav 1", "status", "config show"):
         loaded = modules_after(vox, *command.split())
         assert not {"redis", "vox.fleet.server"} & loaded, command
     vox.ok("daemon", "start")
