@@ -220,6 +220,28 @@ def test_what_is_here_goes_before_what_workers_may_have(
     assert resolve(catalog, voice=clone).backend == "qwen"
 
 
+def test_of_what_workers_may_have_what_they_serve_goes_first(
+    catalog: Catalog, config: Settable, clone: str, toy: None
+) -> None:
+    asked: list[str] = []
+
+    def is_served(name: str) -> bool:
+        asked.append(name)
+        return name in ("voxtream", "kokoro")
+
+    catalog.is_served = is_served
+    config.values["workers"] = "redis://gpu"
+    assert resolve(catalog, voice=clone).backend == "toy"
+    assert resolve(catalog, voice="zamenhof").backend == "toy"
+    assert resolve(catalog).backend == "hibari"
+    assert not asked  # it takes a while
+    assert resolve(catalog, voice="heart").backend == "hibari"
+    assert resolve(catalog, voice="af_heart").backend == "kokoro"
+    (Path(catalog.settings_for("toy").env_dir) / "weights" / "toy.bin").unlink()
+    assert resolve(catalog, voice=clone).backend == "voxtream"
+    assert resolve(catalog, voice=clone, default_backend="qwen").backend == "qwen"
+
+
 def test_a_language_that_nothing_here_speaks_goes_to_workers_that_are_there(
     catalog: Catalog, config: Settable, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,7 +31,7 @@ def open_catalog(paths: Paths) -> Catalog:
 
 def open_catalog_with_workers(paths: Paths) -> Catalog:
     """The same, and what workers on other machines speak for now, if any are set."""
-    from ..client.workers import knowing_workers
+    from ..client.serving import knowing_workers
 
     return knowing_workers(open_catalog(paths), paths)
 

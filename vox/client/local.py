@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import (
-    BackendNotInstalled,
     BadConfig,
     DaemonUnavailable,
     NothingSpoken,
@@ -186,30 +185,22 @@ class Local:
         from ..engine.submit import Submitter
         from ..text.say_as_files import LiveSayAs
         from ..voices.catalog import Catalog
+        from .serving import knowing_workers
 
         config = LiveConfig(self.paths.config_path)
         store = Store(self.paths.db_path, Bus(), check=check)
         with contextlib.ExitStack() as opened:
             opened.callback(store.close)
             sender = _SenderIfDrained(self.paths)
-            catalog = Catalog(self.paths, config)
             submitter = Submitter(
                 store,
                 sender,
-                catalog,
+                knowing_workers(Catalog(self.paths, config), self.paths),
                 config,
                 say_as=LiveSayAs(self.paths, config),
                 obstacles=lambda: [PAUSED] if store.is_set(PAUSE) else [],
             )
-            try:
-                job = make(submitter)
-            except BackendNotInstalled:
-                if config()["workers"] is None:
-                    raise
-                from .workers import knowing_workers
-
-                knowing_workers(catalog, self.paths)  # only now: to ask them takes a while
-                job = make(submitter)
+            job = make(submitter)
             data = store.show(job)
             if note := note_of(store):
                 data["notes"].append(note)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -16,7 +14,6 @@ from ..fleet.summary import summary
 from ..fleet.workers import Announced, Workers
 from ..paths import Paths
 from ..redis_url import parse, password
-from ..voices.catalog import Catalog
 from .jobs import NoDaemon
 from .remote import Remote
 
@@ -32,20 +29,6 @@ def workers(paths: Paths) -> dict[str, Any]:
     except NoDaemon:
         return _look(load(paths.config_path))
     return found
-
-
-def knowing_workers(catalog: Catalog, paths: Paths) -> Catalog:
-    """The catalog, which finds out once, if it matters, what workers speak for now."""
-
-    @functools.cache
-    def served() -> set[str]:
-        with contextlib.suppress(VoxError):
-            found = workers(paths)["workers"]
-            return {name for each in found if each["compatible"] for name in each["backends"]}
-        return set()
-
-    catalog.is_served = lambda name: catalog.may_be_elsewhere(name) and name in served()
-    return catalog
 
 
 def _look(config: Config) -> dict[str, Any]:

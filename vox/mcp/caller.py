@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ..client.front import Front
 from ..client.jobs import CallJobs
 from ..client.laptop import find
-from ..client.workers import knowing_workers
+from ..client.serving import knowing_workers
 from ..config import LiveConfig
 from ..paths import Paths
 from ..voices.catalog import Catalog

@@ -195,8 +195,7 @@ class Catalog:
         found: list[Voice] = []
         for name in [backend] if backend is not None else registry.names():
             try:
-                is_elsewhere = self.is_served(name) or (has_awaited and self.may_be_elsewhere(name))
-                found += self._voices_of(name, model, clones, is_elsewhere)
+                found += self._voices_of(name, model, clones, has_awaited)
             except Exception as exc:
                 # Third-party code: one broken adapter must not hide the voices of the others.
                 log.info("the voices of %s cannot be listed: %s", name, exc)
@@ -243,14 +242,14 @@ class Catalog:
         }
 
     def _voices_of(
-        self, name: str, model: str | None, clones: bool, is_elsewhere: bool
+        self, name: str, model: str | None, clones: bool, has_awaited: bool
     ) -> list[Voice]:
-        """`is_elsewhere`: workers speak for the backend if it is not installed here."""
         adapter = registry.get(name)
         settings = self.settings_for(name, model)
         found = list(adapter.voices(settings))
         if not self.is_ready(name, model):
-            if not is_elsewhere:
+            is_awaited = has_awaited and self.may_be_elsewhere(name)
+            if not (is_awaited or self.is_served(name)):
                 return [replace(voice, installed=False) for voice in found]
             found = [replace(voice, installed=True) for voice in found]
         if clones and adapter.info.clone:

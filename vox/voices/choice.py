@@ -147,10 +147,12 @@ class BackendChoice:
         clone = self.catalog.clone(voice)
         if clone is not None:
             return self._of_clone(clone)
-        voices = self.catalog.voices()
+        voices = self.catalog.voices(has_awaited=True)
         hits = [known for known in voices if known.name == voice]
         hits = hits or [v for v in voices if v.name.casefold() == voice.casefold()]
-        hits = [hit for hit in hits if hit.installed] or hits
+        fetched = [hit for hit in hits if hit.installed]
+        here = [hit for hit in fetched if self.catalog.is_ready(hit.backend)]
+        hits = here or [hit for hit in fetched if self.catalog.is_served(hit.backend)] or hits
         names = list(dict.fromkeys(hit.backend for hit in hits))
         twins = {self.catalog.info(name).same_voices_as for name in names}
         names = [name for name in names if name not in twins]
@@ -171,13 +173,12 @@ class BackendChoice:
         cloning = self.catalog.cloning()
         obstacles = {name: self._obstacle(name, clone) for name in cloning}
         ready = [name for name in cloning if obstacles[name] is None]
-        # Others are on workers.
-        ready.sort(key=lambda name: not self.catalog.is_ready(name, self.wish.model, clone.name))
         if self.wish.preferred_backend in ready:
             return str(self.wish.preferred_backend)
         fit = [name for name in ready if self._speaks(name)]
-        if fit:
-            return fit[0]
+        here = [each for each in fit if self.catalog.is_ready(each, self.wish.model, clone.name)]
+        if here or fit:
+            return (here or sorted(fit, key=lambda name: not self.catalog.is_served(name)))[0]
         for name, obstacle in obstacles.items():
             if obstacle is not None and self.catalog.is_ready(name):
                 raise obstacle  # Only the weights for clones are missing.
