@@ -36,7 +36,7 @@ class FakeAsked:
         self.request = request
         self.worker: str | None = worker
         self.is_cancelled = False
-        self.has_sound = False
+        self.has_sound = self.was_away = False
         self._workers = workers
         self._answers: queue.SimpleQueue[Answer | VoxError | None] = queue.SimpleQueue()
         self._is_ended = False
@@ -63,6 +63,9 @@ class FakeAsked:
         except (WorkerLost, WorkersAway) as exc:
             self._is_ended = True
             self._answers.put(exc)
+            with self._workers.hosts.changed:
+                self.was_away = isinstance(exc, WorkersAway)
+                self._workers.hosts.changed.notify_all()
         except VoxError as exc:
             self._put("error", error=exc.to_dict())
         self._is_ended = True

@@ -195,6 +195,20 @@ def test_what_is_lost_for_good_is_asked_for_again_if_it_is_wanted(
     assert workers.texts == ["one", "one"]
 
 
+def test_what_was_asked_for_ahead_and_found_nobody_is_asked_for_again_when_it_is_needed(
+    workers: FakeWorkers, host: RemoteHost
+) -> None:
+    """The laptop slept meanwhile: that there was no server then says nothing of now."""
+    workers.announce(worker("gpu1", concurrency=4))
+    workers.hosts.script("two", WorkersAway("away"))
+    host.prefetch(said("one", "two", "three"))
+    assert seconds(host, "one") == 0.1
+    workers.until(lambda: any(asked.was_away for _, asked in host._ahead))
+    host.prefetch(said("two", "three"))
+    assert seconds(host, "two") == 0.1
+    assert workers.texts == ["one", "two", "three", "two"]
+
+
 def test_the_next_utterances_are_made_meanwhile_each_once(
     workers: FakeWorkers, host: RemoteHost
 ) -> None:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
-from ..errors import VoxError, WorkerLost
+from ..errors import VoxError, WorkerLost, WorkersAway
 from .requests import Answer, NotOurs, Request, utterance_of
 
 
@@ -41,6 +41,8 @@ class Asked:
         self.is_ended = False
         """No more answers will come."""
         self.is_cancelled = False
+        self.was_away = False
+        """It ended because there was no server, or no worker."""
         self._next_seq = 0
         self._sample_rate: int | None = None
         self._sound_s = 0.0
@@ -130,6 +132,7 @@ class Asked:
         """There will be no more answers. `why`: None: nobody wants them."""
         self.is_ended = True
         self.is_cancelled = self.is_cancelled or why is None
+        self.was_away = isinstance(why, WorkersAway)
         self.answers.put(why)
 
     def cancel(self) -> None:

@@ -40,6 +40,8 @@ class Asked(Protocol):
     def is_going_on(self) -> bool: ...
     @property
     def has_sound(self) -> bool: ...
+    @property
+    def was_away(self) -> bool: ...
     def next(self, timeout_s: float) -> Answer | None: ...
     def cancel(self) -> None: ...
     def give_up(self, what: str) -> None: ...
@@ -130,8 +132,11 @@ class RemoteHost:
         self.last_used = time.monotonic()
 
     def expect(self, utterance: Utterance) -> None:
-        """Have the next utterance made, unless it was asked for already."""
-        if all(known != utterance for known, _ in self._ahead):
+        """Have the next utterance made, unless it was asked for already.
+
+        What found neither server nor workers is asked for anew: they may be back.
+        """
+        if all(known != utterance or asked.was_away for known, asked in self._ahead):
             self._ask_ahead(0, utterance)
 
     def prefetch(self, utterances: Sequence[Utterance]) -> None:
@@ -142,7 +147,7 @@ class RemoteHost:
         """
         missing = list(utterances)
         for utterance, asked in list(self._ahead):
-            if utterance in missing:
+            if utterance in missing and not asked.was_away:
                 missing.remove(utterance)
             else:
                 self._ahead.remove((utterance, asked))
