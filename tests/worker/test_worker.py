@@ -529,7 +529,7 @@ def test_the_log_tells_a_worker_s_life_in_one_line_for_each_event(
     assert "secret" not in log and "Traceback" not in log
     said = [line.partition(": ")[2] for line in log.splitlines()]
     wanted = [
-        "starts: vox ", "serves scripted, scripted/plain", "answers",
+        "starts: vox ", "serves scripted", "answers",
         "loaded in", "stops once its utterance is made", "gave unfinished requests back: 1",
         "has stopped",
     ]  # fmt: skip

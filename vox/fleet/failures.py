@@ -36,7 +36,7 @@ def error_of(worker: str, data: dict[str, Any]) -> VoxError:
     kind = type(told) if is_known else JobFailed
     message = f"{told.message[:MAX_MESSAGE]} (on the worker {worker})"
     # Its hosts are not those of the daemon here.
-    hint = told.hint.replace("vox daemon logs", "that worker's log")
+    hint = told.hint.replace("vox daemon logs", "that worker's log").replace("run: ", "run there: ")
     error = kind(message, hint)
     if isinstance(error, OF_THE_UTTERANCE):
         return error

@@ -172,7 +172,7 @@ class Worker:
     def _look(self) -> None:
         """Find out what is installed, and say so if it is not what it was."""
         self._slots.look()
-        served = tuple(self._slots.lanes)
+        served = tuple(dict.fromkeys(backend for backend, _ in self._slots.lanes.values()))
         if served != self._served:
             self._served = served
             log.info("%s serves %s", self.id, ", ".join(served) or "nothing yet")
