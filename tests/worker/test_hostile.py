@@ -179,6 +179,10 @@ POISON: dict[str, Callable[[redis.Redis], object]] = {
     "a count that is a list": lambda client: (client.delete(keys.SEQ), client.lpush(keys.SEQ, "x")),
     "times served that are a text": lambda client: client.set(keys.SERVED, "x"),
     "times served that are none": lambda client: client.hset(keys.SERVED, "", "x"),
+    "times served that are no number": lambda client: (
+        client.delete(keys.ring(0, "scripted")),
+        client.hset(keys.SERVED, mapping={"": "nan", "anna": "inf"}),
+    ),
     "answers to a worker": lambda client: client.hset(keys.task("bad"), "out", "vox:workers"),
     "answers to a text": lambda client: client.set(keys.answers("test"), "x"),
 }  # fmt: skip

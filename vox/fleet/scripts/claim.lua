@@ -44,8 +44,8 @@ local function best_of(ring, min_age)
   local clients = run('ZRANGE', ring, 0, 31, 'WITHSCORES')
   local is_stale = false
   for i = 1, #clients, 2 do
-    local own = tonumber(run('HGET', KEYS[2], clients[i]) or 0) or 0
-    if own > tonumber(clients[i + 1]) then -- it was served from another ring meanwhile
+    local own = served(run('HGET', KEYS[2], clients[i]))
+    if own > served(clients[i + 1]) then -- it was served from another ring meanwhile
       redis.call('ZADD', ring, 'XX', own, clients[i])
       is_stale = true
     end
@@ -55,7 +55,7 @@ local function best_of(ring, min_age)
     local found = first(ring, clients[i])
     local least = found and found.is_avoided and math.max(min_age, avoided_ms) or min_age
     if found and now - found.at >= least then
-      found.vt = tonumber(clients[i + 1])
+      found.vt = served(clients[i + 1])
       return found
     end
   end

@@ -9,6 +9,12 @@ local function run(command, key, ...)
   return redis.call(command, key, ...) -- which raises what else is wrong
 end
 
+-- How much a client was served. It counts characters, so nothing else can be true.
+local function served(text)
+  local number = tonumber(text or '') or 0
+  return number > -1e15 and number < 1e15 and number or 0
+end
+
 -- Write to a client's stream. -> false: the client is gone, or that is no stream of a client
 local function tell(leases, stream, session, ttl_ms, most, ...)
   local prefix = string.sub(leases, 1, -7) .. 'out:' -- instead of "leases"

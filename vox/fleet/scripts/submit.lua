@@ -23,7 +23,7 @@ redis.call('PEXPIRE', KEYS[2], ARGV[5])
 if not run('ZSCORE', KEYS[3], ARGV[2]) then
   local now = run('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')[2] or run('HGET', KEYS[4], '')
   local own = run('HGET', KEYS[4], ARGV[2])
-  run('ZADD', KEYS[3], math.max(tonumber(now or 0) or 0, tonumber(own or 0) or 0), ARGV[2])
+  run('ZADD', KEYS[3], math.max(served(now), served(own)), ARGV[2])
 end
 redis.call('PEXPIRE', KEYS[3], ARGV[5])
 -- One token wakes one idle worker, perhaps one that leaves it to others. One too many costs an empty
