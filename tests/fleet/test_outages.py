@@ -119,6 +119,44 @@ def test_workers_that_are_lost_with_the_server_do_not_count_against_a_request(
     assert events(asked)[-2:] == ["chunk", "end"]
 
 
+@pytest.mark.parametrize(
+    ("refuse", "allow", "words"),
+    [
+        ("config set maxmemory 1", "config set maxmemory 0", "is full"),
+        ("replicaof 127.0.0.1 1", "replicaof no one", "is a read-only replica"),
+    ],
+)
+def test_a_server_that_takes_nothing_any_more_ends_requests_and_is_used_again_once_it_does(
+    session: Session, worker: Taker, redis_server: RedisServer, refuse: str, allow: str, words: str
+) -> None:
+    waiting, begun = session.ask(request("one")), session.ask(request("two"))
+    claimed(worker)
+    client = redis_server.client()
+    try:
+        client.execute_command(*refuse.split())
+        with pytest.raises(WorkersAway, match=words):
+            worker.claim()
+        for asked in (waiting, begun):
+            with pytest.raises(WorkersAway, match=words):
+                events(asked)
+    finally:
+        client.execute_command(*allow.split())
+    until(lambda: session.away is None and not session._unwanted)
+    assert worker.claim() is None
+    asked = session.ask(request("three"))
+    make_it(worker, claimed(worker))
+    assert events(asked) == ["begun", "chunk", "end"]
+
+
+def test_a_server_that_forgot_the_scripts_is_given_them_again(
+    session: Session, worker: Taker, redis_server: RedisServer
+) -> None:
+    redis_server.client().script_flush()
+    asked = session.ask(request())
+    make_it(worker, claimed(worker))
+    assert events(asked) == ["begun", "chunk", "end"]
+
+
 def test_a_server_that_is_frozen_for_long_is_away_and_what_was_cancelled_is_made_by_nobody(
     session: Session, worker: Taker, redis_server: RedisServer, server: Server
 ) -> None:

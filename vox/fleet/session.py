@@ -332,8 +332,10 @@ class Session:
                 continue
             except VoxError as exc:
                 failures += 1
-                # A connection that was cut is there again at the second try.
-                self._unreadable = exc if failures > 2 else None
+                # A connection that was cut is there again at the second try, and why the server
+                # is away is known without it.
+                is_why = failures > 2 and self._presence.away in (None, self._unreadable)
+                self._unreadable = (self._unreadable or exc) if is_why else None
             except Exception:  # without this thread nothing is ever heard
                 log.exception("answers could not be read")
                 failures = 10

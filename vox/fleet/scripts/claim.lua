@@ -68,6 +68,9 @@ for from = 3, #KEYS, width do
     if found and (not best or found.vt < best.vt) then best = found end
   end
   if best then
+    -- First: where it is refused, for the server is full, the request stays where it is.
+    tell(KEYS[1], best.out, best.session, ARGV[5], ARGV[4], 'u', best.id, 's', '0',
+      'h', cjson.encode({event = 'begun', worker = worker}), 'd', '')
     run('ZREM', best.queue, best.id)
     redis.call('HSET', prefix .. ':u:' .. best.id, 'state', 'leased', 'worker', worker)
     redis.call('PEXPIRE', prefix .. ':u:' .. best.id, 3600000) -- it may have waited for long
@@ -80,8 +83,6 @@ for from = 3, #KEYS, width do
     else
       redis.call('ZADD', best.ring, 'XX', best.vt + best.cost, best.client)
     end
-    tell(KEYS[1], best.out, best.session, ARGV[5], ARGV[4], 'u', best.id, 's', '0',
-      'h', cjson.encode({event = 'begun', worker = worker}), 'd', '')
     local message = prefix .. ':m:' .. best.id
     local size = redis.pcall('STRLEN', message)
     if type(size) ~= 'number' or size == 0 or size > most_bytes then return {best.id, ''} end
