@@ -1,9 +1,10 @@
 """Measures how `qwen.opening` opens checkpoints; runs in the environment of qwen-native.
 
-    PYTHONPATH=<checkout> INTERPRETER qwen_opening_probe.py CHECKPOINT ANSWER_PATH
+    PYTHONPATH=<checkout> INTERPRETER qwen_opening_probe.py BASE CUSTOM_VOICE ANSWER_PATH
 
-CHECKPOINT is of the kind Base, in an installation's folder. The answer: into which tokens text is
-split, what the codec of a talker in half precision does, and what is kept of a clone's recording.
+BASE and CUSTOM_VOICE are checkpoints in an installation's folder. The answer: into which tokens
+text is split, what the codec of a talker in half precision does, what is kept of a clone's
+recording, and what `qwen_probe` measures: in one process, for most of one is the package's import.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from qwen_tts.core.models import Qwen3TTSProcessor
 from transformers import Qwen2TokenizerFast
 from transformers.models.qwen2.tokenization_qwen2 import bytes_to_unicode
 
-from tests.backends.qwen_probe import Watched, whole
+from tests.backends.qwen_probe import Watched, measured, whole
 from vox.backends.base import Clone, Settings, Utterance
 from vox.backends.qwen.native import QwenNative
 from vox.backends.qwen.opening import open_model, text_processor
@@ -117,8 +118,9 @@ def generation_of_clone(model: Any, prompt: Any) -> Any:
 
 
 def main() -> None:
-    checkpoint, answer_path = sys.argv[1:]
+    checkpoint, custom_voice, answer_path = sys.argv[1:]
     answer = {
+        "inside": measured(custom_voice),
         "tokens": tokens_of_words(),
         "bfloat16": codec_beside(checkpoint, "bfloat16", "loop"),
         "float16": codec_beside(checkpoint, "float16", "hooks"),

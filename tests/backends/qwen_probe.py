@@ -1,15 +1,11 @@
-"""Measures what only the inside of qwen-native shows; runs in its environment.
+"""Measures what only the inside of qwen-native shows; `qwen_opening_probe` runs it.
 
-    PYTHONPATH=<checkout> INTERPRETER qwen_probe.py CHECKPOINT ANSWER_PATH
-
-The answer: how far streamed audio is from the package's own decoding of the same codes, what is
+How far streamed audio is from the package's own decoding of the same codes, what is
 drawn after a cancelled generation, and how many frames a cancelled one still made.
 """
 
 from __future__ import annotations
 
-import json
-import sys
 from typing import Any
 
 import numpy as np
@@ -126,10 +122,11 @@ def left_behind(model: Any) -> int:
     return hooks + changed + ("decode" in vars(tokenizer))
 
 
-def main() -> None:
-    model = Qwen3TTSModel.from_pretrained(sys.argv[1], device_map="cpu", dtype=torch.float32)
+def measured(checkpoint: str) -> dict[str, Any]:
+    """The answer for a checkpoint of the kind CustomVoice."""
+    model = Qwen3TTSModel.from_pretrained(checkpoint, device_map="cpu", dtype=torch.float32)
     engines = [engine for engine in ENGINES if engine != "graphs"]
-    answer = {
+    return {
         "streamed": {
             f"{engine} {first} to {longest}": distance_from_whole(model, engine, (first, longest))
             for engine in engines
@@ -141,9 +138,3 @@ def main() -> None:
         "same_after_cancel": {engine: same_after_cancel(model, engine) for engine in engines},
         "left_behind": left_behind(model),
     }
-    with open(sys.argv[2], "w", encoding="utf-8") as file:
-        json.dump(answer, file)
-
-
-if __name__ == "__main__":
-    main()

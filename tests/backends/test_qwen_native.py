@@ -60,24 +60,22 @@ def recording(tmp_path: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def probe(
+def opened(
     python: str, settings: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Any]:
-    answer = tmp_path_factory.mktemp("probe") / "answer.json"
-    checkpoint = os.path.join(settings.env_dir, "weights", PUBLISHED["custom_voice"])
-    run(python, "qwen_probe.py", checkpoint, str(answer))
+    answer = tmp_path_factory.mktemp("opened") / "answer.json"
+    weights = [
+        os.path.join(settings.env_dir, "weights", PUBLISHED[kind])
+        for kind in ("base", "custom_voice")
+    ]
+    run(python, "qwen_opening_probe.py", *weights, str(answer))
     found: dict[str, Any] = json.loads(answer.read_text())
     return found
 
 
 @pytest.fixture(scope="module")
-def opened(
-    python: str, settings: Settings, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Any]:
-    answer = tmp_path_factory.mktemp("opened") / "answer.json"
-    checkpoint = os.path.join(settings.env_dir, "weights", PUBLISHED["base"])
-    run(python, "qwen_opening_probe.py", checkpoint, str(answer))
-    found: dict[str, Any] = json.loads(answer.read_text())
+def probe(opened: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = opened["inside"]
     return found
 
 
