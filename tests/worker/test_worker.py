@@ -109,6 +109,35 @@ def test_a_worker_serves_what_it_is_told_to_and_says_if_that_is_nothing(
         hear(session.ask(request("one")))
 
 
+BROKEN = """
+from scripted_backend import Scripted
+
+class Broken(Scripted):
+    @classmethod
+    def missing(cls, settings):
+        raise RuntimeError("it cannot tell")
+"""
+
+
+def test_a_backend_that_is_broken_is_named_once_and_the_others_are_served(
+    make_worker: MakeWorker, session: Session, caplog: pytest.LogCaptureFixture, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, register: Callable[[str], None],
+) -> None:  # fmt: skip
+    caplog.set_level(logging.INFO)
+    (tmp_path / "broken_backend.py").write_text(BROKEN)
+    about = tmp_path / "vox_broken-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Name: vox-broken\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[vox.backends]\nbroken = broken_backend:Broken\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    register("scripted")
+    make_worker(backends=())
+    assert "scripted" in wait_served(session).lanes
+    time.sleep(1)  # it looks six times
+    told = [each.getMessage() for each in caplog.records if "broken" in each.getMessage()]
+    assert told == ["broken cannot be used: RuntimeError: it cannot tell"]
+
+
 def failure(say: Say, text: str, **options: object) -> str:
     """What is wrong with it, whether other workers might do better or not."""
     try:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ..backends.base import Settings
-from ..errors import LoadFailed, OutOfMemory, VoxError
+from ..errors import BackendNotInstalled, LoadFailed, OutOfMemory, VoxError
 from ..fleet import keys
 from ..hosts.base import HostFactory
 from ..hosts.memory import Needs
@@ -53,6 +53,8 @@ class Slots:
         """How long an idle model stays loaded."""
         self.lanes: dict[str, tuple[str, str | None]] = {}
         """Where requests are taken from: (backend, model) by lane, as of the last look."""
+        self.troubles: tuple[str, ...] = ()
+        """Why backends are not served that should be."""
 
     def settings(self, backend: str, model: str | None) -> Settings:
         """What a host of that model is started with. Raises UnknownBackend, BadConfig."""
@@ -64,15 +66,25 @@ class Slots:
     def look(self) -> None:
         """Find out what is installed."""
         found: dict[str, tuple[str, str | None]] = {}
+        troubles = []
         for name in self._backends or self._catalog.names():
-            with contextlib.suppress(VoxError):
-                if not self._catalog.is_ready(name):
-                    continue
-                found[keys.lane(name, None)] = (name, None)
-                for model in self._catalog.info(name).models:
-                    if self._catalog.missing(name, model) is None:
-                        found[keys.lane(name, model)] = (name, model)
-        self.lanes = found
+            try:
+                found |= self._lanes_of(name)
+            except BackendNotInstalled as exc:
+                if self._backends:
+                    troubles.append(exc.line)
+            except VoxError as exc:
+                troubles.append(exc.line)
+            except Exception as exc:  # third-party code
+                troubles.append(f"{name} cannot be used: {type(exc).__name__}: {exc}")
+        self.lanes, self.troubles = found, tuple(troubles)
+
+    def _lanes_of(self, name: str) -> dict[str, tuple[str, str | None]]:
+        """Raises BackendNotInstalled, and whatever its adapter does."""
+        self._catalog.check_installed(name)
+        models = self._catalog.info(name).models
+        there = [each for each in models if self._catalog.missing(name, each) is None]
+        return {keys.lane(name, model): (name, model) for model in [None, *there]}
 
     def is_warm(self, backend: str, model: str | None) -> bool:
         key = self._key(backend, model)

@@ -85,6 +85,8 @@ class Worker:
         self._workers = Workers(server)
         self._others: tuple[Announced, ...] = ()
         self._served: tuple[str, ...] | None = None
+        self._told: tuple[str, ...] = ()
+        """What was logged already of what is not served."""
         self._has_namesake = False
         self._namesake_due_at = time.monotonic() + 2 * times.held_s
         """Before that it may be this worker's own predecessor, which was killed."""
@@ -112,11 +114,6 @@ class Worker:
         self._tick()
         self._leases.start()
         self._queue.start(self._options.concurrency)
-        for name in self._options.backends:
-            try:
-                self._catalog.check_installed(name)
-            except VoxError as exc:  # it is served once it is
-                log.warning("%s", exc.line)
         try:
             while not self._is_told_to_stop(self._times.beat_s):
                 if not self._queue.is_alive():
@@ -176,6 +173,10 @@ class Worker:
         if served != self._served:
             self._served = served
             log.info("%s serves %s", self.id, ", ".join(served) or "nothing yet")
+        for line in self._slots.troubles:
+            if line not in self._told:
+                log.warning("%s", line)
+        self._told = self._slots.troubles
 
     def _announce(self) -> None:
         try:
