@@ -324,6 +324,12 @@ def test_doctor_looks_at_the_server_and_who_is_there(
     assert f" at 127.0.0.1:{redis.port} answers in " in answers["text"]
     assert answers["text"].startswith("Redis ")
     assert (none["level"], none["text"]) == ("note", "none is available")
+    redis.client().config_set("maxmemory", "1")
+    try:
+        (full,) = doctor(vox)
+    finally:
+        redis.client().config_set("maxmemory", "0")
+    assert (full["level"], full["hint"]) == ("fail", "raise its maxmemory")
     announce(fleet, HERE, OLD)
     redis.client().config_set("maxmemory-policy", "allkeys-lru")
     redis.client().config_set("maxmemory", "100mb")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import platform
 import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..config import Config, load
 from ..errors import VoxError
+from ..fleet import keys
 from ..fleet.checks import line_of
 from ..fleet.server import Server
 from ..fleet.summary import summary
@@ -73,7 +75,9 @@ def inspect(config: Config) -> Inspection:
         began = time.monotonic()
         server.call("ping")
         ping_s = time.monotonic() - began
-        found = Workers(server).look()
+        # As the daemon does, so that what keeps it from using the server is met here too.
+        session_id = f"{keys.named(platform.node() or 'vox')}.doctor"
+        _, found = Workers(server).look_as(session_id, 1.0)
         return Inspection(str(server.address), ping_s, *_told(server), found)
     finally:
         server.close()
