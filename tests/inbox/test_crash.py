@@ -16,7 +16,7 @@ import pytest
 from tests.faults.chance import tries
 from tests.inbox.crash_driver import STEP_FILES, name_of, text_of
 
-KILLS, FILES = tries(100, 200), tries(250, 500)
+KILLS, FILES = tries(60, 200), tries(150, 500)
 
 
 def tree(folder: Path) -> dict[str, str]:

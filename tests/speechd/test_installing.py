@@ -196,6 +196,7 @@ def test_a_server_of_the_user_s_finds_it_and_loses_it_again(user: Vox, sound: ob
         deadline = time.monotonic() + 60
         while not is_true():
             assert time.monotonic() < deadline
+            time.sleep(0.02)
 
     def end(server: int) -> None:
         os.kill(server, signal.SIGTERM)
