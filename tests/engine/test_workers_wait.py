@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +176,25 @@ def test_a_file_goes_on_from_the_next_sentence_once_workers_are_back(
     found = engine.store.get(job.id)
     assert found.audio_s == pytest.approx(3 * 0.1 + 2 * 0.25, abs=0.02)
     assert found.made_on == "gpu1, gpu2"
+
+
+def test_an_engine_that_finishes_does_not_wait_for_workers_to_come_back(
+    rig: Rig, engine: Engine, workers: FakeWorkers, tmp_path: Path
+) -> None:
+    gate = workers.hosts.gate()
+    workers.hosts.script(TWO, gate, WorkersAway("all went away"))
+    job = engine.submit(file_elsewhere(tmp_path / "x.wav", ONE, TWO))
+    gate.wait_reached()
+    with ThreadPoolExecutor() as threads:
+        finishing = threads.submit(engine.finish)
+        rig.until(lambda: engine.worker.written_ids and not finishing.done())
+        workers.announce()
+        gate.open()
+        try:
+            finishing.result(30)
+        finally:
+            engine.finish_now()
+    assert rig.states(job)[-1] == "queued"
 
 
 def test_a_response_goes_on_from_the_next_sentence_once_workers_are_back(

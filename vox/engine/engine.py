@@ -148,9 +148,16 @@ class Engine(Parts):
         written = self.worker.written_ids
         # The player begins no other job. While it is paused, it does not finish this one either.
         self.player.stop(now=self._finish_at_once.is_set())
-        while not self.store.live_ids().isdisjoint(written):
+        while any(map(self._is_being_written, written)):
             if self._finish_at_once.wait(0.1):
                 break
+
+    def _is_being_written(self, job_id: str) -> bool:
+        """False for what went back into the queue: what it waits for, a worker, may never come."""
+        job = self.store.find(job_id)
+        if job is None or not job.is_live:
+            return False
+        return job.state != "queued" or job_id in self.worker.written_ids
 
     def close(self) -> None:
         """Stop now. Jobs that are not finished go back into the queue."""
