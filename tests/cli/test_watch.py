@@ -135,6 +135,7 @@ def test_what_is_drawn_fits_a_terminal_that_gets_narrow(held: Vox) -> None:
     assert len(screen.lines) <= 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["queue", "status"])
 def test_a_daemon_that_dies_leaves_or_comes_is_survived(held: Vox, command: str) -> None:
     job_id = held.ok(*SCRIPTED, "1 one.")

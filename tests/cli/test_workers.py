@@ -173,6 +173,7 @@ def crowd(redis: RedisServer, count: int) -> None:
         pipe.execute()
 
 
+@pytest.mark.slow
 def test_any_number_of_workers_that_say_anything_is_shown(vox: Vox, redis: RedisServer) -> None:
     def refuse(number: str) -> None:
         raise AssertionError(number)
@@ -239,6 +240,7 @@ def metrics_of(vox: Vox) -> str:
         return http.get("/metrics").text
 
 
+@pytest.mark.slow
 def test_a_daemon_tells_of_them_everywhere(vox: Vox, fleet: Workers, redis: RedisServer) -> None:
     vox.ok("daemon", "start")
     assert "workers" not in vox.ok("status")
@@ -342,6 +344,7 @@ def test_doctor_looks_at_the_server_and_who_is_there(
     assert others["text"].startswith("1 of another version of vox")
 
 
+@pytest.mark.slow
 def test_doctor_says_when_a_call_would_have_to_wait(
     vox: Vox, fleet: Workers, redis: RedisServer
 ) -> None:

@@ -75,7 +75,7 @@ def worker(
     concurrency: int,
     password_file: str | None,
 ) -> None:
-    """Synthesize for other machines, which connect to the same Redis server.
+    """Synthesize for other machines. All of them connect to the same Redis server.
 
     URL is redis://[USER@]HOST[:PORT][/DB], or rediss:// for TLS. The password comes from
     --password-file or VOX_WORKERS_PASSWORD. Run one worker for each GPU. Ctrl-C, SIGTERM or SIGHUP
