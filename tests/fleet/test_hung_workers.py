@@ -62,10 +62,7 @@ def test_a_worker_that_stalls_in_mid_utterance_is_given_up(
         bad = claimed(worker)
         assert send(worker, bad, 1, CHUNK, SOUND)
         make_it(other, claimed(other))
-        with pytest.raises(WorkerLost):
-            made.result(60)
-        assert host.is_going_on
-        assert samples(host) == len(SOUND) / 4
+        assert made.result(60) == len(SOUND) / 4
 
 
 def test_workers_that_all_hang_fail_the_request_with_a_name(

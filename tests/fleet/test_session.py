@@ -251,7 +251,7 @@ def test_what_a_lost_worker_sent_and_nobody_has_read_yet_is_never_heard(
     assert events(asked) == ["begun", "chunk", "end"]
 
 
-def test_a_worker_lost_after_its_first_chunk_is_told_once_and_all_comes_anew(
+def test_other_sound_after_a_worker_was_lost_in_mid_utterance_is_told_once(
     session: Session, worker: Taker
 ) -> None:
     asked = session.ask(request())
@@ -263,7 +263,9 @@ def test_a_worker_lost_after_its_first_chunk_is_told_once_and_all_comes_anew(
         "chunk",
     ]
     worker.lease_ms = 60_000
-    make_it(worker, claimed(worker))
+    other = claimed(worker)
+    assert send(worker, other, 1, CHUNK, np.ones(100, "<f4").tobytes())
+    assert send(worker, other, 2, END, is_end=True)
     again = asked.next(30)
     assert again is not None and again.event == "begun"
     with pytest.raises(WorkerLost):

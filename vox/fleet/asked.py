@@ -6,11 +6,15 @@ import contextlib
 import math
 import queue
 import time
+from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from ..errors import VoxError, WorkerLost, WorkersAway
 from .requests import Answer, NotOurs, Request, utterance_of
+
+_SAME = 0.01
+"""Sound that differs by less is the same, made on other hardware."""
 
 
 class Asked:
@@ -54,7 +58,12 @@ class Asked:
         """The attempt of which an answer was read last."""
         self._begun_id: str | None = None
         """The attempt of which sound was read."""
-        self._unread: Answer | None = None
+        self._sound = bytearray()
+        """What was read of its sound: float32 samples."""
+        self._rate: int | None = None
+        self._compared: list[Answer] = []
+        """What a later attempt has brought of the same sound so far."""
+        self._unread: deque[Answer] = deque()
 
     def begin(self, serving: Collection[str]) -> Request:
         """The request of the present attempt, which is to be sent. `serving`: ids of workers."""
@@ -95,12 +104,14 @@ class Asked:
     def next(self, timeout_s: float) -> Answer | None:
         """The next answer: "loading", "begun", "chunk", "end" or "error".
 
-        None: there was none in time, or it was cancelled. Raises WorkersAway or WorkerLost if it
-        has failed. WorkerLost also if it begins anew after sound of it was read: then
-        `is_going_on`, and the next answers are those of the new attempt, from its beginning.
+        None: there was none in time, or it was cancelled. If a worker was lost after sound of it
+        was read, what another one makes follows on that. Raises WorkersAway or WorkerLost if it
+        has failed. WorkerLost also if the other one makes other sound, as it does with voices that
+        draw their rhythm: then `is_going_on`, and the next answers are all of that sound.
         """
-        found, self._unread = self._unread, None
-        if found is None:
+        if self._unread:
+            found = self._unread.popleft()
+        else:
             try:
                 got = self.answers.get(timeout=timeout_s)
             except queue.Empty:
@@ -111,12 +122,42 @@ class Asked:
                 return None
             found = got
         self._read_id = found.request_id
-        if found.event in ("chunk", "end"):
-            if self._begun_id not in (None, found.request_id):
-                self._begun_id, self._unread = None, found
-                raise WorkerLost("the worker was lost in the middle of an utterance")
+        if found.event not in ("chunk", "end"):
+            return found
+        if self._begun_id in (None, found.request_id):
             self._begun_id = found.request_id
+        else:
+            following = self._following(found)
+            if following is None:
+                return None
+            found = following
+        self._sound += found.pcm
+        self._rate = found.header.get("sample_rate", self._rate)
         return found
+
+    def _following(self, answer: Answer) -> Answer | None:
+        """What follows in a later attempt on the sound that was read; None: nothing does yet.
+
+        Raises WorkerLost if that attempt's sound is another.
+        """
+        if self._compared and self._compared[0].request_id != answer.request_id:
+            self._compared = []
+        at = sum(len(each.pcm) for each in self._compared)
+        self._compared.append(answer)
+        known = self._sound[at : at + len(answer.pcm)]
+        if answer.event == "end":
+            is_same = at == len(self._sound)
+        else:
+            is_same = answer.header["sample_rate"] == self._rate
+            is_same = is_same and _sounds_like(known, answer.pcm[: len(known)])
+        if not is_same:
+            self._unread.extend(self._compared)
+            self._begun_id, self._sound, self._compared = None, bytearray(), []
+            raise WorkerLost("the worker was lost in the middle of an utterance")
+        if answer.event == "chunk" and len(answer.pcm) == len(known):
+            return None
+        self._begun_id, self._compared = answer.request_id, []
+        return answer._replace(pcm=answer.pcm[len(known) :])
 
     @property
     def has_sound(self) -> bool:
@@ -126,7 +167,7 @@ class Asked:
     @property
     def is_going_on(self) -> bool:
         """There are answers to come, or to read."""
-        return self._unread is not None or not self.is_ended
+        return bool(self._unread) or not self.is_ended
 
     def end(self, why: VoxError | None) -> None:
         """There will be no more answers. `why`: None: nobody wants them."""
@@ -142,3 +183,11 @@ class Asked:
     def give_up(self, what: str) -> None:
         """Have another worker make it. The message says, after its name, how this one failed."""
         self._give_up(self, self._read_id, what)
+
+
+def _sounds_like(one: bytes | bytearray, other: bytes) -> bool:
+    """Of float32 samples, as many in both."""
+    import numpy as np
+
+    difference = np.frombuffer(one, "<f4") - np.frombuffer(other, "<f4")
+    return not len(difference) or float(np.abs(difference).max()) < _SAME
