@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import queue
+import struct
 import time
 from collections import deque
 from collections.abc import Callable, Collection
@@ -187,7 +188,6 @@ class Asked:
 
 def _sounds_like(one: bytes | bytearray, other: bytes) -> bool:
     """Of float32 samples, as many in both."""
-    import numpy as np
-
-    difference = np.frombuffer(one, "<f4") - np.frombuffer(other, "<f4")
-    return not len(difference) or float(np.abs(difference).max()) < _SAME
+    samples = f"<{len(one) // 4}f"
+    pairs = zip(struct.unpack(samples, one), struct.unpack(samples, other), strict=True)
+    return all(abs(left - right) < _SAME for left, right in pairs)
