@@ -183,7 +183,7 @@ class Session:
             "cancel", [keys.task(request_id), keys.LEASES], [keys.PREFIX, request_id]
         )
         worker = told.decode("utf-8", "replace")
-        return worker if is_name(worker) else ""
+        return worker if is_name(worker) and "#" in worker else ""  # or it is still "queued"
 
     def _send(self, asked: Asked) -> None:
         """Send the request as its present attempt. Raises what `ask` does."""
