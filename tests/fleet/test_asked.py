@@ -48,7 +48,7 @@ def read(asked: Asked, until_empty: bool = False) -> np.ndarray:
     """All sound up to the end, or that there is."""
     sound = b""
     while not (until_empty and asked.answers.empty()):
-        found = asked.next(10)
+        found = asked.next(0.01 if until_empty else 10)
         sound += found.pcm if found else b""
         if found and found.event == "end":
             break

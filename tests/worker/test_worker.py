@@ -357,9 +357,8 @@ def test_a_worker_whose_network_is_gone_gives_the_request_up_and_is_heard_no_mor
     assert "no longer wanted" in caplog.text
     wait_until(lambda: asked.worker == "near", "another makes it")
     proxy.resume()
-    with pytest.raises(WorkerLost):
-        read_sound(asked, 10_000)
-    assert asked.is_going_on
+    read_sound(asked, 3)
+    assert asked.worker == "near"
     asked.cancel()
     wait_until(lambda: {each.name for each in session.workers} == {"far", "near"}, "it is back")
     proxy.close()
@@ -474,10 +473,8 @@ def test_a_worker_that_is_stopped_twice_gives_back_what_it_makes(
     running.stop()
     running.wait()
     assert running.error is None
-    with pytest.raises(WorkerLost):
-        read_sound(asked, 10_000)
+    assert 0.5 < hear(asked).seconds < 1.0  # it goes on where it was
     assert asked.losses == 0
-    assert hear(asked).seconds == pytest.approx(1.0)
 
 
 def test_a_worker_whose_thread_died_leaves_with_an_error(

@@ -110,31 +110,29 @@ class Asked:
         has failed. WorkerLost also if the other one makes other sound, as it does with voices that
         draw their rhythm: then `is_going_on`, and the next answers are all of that sound.
         """
-        if self._unread:
-            found = self._unread.popleft()
-        else:
-            try:
-                got = self.answers.get(timeout=timeout_s)
-            except queue.Empty:
+        while True:
+            found = self._unread.popleft() if self._unread else self._taken(timeout_s)
+            if found is None:
                 return None
-            if isinstance(got, VoxError):
-                raise got
-            if got is None:
-                return None
-            found = got
-        self._read_id = found.request_id
-        if found.event not in ("chunk", "end"):
-            return found
-        if self._begun_id in (None, found.request_id):
-            self._begun_id = found.request_id
-        else:
-            following = self._following(found)
-            if following is None:
-                return None
-            found = following
-        self._sound += found.pcm
-        self._rate = found.header.get("sample_rate", self._rate)
-        return found
+            self._read_id = found.request_id
+            if found.event not in ("chunk", "end"):
+                return found
+            is_first = self._begun_id in (None, found.request_id)
+            following = found if is_first else self._following(found)
+            if following is not None:
+                self._begun_id = following.request_id
+                self._sound += following.pcm
+                self._rate = following.header.get("sample_rate", self._rate)
+                return following
+
+    def _taken(self, timeout_s: float) -> Answer | None:
+        try:
+            got = self.answers.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+        if isinstance(got, VoxError):
+            raise got
+        return got
 
     def _following(self, answer: Answer) -> Answer | None:
         """What follows in a later attempt on the sound that was read; None: nothing does yet.
@@ -157,7 +155,7 @@ class Asked:
             raise WorkerLost("the worker was lost in the middle of an utterance")
         if answer.event == "chunk" and len(answer.pcm) == len(known):
             return None
-        self._begun_id, self._compared = answer.request_id, []
+        self._compared = []
         return answer._replace(pcm=answer.pcm[len(known) :])
 
     @property
