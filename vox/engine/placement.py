@@ -20,7 +20,9 @@ from .fleet import Fleet
 from .rates import Pace, Rates
 
 if TYPE_CHECKING:
+    from ..fleet.workers import Announced
     from ..hosts.remote import RemoteHost
+    from .fleet import Session
 
 Place = Literal["local", "remote"]
 MOST_JOBS = 16
@@ -113,7 +115,7 @@ class Placement:
         if session is None or self.where(backend, model, voice).place != "remote":
             return here
         lane = keys.lane(backend, self._catalog.model(backend, model))
-        serving = [each for each in session.workers if each.is_ours and lane in each.lanes]
+        serving = _serving(session, lane)
         speed = max((each.x_realtime or 0.0 for each in serving), default=0.0)
         load_s = 0.0 if session.is_warm(lane) else here.load_s
         return here._replace(work=1 / speed if speed else here.work, load_s=load_s)
@@ -128,7 +130,7 @@ class Placement:
             return True
         settings = self._catalog.host_settings(backend, model)
         key = model_key(self._catalog.host_of(backend), settings)
-        serving = [each for each in session.workers if each.is_ours and lane in each.lanes]
+        serving = _serving(session, lane)
         warm = [each for each in serving if lane in each.warm]
         speeds = [each.x_realtime for each in warm or serving if each.x_realtime]
         here = (key not in self._pool.loaded, self._pool.turns.is_taken, self._rates.slowness(key))
@@ -171,3 +173,7 @@ class Placement:
         named = self._catalog.model(backend, model)
         limits = limits_of(self._config())
         return RemoteHost(backend, named, settings, session, int(is_file), priority, limits)
+
+
+def _serving(session: Session, lane: str) -> list[Announced]:
+    return [each for each in session.workers if each.is_ours and lane in each.lanes]
